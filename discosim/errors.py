@@ -1,0 +1,26 @@
+"""What a user did wrong, in words for the user: what was given, what is wanted."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class DiscosimError(ValueError):
+    """A request that cannot be served as it was put; its text is one line for the user."""
+
+
+class UnknownNameError(DiscosimError):
+    """A name that is not among the known ones; the text offers the nearest right names."""
+
+    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {given!r}; {suggest(given, known)}")
+
+
+def suggest(given: str, known: Iterable[str], most: int = 3) -> str:
+    """Return 'did you mean …?' with the nearest of `known`, or all of them where none is near."""
+    names = sorted(known)
+    folded = {name.lower(): name for name in names}
+    near = [folded[hit] for hit in get_close_matches(given.lower(), folded, most, cutoff=0.5)]
+    near += [n for n in names if given and given.lower() in n.lower() and n not in near]
+    if near:
+        return f"did you mean {' or '.join(near[:most])}?"
+    return f"known: {', '.join(names)}"

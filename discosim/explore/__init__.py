@@ -1,0 +1,1 @@
+"""Many configurations at once: sweeps and searches over the model."""

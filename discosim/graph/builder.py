@@ -1,0 +1,236 @@
+"""Networks: a DAG with one Layer per node, and the builder that writes one down."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import networkx as nx
+
+from discosim.errors import DiscosimError
+from discosim.graph.layer import Layer, Shape
+
+INPUT = "input"
+"""The name of the tensor that enters the network."""
+
+Size = int | tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network: a frozen DAG whose nodes carry a Layer, in execution order.
+
+    A tensor is called after the layer that makes it, the network's input is called "input".
+    An edge's key `operand` says which operand of the reader the tensor is.
+    """
+
+    name: str
+    graph: "nx.MultiDiGraph[str]"
+    input_shape: Shape
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in execution order."""
+        return tuple(data["layer"] for name, data in self.graph.nodes(data=True) if name != INPUT)
+
+    def operands(self, name: str) -> list[str]:
+        """Return the tensors that layer `name` reads, in the order of its operands."""
+        edges = self.graph.in_edges(name, data=True)
+        return [t for _, t in sorted((data["operand"], t) for t, _, data in edges)]
+
+    @property
+    def params(self) -> int:
+        """All parameters, biases, norms and embeddings included."""
+        return sum(layer.params for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """MACs of convolutions, linear layers and attention products."""
+        return sum(layer.macs for layer in self.layers)
+
+
+class Builder:
+    """Writes a network down, one call per operator; each call returns the output's name."""
+
+    def __init__(self, name: str, input_shape: Shape) -> None:
+        self._name = name
+        self._graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        self._graph.add_node(INPUT)
+        self._shapes: dict[str, Shape] = {INPUT: input_shape}
+        self._block = ""
+
+    @contextmanager
+    def block(self, name: str) -> Iterator[None]:
+        """Put the layers written inside into block `name`; `--at` cuts between blocks."""
+        outer, self._block = self._block, name
+        try:
+            yield
+        finally:
+            self._block = outer
+
+    def shape(self, tensor: str) -> Shape:
+        """Return the shape of `tensor`, features first."""
+        return self._shapes[tensor]
+
+    def build(self) -> Network:
+        """Return the network as written so far."""
+        return Network(self._name, nx.freeze(self._graph), self._shapes[INPUT])
+
+    def conv(
+        self,
+        x: str,
+        features: int,
+        kernel: Size,
+        name: str,
+        *,
+        stride: Size = 1,
+        padding: Size | None = None,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        ceil: bool = False,
+    ) -> str:
+        """Convolve; without `padding` the output is as large as the input over the stride."""
+        shape = self._shapes[x]
+        if shape[0] % groups or features % groups:
+            raise DiscosimError(
+                f"{self._name}: {name} has {shape[0]} input and {features} output features, "
+                f"which {groups} groups do not divide"
+            )
+        rank = len(shape) - 1
+        kernels, strides = _spread(kernel, rank), _spread(stride, rank)
+        reach = tuple(dilation * (k - 1) for k in kernels)
+        pads = tuple(r // 2 for r in reach) if padding is None else _spread(padding, rank)
+        out = self._window(name, shape, reach, strides, pads, ceil)
+        layer = {"kernel": kernels, "stride": strides, "groups": groups, "bias": bias}
+        return self._add("conv", name, (x,), (features, *out), **layer)
+
+    def pool(
+        self,
+        x: str,
+        kernel: Size,
+        name: str,
+        *,
+        stride: Size,
+        padding: Size = 0,
+        ceil: bool = False,
+    ) -> str:
+        """Pool (maximum or mean) over windows."""
+        shape = self._shapes[x]
+        rank = len(shape) - 1
+        kernels, strides = _spread(kernel, rank), _spread(stride, rank)
+        reach = tuple(k - 1 for k in kernels)
+        out = self._window(name, shape, reach, strides, _spread(padding, rank), ceil)
+        return self._add("pool", name, (x,), (shape[0], *out), kernel=kernels, stride=strides)
+
+    def global_pool(self, x: str, name: str) -> str:
+        """Pool over all positions, which stay as positions of size one."""
+        shape = self._shapes[x]
+        return self._add("pool", name, (x,), (shape[0], *(1 for _ in shape[1:])), kernel=shape[1:])
+
+    def linear(self, x: str, features: int, name: str, *, bias: bool = True, heads: int = 1) -> str:
+        """Apply one matrix at every position; `heads` keeps the output's heads whole on nodes."""
+        positions = self._shapes[x][1:]
+        return self._add("linear", name, (x,), (features, *positions), bias=bias, heads=heads)
+
+    def attention(self, qkv: str, heads: int, name: str) -> str:
+        """Attend: `qkv` holds queries, keys and values side by side, each head by head."""
+        features, *positions = self._shapes[qkv]
+        return self._add("attention", name, (qkv,), (features // 3, *positions), heads=heads)
+
+    def batch_norm(self, x: str, name: str) -> str:
+        """Normalise each feature with learned statistics."""
+        return self._add("batch_norm", name, (x,), self._shapes[x])
+
+    def layer_norm(self, x: str, name: str) -> str:
+        """Normalise each position over its features."""
+        return self._add("layer_norm", name, (x,), self._shapes[x])
+
+    def activation(self, x: str, name: str) -> str:
+        """Apply a function to each element."""
+        return self._add("activation", name, (x,), self._shapes[x])
+
+    def upsample(self, x: str, size: Size, name: str) -> str:
+        """Interpolate to the positions of `size`."""
+        shape = self._shapes[x]
+        return self._add("upsample", name, (x,), (shape[0], *_spread(size, len(shape) - 1)))
+
+    def embed(self, x: str, positions: int, learned: int, name: str) -> str:
+        """Turn positions into `positions` tokens, with `learned` parameters (class token, …)."""
+        shape = (self._shapes[x][0], positions)
+        return self._add("embed", name, (x,), shape, learned=learned)
+
+    def reshape(self, x: str, positions: Shape, name: str) -> str:
+        """Keep the features and rearrange, or select, their positions."""
+        return self._add("reshape", name, (x,), (self._shapes[x][0], *positions))
+
+    def flatten(self, x: str, name: str) -> str:
+        """Make every element a feature."""
+        return self._add("flatten", name, (x,), (prod(self._shapes[x]),))
+
+    def shuffle(self, x: str, groups: int, name: str) -> str:
+        """Shuffle the channels of `groups` groups."""
+        return self._add("shuffle", name, (x,), self._shapes[x], groups=groups)
+
+    def slice(self, x: str, start: int, features: int, name: str) -> str:
+        """Take `features` features from `start` on."""
+        shape = (features, *self._shapes[x][1:])
+        return self._add("slice", name, (x,), shape, start=start)
+
+    def add(self, x: str, y: str, name: str) -> str:
+        """Add two tensors of one shape."""
+        if self._shapes[x] != self._shapes[y]:
+            raise DiscosimError(
+                f"{self._name}: {name} adds shapes {self._shapes[x]} and {self._shapes[y]}"
+            )
+        return self._add("add", name, (x, y), self._shapes[x])
+
+    def multiply(self, x: str, y: str, name: str) -> str:
+        """Multiply by a tensor with as many features; its positions may be of size one."""
+        return self._add("multiply", name, (x, y), self._shapes[x])
+
+    def concat(self, tensors: list[str], name: str) -> str:
+        """Put the features of several tensors side by side."""
+        shapes = [self._shapes[t] for t in tensors]
+        if len({shape[1:] for shape in shapes}) > 1:
+            raise DiscosimError(f"{self._name}: {name} joins tensors of shapes {shapes}")
+        features = sum(shape[0] for shape in shapes)
+        return self._add("concat", name, tuple(tensors), (features, *shapes[0][1:]))
+
+    def _window(
+        self, name: str, shape: Shape, reach: Shape, stride: Shape, padding: Shape, ceil: bool
+    ) -> Shape:
+        spans = [p + 2 * a - r for p, a, r in zip(shape[1:], padding, reach, strict=True)]
+        if min(spans) < 1:
+            raise DiscosimError(
+                f"{self._name}: its input {_text(self._shapes[INPUT])} is too small, "
+                f"nothing is left at {name}"
+            )
+        steps = zip(spans, stride, strict=True)
+        out = [(p - 1 + (s - 1) * ceil) // s + 1 for p, s in steps]
+        if ceil:  # a last window may not begin in the padding behind the input
+            edges = zip(out, shape[1:], padding, stride, strict=True)
+            out = [o - ((o - 1) * s >= p + a) for o, p, a, s in edges]
+        return tuple(out)
+
+    def _add(
+        self, op: str, name: str, operands: tuple[str, ...], shape: Shape, **fields: object
+    ) -> str:
+        if name in self._shapes:
+            raise DiscosimError(f"{self._name}: two layers are called {name!r}")
+        shapes = tuple(self._shapes[t] for t in operands)
+        layer = Layer(name, op, self._block, shapes, shape, **fields)  # type: ignore[arg-type]
+        self._graph.add_node(name, layer=layer)
+        for operand, tensor in enumerate(operands):
+            self._graph.add_edge(tensor, name, operand=operand)
+        self._shapes[name] = shape
+        return name
+
+
+def _spread(size: Size, rank: int) -> Shape:
+    return (size,) * rank if isinstance(size, int) else size
+
+
+def _text(shape: Shape) -> str:
+    return "x".join(map(str, shape))

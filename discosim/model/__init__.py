@@ -1,0 +1,1 @@
+"""The latency and memory equations: pure functions of numpy arrays."""

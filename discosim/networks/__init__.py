@@ -1,0 +1,74 @@
+"""Networks by name: each family is one file here and registers its names.
+
+A name may carry the paper's width divisor: `resnet50/8` has an eighth of the channels.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import isfinite
+
+from discosim.errors import DiscosimError
+from discosim.graph.builder import Network
+from discosim.graph.layer import Shape
+from discosim.registry import Registry
+
+Width = Callable[[int], int]
+"""How many channels stand for `c` channels of the full-width network."""
+
+LARGEST_INPUT = 1 << 14
+"""Pixels a side; beyond, element counts leave the range in which floats are exact."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to build a network: from its input shape and its width."""
+
+    build: Callable[[str, Shape, Width], Network]
+    input_shape: Shape
+
+
+NETWORKS: Registry[Recipe] = Registry("network", __name__)
+
+
+@lru_cache(maxsize=64)
+def build(name: str, input_shape: Shape | None = None) -> Network:
+    """Return the network called `name`, at its own input shape unless one is given.
+
+    `input_shape` has the recipe's rank, features first; two entries stand for height and width.
+    Raises UnknownNameError, or DiscosimError for a divisor or an input that cannot be.
+    """
+    stem, slash, divisor = name.partition("/")
+    recipe = NETWORKS[stem]
+    width = _width(name, divisor) if slash else _full_width
+    shape = _input_shape(name, recipe.input_shape, input_shape)
+    return replace(recipe.build(stem, shape, width), name=name)
+
+
+def _full_width(channels: int) -> int:
+    return channels
+
+
+def _width(name: str, divisor: str) -> Width:
+    """The paper's ResNet50/X (Section V-A): every layer has 1/X of the channels."""
+    try:
+        x = float(divisor)
+    except ValueError:
+        x = float("nan")
+    if not (isfinite(x) and x >= 1):
+        raise DiscosimError(
+            f"{name!r}: the width divisor is {divisor!r}, wanted a number from 1 up, as resnet50/8"
+        )
+    return lambda channels: max(1, round(channels / x))
+
+
+def _input_shape(name: str, own: Shape, given: Shape | None) -> Shape:
+    if given is None:
+        return own
+    shape = {1: (own[0], *given * 2), 2: (own[0], *given), 3: given}.get(len(given), ())
+    if len(shape) != len(own) or min(shape) < 1 or max(shape) > LARGEST_INPUT:
+        raise DiscosimError(
+            f"input {'x'.join(map(str, given))} of {name}: wanted a size as 224, 224x320 or "
+            f"{'x'.join(map(str, own))}, each from 1 to {LARGEST_INPUT}"
+        )
+    return shape

@@ -1,0 +1,46 @@
+"""Registries: a name for each network and strategy, so that a new one is one new file."""
+
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Generic, TypeVar
+
+from discosim.errors import UnknownNameError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names and what they stand for; the modules of `package` fill it when they are imported."""
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._entries: dict[str, T] = {}
+
+    def register(self, name: str) -> Callable[[T], T]:
+        """Return a decorator that enters what it decorates under `name`."""
+
+        def enter(entry: T) -> T:
+            if name in self._entries:
+                raise RuntimeError(f"{self.kind} {name!r} is registered twice")
+            self._entries[name] = entry
+            return entry
+
+        return enter
+
+    def _load(self) -> None:
+        package = import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__, self.package + "."):
+            import_module(module.name)
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(self._entries)
+
+    def __getitem__(self, name: str) -> T:
+        """Return the entry called `name`; raises UnknownNameError with the nearest names."""
+        self._load()
+        if name not in self._entries:
+            raise UnknownNameError(self.kind, name, self._entries)
+        return self._entries[name]
