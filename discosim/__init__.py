@@ -1,3 +1,3 @@
-"""Analytical latency simulator and design-space explorer for networks split over several devices."""
+"""Latency simulator and design-space explorer for networks split over several devices."""
 
 __version__ = "0.1.0"

@@ -124,10 +124,12 @@ class Builder:
         out = self._window(name, shape, reach, strides, _spread(padding, rank), ceil)
         return self._add("pool", name, (x,), (shape[0], *out), kernel=kernels, stride=strides)
 
-    def global_pool(self, x: str, name: str) -> str:
-        """Pool over all positions, which stay as positions of size one."""
-        shape = self._shapes[x]
-        return self._add("pool", name, (x,), (shape[0], *(1 for _ in shape[1:])), kernel=shape[1:])
+    def global_pool(self, x: str, name: str, *, size: Size = 1) -> str:
+        """Pool over all positions, which stay as positions of size one, or of `size`."""
+        features, *positions = self._shapes[x]
+        out = _spread(size, len(positions))
+        kernel = tuple(-(-p // o) for p, o in zip(positions, out, strict=True))
+        return self._add("pool", name, (x,), (features, *out), kernel=kernel)
 
     def linear(self, x: str, features: int, name: str, *, bias: bool = True, heads: int = 1) -> str:
         """Apply one matrix at every position; `heads` keeps the output's heads whole on nodes."""
@@ -146,6 +148,10 @@ class Builder:
     def layer_norm(self, x: str, name: str) -> str:
         """Normalise each position over its features."""
         return self._add("layer_norm", name, (x,), self._shapes[x])
+
+    def l2_norm(self, x: str, name: str) -> str:
+        """Give each position's features unit length, then each feature its learned scale."""
+        return self._add("l2_norm", name, (x,), self._shapes[x])
 
     def activation(self, x: str, name: str) -> str:
         """Apply a function to each element."""
@@ -188,7 +194,12 @@ class Builder:
 
     def multiply(self, x: str, y: str, name: str) -> str:
         """Multiply by a tensor with as many features; its positions may be of size one."""
-        return self._add("multiply", name, (x, y), self._shapes[x])
+        shape, factor = self._shapes[x], self._shapes[y]
+        if any(f not in (s, 1) for s, f in zip(shape[1:], factor[1:], strict=True)) or (
+            shape[0] != factor[0]
+        ):
+            raise DiscosimError(f"{self._name}: {name} multiplies shapes {shape} and {factor}")
+        return self._add("multiply", name, (x, y), shape)
 
     def concat(self, tensors: list[str], name: str) -> str:
         """Put the features of several tensors side by side."""
@@ -202,13 +213,13 @@ class Builder:
         self, name: str, shape: Shape, reach: Shape, stride: Shape, padding: Shape, ceil: bool
     ) -> Shape:
         spans = [p + 2 * a - r for p, a, r in zip(shape[1:], padding, reach, strict=True)]
-        if min(spans) < 1:
+        steps = zip(spans, stride, strict=True)
+        out = [(p - 1 + (s - 1) * ceil) // s + 1 for p, s in steps]
+        if min(out) < 1:
             raise DiscosimError(
                 f"{self._name}: its input {_text(self._shapes[INPUT])} is too small, "
                 f"nothing is left at {name}"
             )
-        steps = zip(spans, stride, strict=True)
-        out = [(p - 1 + (s - 1) * ceil) // s + 1 for p, s in steps]
         if ceil:  # a last window may not begin in the padding behind the input
             edges = zip(out, shape[1:], padding, stride, strict=True)
             out = [o - ((o - 1) * s >= p + a) for o, p, a, s in edges]

@@ -113,6 +113,10 @@ def _scale_and_shift(layer: Layer) -> int:
     return 2 * layer.out_features
 
 
+def _scale(layer: Layer) -> int:
+    return layer.out_features
+
+
 def _learned(layer: Layer) -> int:
     return layer.learned
 
@@ -158,6 +162,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "attention": Operator("carries", macs=_attention_products),
         "batch_norm": Operator("carries", biases=_scale_and_shift, in_place=True),
         "layer_norm": Operator("carries", biases=_scale_and_shift, in_place=True, statistics=2),
+        "l2_norm": Operator("carries", biases=_scale, in_place=True, statistics=1),
         "activation": Operator("carries", in_place=True),
         "pool": Operator("carries"),
         "upsample": Operator("carries"),
@@ -169,5 +174,6 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "add": Operator("aligns", in_place=True),
         "multiply": Operator("aligns", in_place=True),
         "concat": Operator("joins"),
+        "gather": Operator("joins"),
     }
 )

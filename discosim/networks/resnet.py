@@ -11,65 +11,106 @@ from discosim.graph.layer import Shape
 from discosim.networks import NETWORKS, Recipe, Width
 
 STAGE_WIDTHS = (64, 128, 256, 512)
+STRIDES = (1, 2, 2, 2)
+DEPTHS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
 CLASSES = 1000
 
 
-def _conv_norm(
-    net: Builder, x: str, features: int, kernel: int, name: str, norm: str, stride: int = 1
+def conv_norm(
+    net: Builder,
+    x: str,
+    features: int,
+    kernel: int,
+    name: str,
+    norm: str,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
 ) -> str:
-    return net.batch_norm(net.conv(x, features, kernel, name, stride=stride), norm)
+    """Write a convolution without bias and its batch normalisation."""
+    y = net.conv(x, features, kernel, name, stride=stride, dilation=dilation)
+    return net.batch_norm(y, norm)
 
 
-def _basic(net: Builder, x: str, width: int, stride: int, at: str, channels: Width) -> str:
+def _basic(
+    net: Builder, x: str, width: int, stride: int, dilation: int, at: str, channels: Width
+) -> str:
     features = channels(width)
-    y = _conv_norm(net, x, features, 3, f"{at}.conv1", f"{at}.bn1", stride)
+    y = conv_norm(net, x, features, 3, f"{at}.conv1", f"{at}.bn1", stride=stride, dilation=dilation)
     y = net.activation(y, f"{at}.relu1")
-    return _conv_norm(net, y, features, 3, f"{at}.conv2", f"{at}.bn2")
+    return conv_norm(net, y, features, 3, f"{at}.conv2", f"{at}.bn2", dilation=dilation)
 
 
-def _bottleneck(net: Builder, x: str, width: int, stride: int, at: str, channels: Width) -> str:
+def _bottleneck(
+    net: Builder, x: str, width: int, stride: int, dilation: int, at: str, channels: Width
+) -> str:
     features = channels(width)
-    y = _conv_norm(net, x, features, 1, f"{at}.conv1", f"{at}.bn1")
+    y = conv_norm(net, x, features, 1, f"{at}.conv1", f"{at}.bn1")
     y = net.activation(y, f"{at}.relu1")
-    y = _conv_norm(net, y, features, 3, f"{at}.conv2", f"{at}.bn2", stride)
+    y = conv_norm(net, y, features, 3, f"{at}.conv2", f"{at}.bn2", stride=stride, dilation=dilation)
     y = net.activation(y, f"{at}.relu2")
-    return _conv_norm(net, y, channels(4 * width), 1, f"{at}.conv3", f"{at}.bn3")
+    return conv_norm(net, y, channels(4 * width), 1, f"{at}.conv3", f"{at}.bn3")
 
 
 def stem(net: Builder, channels: Width) -> str:
     """Write the 7x7 convolution and the pooling before the first stage."""
     with net.block("stem"):
-        x = _conv_norm(net, INPUT, channels(64), 7, "conv1", "bn1", stride=2)
+        x = conv_norm(net, INPUT, channels(64), 7, "conv1", "bn1", stride=2)
         x = net.activation(x, "relu")
         return net.pool(x, 3, "maxpool", stride=2, padding=1)
 
 
-def resnet(name: str, input_shape: Shape, channels: Width, *, deep: bool, depths: Shape) -> Network:
-    """Return a ResNet with bottleneck (deep) or basic blocks, `depths` blocks in each stage."""
+def stages(
+    net: Builder,
+    x: str,
+    channels: Width,
+    *,
+    depths: Shape,
+    deep: bool = True,
+    strides: Shape = STRIDES,
+    dilations: Shape = (1, 1, 1, 1),
+) -> list[str]:
+    """Write one stage for each of `depths` and return their outputs.
+
+    A stage is made of bottleneck (deep) or basic blocks. Its first block takes the stride, and
+    still the dilation of the stage before, as in torchvision's `replace_stride_with_dilation`.
+    """
     residual = _bottleneck if deep else _basic
-    net = Builder(name, input_shape)
-    x = stem(net, channels)
-    for stage, (width, depth) in enumerate(zip(STAGE_WIDTHS, depths, strict=True), start=1):
+    outputs = []
+    before = 1
+    plan = zip(STAGE_WIDTHS, depths, strides, dilations, strict=False)
+    for stage, (width, depth, first_stride, dilation) in enumerate(plan, start=1):
         for index in range(depth):
             at = f"layer{stage}.{index}"
             with net.block(at):
-                stride = 2 if stage > 1 and index == 0 else 1
-                y = residual(net, x, width, stride, at, channels)
+                stride = first_stride if index == 0 else 1
+                y = residual(net, x, width, stride, before, at, channels)
                 if index == 0 and (deep or stage > 1):  # the skip changes its shape
                     names = f"{at}.downsample.0", f"{at}.downsample.1"
-                    x = _conv_norm(net, x, net.shape(y)[0], 1, *names, stride=stride)
+                    x = conv_norm(net, x, net.shape(y)[0], 1, *names, stride=stride)
                 x = net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
+            before = dilation
+        outputs.append(x)
+    return outputs
+
+
+def resnet(name: str, input_shape: Shape, channels: Width, *, deep: bool, depths: Shape) -> Network:
+    """Return the classifier: stem, four stages, pooling and one linear layer."""
+    net = Builder(name, input_shape)
+    x = stages(net, stem(net, channels), channels, depths=depths, deep=deep)[-1]
     with net.block("fc"):
         x = net.flatten(net.global_pool(x, "avgpool"), "flatten")
         net.linear(x, CLASSES, "fc")
     return net.build()
 
 
-for _name, _deep, _depths in (
-    ("resnet18", False, (2, 2, 2, 2)),
-    ("resnet34", False, (3, 4, 6, 3)),
-    ("resnet50", True, (3, 4, 6, 3)),
-    ("resnet101", True, (3, 4, 23, 3)),
-    ("resnet152", True, (3, 8, 36, 3)),
-):
-    NETWORKS.register(_name)(Recipe(partial(resnet, deep=_deep, depths=_depths), (3, 224, 224)))
+for _layers, _depths in DEPTHS.items():
+    NETWORKS.register(f"resnet{_layers}")(
+        Recipe(partial(resnet, deep=_layers >= 50, depths=_depths), (3, 224, 224))
+    )

@@ -1,1 +1,85 @@
-"""Strategies: how a network is laid out on the nodes, as arrays over layers."""
+"""Strategies: how a network is laid out on the nodes, as arrays over layers.
+
+Each is a function from a Request to a Plan, registered by its name in a file of this package.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from discosim.errors import DiscosimError
+from discosim.graph.table import Floats, LayerTable
+from discosim.partition.plan import CONVENTIONS, Conventions, Plan
+from discosim.registry import Registry
+
+OBJECTIVES = ("memory", "latency")
+"""Of a pipeline: the smallest worst node, or the least that is handed on from stage to stage."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a strategy may need to know; s_comm is (..., 1, 1), or (..., 1, L) from a plan file.
+
+    at: the block at which strategies with a cut change from split to dense or back.
+    features: "peak" or "all", what the memory of a node counts.
+    """
+
+    table: LayerTable
+    nodes: int
+    s_comm: Floats
+    conventions: Conventions = CONVENTIONS["paper"]
+    at: str = ""
+    objective: str = "memory"
+    features: str = "peak"
+    feature_elem_bytes: float = 4.0
+    weight_elem_bytes: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A way to lay a network out.
+
+    has_knob: S_comm changes the plan; has_cut: `at` does; nodes: the only N there is, or None.
+    """
+
+    name: str
+    summary: str
+    plan: Callable[[Request], Plan]
+    has_knob: bool = False
+    has_cut: bool = False
+    nodes: int | None = None
+
+
+STRATEGIES: Registry[Strategy] = Registry("strategy", __name__)
+
+_Planner = Callable[[Request], Plan]
+
+
+def strategy(
+    name: str,
+    summary: str,
+    *,
+    has_knob: bool = False,
+    has_cut: bool = False,
+    nodes: int | None = None,
+) -> Callable[[_Planner], _Planner]:
+    """Return a decorator that registers a function from a Request to a Plan under `name`."""
+
+    def enter(planner: _Planner) -> _Planner:
+        STRATEGIES.register(name)(Strategy(name, summary, planner, has_knob, has_cut, nodes))
+        return planner
+
+    return enter
+
+
+def check_nodes(table: LayerTable, nodes: int) -> None:
+    """Raise DiscosimError where no layer has features for `nodes` nodes."""
+    features = np.maximum(table.in_features, table.out_features)[table.mixes]
+    widest = int(features.argmax())
+    if nodes > features[widest]:
+        layer = np.array(table.name)[table.mixes][widest]
+        raise DiscosimError(
+            f"{nodes} nodes, but the widest layer of {table.network.name}, {layer}, has "
+            f"{features[widest]:.0f} features; wanted at most as many nodes"
+        )

@@ -1,0 +1,66 @@
+"""Which node holds which feature of every tensor, carried through the graph."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discosim.graph.builder import INPUT, Network
+from discosim.graph.layer import Layer
+
+Owners = NDArray[np.int64] | None
+"""The node that owns each feature of a tensor; None where every node holds all of it."""
+
+
+def contiguous(features: int, nodes: int) -> NDArray[np.int64]:
+    """Return owners in contiguous blocks that differ by at most one; idle nodes come last."""
+    sizes = features // nodes + (np.arange(nodes) < features % nodes)
+    return np.repeat(np.arange(nodes), sizes)
+
+
+def place(network: Network, nodes: int) -> dict[str, Owners]:
+    """Return the owners of every tensor's features, by the rules of each operator."""
+    owners: dict[str, Owners] = {INPUT: None}
+    for layer in network.layers:
+        operands = [owners[tensor] for tensor in network.operands(layer.name)]
+        owners[layer.name] = _place_output(network, layer, operands, nodes)
+    return owners
+
+
+def _place_output(network: Network, layer: Layer, operands: list[Owners], nodes: int) -> Owners:
+    first = operands[0]
+    match layer.operator.placing:
+        case "mixes":
+            if layer.kind == "depthwise" and first is not None:
+                return np.repeat(first, layer.out_features // layer.groups)
+            parts = _parts(network, layer)
+            features = layer.out_features // parts
+            whole = max(layer.groups, layer.heads)  # groups and heads are not divided
+            units = whole if whole > 1 else features
+            return np.tile(np.repeat(contiguous(units, nodes), features // units), parts)
+        case "carries":
+            if first is None:
+                return None
+            if layer.op in ("flatten", "shuffle", "slice"):
+                carry = layer.operator.carry
+                return first[[carry(layer, f) for f in range(layer.out_features)]]
+            return first[: layer.out_features]
+        case "aligns":
+            return next((operand for operand in operands if operand is not None), None)
+        case "joins":
+            if all(operand is None for operand in operands):
+                return None
+            sizes = [shape[0] for shape in layer.in_shapes]
+            return np.concatenate(
+                [
+                    contiguous(size, nodes) if operand is None else operand
+                    for size, operand in zip(sizes, operands, strict=True)
+                ]
+            )
+
+
+def _parts(network: Network, layer: Layer) -> int:
+    """How many tensors stand side by side in an output that attention reads: q, k and v."""
+    if layer.heads == 1:
+        return 1
+    readers = [network.graph.nodes[name]["layer"] for name in network.graph.successors(layer.name)]
+    widths = [reader.out_features for reader in readers if reader.op == "attention"]
+    return layer.out_features // widths[0] if widths else 1

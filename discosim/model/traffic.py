@@ -1,0 +1,99 @@
+"""Time of one exchange on each kind of network between the nodes (alpha-beta model).
+
+Arrays are (..., L); a node axis R, where one is needed, stands before the layer axis.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """What the nodes send each other before a layer, in elements and messages.
+
+    (..., R, L), R = 1 where all nodes are alike: sent and received by a node, and the distinct
+    elements among them that it sends (union, what a broadcast carries); messages likewise.
+    (..., 1, L): pair, the largest ordered pair; total over all nodes; ring, the most that passes
+    one direction of a ring's link; senders, the nodes that send at all; ring_steps.
+    """
+
+    sent: Floats
+    received: Floats
+    union: Floats
+    send_peers: Floats
+    recv_peers: Floats
+    pair: Floats
+    total: Floats
+    total_union: Floats
+    total_messages: Floats
+    senders: Floats
+    ring: Floats
+    ring_steps: Floats
+
+
+def _largest(per_node: Floats) -> Floats:
+    largest: Floats = per_node.max(axis=-2, keepdims=True)
+    return largest
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Elements and messages that pass the busiest link one after the other (model.md §2).
+
+    half_elems: the elements where a link carries one direction at a time.
+    """
+
+    elems: Callable[[Exchange], Floats]
+    half_elems: Callable[[Exchange], Floats]
+    messages: Callable[[Exchange], Floats]
+    broadcasts: bool = False
+
+
+TOPOLOGIES: Mapping[str, Topology] = MappingProxyType(
+    {
+        # one link per pair
+        "full-mesh": Topology(
+            lambda x: x.pair,
+            lambda x: 2 * x.pair,
+            lambda x: np.minimum(1.0, _largest(x.send_peers)),
+        ),
+        # one port per node
+        "switch": Topology(
+            lambda x: _largest(np.maximum(x.sent, x.received)),
+            lambda x: _largest(x.sent + x.received),
+            lambda x: _largest(np.maximum(x.send_peers, x.recv_peers)),
+        ),
+        # one medium, unicast
+        "shared": Topology(lambda x: x.total, lambda x: x.total, lambda x: x.total_messages),
+        # one medium, each node's features once for all
+        "broadcast": Topology(
+            lambda x: x.total_union, lambda x: x.total_union, lambda x: x.senders, broadcasts=True
+        ),
+        # two neighbours a node, the shortest way round
+        "ring": Topology(lambda x: x.ring, lambda x: 2 * x.ring, lambda x: x.ring_steps),
+    }
+)
+
+
+def ring_hops(nodes: Floats | float) -> Floats:
+    """Most messages over one direction of a link when all P of P nodes on a ring exchange.
+
+    max(1, floor(P^2/4)/2): opposite nodes send half each way; two nodes share one link.
+    """
+    return np.maximum(1.0, np.floor(np.square(nodes) / 4) / 2)
+
+
+def line_hops(nodes: Floats | float) -> Floats:
+    """The same for P neighbours on a longer ring: floor(P^2/4) over the middle link."""
+    return np.floor(np.square(nodes) / 4)
+
+
+def transfer_s(nbytes: Floats, bandwidth_Bps: Floats | float) -> Floats:
+    """Seconds for `nbytes` at `bandwidth_Bps`: L_comm = bytes / B (the paper's Section V)."""
+    return nbytes / bandwidth_Bps

@@ -1,0 +1,102 @@
+"""MobileNetV2: stages of inverted residuals around a depthwise convolution.
+
+Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, CVPR 2018, Table 2; as in
+torchvision's `models/mobilenetv2.py`.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.layer import Shape
+from discosim.networks import NETWORKS, Recipe, Width
+
+CLASSES = 1000
+
+
+class Stage(NamedTuple):
+    """A row of the paper's table: `depth` blocks, of which the first one takes the stride."""
+
+    expansion: int
+    kernel: int
+    stride: int
+    features: int
+    depth: int
+
+
+STAGES = (
+    Stage(1, 3, 1, 16, 1),
+    Stage(6, 3, 2, 24, 2),
+    Stage(6, 3, 2, 32, 3),
+    Stage(6, 3, 2, 64, 4),
+    Stage(6, 3, 1, 96, 3),
+    Stage(6, 3, 2, 160, 3),
+    Stage(6, 3, 1, 320, 1),
+)
+
+
+def _conv_norm_act(
+    net: Builder, x: str, features: int, kernel: int, name: str, *, stride: int = 1, groups: int = 1
+) -> str:
+    y = net.conv(x, features, kernel, name, stride=stride, groups=groups)
+    return net.activation(net.batch_norm(y, f"{name}.norm"), f"{name}.act")
+
+
+def _squeeze_excite(net: Builder, x: str, squeezed: int, at: str) -> str:
+    """Weight the channels by what two small layers see of their means (Hu et al., CVPR 2018)."""
+    y = net.conv(net.global_pool(x, f"{at}.pool"), squeezed, 1, f"{at}.reduce", bias=True)
+    y = net.activation(y, f"{at}.act")
+    y = net.conv(y, net.shape(x)[0], 1, f"{at}.expand", bias=True)
+    return net.multiply(x, net.activation(y, f"{at}.gate"), f"{at}.multiply")
+
+
+def _inverted_residual(
+    net: Builder, x: str, before: int, stage: Stage, stride: int, at: str, channels: Width, se: bool
+) -> str:
+    """Expand, filter each channel, weight the channels if `se`, project; `before` is full width."""
+    hidden = channels(stage.expansion * before)
+    y = x
+    if stage.expansion > 1:
+        y = _conv_norm_act(net, y, hidden, 1, f"{at}.expand")
+    y = _conv_norm_act(
+        net, y, hidden, stage.kernel, f"{at}.depthwise", stride=stride, groups=hidden
+    )
+    if se:
+        y = _squeeze_excite(net, y, channels(max(1, before // 4)), f"{at}.se")
+    y = net.conv(y, channels(stage.features), 1, f"{at}.project")
+    y = net.batch_norm(y, f"{at}.project.norm")
+    return net.add(y, x, f"{at}.add") if stride == 1 and before == stage.features else y
+
+
+def inverted_residual_network(
+    name: str,
+    input_shape: Shape,
+    channels: Width,
+    *,
+    stem: int,
+    stages: tuple[Stage, ...],
+    last: int,
+    squeeze_excite: bool = False,
+) -> Network:
+    """Return the classifier; `stem` and `last` are the features before and after the stages."""
+    net = Builder(name, input_shape)
+    with net.block("stem"):
+        x = _conv_norm_act(net, INPUT, channels(stem), 3, "stem", stride=2)
+    before = stem
+    for number, stage in enumerate(stages, start=1):
+        for index in range(stage.depth):
+            at = f"stage{number}.{index}"
+            stride = stage.stride if index == 0 else 1
+            with net.block(at):
+                x = _inverted_residual(net, x, before, stage, stride, at, channels, squeeze_excite)
+            before = stage.features
+    with net.block("head"):
+        x = _conv_norm_act(net, x, channels(last), 1, "head")
+        x = net.flatten(net.global_pool(x, "avgpool"), "flatten")
+        net.linear(x, CLASSES, "classifier")
+    return net.build()
+
+
+NETWORKS.register("mobilenetv2")(
+    Recipe(partial(inverted_residual_network, stem=32, stages=STAGES, last=1280), (3, 224, 224))
+)

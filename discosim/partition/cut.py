@@ -1,0 +1,57 @@
+"""Strategies with one cut: dense on one side of it, separate branches on the other."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from discosim.errors import UnknownNameError
+from discosim.graph.table import Bools, LayerTable
+from discosim.partition import Request, strategy
+from discosim.partition.plan import Plan
+from discosim.partition.uniform import disco
+
+
+def blocks(table: LayerTable) -> list[str]:
+    """Return the names of the blocks in execution order."""
+    return [block for block in dict.fromkeys(table.block[:-1]) if block]
+
+
+def rows_of(table: LayerTable, at: str) -> Bools:
+    """Return which rows lie in block `at`, or in the blocks below it (`layer3` of `layer3.1`).
+
+    Raises UnknownNameError with the nearest names.
+    """
+    rows = np.array([block == at or block.startswith(f"{at}.") for block in table.block])
+    if not at or not rows.any():
+        stems = {block.rpartition(".")[0] for block in blocks(table)} - {""}
+        raise UnknownNameError("block", at, stems | set(blocks(table)))
+    return rows
+
+
+def _split_rows(request: Request, split: Bools) -> Plan:
+    return disco(replace(request, s_comm=split.astype(float)[None]))
+
+
+@strategy("dense-then-split", "dense before block --at, separate branches from it on", has_cut=True)
+def dense_then_split(request: Request) -> Plan:
+    """Return the plan without communication from the first row of block `at` on."""
+    first = int(rows_of(request.table, request.at).argmax())
+    return _split_rows(request, np.arange(len(request.table)) >= first)
+
+
+@strategy(
+    "split-then-aggregate", "separate branches up to block --at, dense after it", has_cut=True
+)
+def split_then_aggregate(request: Request) -> Plan:
+    """Return the plan without communication up to the last row of block `at`."""
+    last = int(np.flatnonzero(rows_of(request.table, request.at))[-1])
+    return _split_rows(request, np.arange(len(request.table)) <= last)
+
+
+def nearest_cut(request: Request, planner: str, s_comm: float) -> str:
+    """Return the block at which `planner` comes nearest to an average S_comm of `s_comm`."""
+    from discosim.partition import STRATEGIES
+
+    plan = STRATEGIES[planner].plan
+    averages = {at: plan(replace(request, at=at)).avg_s_comm for at in blocks(request.table)}
+    return min(averages, key=lambda at: abs(float(averages[at].squeeze()) - s_comm))

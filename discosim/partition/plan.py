@@ -1,0 +1,56 @@
+"""A plan: who computes and sends what, as arrays over layers. Strategies make them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discosim.model.traffic import Exchange
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """What is counted (model.md §1).
+
+    resend: a tensor read by two layers is sent once per reader; whole: features, heads and
+    groups are not divided; service: norm statistics and the gathered output are counted.
+    """
+
+    resend: bool
+    whole: bool
+    service: bool
+
+
+CONVENTIONS = {
+    "paper": Conventions(resend=True, whole=False, service=False),
+    "runtime": Conventions(resend=False, whole=True, service=True),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How each layer is laid out; arrays broadcast with (..., R, L).
+
+    R = 1 where all nodes are alike, N where they are not.
+    local, remote: share of a layer's MACs (or, without MACs, of its work) that a node does
+    without and with received features; out_share, in_share: of its outputs and inputs.
+    chunk_features: (..., 1, L), features in the largest message, the most chunks it can have.
+    buffer_elems: received elements held during a layer; live_elems: own ones;
+    stored_elems: own share of a layer's input plus what is received for it, once a tensor.
+    avg_s_comm: (...); stage: (L,) where layers are placed whole, one node each, else None.
+    """
+
+    nodes: int
+    local: Floats
+    remote: Floats
+    in_share: Floats
+    out_share: Floats
+    exchange: Exchange
+    chunk_features: Floats
+    buffer_elems: Floats
+    live_elems: Floats
+    stored_elems: Floats
+    avg_s_comm: Floats
+    stage: NDArray[np.int64] | None = None

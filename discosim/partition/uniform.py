@@ -1,0 +1,38 @@
+"""The same for every layer: one node, dense, DISCO, its random baseline, separate branches."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from discosim.partition import Request, strategy
+from discosim.partition.plan import Plan
+from discosim.partition.within_layer import lay_out, within_layer
+
+
+@strategy(
+    "disco", "each layer sends the chosen 1 - S_comm of its features (Qin et al.)", has_knob=True
+)
+@strategy("random-sparse", "as disco, the features chosen at random: the same cost", has_knob=True)
+def disco(request: Request) -> Plan:
+    """Return the plan in which every layer sends 1 - S_comm of its remote features."""
+    layout = lay_out(request.table, request.nodes, request.conventions)
+    every_layer = np.ones(len(request.table))
+    return within_layer(layout, (1.0 - request.s_comm) * every_layer)
+
+
+@strategy("dense", "all features are sent: plain model parallelism")
+def dense(request: Request) -> Plan:
+    """Return the plan that sends everything."""
+    return disco(replace(request, s_comm=np.zeros((1, 1))))
+
+
+@strategy("branches", "nothing is sent: N independent branches (Hadidi et al.)")
+def branches(request: Request) -> Plan:
+    """Return the plan that sends nothing."""
+    return disco(replace(request, s_comm=np.ones((1, 1))))
+
+
+@strategy("single", "one node with enough memory", nodes=1)
+def single(request: Request) -> Plan:
+    """Return the plan of one node that does everything."""
+    return dense(replace(request, nodes=1))

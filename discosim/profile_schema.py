@@ -1,0 +1,234 @@
+"""The schema of a hardware profile: the sections of its TOML and the checks on each."""
+
+from collections.abc import Callable
+from typing import Annotated, Final, Generic, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from discosim.errors import DiscosimError, UnknownNameError, suggest
+from discosim.units import (
+    parse_bandwidth,
+    parse_bytes,
+    parse_compute,
+    parse_energy,
+    parse_power,
+    parse_price,
+    parse_time,
+)
+
+TOPOLOGIES: Final = ("full-mesh", "switch", "shared", "broadcast", "ring")
+HALF_DUPLEX: Final = ("shared", "broadcast")  # one medium: who sends does not receive
+WIRING: Final = ("link.topology", "link.duplex")  # words; link.source says where from
+DTYPES: Final[dict[str, int]] = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}  # bytes an element
+
+# What stands where a file gives no source: a user's own bare number, or an override.
+GIVEN: Final = "given without a source"
+COMMAND_LINE: Final = "command line"
+
+V = TypeVar("V")
+
+
+def _name_among(kind: str, names: tuple[str, ...]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in names:
+            raise UnknownNameError(kind, name, names)
+        return name
+
+    return AfterValidator(check)
+
+
+def _read_by(parse: Callable[[str], float]) -> PlainValidator:
+    def check(text: object) -> str:
+        if not isinstance(text, str):
+            raise DiscosimError(f"{text!r:.40} is not a text with a unit, in quotes")
+        parse(text)
+        return text
+
+    return PlainValidator(check)
+
+
+def _compute_text(text: object, info: ValidationInfo) -> str:
+    if not isinstance(text, str):
+        raise DiscosimError(f"{text!r:.40} is not a text with a unit, in quotes")
+    known = bool((info.context or {}).get("has_ops_per_mac"))
+    in_ops = parse_compute(text, 1.0) != parse_compute(text, 2.0)
+    if in_ops and not known and info.data.get("source") != COMMAND_LINE:
+        raise DiscosimError(f"{text!r} counts operations, and the file has no ops_per_mac")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text or not text.isprintable():
+        raise DiscosimError("wanted: one line of text")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1)]
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+BandwidthText = Annotated[str, _read_by(parse_bandwidth)]
+ComputeText = Annotated[str, PlainValidator(_compute_text)]
+BytesText = Annotated[str, _read_by(parse_bytes)]
+TimeText = Annotated[str, _read_by(parse_time)]
+PowerText = Annotated[str, _read_by(parse_power)]
+EnergyText = Annotated[str, _read_by(parse_energy)]
+PriceText = Annotated[str, _read_by(parse_price)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Figure(_Strict, Generic[V]):
+    """A value with where it comes from: exactly one of `source` and `estimate`."""
+
+    source: Text | None = None
+    estimate: Text | None = Field(default=None, validate_default=True)
+    value: V
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, raw: object) -> object:
+        return raw if isinstance(raw, dict) else {"value": raw, "source": GIVEN}
+
+    @field_validator("estimate")
+    @classmethod
+    def _one_reference(cls, estimate: str | None, info: ValidationInfo) -> str | None:
+        # A faulty source is missing from info.data and is reported by itself.
+        if "source" in info.data and (info.data["source"] is None) == (estimate is None):
+            both = "both source and estimate" if estimate else "neither source nor estimate"
+            raise DiscosimError(f"has {both}; wanted: exactly one")
+        return estimate
+
+
+class Link(_Strict):
+    """How the nodes are joined."""
+
+    bandwidth: Figure[BandwidthText]
+    latency: Figure[TimeText]
+    topology: Annotated[str, _name_among("topology", TOPOLOGIES)]
+    duplex: Annotated[str, _name_among("duplex", ("full", "half"))] | None = None
+    source: Text | None = None
+
+    @field_validator("duplex")
+    @classmethod
+    def _one_medium(cls, duplex: str | None, info: ValidationInfo) -> str | None:
+        topology = info.data.get("topology")
+        if duplex == "full" and topology in HALF_DUPLEX:
+            raise DiscosimError(f"a {topology} medium is half duplex, 'full' cannot be")
+        return duplex
+
+
+class Compute(_Strict):
+    """Usable rate of one node, by data type."""
+
+    fp32: Figure[ComputeText] | None = None
+    fp16: Figure[ComputeText] | None = None
+    bf16: Figure[ComputeText] | None = None
+    int8: Figure[ComputeText] | None = None
+
+
+class Efficiency(_Strict):
+    """Fraction of the rate that an operator class reaches."""
+
+    conv: Figure[Fraction] | None = None
+    depthwise: Figure[Fraction] | None = None
+    linear: Figure[Fraction] | None = None
+    attention: Figure[Fraction] | None = None
+
+
+class Memory(_Strict):
+    """What one node has for weights and features."""
+
+    capacity: Figure[BytesText] | None = None
+    bandwidth: Figure[BandwidthText] | None = None
+
+
+class Cost(_Strict):
+    """Money and energy of one node."""
+
+    price: Figure[PriceText] | None = None
+    idle_power: Figure[PowerText] | None = None
+    energy_per_mac: Figure[EnergyText] | None = None
+    energy_per_byte: Figure[EnergyText] | None = None
+
+
+class Document(_Strict):
+    """A whole profile."""
+
+    description: Annotated[str, AfterValidator(_one_line)]
+    ops_per_mac: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    link: Link
+    compute: Compute
+    efficiency: Efficiency = Efficiency()
+    memory: Memory = Memory()
+    cost: Cost = Cost()
+
+    @field_validator("compute")
+    @classmethod
+    def _some_rate(cls, compute: Compute) -> Compute:
+        if not compute.model_fields_set:
+            raise DiscosimError(f"has no rate; wanted: one of {', '.join(DTYPES)}")
+        return compute
+
+
+def section_keys(section: str) -> list[str]:
+    """Return the keys of a section of the document, none where `section` is not one."""
+    field = Document.model_fields.get(section)
+    kind = field.annotation if field else None
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, _Strict) else []
+
+
+def dotted_keys() -> list[str]:
+    """Return every setting of the document as a dotted path, such as link.bandwidth."""
+    return [
+        f"{name}.{key}" if key else name
+        for name in Document.model_fields
+        for key in section_keys(name) or [""]
+    ]
+
+
+def is_number(path: str) -> bool:
+    """Return whether the setting at a dotted path is a bare number, not a text with a unit."""
+    return path == "ops_per_mac" or path.startswith("efficiency.")
+
+
+def is_figure(path: str) -> bool:
+    """Return whether the setting at a dotted path carries a source."""
+    return "." in path and path not in (*WIRING, "link.source")
+
+
+def faults(error: ValidationError) -> list[str]:
+    """Return every fault of a document as 'path: text', each on one line."""
+    return [_fault(detail) for detail in error.errors(include_url=False)]
+
+
+def _fault(detail: ErrorDetails) -> str:
+    kind, loc = detail["type"], [str(part) for part in detail["loc"]]
+    cause = detail.get("ctx", {}).get("error")
+    if kind == "extra_forbidden":
+        known = list(Document.model_fields) if len(loc) == 1 else section_keys(loc[0])
+        known = known if len(loc) < 3 else list(Figure.model_fields)
+        text = f"unknown; {suggest(loc[-1], known)}"
+    elif kind == "missing":
+        text = "missing"
+    elif kind == "model_type":
+        text = "wanted: a table"
+    elif isinstance(cause, DiscosimError):
+        text = str(cause)
+        loc = loc[:2]  # a fault of the figure, whichever of its fields shows it
+    else:
+        given = repr(detail["input"])
+        text = f"{given:.40}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+    path = ".".join(loc)
+    return f"{path if path.isprintable() else ascii(path)}: {text}"

@@ -1,0 +1,191 @@
+"""Table x plan x hardware -> cost: the one place that knows them all."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from discosim.errors import DiscosimError
+from discosim.graph.table import Floats, LayerTable
+from discosim.hardware import Hardware
+from discosim.model import compute, memory, overlap
+from discosim.model.overlap import best_chunks
+from discosim.model.traffic import TOPOLOGIES, transfer_s
+from discosim.partition.plan import Plan
+
+OVERLAPS = ("none", "layer", "layer:K", "layer:best", "ideal")
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How communication and computation of a layer overlap (model.md §3).
+
+    mode: none, layer or ideal; chunks: K of `layer:K`, or None for the best of each layer.
+    """
+
+    mode: str
+    chunks: int | None = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Overlap":
+        """Return the overlap written as none, layer, layer:K, layer:best or ideal."""
+        if text in ("none", "ideal", "layer"):
+            return cls(text)
+        if text == "layer:best":
+            return cls("layer", None)
+        if match := re.fullmatch(r"layer:0*([1-9][0-9]{0,8})", text):
+            return cls("layer", int(match[1]))
+        raise DiscosimError(
+            f"unknown overlap {text!r}; wanted {', '.join(OVERLAPS)}, K a whole number from 1 up"
+        )
+
+
+NO_OVERLAP = Overlap("none")
+
+
+@dataclass(frozen=True, eq=False)
+class Cost:
+    """What a plan costs, layer by layer (..., R, L) and in all (...).
+
+    comm_s and layer_s are (..., 1, L): a barrier ends each layer, the slowest node decides.
+    local_s and remote_s are the computation without and with received features. bytes is the
+    larger of what a node sends and receives. The totals are those of the busiest node; the
+    three memory figures all belong to the node that needs most.
+    """
+
+    bytes: Floats
+    comm_s: Floats
+    local_s: Floats
+    remote_s: Floats
+    layer_s: Floats
+    total_comm_s: Floats
+    total_comp_s: Floats
+    latency_s: Floats
+    interval_s: Floats
+    bytes_per_node: Floats
+    messages: Floats
+    weight_bytes: Floats
+    peak_feature_bytes: Floats
+    all_feature_bytes: Floats
+    node_bytes: Floats
+    avg_s_comm: Floats
+    avg_s_comp: Floats
+
+
+def simulate(
+    table: LayerTable,
+    plan: Plan,
+    hardware: Hardware,
+    overlapped: Overlap = NO_OVERLAP,
+    features: str = "peak",
+) -> Cost:
+    """Return the cost of `plan`; numbers of `hardware` may be arrays (..., 1, 1).
+
+    `features`: whether node_bytes counts the features held at once ("peak") or the inputs of
+    all layers ("all").
+    """
+    mac_share = plan.local + plan.remote
+    node_s = _compute_s(table, plan, hardware, mac_share)
+    with np.errstate(invalid="ignore"):
+        local_part = np.where(mac_share > 0, plan.local / mac_share, 1.0)
+    local_s, remote_s = node_s * local_part, node_s * (1.0 - local_part)
+
+    exchange, topology = plan.exchange, TOPOLOGIES[hardware.topology]
+    serial = topology.half_elems if hardware.duplex == "half" else topology.elems
+    volume_s = transfer_s(serial(exchange) * hardware.feature_elem_bytes, hardware.bandwidth_Bps)
+    alpha_s = topology.messages(exchange) * hardware.link_latency_s
+    staged = plan.stage is not None
+
+    def time_s(chunks: Floats) -> Floats:
+        comm_s = volume_s + chunks * alpha_s
+        if overlapped.mode == "none" or staged:
+            times = overlap.serial_s(comm_s, local_s, remote_s)
+        elif overlapped.mode == "ideal":
+            times = overlap.ideal_s(comm_s, local_s, remote_s)
+        else:
+            times = overlap.chunked_s(comm_s, local_s, remote_s, chunks)
+        slowest: Floats = times.max(axis=-2, keepdims=True)
+        return slowest
+
+    chunks = np.ones_like(volume_s)
+    if overlapped.mode == "layer" and not staged:
+        most = np.maximum(1.0, np.floor(plan.chunk_features)) * np.ones_like(volume_s)
+        given = overlapped.chunks
+        chunks = best_chunks(time_s, most) if given is None else np.minimum(float(given), most)
+    comm_s, layer_s = volume_s + chunks * alpha_s, time_s(chunks)
+    comp_s = node_s.max(axis=-2)
+    latency_s = layer_s.sum(axis=(-2, -1))
+
+    sent = exchange.union if topology.broadcasts else exchange.sent
+    peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
+    elem_bytes = hardware.feature_elem_bytes
+    most_elems = np.maximum(sent.sum(-1), exchange.received.sum(-1)).max(-1)
+    elems = memory.weight_elems(table.weights, table.biases, mac_share, plan.out_share)
+    weight_bytes = elems * hardware.weight_elem_bytes
+    peak_bytes = memory.peak_elems(plan.live_elems, plan.buffer_elems) * elem_bytes
+    all_bytes = plan.stored_elems.sum(-1) * elem_bytes
+    held = np.stack(np.broadcast_arrays(weight_bytes, peak_bytes, all_bytes))
+    counted = held[0] + held[2 if features == "all" else 1]
+    busiest = counted.argmax(-1)[..., None]
+    held = np.take_along_axis(held, busiest[None], -1)[..., 0]
+    return Cost(
+        bytes=np.maximum(sent, exchange.received) * elem_bytes,
+        comm_s=comm_s,
+        local_s=local_s,
+        remote_s=remote_s,
+        layer_s=layer_s,
+        total_comm_s=comm_s.sum(axis=(-2, -1)),
+        total_comp_s=comp_s.sum(-1),
+        latency_s=latency_s,
+        interval_s=_interval_s(plan, hardware, overlapped, node_s, (comm_s, latency_s)),
+        bytes_per_node=most_elems * elem_bytes,
+        messages=(peers * chunks).sum(-1).max(-1),
+        weight_bytes=held[0],
+        peak_feature_bytes=held[1],
+        all_feature_bytes=held[2],
+        node_bytes=np.take_along_axis(counted, busiest, -1)[..., 0],
+        avg_s_comm=plan.avg_s_comm,
+        avg_s_comp=_unspent_share(table, plan, mac_share),
+    )
+
+
+def _compute_s(table: LayerTable, plan: Plan, hardware: Hardware, mac_share: Floats) -> Floats:
+    """Time that each node computes, (..., R, L)."""
+    efficiency = np.array([hardware.efficiency.get(kind, 1.0) for kind in table.kind])
+    arithmetic = compute.arithmetic_s(table.macs * mac_share, hardware.compute_macps, efficiency)
+    if hardware.memory_Bps is None:
+        return arithmetic
+    elems = (
+        plan.in_share * table.in_elems
+        + plan.exchange.received * (plan.remote > 0)
+        + plan.out_share * table.out_elems
+    )
+    params = table.weights * mac_share + table.biases * plan.out_share
+    touched = elems * hardware.feature_elem_bytes + params * hardware.weight_elem_bytes
+    return compute.roofline_s(arithmetic, touched * (mac_share > 0), hardware.memory_Bps)
+
+
+def _interval_s(
+    plan: Plan, hardware: Hardware, overlapped: Overlap, node_s: Floats, cost: tuple[Floats, Floats]
+) -> Floats:
+    """Time between two results: of a pipeline, its slowest stage, compute and hand-off."""
+    comm_s, latency_s = cost
+    if plan.stage is None:
+        return latency_s
+    begins = np.flatnonzero(np.diff(plan.stage)) + 1
+    handoffs = comm_s[..., 0, begins]
+    last = np.zeros_like(comm_s[..., 0, :1])
+    out_s, work_s = np.concatenate([handoffs, last], axis=-1), node_s.sum(-1)
+    stages = work_s + out_s if overlapped.mode == "none" else np.maximum(work_s, out_s)
+    interval: Floats = stages.max(-1)
+    if hardware.topology in ("shared", "broadcast"):  # the hand-offs share one medium
+        interval = np.maximum(interval, handoffs.sum(-1))
+    return interval
+
+
+def _unspent_share(table: LayerTable, plan: Plan, mac_share: Floats) -> Floats:
+    """Average S_comp: 1 - the MACs of all nodes / the network's MACs (model.md §5)."""
+    alike = plan.nodes / mac_share.shape[-2]
+    spent = (table.macs * mac_share).sum(axis=(-2, -1)) * alike
+    unspent: Floats = np.maximum(0.0, 1.0 - spent / table.macs.sum())
+    return unspent
