@@ -48,12 +48,12 @@ class Cost:
     """What a plan costs, layer by layer (..., R, L) and in all (...).
 
     comm_s and layer_s are (..., 1, L): a barrier ends each layer, the slowest node decides.
-    local_s and remote_s are the computation without and with received features. bytes is the
-    larger of what a node sends and receives. The totals are those of the busiest node; the
-    three memory figures all belong to the node that needs most.
+    local_s and remote_s are the computation without and with received features. The totals are
+    those of the busiest node; the three memory figures all belong to the node that needs most.
     """
 
-    bytes: Floats
+    sent_bytes: Floats
+    received_bytes: Floats
     comm_s: Floats
     local_s: Floats
     remote_s: Floats
@@ -84,11 +84,8 @@ def simulate(
     `features`: whether node_bytes counts the features held at once ("peak") or the inputs of
     all layers ("all").
     """
-    mac_share = plan.local + plan.remote
-    node_s = _compute_s(table, plan, hardware, mac_share)
-    with np.errstate(invalid="ignore"):
-        local_part = np.where(mac_share > 0, plan.local / mac_share, 1.0)
-    local_s, remote_s = node_s * local_part, node_s * (1.0 - local_part)
+    local_s, remote_s = _compute_s(table, plan, hardware)
+    node_s = local_s + remote_s
 
     exchange, topology = plan.exchange, TOPOLOGIES[hardware.topology]
     serial = topology.half_elems if hardware.duplex == "half" else topology.elems
@@ -120,16 +117,23 @@ def simulate(
     peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
     elem_bytes = hardware.feature_elem_bytes
     most_elems = np.maximum(sent.sum(-1), exchange.received.sum(-1)).max(-1)
-    elems = memory.weight_elems(table.weights, table.biases, mac_share, plan.out_share)
-    weight_bytes = elems * hardware.weight_elem_bytes
-    peak_bytes = memory.peak_elems(plan.live_elems, plan.buffer_elems) * elem_bytes
-    all_bytes = plan.stored_elems.sum(-1) * elem_bytes
-    held = np.stack(np.broadcast_arrays(weight_bytes, peak_bytes, all_bytes))
-    counted = held[0] + held[2 if features == "all" else 1]
+    weight_elems = memory.weight_elems(
+        table.weights, table.biases, plan.local, plan.remote, plan.out_share
+    )
+    needs = (
+        weight_elems * hardware.weight_elem_bytes,
+        memory.peak_elems(plan.live_elems, plan.buffer_elems) * elem_bytes,
+        plan.stored_elems.sum(-1) * elem_bytes,
+    )
+    counted = needs[0] + needs[2 if features == "all" else 1]
     busiest = counted.argmax(-1)[..., None]
-    held = np.take_along_axis(held, busiest[None], -1)[..., 0]
+    weight_bytes, peak_bytes, all_bytes, node_bytes = (
+        np.take_along_axis(np.broadcast_to(need, counted.shape), busiest, -1)[..., 0]
+        for need in (*needs, counted)
+    )
     return Cost(
-        bytes=np.maximum(sent, exchange.received) * elem_bytes,
+        sent_bytes=sent * elem_bytes,
+        received_bytes=exchange.received * elem_bytes,
         comm_s=comm_s,
         local_s=local_s,
         remote_s=remote_s,
@@ -140,29 +144,30 @@ def simulate(
         interval_s=_interval_s(plan, hardware, overlapped, node_s, (comm_s, latency_s)),
         bytes_per_node=most_elems * elem_bytes,
         messages=(peers * chunks).sum(-1).max(-1),
-        weight_bytes=held[0],
-        peak_feature_bytes=held[1],
-        all_feature_bytes=held[2],
-        node_bytes=np.take_along_axis(counted, busiest, -1)[..., 0],
+        weight_bytes=weight_bytes,
+        peak_feature_bytes=peak_bytes,
+        all_feature_bytes=all_bytes,
+        node_bytes=node_bytes,
         avg_s_comm=plan.avg_s_comm,
-        avg_s_comp=_unspent_share(table, plan, mac_share),
+        avg_s_comp=_unspent_share(table, plan),
     )
 
 
-def _compute_s(table: LayerTable, plan: Plan, hardware: Hardware, mac_share: Floats) -> Floats:
-    """Time that each node computes, (..., R, L)."""
+def _compute_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
+    """Time that each node computes without and with received features, (..., R, L) each."""
     efficiency = np.array([hardware.efficiency.get(kind, 1.0) for kind in table.kind])
-    arithmetic = compute.arithmetic_s(table.macs * mac_share, hardware.compute_macps, efficiency)
+    whole_s = compute.arithmetic_s(table.macs, hardware.compute_macps, efficiency)
+    local_s, remote_s = whole_s * plan.local, whole_s * plan.remote
     if hardware.memory_Bps is None:
-        return arithmetic
-    elems = (
-        plan.in_share * table.in_elems
-        + plan.exchange.received * (plan.remote > 0)
-        + plan.out_share * table.out_elems
-    )
-    params = table.weights * mac_share + table.biases * plan.out_share
+        return local_s, remote_s
+    share = plan.local + plan.remote
+    received = plan.exchange.received * (plan.remote > 0)
+    elems = plan.in_share * table.in_elems + received + plan.out_share * table.out_elems
+    params = table.weights * share + table.biases * plan.out_share
     touched = elems * hardware.feature_elem_bytes + params * hardware.weight_elem_bytes
-    return compute.roofline_s(arithmetic, touched * (mac_share > 0), hardware.memory_Bps)
+    node_s = compute.roofline_s(local_s + remote_s, touched * (share > 0), hardware.memory_Bps)
+    local_part = np.divide(plan.local, share, out=np.ones_like(share), where=share > 0)
+    return node_s * local_part, node_s * (1.0 - local_part)
 
 
 def _interval_s(
@@ -183,9 +188,9 @@ def _interval_s(
     return interval
 
 
-def _unspent_share(table: LayerTable, plan: Plan, mac_share: Floats) -> Floats:
+def _unspent_share(table: LayerTable, plan: Plan) -> Floats:
     """Average S_comp: 1 - the MACs of all nodes / the network's MACs (model.md §5)."""
-    alike = plan.nodes / mac_share.shape[-2]
-    spent = (table.macs * mac_share).sum(axis=(-2, -1)) * alike
+    alike = plan.nodes / plan.local.shape[-2]
+    spent = (plan.local @ table.macs + plan.remote @ table.macs).sum(-1) * alike
     unspent: Floats = np.maximum(0.0, 1.0 - spent / table.macs.sum())
     return unspent

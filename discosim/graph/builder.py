@@ -195,9 +195,8 @@ class Builder:
     def multiply(self, x: str, y: str, name: str) -> str:
         """Multiply by a tensor with as many features; its positions may be of size one."""
         shape, factor = self._shapes[x], self._shapes[y]
-        if any(f not in (s, 1) for s, f in zip(shape[1:], factor[1:], strict=True)) or (
-            shape[0] != factor[0]
-        ):
+        fits = len(shape) == len(factor) and shape[0] == factor[0]
+        if not fits or any(f not in (1, s) for s, f in zip(shape, factor, strict=True)):
             raise DiscosimError(f"{self._name}: {name} multiplies shapes {shape} and {factor}")
         return self._add("multiply", name, (x, y), shape)
 

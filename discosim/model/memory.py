@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def weight_elems(weights: Floats, biases: Floats, mac_share: Floats, out_share: Floats) -> Floats:
+def weight_elems(
+    weights: Floats, biases: Floats, local: Floats, remote: Floats, out_share: Floats
+) -> Floats:
     """Parameters on a node: kernel entries go with the MACs, biases and norms with the outputs."""
-    elems: Floats = (weights * mac_share + biases * out_share).sum(axis=-1)
+    elems: Floats = local @ weights + remote @ weights + out_share @ biases
     return elems
 
 

@@ -37,6 +37,92 @@ class Exchange:
     ring_steps: Floats
 
 
+def ring_hops(nodes: Floats | float) -> Floats:
+    """Most messages over one direction of a link when all P of P nodes on a ring exchange.
+
+    max(1, floor(P^2/4)/2): opposite nodes send half each way; two nodes share one link.
+    """
+    return np.maximum(1.0, np.floor(np.square(nodes) / 4) / 2)
+
+
+def line_hops(nodes: Floats | float) -> Floats:
+    """The same for P neighbours on a longer ring: floor(P^2/4) over the middle link."""
+    return np.floor(np.square(nodes) / 4)
+
+
+@dataclass(frozen=True, eq=False)
+class EvenExchange:
+    """The Exchange in which each of `peers` nodes sends `pair` elements to each other one.
+
+    What a topology does not ask for is not computed. own: elements of each node, (L,).
+    """
+
+    pair: Floats
+    peers: Floats
+    own: Floats
+    nodes: int
+
+    @property
+    def sent(self) -> Floats:
+        """Elements that a node sends: P - 1 times m."""
+        return (self.peers - 1) * self.pair
+
+    @property
+    def received(self) -> Floats:
+        """Elements that a node receives."""
+        return self.sent
+
+    @property
+    def union(self) -> Floats:
+        """Distinct elements that a node sends, at most: the selections need not be nested."""
+        return np.minimum(self.own, self.sent)
+
+    @property
+    def send_peers(self) -> Floats:
+        """Nodes that a node sends to."""
+        return np.where(self.pair > 0, self.peers - 1, 0.0)
+
+    @property
+    def recv_peers(self) -> Floats:
+        """Nodes that a node receives from."""
+        return self.send_peers
+
+    @property
+    def total(self) -> Floats:
+        """Elements that all nodes send."""
+        return (self.nodes * (self.peers - 1)) * self.pair
+
+    @property
+    def total_union(self) -> Floats:
+        """Elements that all nodes send if a medium carries each once."""
+        return self.nodes * self.union
+
+    @property
+    def total_messages(self) -> Floats:
+        """Messages of all nodes."""
+        return self.nodes * self.send_peers
+
+    @property
+    def senders(self) -> Floats:
+        """Nodes that send."""
+        return self.nodes * (self.send_peers > 0)
+
+    @property
+    def ring(self) -> Floats:
+        """Elements that pass one direction of the busiest link of a ring."""
+        whole_ring = self.peers == self.nodes
+        return np.where(whole_ring, ring_hops(self.peers), line_hops(self.peers)) * self.pair
+
+    @property
+    def ring_steps(self) -> Floats:
+        """Messages one after the other on a ring: the hops of the longest way."""
+        steps = np.where(self.peers == self.nodes, float(self.nodes // 2), self.peers - 1)
+        return steps * (self.pair > 0.0)
+
+
+AnyExchange = Exchange | EvenExchange
+
+
 def _largest(per_node: Floats) -> Floats:
     largest: Floats = per_node.max(axis=-2, keepdims=True)
     return largest
@@ -49,9 +135,9 @@ class Topology:
     half_elems: the elements where a link carries one direction at a time.
     """
 
-    elems: Callable[[Exchange], Floats]
-    half_elems: Callable[[Exchange], Floats]
-    messages: Callable[[Exchange], Floats]
+    elems: Callable[[AnyExchange], Floats]
+    half_elems: Callable[[AnyExchange], Floats]
+    messages: Callable[[AnyExchange], Floats]
     broadcasts: bool = False
 
 
@@ -79,19 +165,6 @@ TOPOLOGIES: Mapping[str, Topology] = MappingProxyType(
         "ring": Topology(lambda x: x.ring, lambda x: 2 * x.ring, lambda x: x.ring_steps),
     }
 )
-
-
-def ring_hops(nodes: Floats | float) -> Floats:
-    """Most messages over one direction of a link when all P of P nodes on a ring exchange.
-
-    max(1, floor(P^2/4)/2): opposite nodes send half each way; two nodes share one link.
-    """
-    return np.maximum(1.0, np.floor(np.square(nodes) / 4) / 2)
-
-
-def line_hops(nodes: Floats | float) -> Floats:
-    """The same for P neighbours on a longer ring: floor(P^2/4) over the middle link."""
-    return np.floor(np.square(nodes) / 4)
 
 
 def transfer_s(nbytes: Floats, bandwidth_Bps: Floats | float) -> Floats:

@@ -7,6 +7,7 @@ decoder, 21 classes of PASCAL VOC, 513 pixels. Output stride 16; `-os8` names st
 """
 
 from functools import partial
+from typing import NamedTuple
 
 from discosim.graph.builder import Builder, Network
 from discosim.graph.layer import Shape
@@ -16,11 +17,20 @@ from discosim.networks.resnet import DEPTHS, conv_norm, stages, stem
 FEATURES = 256
 LOW_LEVEL_FEATURES = 48
 CLASSES = 21
-BACKBONES = {  # output stride: strides and dilations of the stages
-    16: {"strides": (1, 2, 2, 1), "dilations": (1, 1, 1, 2)},
-    8: {"strides": (1, 2, 1, 1), "dilations": (1, 1, 2, 4)},
+
+
+class Atrous(NamedTuple):
+    """Strides and dilations of the backbone's stages, dilations of the pyramid's branches."""
+
+    strides: Shape
+    dilations: Shape
+    rates: Shape
+
+
+ATROUS = {  # by output stride
+    16: Atrous((1, 2, 2, 1), (1, 1, 1, 2), (6, 12, 18)),
+    8: Atrous((1, 2, 1, 1), (1, 1, 2, 4), (12, 24, 36)),
 }
-RATES = {16: (6, 12, 18), 8: (12, 24, 36)}
 
 
 def _conv_norm_relu(
@@ -50,10 +60,11 @@ def deeplabv3plus(
     name: str, input_shape: Shape, channels: Width, *, depths: Shape, output_stride: int = 16
 ) -> Network:
     """Return the segmentation network; `output_stride` is that of its last stage, 16 or 8."""
+    strides, dilations, rates = ATROUS[output_stride]
     net = Builder(name, input_shape)
     x = stem(net, channels)
-    low_level, *_, x = stages(net, x, channels, depths=depths, **BACKBONES[output_stride])
-    x = _pyramid(net, x, RATES[output_stride], channels(FEATURES))
+    low_level, *_, x = stages(net, x, channels, depths=depths, strides=strides, dilations=dilations)
+    x = _pyramid(net, x, rates, channels(FEATURES))
     with net.block("decoder"):
         y = _conv_norm_relu(net, low_level, channels(LOW_LEVEL_FEATURES), 1, "decoder.low_level")
         x = net.upsample(x, net.shape(y)[1:], "decoder.upsample")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.model.traffic import Exchange
+from discosim.model.traffic import AnyExchange
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class Plan:
     remote: Floats
     in_share: Floats
     out_share: Floats
-    exchange: Exchange
+    exchange: AnyExchange
     chunk_features: Floats
     buffer_elems: Floats
     live_elems: Floats

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from discosim.partition import Request, strategy
+from discosim.partition.layout import lay_out
 from discosim.partition.plan import Plan
-from discosim.partition.within_layer import lay_out, within_layer
+from discosim.partition.within_layer import within_layer
 
 
 @strategy(
@@ -16,8 +17,7 @@ from discosim.partition.within_layer import lay_out, within_layer
 def disco(request: Request) -> Plan:
     """Return the plan in which every layer sends 1 - S_comm of its remote features."""
     layout = lay_out(request.table, request.nodes, request.conventions)
-    every_layer = np.ones(len(request.table))
-    return within_layer(layout, (1.0 - request.s_comm) * every_layer)
+    return within_layer(layout, 1.0 - request.s_comm)
 
 
 @strategy("dense", "all features are sent: plain model parallelism")

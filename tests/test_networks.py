@@ -1,0 +1,347 @@
+"""Every registered network against published counts, or against a second count of its own."""
+
+import csv
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.graph.builder import INPUT, Network
+from discosim.networks import LARGEST_INPUT, NETWORKS, build
+
+REFERENCE = Path(__file__).parent / "reference"
+NAMES = sorted(NETWORKS)
+names = st.sampled_from(NAMES)
+
+ORACLE_NAMES = {
+    "deit_small_patch16_224": "deit-s",
+    "mobilenet_v2": "mobilenetv2",
+    "vit_b_16": "vit-b16",
+}
+
+
+def published() -> list[dict[str, str]]:
+    """The rows of both reference files, each under our name for its network."""
+    rows = []
+    for path in (REFERENCE / "oracle_networks.csv", REFERENCE / "networks.csv"):
+        with path.open(newline="") as file:
+            rows += list(csv.DictReader(file))
+    for row in rows:
+        given_name = row["network"]
+        row["network"] = ORACLE_NAMES.get(given_name, given_name.replace("_", "-"))
+    return rows
+
+
+PUBLISHED = published()
+SECOND_COUNTED = {"deeplabv3plus-resnet50-os8", "deeplabv3plus-resnet101-os8"}
+
+
+def built(row: dict[str, str]) -> Network:
+    return build(row["network"], tuple(map(int, row["input"].split("x"))))
+
+
+def macs_as_counted(network: Network, counts: str) -> int:
+    """Our MACs, and what the source counts beside them: '+ 4 per batch_norm element'."""
+    macs = network.macs
+    for each, what in re.findall(r"\+ (\d+) per (\w+) element", counts):
+        macs += int(each) * sum(
+            layer.out_elems
+            for layer in network.layers
+            if (layer.bias if what == "bias" else layer.op == what)
+        )
+    return macs
+
+
+def conv_macs(network: Network, *blocks: str) -> int:
+    return sum(layer.macs for layer in network.layers if layer.block in blocks)
+
+
+def test_every_network_has_a_published_or_a_second_count() -> None:
+    assert set(NAMES) == {row["network"] for row in PUBLISHED} | SECOND_COUNTED
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in PUBLISHED if row["params"]], ids=lambda row: row["network"]
+)
+def test_parameters_are_the_published_ones_to_the_unit(row: dict[str, str]) -> None:
+    assert built(row).params == int(row["params"])
+
+
+@pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: row["network"])
+def test_macs_are_the_published_ones_to_the_printed_digit(row: dict[str, str]) -> None:
+    gmacs = Decimal(row["gmacs"])
+    last_digit = 10.0 ** int(gmacs.as_tuple().exponent)
+    ours = macs_as_counted(built(row), row["counts"]) / 1e9
+    assert ours == pytest.approx(float(gmacs), rel=1e-3, abs=last_digit / 2)
+
+
+# torchvision 0.29.2 torchvision/models/segmentation/deeplabv3.py weight metadata: DeepLabV3 at
+# output stride 8 with its auxiliary head, parameters and GMACs at 520 pixels. It is our V3+ up to
+# the pyramid; then come a 3x3 of 256 channels and a classifier, on the third stage an FCN head.
+DEEPLABV3 = {50: (42004074, 178.722), 101: (60996202, 258.743)}
+PYRAMID = {
+    "aspp.0",
+    "aspp.1",
+    "aspp.2",
+    "aspp.3",
+    "aspp.pool",
+    "aspp.project",
+}
+
+
+@pytest.mark.parametrize("layers", DEEPLABV3)
+@pytest.mark.parametrize("suffix", ["", "-os8"])
+def test_deeplabv3plus_parameters_follow_from_deeplabv3s(layers: int, suffix: str) -> None:
+    norm, classifier, fcn = 2 * 256, 256 * 21 + 21, 1024 * 256 * 9 + 2 * 256 + 256 * 21 + 21
+    shared = DEEPLABV3[layers][0] - fcn - (256 * 256 * 9 + norm) - classifier
+    decoder = 256 * 48 + 2 * 48 + (256 + 48) * 256 * 9 + norm + classifier
+    assert build(f"deeplabv3plus-resnet{layers}{suffix}").params == shared + decoder
+
+
+@pytest.mark.parametrize("layers", DEEPLABV3)
+def test_deeplabv3plus_at_stride_8_has_deeplabv3s_macs_up_to_the_pyramid(layers: int) -> None:
+    network = build(f"deeplabv3plus-resnet{layers}-os8", (520,))
+    tail = 65 * 65 * (256 * 256 * 9 + 256 * 21 + 1024 * 256 * 9 + 256 * 21)
+    macs = network.macs - conv_macs(network, "decoder", "classifier") + tail
+    assert macs / 1e9 == pytest.approx(DEEPLABV3[layers][1], abs=5e-4)
+
+
+@pytest.mark.parametrize("heads", [3, 6, 12])
+def test_transformer_counts_in_closed_form(heads: int) -> None:
+    """A second count from Table 1 of the DeiT paper: D = 64 heads, 12 blocks, 196 patches."""
+    d, patches, tokens = 64 * heads, 14 * 14, 14 * 14 + 1
+    block = (3 * d * d + 3 * d) + (d * d + d) + (8 * d * d + 5 * d) + 2 * 2 * d
+    embedding = 16 * 16 * 3 * d + d + d + tokens * d
+    head = 2 * d + 1000 * d + 1000
+    network = build({3: "deit-ti", 6: "deit-s", 12: "deit-b"}[heads])
+    assert network.params == embedding + 12 * block + head
+    attention = 2 * tokens * tokens * d
+    products = 12 * (12 * d * d * tokens + attention)
+    assert network.macs == 16 * 16 * 3 * d * patches + products + 1000 * d
+
+
+def test_esrgan_parameters_in_closed_form() -> None:
+    """A second count from Figure 4 of the paper: each 3x3 has its input and output channels."""
+    dense = [(64 + 32 * i, 32 if i < 4 else 64) for i in range(5)]
+    convs = [(3, 64), *dense * 3 * 23, *[(64, 64)] * 4, (64, 3)]
+    assert build("esrgan").params == sum(9 * i * o + o for i, o in convs)
+
+
+def shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {layer.name: layer.out_shape for layer in network.layers}
+
+
+def outputs(network: Network) -> list[str]:
+    return [name for name, readers in network.graph.out_degree() if readers == 0]
+
+
+@pytest.mark.parametrize("name", ["ssd300-resnet50", "ssd300-vgg16"])
+def test_ssd_has_six_maps_of_8732_boxes(name: str) -> None:
+    """38, 19, 10, 5, 3 and 1 pixels a side: Liu et al., Figure 2."""
+    of = shapes(build(name))
+    assert [of[f"head.{i}.loc"][1] for i in range(6)] == [38, 19, 10, 5, 3, 1]
+    assert sum(f * h * w for f, h, w in (of[f"head.{i}.loc"] for i in range(6))) == 8732 * 4
+    classes = {"ssd300-resnet50": 81, "ssd300-vgg16": 91}[name]
+    assert sum(f * h * w for f, h, w in (of[f"head.{i}.conf"] for i in range(6))) == 8732 * classes
+
+
+def test_nvidias_ssd_has_65_convolutions() -> None:
+    assert sum(layer.op == "conv" for layer in build("ssd300-resnet50").layers) == 65
+
+
+@pytest.mark.parametrize(("suffix", "side"), [("", 33), ("-os8", 65)])
+def test_deeplab_keeps_the_output_stride(suffix: str, side: int) -> None:
+    of = shapes(build(f"deeplabv3plus-resnet101{suffix}"))
+    assert of["layer4.2.relu"] == (2048, side, side)
+    assert of["decoder.concat"] == (304, 129, 129)
+    assert of["upsample"] == (21, 513, 513)
+
+
+def test_the_two_output_strides_differ_in_positions_only() -> None:
+    wide, narrow = (build(f"deeplabv3plus-resnet50{suffix}") for suffix in ("-os8", ""))
+    assert wide.params == narrow.params
+    assert [layer.name for layer in wide.layers] == [layer.name for layer in narrow.layers]
+
+
+def test_esrgan_gives_four_times_the_size() -> None:
+    assert shapes(build("esrgan", (30, 50)))["conv_last"] == (3, 120, 200)
+
+
+@pytest.mark.parametrize("divisor", ["", "/1.7", "/3", "/64", "/1e9"])
+@pytest.mark.parametrize("name", ["deit-ti", "deit-s", "deit-b", "vit-b16"])
+def test_heads_stay_whole(name: str, divisor: str) -> None:
+    linears = [layer for layer in build(name + divisor).layers if layer.heads > 1]
+    assert sum(layer.op == "attention" for layer in linears) == 12
+    assert all(layer.out_features % layer.heads == 0 for layer in linears)
+
+
+def test_the_first_name_of_efficientnet_is_the_unscaled_one() -> None:
+    widths = [layer.out_features for layer in build("efficientnet-b0").layers if layer.op == "conv"]
+    assert widths[0] == 32
+    assert widths[-1] == 1280
+    assert {16, 24, 40, 80, 112, 192, 320} <= set(widths)  # Table 1 of the paper
+
+
+BLOCKS = {
+    "resnet50": ["stem", "layer1.0", "layer4.2", "fc"],
+    "vgg16": ["conv1.1", "conv5.3", "conv5.pool", "fc6", "fc8"],
+    "deit-s": ["embed", "block.0", "block.11", "head"],
+    "ssd300-resnet50": ["stem", "layer3.5", "extra.0", "extra.4", "head.0", "head.5"],
+    "ssd300-vgg16": ["conv1.1", "conv4.norm", "fc7", "extra.3", "head.5"],
+    "deeplabv3plus-resnet101": ["stem", "layer4.0", "aspp.0", "decoder", "classifier"],
+    "esrgan": ["head", "rrdb.0", "rrdb.22", "tail"],
+    "efficientnet-b4": ["stem", "stage1.0", "stage7.1", "head"],
+    "mobilenetv2": ["stem", "stage2.1", "stage7.0", "head"],
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_cuts_can_be_named(name: str) -> None:
+    blocks = [layer.block for layer in build(name).layers]
+    assert set(BLOCKS[name]) <= set(blocks)
+    assert sorted(BLOCKS[name], key=blocks.index) == BLOCKS[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_block_is_one_run_of_layers(name: str) -> None:
+    blocks = [layer.block for layer in build(name).layers]
+    runs = [b for i, b in enumerate(blocks) if i == 0 or blocks[i - 1] != b]
+    assert all(runs)
+    assert len(runs) == len(set(runs))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_convolution_reads_the_image(name: str) -> None:
+    network = build(name)
+    readers = [layer.op for layer in network.layers if INPUT in network.operands(layer.name)]
+    assert readers == ["conv"]
+    assert network.input_shape[0] == 3
+
+
+# The smallest inputs: torchvision's `min_size` of VGG, AlexNet and SqueezeNet; one patch of the
+# transformers; what the last unpadded 3x3 of the SSDs needs.
+SMALLEST = {
+    "vgg16": 32,
+    "vgg19": 32,
+    "alexnet": 63,
+    "squeezenet1-1": 17,
+    "deit-ti": 16,
+    "deit-s": 16,
+    "deit-b": 16,
+    "vit-b16": 16,
+    "ssd300-resnet50": 257,
+    "ssd300-vgg16": 268,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_smallest_input_and_what_is_said_below_it(name: str) -> None:
+    smallest = SMALLEST.get(name, 1)
+    assert build(name, (smallest,)).macs > 0
+    if smallest > 1:
+        with pytest.raises(DiscosimError) as caught:
+            build(name, (smallest - 1,))
+        text = str(caught.value)
+        assert "\n" not in text
+        assert name in text
+        assert "too small" in text
+        assert text.rpartition(" ")[2] in shapes(build(name))
+
+
+@settings(deadline=None, max_examples=40)
+@given(name=names, sides=st.tuples(*[st.integers(268, 420)] * 4))
+def test_a_larger_input_never_costs_less(name: str, sides: tuple[int, ...]) -> None:
+    small, large = (build(name, shape) for shape in (pairwise(min, sides), pairwise(max, sides)))
+    for a, b in zip(small.layers, large.layers, strict=True):
+        assert (a.name, a.weights) == (b.name, b.weights)
+        assert a.macs <= b.macs
+        assert a.out_elems <= b.out_elems
+    if "deit" not in name and "vit" not in name:  # position embeddings grow
+        assert small.params == large.params
+
+
+def pairwise(pick: Callable[[int, int], int], sides: tuple[int, ...]) -> tuple[int, int]:
+    return pick(sides[0], sides[1]), pick(sides[2], sides[3])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_divisor_one_is_the_network_itself(name: str) -> None:
+    network, divided = build(name), build(f"{name}/1")
+    assert divided.name == f"{name}/1"
+    assert divided.layers == network.layers
+    assert list(divided.graph.edges(data=True)) == list(network.graph.edges(data=True))
+
+
+@settings(deadline=None, max_examples=40)
+@given(name=names, divisors=st.tuples(*[st.floats(1, 1e3)] * 2))
+def test_a_narrower_network_never_costs_more(name: str, divisors: tuple[float, float]) -> None:
+    wide, narrow = (build(f"{name}/{divisor!r}") for divisor in sorted(divisors))
+    for a, b in zip(wide.layers, narrow.layers, strict=True):
+        assert a.name == b.name
+        assert a.out_features >= b.out_features
+        assert a.params >= b.params
+        assert a.macs >= b.macs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_narrowest_network_keeps_its_outputs(name: str) -> None:
+    full, narrow = shapes(build(name)), shapes(build(f"{name}/1e9"))
+    assert outputs(build(name)) == outputs(build(f"{name}/1e9"))
+    for output in outputs(build(name)):
+        assert narrow[output] == full[output]
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet18", "mobilenetv2", "efficientnet-b0"])
+def test_the_narrowest_network_has_one_channel_everywhere_else(name: str) -> None:
+    *inner, last = [
+        layer.out_features
+        for layer in build(f"{name}/1e9").layers
+        if layer.op in ("conv", "linear")
+    ]
+    assert set(inner) == {1}
+    assert last == 1000
+
+
+@pytest.mark.parametrize("divisor", ["0.5", "nan", "abc", "0", "-2", "inf", "", "8/2"])
+def test_a_divisor_that_cannot_be_is_refused_in_one_line(divisor: str) -> None:
+    with pytest.raises(DiscosimError, match="width divisor") as caught:
+        build(f"resnet50/{divisor}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given_name", "meant"),
+    [
+        ("resnet5", "resnet50"),
+        ("resnet51/8", "resnet50"),
+        ("ResNet-50", "resnet50"),
+        ("deit", "deit-s"),
+        ("deeplab", "deeplabv3plus-resnet101"),
+        ("efficientnet_b4", "efficientnet-b4"),
+        ("vit_b_16", "vit-b16"),
+        ("esrgn", "esrgan"),
+        ("ssd300", "ssd300-vgg16"),
+    ],
+)
+def test_an_unknown_network_is_answered_with_the_nearest(given_name: str, meant: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        build(given_name)
+    assert meant in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [(0,), (-1,), (224, 0), (LARGEST_INPUT + 1,), (3, 3, 3, 3), ()])
+def test_an_input_that_cannot_be_is_refused(size: tuple[int, ...]) -> None:
+    with pytest.raises(DiscosimError, match="wanted a size"):
+        build("resnet18", size)
+
+
+def test_an_input_may_be_square_oblong_or_whole() -> None:
+    assert build("resnet18", (96,)).input_shape == (3, 96, 96)
+    assert build("resnet18", (96, 128)).input_shape == (3, 96, 128)
+    assert build("resnet18", (1, 96, 128)).input_shape == (1, 96, 128)
