@@ -123,7 +123,7 @@ def simulate(
     needs = (
         weight_elems * hardware.weight_elem_bytes,
         memory.peak_elems(plan.live_elems, plan.buffer_elems) * elem_bytes,
-        plan.stored_elems.sum(-1) * elem_bytes,
+        plan.stored_elems * elem_bytes,
     )
     counted = needs[0] + needs[2 if features == "all" else 1]
     busiest = counted.argmax(-1)[..., None]

@@ -216,7 +216,7 @@ class Builder:
         out = [(p - 1 + (s - 1) * ceil) // s + 1 for p, s in steps]
         if min(out) < 1:
             raise DiscosimError(
-                f"{self._name}: its input {_text(self._shapes[INPUT])} is too small, "
+                f"{self._name}: its input {shape_text(self._shapes[INPUT])} is too small, "
                 f"nothing is left at {name}"
             )
         if ceil:  # a last window may not begin in the padding behind the input
@@ -242,5 +242,6 @@ def _spread(size: Size, rank: int) -> Shape:
     return (size,) * rank if isinstance(size, int) else size
 
 
-def _text(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
+    """Return a shape as people write it: 3x224x224."""
     return "x".join(map(str, shape))

@@ -5,6 +5,7 @@ Arrays are (..., L); a node axis R, where one is needed, stands before the layer
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -62,7 +63,7 @@ class EvenExchange:
     own: Floats
     nodes: int
 
-    @property
+    @cached_property
     def sent(self) -> Floats:
         """Elements that a node sends: P - 1 times m."""
         return (self.peers - 1) * self.pair
@@ -77,7 +78,7 @@ class EvenExchange:
         """Distinct elements that a node sends, at most: the selections need not be nested."""
         return np.minimum(self.own, self.sent)
 
-    @property
+    @cached_property
     def send_peers(self) -> Floats:
         """Nodes that a node sends to."""
         return np.where(self.pair > 0, self.peers - 1, 0.0)
@@ -105,7 +106,8 @@ class EvenExchange:
     @property
     def senders(self) -> Floats:
         """Nodes that send."""
-        return self.nodes * (self.send_peers > 0)
+        senders: Floats = float(self.nodes) * (self.send_peers > 0.0)
+        return senders
 
     @property
     def ring(self) -> Floats:

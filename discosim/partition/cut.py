@@ -6,7 +6,7 @@ import numpy as np
 
 from discosim.errors import UnknownNameError
 from discosim.graph.table import Bools, LayerTable
-from discosim.partition import Request, strategy
+from discosim.partition import Request, Strategy, strategy
 from discosim.partition.plan import Plan
 from discosim.partition.uniform import disco
 
@@ -48,10 +48,10 @@ def split_then_aggregate(request: Request) -> Plan:
     return _split_rows(request, np.arange(len(request.table)) <= last)
 
 
-def nearest_cut(request: Request, planner: str, s_comm: float) -> str:
-    """Return the block at which `planner` comes nearest to an average S_comm of `s_comm`."""
-    from discosim.partition import STRATEGIES
-
-    plan = STRATEGIES[planner].plan
-    averages = {at: plan(replace(request, at=at)).avg_s_comm for at in blocks(request.table)}
-    return min(averages, key=lambda at: abs(float(averages[at].squeeze()) - s_comm))
+def nearest_cut(request: Request, strategy: Strategy, s_comm: float) -> str:
+    """Return the block at which `strategy` comes nearest to an average S_comm of `s_comm`."""
+    averages = {
+        at: float(strategy.plan(replace(request, at=at)).avg_s_comm.squeeze())
+        for at in blocks(request.table)
+    }
+    return min(averages, key=lambda at: abs(averages[at] - s_comm))

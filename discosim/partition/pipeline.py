@@ -126,6 +126,6 @@ def staged_plan(table: LayerTable, stage: Ints) -> Plan:
         chunk_features=np.zeros_like(handed),
         buffer_elems=np.zeros_like(handed),
         live_elems=runs * table.live_elems,
-        stored_elems=runs * stored,
+        stored_elems=runs @ stored,
         avg_s_comm=np.asarray(1.0 - handed.sum() / dense if nodes > 1 else 0.0),
     )

@@ -37,8 +37,8 @@ class Plan:
     local, remote: share of a layer's MACs (or, without MACs, of its work) that a node does
     without and with received features; out_share, in_share: of its outputs and inputs.
     chunk_features: (..., 1, L), features in the largest message, the most chunks it can have.
-    buffer_elems: received elements held during a layer; live_elems: own ones;
-    stored_elems: own share of a layer's input plus what is received for it, once a tensor.
+    buffer_elems: received elements held during a layer; live_elems: own ones.
+    stored_elems: (..., R), own shares of all layers' inputs plus what is received for them.
     avg_s_comm: (...); stage: (L,) where layers are placed whole, one node each, else None.
     """
 

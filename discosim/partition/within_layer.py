@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from discosim.graph.table import Floats, Ints
+from discosim.graph.table import Bools, Floats, Ints
 from discosim.model.traffic import Exchange
 from discosim.partition.even import even_shares, with_even_gather
 from discosim.partition.layout import Layout, Shares
@@ -50,22 +50,26 @@ def _shares(layout: Layout, density: Floats) -> Shares:
 
 
 def _held(layout: Layout, shares: Shares) -> tuple[Floats, Floats]:
-    """Received elements held during each row, and what each row's input takes on a node.
+    """Received elements held during each row, and what all rows' inputs take on a node.
 
     A tensor that is sent once is held from its first reader to its last, and stored once.
     """
     table, received = layout.table, shares.exchange.received
-    inputs = shares.in_share * (table.in_elems * table.mixes) + received * table.mixes
     if layout.conventions.resend:
-        return received, inputs
+        return received, _stored(layout, shares, table.mixes)
     rows = np.flatnonzero(table.mixes)
     first = rows[np.unique(table.source[rows], return_index=True)[1]]
     last_of = {int(table.source[row]): row for row in rows}
     last = np.array([last_of[int(source)] for source in table.source[rows]])
     row_index = np.arange(len(table))
     hold = (rows[:, None] <= row_index) & (row_index <= last[:, None])
-    stored = inputs * np.isin(row_index, first)
+    stored = _stored(layout, shares, np.isin(row_index, first))
     return received[..., rows] @ hold.astype(float), stored
+
+
+def _stored(layout: Layout, shares: Shares, counts: Bools) -> Floats:
+    own: Floats = shares.in_share @ (layout.table.in_elems * counts)
+    return own + shares.exchange.received @ counts.astype(float)
 
 
 def _unsent_share(layout: Layout, total: Floats, dense_total: Floats) -> Floats:
