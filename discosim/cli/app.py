@@ -1,0 +1,65 @@
+"""The group of all commands; each is imported when it is called."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from discosim import __version__
+from discosim.errors import DiscosimError, UnknownNameError
+
+COMMANDS = {
+    "sweep": "Latency over S_comm and N, and whether one node is faster.",
+    "layers": "Where the time goes, layer by layer.",
+    "compare": "All strategies side by side.",
+    "networks": "The networks that can be named, with their counts.",
+    "hardware": "The hardware profiles, and where each number comes from.",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are modules of this package, loaded when they are called."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Return the names in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command:
+        """Return a command; raises UnknownNameError with the nearest names."""
+        if name not in COMMANDS:
+            raise UnknownNameError("command", name, COMMANDS)
+        command = import_module(f"discosim.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    r"""How long does a network take when its layers are split over N small devices?
+
+    \b
+    Try:  discosim sweep --model resnet50 --bw 37.5MB/s
+          discosim sweep --help
+    """
+
+
+def run() -> int:
+    """Run the command line; a request that cannot be served is one line and exit code 2."""
+    try:
+        result = cli.main(prog_name="discosim", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except DiscosimError as error:
+        return _refuse(str(error))
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+
+
+def _refuse(message: str) -> int:
+    print(f"discosim: {' '.join(message.split())}", file=sys.stderr)
+    return 2

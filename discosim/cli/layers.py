@@ -1,0 +1,60 @@
+"""`discosim layers`."""
+
+from typing import Any
+
+import click
+
+from discosim.cli import options, types
+
+
+@click.command("layers")
+@options.model
+@click.option("--nodes", type=types.NODES, help="One number of nodes [default: 2].")
+@click.option("--s-comm", type=types.S_COMM, help="One S_comm, for disco [default: 0.8].")
+@click.option("--strategy", help="[default: dense, or disco with --s-comm or --plan]")
+@click.option(
+    "--overlap", default="none", show_default=True, help="none, layer:K, layer:best or ideal."
+)
+@click.option("--all-operators", is_flag=True, help="A row for each norm, addition, … too.")
+@options.hardware
+@options.input_size
+@options.counting
+@options.output
+@options.plot
+def command(**values: Any) -> None:
+    r"""Where the time goes, layer by layer: communication and computation.
+
+    \b
+    discosim layers --model resnet50
+    discosim layers --model resnet50 --nodes 4 --s-comm 0.9 --plot layers.png
+    """
+    from discosim.cli.output import Output
+    from discosim.cli.results import check_plot
+    from discosim.explore.layers import layers
+    from discosim.report import summary, tables
+
+    output = Output.open(values["form"], values["path"])
+    check_plot(values["plot_path"])
+    study = options.read_study(values)
+    [hardware] = options.one("--hw", options.read_hardware(values))
+    [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (2,)))
+    sparse = values["s_comm"] is not None or study.plan is not None
+    strategy = values["strategy"] or ("disco" if sparse else "dense")
+    [s_comm] = options.one("--s-comm", values["s_comm"] or [0.8])
+    frame = layers(
+        study,
+        hardware,
+        strategy=strategy,
+        nodes=nodes,
+        s_comm=s_comm,
+        overlap=values["overlap"],
+        every_operator=values["all_operators"],
+    )
+    title = f"{study.model}, {strategy} on {nodes} nodes, {summary.node_text(hardware)}"
+    lines = [title, *summary.layer_findings(frame)]
+    output.write(frame, lines, tables.show_layers(frame))
+    if values["plot_path"] is not None:
+        from discosim.report.plots import draw_layers, save
+
+        save(draw_layers(frame, title), values["plot_path"])
+        options.wrote(values["plot_path"])

@@ -1,0 +1,38 @@
+"""`discosim networks`."""
+
+from typing import Any
+
+import click
+
+from discosim.cli import options
+
+
+@click.command("networks")
+@click.option("--model", help="One network [default: all].")
+@options.input_size
+@options.output
+def command(**values: Any) -> None:
+    r"""The networks that can be named, with layers, parameters and MACs.
+
+    \b
+    discosim networks
+    discosim networks --model resnet50/8 --input 320
+    """
+    from discosim.cli.output import Output
+    from discosim.networks import NETWORKS, build
+
+    output = Output.open(values["form"], values["path"])
+    if values["input_shape"] is not None and values["model"] is None:
+        raise click.UsageError("--input needs --model: each network has an input size of its own")
+    import pandas as pd
+
+    from discosim.explore.layers import describe
+    from discosim.report import tables
+
+    names = [values["model"]] if values["model"] is not None else sorted(NETWORKS)
+    frame = pd.DataFrame([describe(build(name, values["input_shape"])) for name in names])
+    lines = [
+        "Parameters with norms and biases; MACs of convolutions, linear layers and attention.",
+        "A name may carry a width divisor: resnet50/8 has an eighth of the channels.",
+    ]
+    output.write(frame, lines, tables.show_networks(frame))

@@ -1,0 +1,153 @@
+"""Options that several commands share, and what they mean together."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from discosim.cli import types
+from discosim.errors import UnknownNameError
+from discosim.explore.study import Study, conventions
+from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
+from discosim.plan_file import read_plan
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Values = dict[str, Any]
+
+FORMATS = ("table", "csv", "json")
+
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+model = click.option(
+    "--model", required=True, help="Network; resnet50/8 has an eighth of the channels."
+)
+input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
+
+hardware = _all(
+    click.option(
+        "--hw",
+        type=types.NAMES,
+        default="splitnets-hmd",
+        show_default=True,
+        help="Profiles (discosim hardware), or paths to one's own .toml files.",
+    ),
+    click.option("--bw", type=types.BANDWIDTH, help="Link bandwidth: 37.5MB/s, 300Mbit/s."),
+    click.option("--compute", type=types.COMPUTE, help="Rate of a node: 125GOP/s, 62.5GMAC/s."),
+    click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB."),
+    click.option("--link-latency", type=types.TIME, help="Latency of a message: 1ms."),
+    click.option("--topology", help=f"{', '.join(TOPOLOGIES)}."),
+    click.option("--dtype", default="fp32", show_default=True, help=f"{', '.join(DTYPES)}."),
+    click.option("--weight-dtype", help="Data type of the weights, if another."),
+    click.option(
+        "--set",
+        "settings",
+        type=types.SETTING,
+        multiple=True,
+        help="Any other number of a profile: --set efficiency.conv=0.5.",
+    ),
+)
+
+counting = _all(
+    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+    click.option(
+        "--conventions",
+        "convention",
+        default="paper",
+        show_default=True,
+        help="paper, or runtime: what a program on the wire does.",
+    ),
+    click.option("--rounding", help="none: fractional features; exact: whole ones."),
+    click.option("--resend/--no-resend", default=None, help="A tensor once per reader, or once."),
+    click.option(
+        "--features", default="peak", show_default=True, help="Memory of features: peak or all."
+    ),
+    click.option(
+        "--objective",
+        default="memory",
+        show_default=True,
+        help="Of pipeline stages: memory or latency.",
+    ),
+    click.option("--plan", "plan_path", help="JSON file with S_comm of each layer."),
+)
+
+output = _all(
+    click.option(
+        "--format", "form", type=click.Choice(FORMATS), help="On stdout [default: table]."
+    ),
+    click.option("-o", "--output", "path", help="Write to a .csv, .json, .md or .txt file."),
+)
+
+plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+
+
+def read_hardware(values: Values) -> list[Hardware]:
+    """Return the hardware that the options name, with the numbers that they override."""
+    for kind, name, known in (
+        ("topology", values["topology"], TOPOLOGIES),
+        ("data type", values["dtype"], DTYPES),
+        ("data type", values["weight_dtype"], DTYPES),
+    ):
+        if name is not None and name not in known:
+            raise UnknownNameError(kind, name, known)
+    overrides = {
+        "link.bandwidth": values["bw"],
+        "link.latency": values["link_latency"],
+        "link.topology": values["topology"],
+        f"compute.{values['dtype']}": values["compute"],
+        "memory.capacity": values["memory"],
+        **dict(values["settings"]),
+    }
+    given = {path: text for path, text in overrides.items() if text is not None}
+    profiles = [load_profile(name, given) for name in values["hw"]]
+    return [profile.hardware(values["dtype"], values["weight_dtype"]) for profile in profiles]
+
+
+def read_study(values: Values, target: float | None = None) -> Study:
+    """Return the network and the conventions that the options name."""
+    chosen = conventions(values["convention"], resend=values["resend"], rounding=values["rounding"])
+    plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
+    study = Study(
+        model=values["model"],
+        input_shape=values["input_shape"],
+        conventions=chosen,
+        at=values["at"],
+        objective=values["objective"],
+        features=values["features"],
+        plan=plan,
+        **({} if target is None else {"target": target}),
+    )
+    if plan is not None and values["s_comm"] is not None:
+        raise click.UsageError("give --plan or --s-comm: the plan says S_comm of each layer")
+    return study
+
+
+def nodes_or_default(values: Values, study: Study, default: tuple[int, ...]) -> list[int]:
+    """Return --nodes; without it the plan's number, or the default."""
+    if values["nodes"] is not None:
+        return list(values["nodes"])
+    return [study.plan.nodes] if study.plan is not None else list(default)
+
+
+def one(option: str, items: list[Any]) -> list[Any]:
+    """Return the items of an option that takes one value here."""
+    if len(items) != 1:
+        raise click.UsageError(f"{option} takes one value here, not {len(items)}")
+    return items
+
+
+def wrote(path: str) -> None:
+    """Tell the user which file was written, on stderr."""
+    click.echo(f"wrote {path}", err=True)
+
+
+def note(text: str) -> None:
+    """Tell the user something that is not the answer, on stderr."""
+    click.echo(f"note: {text}", err=True)

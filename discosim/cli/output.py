@@ -1,0 +1,107 @@
+"""Where results go: stdout or a file, and pictures; checked before the work starts."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from discosim.errors import DiscosimError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = {".csv": "csv", ".json": "json", ".md": "md", ".txt": "table"}
+WIDE = 400
+"""Columns of a table that does not go to a terminal: it is never folded."""
+
+
+def check_writable(path: str) -> None:
+    """Raise DiscosimError where no file can be written at `path`."""
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(0, "it is a directory")
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(0, "it may not be overwritten")
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".discosim-"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DiscosimError(f"cannot write {path}: {reason.lower()}") from None
+
+
+@dataclass(frozen=True)
+class Output:
+    """A destination that is known to be writable, and the form of what goes there."""
+
+    form: str
+    path: str | None
+
+    @classmethod
+    def open(cls, form: str | None, path: str | None) -> "Output":
+        """Return the destination; raises DiscosimError before any work is done."""
+        if path is None:
+            return cls(form or "table", None)
+        suffix = Path(path).suffix.lower()
+        if suffix not in SUFFIXES:
+            raise DiscosimError(
+                f"output file {path!r}: its suffix says the format; wanted {', '.join(SUFFIXES)}"
+            )
+        if form is not None and form != SUFFIXES[suffix]:
+            raise DiscosimError(f"--format {form} and output file {path!r} disagree; give one")
+        check_writable(path)
+        return cls(SUFFIXES[suffix], path)
+
+    def write(self, frame: "pd.DataFrame", summary: list[str], shown: "pd.DataFrame") -> None:
+        """Write `frame` as data, or `summary` and then `shown`, the frame for people."""
+        from discosim.report.frames import to_csv, to_json, to_markdown
+
+        texts: dict[str, Callable[[], str]] = {
+            "csv": lambda: to_csv(frame),
+            "json": lambda: to_json(frame),
+            "md": lambda: to_markdown(shown, summary),
+            "table": lambda: self._table(shown, summary),
+        }
+        text = texts[self.form]()
+        if self.path is None:
+            sys.stdout.write(text)
+            return
+        write_text(self.path, text)
+        print(f"wrote {self.path}", file=sys.stderr)
+
+    def _table(self, shown: "pd.DataFrame", summary: list[str]) -> str:
+        from discosim.report.tables import to_text
+
+        terminal = self.path is None and sys.stdout.isatty()
+        width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else WIDE
+        return to_text(shown, summary, width)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a whole file or nothing: what is there stays until the new text is complete."""
+    target = Path(path)
+    try:
+        if target.exists() and not target.is_file():  # a pipe or a device
+            target.write_text(text, encoding="utf-8")
+            return
+        with tempfile.NamedTemporaryFile(
+            "w", dir=target.parent, prefix=".discosim-", delete=False, encoding="utf-8"
+        ) as file:
+            try:
+                file.write(text)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+        Path(file.name).chmod(0o666 & ~_umask())
+        Path(file.name).replace(target)
+    except OSError as error:
+        raise DiscosimError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

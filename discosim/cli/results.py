@@ -1,0 +1,116 @@
+"""What `sweep` and `compare` have in common: options, computing, notes, printing, drawing."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from discosim.cli import options
+from discosim.cli.output import Output, check_writable
+from discosim.cli.progress import LazyProgress
+from discosim.errors import DiscosimError
+from discosim.explore.study import Study, strategy_named
+from discosim.explore.sweep import sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from discosim.hardware import Hardware
+
+Draw = Callable[["pd.DataFrame"], "Figure"]
+
+
+def check_plot(path: str | None) -> None:
+    """Raise DiscosimError where no picture can be written at `path`."""
+    if path is not None:
+        from discosim.report.plots import check_suffix
+
+        check_suffix(path)
+        check_writable(path)
+
+
+def answer(
+    values: options.Values,
+    *,
+    strategies: Sequence[str],
+    nodes: tuple[int, ...],
+    s_comm: Sequence[float],
+    skip_impossible: bool,
+    draw: Callable[[], Draw],
+) -> None:
+    """Compute what the options ask for, and print, write and draw it.
+
+    `nodes` and `s_comm` are the defaults. With `skip_impossible` a strategy that cannot have so
+    many nodes is left out and named on stderr, instead of refused.
+    """
+    output = Output.open(values["form"], values["path"])
+    check_plot(values["plot_path"])
+    knob = values["s_comm"] if values["s_comm"] is not None else list(s_comm)
+    study = options.read_study(values, target=None if values["s_comm"] is None else knob[0])
+    hardware = options.read_hardware(values)
+    counts = options.nodes_or_default(values, study, nodes)
+    chosen = [strategy_named(name) for name in strategies]
+    if skip_impossible:
+        chosen = [s for s in chosen if _possible(study, s.name, counts, hardware[0])]
+    names = [strategy.name for strategy in chosen]
+    with LazyProgress("sweep") as progress:
+        frame = sweep(
+            study,
+            hardware,
+            strategies=names,
+            nodes=counts,
+            s_comm=knob,
+            overlaps=values["overlaps"],
+            progress=progress,
+        )
+    _notes(values, study, frame)
+    if output.form in ("table", "md"):
+        _write_for_people(output, frame, study, hardware, values)
+    else:
+        output.write(frame, [], frame)
+    if values["plot_path"] is not None:
+        from discosim.report.plots import save
+
+        save(draw()(frame), values["plot_path"])
+        options.wrote(values["plot_path"])
+
+
+def _write_for_people(
+    output: Output,
+    frame: "pd.DataFrame",
+    study: Study,
+    hardware: "list[Hardware]",
+    values: options.Values,
+) -> None:
+    from discosim.report import summary, tables
+
+    single = sweep(study, hardware, strategies=["single"], nodes=[1])
+    lines = summary.setting(frame, hardware, values["convention"])
+    lines += summary.findings(frame, single, hardware)
+    output.write(frame, lines, tables.show_results(frame))
+
+
+def _possible(study: Study, name: str, counts: list[int], hardware: "Hardware") -> bool:
+    try:
+        for count in counts:
+            sweep(study, hardware, strategies=[name], nodes=[count], s_comm=[0.0])
+    except DiscosimError as error:
+        if name != "pipeline":
+            raise
+        options.note(f"{name} left out: {error}")
+        return False
+    return True
+
+
+def _notes(values: options.Values, study: Study, frame: Any) -> None:
+    """Say what was chosen for the user, and what had no effect."""
+    cuts = frame[frame["at"] != ""].drop_duplicates(["strategy", "nodes"])
+    if not study.at:
+        for row in cuts.itertuples():
+            options.note(
+                f"no --at: {row.strategy} on {row.nodes} nodes cuts at {row.at}, "
+                f"average S_comm {row.avg_s_comm:.3g}"
+            )
+    elif cuts.empty:
+        options.note("--at has no effect: no strategy here has a cut")
+    if values["s_comm"] is not None and frame["s_comm"].isna().all():
+        options.note("--s-comm has no effect: no strategy here has that knob")

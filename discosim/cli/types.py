@@ -1,0 +1,126 @@
+"""Text of the command line -> values; each raises one line that says what is wanted."""
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import click
+
+from discosim.errors import DiscosimError
+from discosim.units import parse_bandwidth, parse_bytes, parse_compute, parse_time
+
+MOST_VALUES = 1_000_000
+
+
+class Parsed(click.ParamType[Any]):
+    """An option whose text a function reads; what it refuses is a usage error."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self.parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the parsed value."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.parse(value)
+        except DiscosimError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _checked(parse: Callable[[str], float]) -> Callable[[str], str]:
+    """The text itself, once it is known to be right: the profile takes it as it is written."""
+
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return check
+
+
+BANDWIDTH = Parsed("bandwidth", _checked(parse_bandwidth))
+COMPUTE = Parsed("rate", _checked(parse_compute))
+MEMORY = Parsed("memory", _checked(parse_bytes))
+TIME = Parsed("time", _checked(parse_time))
+
+
+def _number(text: str, what: str) -> Decimal:
+    percent = text.strip().endswith("%")
+    try:
+        number = Decimal(text.strip().rstrip("%"))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise DiscosimError(f"{text!r} is not a number; wanted {what}")
+    return number / 100 if percent else number
+
+
+def _series(text: str, what: str, default_step: Decimal | None) -> list[Decimal]:
+    """Values written as a list `a,b,c` or as a range `from:to:step`, `to` included."""
+    values: list[Decimal] = []
+    for item in text.split(","):
+        ends = [_number(part, what) for part in item.split(":")]
+        if len(ends) == 1:
+            values.append(ends[0])
+            continue
+        if len(ends) == 2 and default_step is not None:
+            ends.append(default_step)
+        if len(ends) != 3:
+            raise DiscosimError(f"{item!r} is not a range; wanted from:to:step, or {what}")
+        start, stop, step = ends
+        if step <= 0 or stop < start:
+            raise DiscosimError(f"range {item!r} does not ascend; wanted from:to:step, step over 0")
+        if (stop - start) / step >= MOST_VALUES:
+            raise DiscosimError(f"range {item!r} has over {MOST_VALUES:,} values")
+        values += [start + i * step for i in range(int((stop - start) / step) + 1)]
+    return list(dict.fromkeys(values))
+
+
+def parse_s_comm(text: str) -> list[float]:
+    """Return S_comm values from `0,0.8`, `0:1:0.1` or `80%`."""
+    values = _series(text, "S_comm as 0,0.8 or 0:1:0.1", None)
+    for value in values:
+        if not 0 <= value <= 1:
+            raise DiscosimError(f"S_comm {value:f} is outside 0 (all is sent) to 1 (nothing is)")
+    return [float(value) for value in values]
+
+
+def parse_nodes(text: str) -> list[int]:
+    """Return numbers of nodes from `2,4,8`, `2:8` or `2:16:2`."""
+    values = _series(text, "nodes as 2,4,8 or 2:8", Decimal(1))
+    for value in values:
+        if value != int(value) or value < 1:
+            raise DiscosimError(f"{value:f} nodes; wanted whole numbers from 1 up")
+    return [int(value) for value in values]
+
+
+def parse_input(text: str) -> tuple[int, ...]:
+    """Return an input shape from `224`, `224x320` or `3x224x224`."""
+    parts = text.lower().split("x")
+    if not all(part.isdecimal() and len(part) < 9 for part in parts) or len(parts) > 3:
+        raise DiscosimError(f"{text!r} is not an input size; wanted 224, 224x320 or 3x224x224")
+    return tuple(int(part) for part in parts)
+
+
+def parse_names(text: str) -> list[str]:
+    """Return names separated by commas, each once."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise DiscosimError(f"{text!r} has an empty name; wanted names separated by commas")
+    return list(dict.fromkeys(names))
+
+
+def parse_setting(text: str) -> tuple[str, str]:
+    """Return the path and the text of PATH=VALUE."""
+    path, equals, value = text.partition("=")
+    if not equals or not path or not value:
+        raise DiscosimError(f"{text!r}; wanted PATH=VALUE as cost.price=35USD")
+    return path.strip(), value.strip()
+
+
+S_COMM = Parsed("values", parse_s_comm)
+NODES = Parsed("numbers", parse_nodes)
+INPUT = Parsed("size", parse_input)
+NAMES = Parsed("names", parse_names)
+SETTING = Parsed("path=value", parse_setting)

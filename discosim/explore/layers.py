@@ -1,0 +1,78 @@
+"""Where the time of one configuration goes, layer by layer; and what networks there are."""
+
+import numpy as np
+import pandas as pd
+
+from discosim.explore.study import Study, strategy_named
+from discosim.graph.builder import Network, shape_text
+from discosim.graph.table import Floats, LayerTable, tabulate
+from discosim.hardware import Hardware
+from discosim.simulate import Overlap, simulate
+
+
+def layers(
+    study: Study,
+    hardware: Hardware,
+    *,
+    strategy: str = "dense",
+    nodes: int = 2,
+    s_comm: float = 0.0,
+    overlap: str = "none",
+    every_operator: bool = False,
+) -> pd.DataFrame:
+    """Return one row per convolution, linear layer and attention, SI units.
+
+    A row carries the operators that follow it up to the next such layer (norms, activations,
+    additions, pooling): their parameters and times are in its own, so that every column adds up
+    to the network's. `every_operator` gives each a row instead, and the output's gathering one.
+    """
+    chosen = strategy_named(strategy)
+    knob = np.array([[s_comm]])
+    at = study.cut(chosen, nodes, hardware)
+    request = study.request(chosen, nodes, knob, hardware, at)
+    table = request.table
+    cost = simulate(table, chosen.plan(request), hardware, Overlap.parse(overlap), study.features)
+
+    def flat(per_node: Floats) -> Floats:
+        slowest: Floats = per_node.max(axis=-2).reshape(-1, len(table))[0]
+        return slowest
+
+    frame = pd.DataFrame(
+        {
+            "layer": table.name,
+            "op": table.op,
+            "block": table.block,
+            "in_elems": table.in_elems.astype(np.int64),
+            "out_elems": table.out_elems.astype(np.int64),
+            "params": table.params.astype(np.int64),
+            "macs": table.macs.astype(np.int64),
+            "bytes": flat(np.maximum(cost.sent_bytes, cost.received_bytes)),
+            "comm_s": flat(cost.comm_s),
+            "comp_s": flat(cost.local_s + cost.remote_s),
+            "layer_s": flat(cost.layer_s),
+        }
+    )
+    return frame if every_operator else _merged(frame, table)
+
+
+def _merged(frame: pd.DataFrame, table: LayerTable) -> pd.DataFrame:
+    """Add each operator's parameters, bytes and times to the layer it follows."""
+    leads = table.mixes | (table.macs > 0)
+    group = np.maximum(np.cumsum(leads) - 1, 0)
+    sums = frame[["params", "bytes", "comm_s", "comp_s", "layer_s"]].groupby(group).sum()
+    merged = frame[leads].reset_index(drop=True)
+    merged[sums.columns] = sums.to_numpy()
+    return merged.astype({"params": np.int64})
+
+
+def describe(network: Network) -> dict[str, object]:
+    """Return the counts of a network: layers and elements of convolutions and linear layers."""
+    table = tabulate(network)
+    return {
+        "model": network.name,
+        "input": shape_text(network.input_shape),
+        "layers": int(table.mixes.sum()),
+        "params": network.params,
+        "macs": network.macs,
+        "in_elems": int(table.in_elems[table.mixes].sum()),
+    }

@@ -1,0 +1,37 @@
+"""Frames of results as data: CSV, JSON records in SI units, Markdown."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """Return the frame as CSV with a header."""
+    return frame.to_csv(index=False)
+
+
+def to_json(frame: pd.DataFrame) -> str:
+    """Return the frame as a JSON list of records; what is not there is null."""
+    columns = {str(name): [_plain(value) for value in frame[name]] for name in frame}
+    rows = zip(*columns.values(), strict=True)
+    records = [dict(zip(columns, row, strict=True)) for row in rows]
+    lines = ",\n".join(json.dumps(record, allow_nan=False) for record in records)
+    return f"[\n{lines}\n]\n"
+
+
+def to_markdown(frame: pd.DataFrame, summary: list[str]) -> str:
+    """Return the summary's lines and the frame, whose cells are text, as a Markdown table."""
+    rows = [list(frame.columns), ["---:" for _ in frame.columns], *frame.to_numpy().tolist()]
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    return "\n".join([*(f"- {line}" for line in summary), "", *lines]).lstrip("\n") + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it; an infinite or missing number is null."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
