@@ -106,8 +106,7 @@ class EvenExchange:
     @property
     def senders(self) -> Floats:
         """Nodes that send."""
-        senders: Floats = float(self.nodes) * (self.send_peers > 0.0)
-        return senders
+        return np.where(self.send_peers > 0, np.float64(self.nodes), np.float64(0.0))
 
     @property
     def ring(self) -> Floats:

@@ -69,7 +69,8 @@ def _held(layout: Layout, shares: Shares) -> tuple[Floats, Floats]:
 
 def _stored(layout: Layout, shares: Shares, counts: Bools) -> Floats:
     own: Floats = shares.in_share @ (layout.table.in_elems * counts)
-    return own + shares.exchange.received @ counts.astype(float)
+    received: Floats = shares.exchange.received @ counts.astype(float)
+    return own + received
 
 
 def _unsent_share(layout: Layout, total: Floats, dense_total: Floats) -> Floats:

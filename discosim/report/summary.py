@@ -58,7 +58,7 @@ def layer_findings(frame: pd.DataFrame) -> list[str]:
 
 
 def _of_one(rows: pd.DataFrame, alone: "pd.Series[float]", each: Hardware) -> list[str]:
-    best = rows.loc[rows["latency_s"].idxmin()]
+    best = rows.iloc[int(rows["latency_s"].argmin())]
     alone_s = format_quantity(float(alone["latency_s"]), "s")
     latency = format_quantity(float(best["latency_s"]), "s")
     line = f"Best: {_row(best)} takes {latency}; one node takes {alone_s}"
@@ -80,7 +80,7 @@ def _row(row: "pd.Series[float]") -> str:
 
 def _independent(row: "pd.Series[float]") -> str:
     """A warning where nothing is sent: fast, but not the same network (the paper's Table I)."""
-    if row["s_comm"] == 1 and row["nodes"] > 1:
+    if row["bytes_per_node"] == 0 and row["nodes"] > 1:
         return " (nothing is sent: the nodes are independent branches, which costs accuracy)"
     return ""
 
@@ -96,14 +96,17 @@ def _pays(rows: pd.DataFrame) -> list[str]:
         words.append(
             f"N = {nodes} from S_comm {wins.min():.4g}" if len(wins) else f"N = {nodes} never"
         )
+    tried = split["s_comm"].unique()
+    if len(tried) == 1:
+        return []
     count = int((split["speedup_vs_single"] < 1).sum())
-    head = f"One node is faster than {count} of {len(split)} rows"
+    head = f"One node is faster than {count} of {len(split)} rows with S_comm"
     return [f"{head}; splitting wins: {', '.join(words)} (of the values asked for)."]
 
 
 def _memory(rows: pd.DataFrame, alone: "pd.Series[float]", each: Hardware) -> str:
     need = float(alone["node_bytes"])
-    least = rows.loc[rows["node_bytes"].idxmin()]
+    least = rows.iloc[int(rows["node_bytes"].argmin())]
     smallest = format_quantity(float(least["node_bytes"]), "B")
     text = f"Memory: one node needs {format_quantity(need, 'B')}"
     if len(rows) > 1 or least["nodes"] > 1:

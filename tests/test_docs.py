@@ -1,0 +1,65 @@
+"""What the README and the docs show is what the program does."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from discosim.cli.app import run
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SHOWN = re.compile(r"```console\n\$ (discosim [^\n]*)\n(.*?)```", re.S)
+
+
+def _commands() -> list[str]:
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        blocks = "".join(re.findall(r"```(?:sh|console)\n(.*?)```", text, re.S))
+        found += re.findall(r"^(?:\$ )?(discosim .*)$", blocks, re.M)
+        found += re.findall(r"`(discosim [^`]*)`", text)
+    return list(dict.fromkeys(found))
+
+
+def _run(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    return run()
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_each_command_in_the_docs_runs(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _run(command, monkeypatch) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "output"), [pair for page in PAGES for pair in SHOWN.findall(page.read_text())]
+)
+def test_the_output_in_the_docs_is_what_the_command_prints(
+    command: str,
+    output: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _run(command, monkeypatch) == 0
+    assert capsys.readouterr().out.strip() == output.strip()
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_has_exactly_two_commands_to_begin_with() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    first = blocks[0].strip().splitlines()
+    assert len(first) == 2
+    assert "discosim sweep" in first[0]
+    assert "pytest" in first[1]
+    assert "[dev]" in first[1]
