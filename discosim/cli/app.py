@@ -38,15 +38,22 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def cli() -> None:
-    r"""How long does a network take when its layers are split over N small devices?
+@click.pass_context
+def cli(ctx: click.Context, /) -> None:
+    """How long does a network take when its layers are split over N small devices?
 
     \b
     Try:  discosim sweep --model resnet50 --bw 37.5MB/s
           discosim sweep --help
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def run() -> int:

@@ -43,7 +43,7 @@ ORDER = [
 @options.output
 @options.plot
 def command(**values: Any) -> None:
-    r"""All strategies side by side, on the same nodes.
+    """All strategies side by side, on the same nodes.
 
     \b
     discosim compare --model resnet50

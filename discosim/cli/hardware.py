@@ -21,7 +21,7 @@ class _Profiles(click.Group):
 @options.output
 @click.pass_context
 def command(ctx: click.Context, /, **values: Any) -> None:
-    r"""The hardware profiles; `show NAME` says where each number comes from.
+    """The hardware profiles; `show NAME` says where each number comes from.
 
     \b
     discosim hardware

@@ -22,7 +22,7 @@ from discosim.cli import options, types
 @options.output
 @options.plot
 def command(**values: Any) -> None:
-    r"""Where the time goes, layer by layer: communication and computation.
+    """Where the time goes, layer by layer: communication and computation.
 
     \b
     discosim layers --model resnet50

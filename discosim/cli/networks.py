@@ -12,7 +12,7 @@ from discosim.cli import options
 @options.input_size
 @options.output
 def command(**values: Any) -> None:
-    r"""The networks that can be named, with layers, parameters and MACs.
+    """The networks that can be named, with layers, parameters and MACs.
 
     \b
     discosim networks

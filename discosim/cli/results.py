@@ -48,10 +48,9 @@ def answer(
     study = options.read_study(values, target=None if values["s_comm"] is None else knob[0])
     hardware = options.read_hardware(values)
     counts = options.nodes_or_default(values, study, nodes)
-    chosen = [strategy_named(name) for name in strategies]
+    names = list(strategies)
     if skip_impossible:
-        chosen = [s for s in chosen if _possible(study, s.name, counts, hardware[0])]
-    names = [strategy.name for strategy in chosen]
+        names = _possible(study, names, counts, hardware[0])
     with LazyProgress("sweep") as progress:
         frame = sweep(
             study,
@@ -89,16 +88,22 @@ def _write_for_people(
     output.write(frame, lines, tables.show_results(frame))
 
 
-def _possible(study: Study, name: str, counts: list[int], hardware: "Hardware") -> bool:
-    try:
-        for count in counts:
-            sweep(study, hardware, strategies=[name], nodes=[count], s_comm=[0.0])
-    except DiscosimError as error:
-        if name != "pipeline":
-            raise
-        options.note(f"{name} left out: {error}")
-        return False
-    return True
+def _possible(
+    study: Study, names: list[str], counts: list[int], hardware: "Hardware"
+) -> list[str]:
+    """The strategies that can have so many nodes; the reasons of the others are told."""
+    reasons: dict[str, DiscosimError] = {}
+    for name in names:
+        try:
+            sweep(study, hardware, strategies=[name], nodes=counts, s_comm=[0.0])
+        except DiscosimError as refusal:
+            reasons[name] = refusal
+    split = [name for name in names if strategy_named(name).nodes is None]
+    if all(name in reasons for name in split):
+        raise next(iter(reasons.values()))
+    for name, reason in reasons.items():
+        options.note(f"{name} left out: {reason}")
+    return [name for name in names if name not in reasons]
 
 
 def _notes(values: options.Values, study: Study, frame: Any) -> None:

@@ -33,7 +33,7 @@ from discosim.cli import options, types
 @options.output
 @options.plot
 def command(**values: Any) -> None:
-    r"""Latency over S_comm and N, and whether one node is faster.
+    """Latency over S_comm and N, and whether one node is faster.
 
     \b
     discosim sweep --model resnet50 --bw 37.5MB/s

@@ -24,7 +24,7 @@ DEFAULT_S_COMM = tuple(i / 10 for i in range(11))
 MOST_ROWS = 10_000_000
 
 BLOCK = 512
-"""Configurations at a time: their arrays over the layers stay in the cache."""
+"""Configurations at a time, times unlike nodes: more would leave the cache."""
 
 AXES = (
     "bandwidth_Bps",
@@ -143,7 +143,9 @@ def _blocks(point: Point, s_comm: Floats) -> Iterator[Columns]:
     """Rows of one point, the hardware's axes outside, S_comm inside."""
     axes, knob = _axes(point), _knob(point, s_comm)
     combinations = prod(len(axis) for axis in axes.values())
-    wide = max(1, BLOCK // len(knob))
+    unlike = point.nodes if point.study.conventions.whole else 1
+    block = max(1, BLOCK // unlike)
+    wide = max(1, block // len(knob))
     for start in range(0, combinations, wide):
         flat = np.arange(start, min(start + wide, combinations))
         places = np.unravel_index(flat, [len(axis) for axis in axes.values()]) if axes else ()
@@ -154,8 +156,8 @@ def _blocks(point: Point, s_comm: Floats) -> Iterator[Columns]:
         hardware = replace(point.hardware, **numbers)
         dense_s = point.latency_s("dense", hardware)
         single_s = point.latency_s("single", hardware)
-        for begin in range(0, len(knob), BLOCK):
-            part = knob[begin : begin + BLOCK]
+        for begin in range(0, len(knob), block):
+            part = knob[begin : begin + block]
             yield _columns(point, hardware, part, len(flat), dense_s, single_s)
 
 
