@@ -84,14 +84,6 @@ def test_macs_are_the_published_ones_to_the_printed_digit(row: dict[str, str]) -
 # output stride 8 with its auxiliary head, parameters and GMACs at 520 pixels. It is our V3+ up to
 # the pyramid; then come a 3x3 of 256 channels and a classifier, on the third stage an FCN head.
 DEEPLABV3 = {50: (42004074, 178.722), 101: (60996202, 258.743)}
-PYRAMID = {
-    "aspp.0",
-    "aspp.1",
-    "aspp.2",
-    "aspp.3",
-    "aspp.pool",
-    "aspp.project",
-}
 
 
 @pytest.mark.parametrize("layers", DEEPLABV3)

@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command needs it: `discosim --help` answers at once.
 """
 
+import io
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     try:
         signal.signal(signal.SIGINT, _interrupt)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a line it cannot draw becomes "?"
+            sys.stdout.reconfigure(errors="replace")
         from discosim.cli.app import run
 
         code = run()
@@ -31,6 +34,15 @@ def main() -> NoReturn:
         print("discosim: interrupted", file=sys.stderr)
         code = 130
     except BrokenPipeError:  # the reader, as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         code = 141
+    except OSError as error:  # a full disk behind stdout
+        print(f"discosim: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+        _discard_stdout()
+        code = 2
     sys.exit(code)
+
+
+def _discard_stdout() -> None:
+    """Keep Python from writing what is left on a stdout that takes no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -28,6 +28,8 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     discosim hardware show rpi4-gigabit
     """
     if ctx.invoked_subcommand is not None:
+        if values["form"] is not None or values["path"] is not None:
+            raise click.UsageError("give --format and -o after `show`, not before it")
         return
     import pandas as pd
 

@@ -77,7 +77,7 @@ class Output:
 
         terminal = self.path is None and sys.stdout.isatty()
         width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else WIDE
-        return to_text(shown, summary, width)
+        return to_text(shown, summary, width or WIDE)  # 0: a terminal that does not know
 
 
 def write_text(path: str, text: str) -> None:

@@ -12,11 +12,11 @@ from discosim.explore.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from discosim.hardware import Hardware
 
-Draw = Callable[["pd.DataFrame"], "Figure"]
+Draw = Callable[["pd.DataFrame"], Any]
+"""From the frame to a figure."""
 
 
 def check_plot(path: str | None) -> None:
@@ -88,10 +88,11 @@ def _write_for_people(
     output.write(frame, lines, tables.show_results(frame))
 
 
-def _possible(
-    study: Study, names: list[str], counts: list[int], hardware: "Hardware"
-) -> list[str]:
+def _possible(study: Study, names: list[str], counts: list[int], hardware: "Hardware") -> list[str]:
     """The strategies that can have so many nodes; the reasons of the others are told."""
+    if study.plan is not None:
+        for count in counts:  # a plan that cannot be followed is refused, not left out
+            study.plan.layer_s_comm(study.table, count)
     reasons: dict[str, DiscosimError] = {}
     for name in names:
         try:

@@ -10,6 +10,8 @@ from discosim.errors import DiscosimError
 from discosim.units import parse_bandwidth, parse_bytes, parse_compute, parse_time
 
 MOST_VALUES = 1_000_000
+MOST_POWERS = 30
+"""Of ten, up or down, in a number: beyond, whole numbers would take the memory of the machine."""
 
 
 class Parsed(click.ParamType[Any]):
@@ -48,11 +50,13 @@ TIME = Parsed("time", _checked(parse_time))
 def _number(text: str, what: str) -> Decimal:
     percent = text.strip().endswith("%")
     try:
-        number = Decimal(text.strip().rstrip("%"))
+        number = Decimal(text.strip().removesuffix("%"))
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
         raise DiscosimError(f"{text!r} is not a number; wanted {what}")
+    if number and abs(number.adjusted()) > MOST_POWERS:
+        raise DiscosimError(f"{text!r} is out of range; wanted {what}")
     return number / 100 if percent else number
 
 

@@ -96,6 +96,7 @@ def staged_plan(table: LayerTable, stage: Ints) -> Plan:
     """
     nodes = int(stage[-1]) + 1
     runs = (stage == np.arange(nodes)[:, None]).astype(float)
+    works = runs * (np.arange(len(table)) < len(table) - 1)  # the gathering does no work
     begins = np.append(False, np.diff(stage) > 0)
     handed = np.where(begins, table.cut_elems, 0.0)[None]
     once = begins[None].astype(float)
@@ -105,10 +106,10 @@ def staged_plan(table: LayerTable, stage: Ints) -> Plan:
     dense = (nodes - 1) * stored.sum()
     return Plan(
         nodes=nodes,
-        local=runs,
-        remote=np.zeros_like(runs),
-        in_share=runs,
-        out_share=runs,
+        local=works,
+        remote=np.zeros_like(works),
+        in_share=works,
+        out_share=works,
         exchange=Exchange(
             sent=sends,
             received=receives,
@@ -128,4 +129,5 @@ def staged_plan(table: LayerTable, stage: Ints) -> Plan:
         live_elems=runs * table.live_elems,
         stored_elems=runs @ stored,
         avg_s_comm=np.asarray(1.0 - handed.sum() / dense if nodes > 1 else 0.0),
+        stage=stage,
     )

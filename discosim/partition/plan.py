@@ -53,4 +53,4 @@ class Plan:
     live_elems: Floats
     stored_elems: Floats
     avg_s_comm: Floats
-    stage: NDArray[np.int64] | None = None
+    stage: NDArray[np.int64] | None

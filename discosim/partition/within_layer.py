@@ -36,16 +36,18 @@ def within_layer(layout: Layout, density: Floats) -> Plan:
         buffer_elems=buffers,
         stored_elems=stored,
         avg_s_comm=_unsent_share(layout, shares.exchange.total, dense.exchange.total),
+        stage=None,
     )
 
 
 def _shares(layout: Layout, density: Floats) -> Shares:
     whole, service = layout.conventions.whole, layout.conventions.service
     shares = (owned_shares if whole else even_shares)(layout, density)
-    if service and not whole:
-        shares = with_even_gather(layout, shares)
     rows = layout.split.counted
-    chosen = np.flatnonzero((rows < len(layout.table) - 1) | (service and whole))
+    uneven = rows < len(layout.table) - 1  # all but the gathering
+    if service and not whole and not uneven.any():
+        return with_even_gather(layout, shares)
+    chosen = np.flatnonzero(uneven | service)
     return _pairwise(layout, shares, density, chosen) if len(chosen) else shares
 
 

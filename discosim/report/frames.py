@@ -24,8 +24,13 @@ def to_json(frame: pd.DataFrame) -> str:
 def to_markdown(frame: pd.DataFrame, summary: list[str]) -> str:
     """Return the summary's lines and the frame, whose cells are text, as a Markdown table."""
     rows = [list(frame.columns), ["---:" for _ in frame.columns], *frame.to_numpy().tolist()]
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join([*(f"- {line}" for line in summary), "", *lines]).lstrip("\n") + "\n"
+
+
+def _cell(value: Any) -> str:
+    """A cell of a Markdown table: one line, in which a bar does not end it."""
+    return " ".join(str(value).split()).replace("|", "\\|")
 
 
 def _plain(value: Any) -> Any:

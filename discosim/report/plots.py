@@ -81,6 +81,7 @@ def _draw_panels(frame: pd.DataFrame, groups: list[pd.DataFrame]) -> "Figure":
         panel.axhline(single_s / factor, color=SINGLE, ls="--", lw=1.4, label="one node")
         panel.set(title=f"{rows['nodes'].iloc[0]} nodes", xlim=(s_comm[0], s_comm[-1]))
         panel.set_ylim(0, 1.05 * top)
+        panel.locator_params(axis="x", nbins=4)
     panels[0].set_ylabel(f"latency [{unit}]")
     figure.supxlabel(S_COMM_LABEL, fontsize=10)
     figure.suptitle(_title(frame), fontsize=11)
@@ -104,7 +105,7 @@ def _draw_lines(frame: pd.DataFrame, groups: list[pd.DataFrame], keys: list[str]
         colour = LINES[index % len(LINES)]
         rows = group.sort_values("s_comm")
         label = ", ".join(
-            f"{value} nodes" if key == "nodes" else str(value)
+            {"nodes": f"{value} nodes", "overlap": f"overlap {value}"}.get(key, str(value))
             for key, value in ((key, rows[key].iloc[0]) for key in varying)
             if value != ""
         )
@@ -127,9 +128,10 @@ def _draw_lines(frame: pd.DataFrame, groups: list[pd.DataFrame], keys: list[str]
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
-    dotted = any(line.get_linestyle() == ":" for line in axes.lines)
-    parts = "\n(dotted: communication; sparse dots: computation)" if dotted else ""
-    axes.set(xlabel=S_COMM_LABEL, ylabel=f"latency [{unit}]", title=_title(frame) + parts)
+    if any(line.get_linestyle() == ":" for line in axes.lines):
+        for label, dashes in (("of it communication", ":"), ("of it computation", (0, (1, 3)))):
+            axes.plot([], [], color="#666666", ls=dashes, lw=1.1, label=label)
+    axes.set(xlabel=S_COMM_LABEL, ylabel=f"latency [{unit}]", title=_title(frame))
     axes.title.set_fontsize(11)
     figure.legend(loc="outside right center")
     return figure
@@ -159,7 +161,7 @@ def draw_layers(frame: pd.DataFrame, title: str) -> "Figure":
             axes.set_yscale("log")
         _mark_blocks(axes, frame)
         axes.set(xlabel="layer", ylabel=f"time per layer [{unit}]", xlim=(0, len(frame) + 1))
-        axes.set_title(title, fontsize=11, wrap=True)
+        axes.set_title(title, fontsize=11, pad=30)
         axes.grid(False, axis="x")
         figure.legend(loc="outside right center")
         return figure
@@ -175,13 +177,13 @@ def _mark_blocks(axes: "Axes", frame: pd.DataFrame) -> None:
         axes.axvline(begin + 0.5, color="#AAAAAA", lw=0.7, zorder=0)
         axes.text(
             begin + 0.7,
-            1.0,
+            1.01,
             stages[begin],
             transform=axes.get_xaxis_transform(),
-            rotation=90,
-            fontsize=7,
-            color="#666666",
-            va="top",
+            rotation=45,
+            fontsize=7.5,
+            color="#555555",
+            va="bottom",
         )
 
 
@@ -200,8 +202,15 @@ def draw_compare(frame: pd.DataFrame) -> "Figure":
         hidden = "communication" if _adds_up(frame) else "communication not hidden"
         axes.barh(places, latency - comp, left=comp, color=COMM, alpha=0.6, label=hidden)
         for place, value in zip(places, frame["latency_s"], strict=True):
-            text = f" {format_quantity(float(value), 's')}"
-            axes.text(float(value) / factor, float(place), text, va="center", fontsize=9)
+            axes.annotate(
+                format_quantity(float(value), "s"),
+                (float(value) / factor, float(place)),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+            )
         if not _differs(frame["hardware"]):
             single_s = _single_s(frame)
             label = f"one node: {format_quantity(single_s, 's')}"
@@ -210,7 +219,9 @@ def draw_compare(frame: pd.DataFrame) -> "Figure":
         axes.invert_yaxis()
         axes.grid(False, axis="y")
         axes.set(xlabel=f"latency [{unit}]", xlim=(0, 1.15 * float(latency.max())))
-        axes.set_title(_title(frame), fontsize=11)
+        split = frame["nodes"][frame["nodes"] > 1].unique()
+        nodes = f"; {split[0]} nodes" if len(split) == 1 else ""
+        axes.set_title(_title(frame) + nodes, fontsize=11)
         figure.legend(loc="outside lower center", ncols=3)
         return figure
 
@@ -227,7 +238,8 @@ def _bar_label(row: dict[Any, Any], frame: pd.DataFrame) -> str:
     words = [row["strategy"]]
     words += [f"S_comm {row['s_comm']:g}"] if np.isfinite(row["s_comm"]) else []
     words += [f"at {row['at']}"] if row["at"] else []
-    words += [f"{row['nodes']} nodes"] if _differs(frame["nodes"]) else []
+    split = frame["nodes"][frame["nodes"] > 1]
+    words += [f"{row['nodes']} nodes"] if len(split) and _differs(split) else []
     for key in ("hardware", "overlap"):
         words += [row[key]] if _differs(frame[key]) else []
     return ", ".join(words)

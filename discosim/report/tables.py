@@ -27,7 +27,9 @@ def to_text(frame: pd.DataFrame, summary: list[str], width: int) -> str:
     for row in frame.to_numpy().tolist():
         table.add_row(*map(str, row))
     stream = io.StringIO()
-    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=stream, width=width, force_terminal=False, highlight=False, markup=False, emoji=False
+    )
     for line in summary:
         console.print(line, soft_wrap=True)
     console.print(table)

@@ -1,0 +1,75 @@
+"""Hypothesis strategies: small networks with every kind of operator, and hardware."""
+
+from hypothesis import strategies as st
+
+from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.table import LayerTable, tabulate
+from discosim.hardware import Hardware
+
+CHANNELS = st.sampled_from([4, 6, 8, 12])
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """A chain of random operators on (channels, 8, 8) behind a first convolution."""
+    net = Builder("random", (3, 8, 8))
+    x = net.conv(INPUT, draw(CHANNELS), 3, "first")
+    kinds = ["conv", "depthwise", "grouped", "residual", "concat", "squeeze", "norm", "shuffle"]
+    for index, kind in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=6))):
+        at, features = f"block{index}", net.shape(x)[0]
+        with net.block(at):
+            match kind:
+                case "conv":
+                    x = net.conv(x, draw(CHANNELS), 3, f"{at}.conv", bias=draw(st.booleans()))
+                case "depthwise":
+                    x = net.conv(x, features, 3, f"{at}.conv", groups=features)
+                case "grouped":
+                    x = net.conv(x, features, 3, f"{at}.conv", groups=2)
+                case "residual":
+                    y = net.conv(x, features, 1, f"{at}.conv")
+                    x = net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
+                case "concat":
+                    y = net.conv(x, draw(CHANNELS), 1, f"{at}.left")
+                    z = net.conv(x, draw(CHANNELS), 3, f"{at}.right")
+                    x = net.concat([y, z], f"{at}.concat")
+                case "squeeze":
+                    s = net.conv(net.global_pool(x, f"{at}.pool"), 2, 1, f"{at}.in", bias=True)
+                    x = net.multiply(x, net.conv(s, features, 1, f"{at}.out"), f"{at}.scale")
+                case "norm":
+                    x = net.layer_norm(x, f"{at}.norm")
+                case "shuffle":
+                    x = net.shuffle(x, 2, f"{at}.shuffle")
+    with net.block("head"):
+        net.linear(net.flatten(net.pool(x, 4, "pool", stride=4), "flatten"), 10, "fc")
+    return net.build()
+
+
+def tables() -> st.SearchStrategy[LayerTable]:
+    """Tables of random networks."""
+    return networks().map(tabulate)
+
+
+@st.composite
+def hardware(draw: st.DrawFn, *, alpha: bool = True, memory: bool = True) -> Hardware:
+    """Nodes and links of any kind; without latency or memory bandwidth where that is asked."""
+    rates = st.floats(1e3, 1e9)
+    topology = draw(st.sampled_from(["full-mesh", "switch", "shared", "broadcast", "ring"]))
+    half = topology in ("shared", "broadcast") or draw(st.booleans())
+    return Hardware(
+        name="random",
+        bandwidth_Bps=draw(rates),
+        link_latency_s=draw(st.floats(0, 1e-2)) if alpha else 0.0,
+        topology=topology,
+        duplex="half" if half else "full",
+        compute_macps=draw(rates),
+        dtype="fp32",
+        feature_elem_bytes=4.0,
+        weight_elem_bytes=4.0,
+        memory_bytes=None,
+        memory_Bps=draw(st.none() | rates) if memory else None,
+        efficiency={"conv": 0.5} if draw(st.booleans()) else {},
+        price_usd=None,
+        idle_power_W=None,
+        energy_per_mac_J=None,
+        energy_per_byte_J=None,
+    )

@@ -1,0 +1,84 @@
+"""Imports point down (docs/extending.md): read from the source, not from what happens to load."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "discosim"
+
+BELOW = {
+    "errors": set(),
+    "units": {"errors"},
+    "registry": {"errors"},
+    "model": {"model"},
+    "graph": {"graph", "registry", "units", "errors"},
+    "networks": {"networks", "graph", "registry", "errors"},
+    "profile_schema": {"units", "errors", "model"},
+    "hardware": {"profile_schema", "units", "errors", "model"},
+    "partition": {"partition", "graph", "model", "registry", "errors"},
+    "plan_file": {"graph", "errors"},
+    "simulate": {"partition", "hardware", "model", "graph", "errors"},
+}
+BELOW["explore"] = {"explore", "networks", "plan_file", "simulate", *BELOW["simulate"]}
+BELOW["report"] = {"report", "explore", "units", *BELOW["explore"]}
+BELOW["paper"] = {"paper", *BELOW["report"], "registry"}
+BELOW["cli"] = {"cli", "report", "paper", "", *BELOW["report"]}
+
+ONLY_IN = {
+    "click": {"cli"},
+    "rich": {"cli", "report"},
+    "pandas": {"explore", "report", "paper", "cli"},
+    "matplotlib": {"report"},
+    "networkx": {"graph"},
+    "pydantic": {"hardware", "profile_schema"},
+    "numpy": set(BELOW) - {"errors", "units", "registry"},
+}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _room(module: Path) -> str:
+    parts = module.relative_to(PACKAGE).with_suffix("").parts
+    return "" if parts[0] in ("__init__", "__main__") else parts[0]
+
+
+def _imports(module: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            names.add(node.module or "")
+            if node.module == "discosim":
+                names |= {f"discosim.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_imports_point_down(module: Path) -> None:
+    room = _room(module)
+    for name in _imports(module):
+        top, _, rest = name.partition(".")
+        if top == "discosim" and room:
+            target = rest.partition(".")[0]
+            assert target in BELOW[room] or target == "__version__", f"{room} imports {name}"
+        elif top in ONLY_IN:
+            assert room in ONLY_IN[top], f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_a_module_is_one_thing(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= 320
+
+
+def test_the_package_itself_imports_nothing_heavy() -> None:
+    heavy = sorted(ONLY_IN)
+    code = f"import discosim, discosim.cli, sys; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert result.stdout.strip() == "[]"

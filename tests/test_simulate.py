@@ -1,0 +1,206 @@
+"""Laws of the whole model (model.md §3 to §6) on random networks, hardware and plans."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discosim.explore.sweep import sweep
+from discosim.graph.table import LayerTable, tabulate
+from discosim.hardware import Hardware, load_profile
+from discosim.networks import build
+from discosim.partition import STRATEGIES, Request
+from discosim.partition.plan import CONVENTIONS
+from discosim.simulate import Cost, Overlap, simulate
+from tests.strategies import hardware, tables
+
+NODES = st.integers(1, 5)
+S_COMM = st.floats(0, 1)
+CONVENTION = st.sampled_from(sorted(CONVENTIONS))
+HMD = load_profile("splitnets-hmd").hardware()
+FIG4 = load_profile("disco-fig4").hardware()
+
+
+def _cost(
+    table: LayerTable,
+    node: Hardware,
+    nodes: int,
+    s_comm: float,
+    overlap: str = "none",
+    convention: str = "paper",
+    strategy: str = "disco",
+) -> Cost:
+    at = "head" if STRATEGIES[strategy].has_cut else ""
+    request = Request(table, nodes, np.full((1, 1), s_comm), CONVENTIONS[convention], at=at)
+    plan = STRATEGIES[strategy].plan(request)
+    return simulate(table, plan, node, Overlap.parse(overlap))
+
+
+@given(tables(), hardware(alpha=False), NODES, S_COMM, CONVENTION, st.integers(1, 9))
+def test_more_overlap_is_never_slower_without_latency(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float, convention: str, chunks: int
+) -> None:
+    order = ["none", "layer", f"layer:{chunks}", "layer:best", "ideal"]
+    costs = [_cost(table, node, nodes, s_comm, o, convention) for o in order]
+    times = [cost.latency_s.item() for cost in costs]
+    assert all(slow >= fast * (1 - 1e-9) for slow, fast in pairwise(times))
+    least = max(costs[-1].total_comm_s.item(), costs[-1].total_comp_s.item())
+    assert times[-1] >= least * (1 - 1e-9)
+
+
+@given(tables(), hardware(), NODES, S_COMM, CONVENTION, st.integers(1, 30))
+def test_the_best_number_of_chunks_is_best(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float, convention: str, chunks: int
+) -> None:
+    best = _cost(table, node, nodes, s_comm, "layer:best", convention).latency_s.item()
+    other = _cost(table, node, nodes, s_comm, f"layer:{chunks}", convention).latency_s.item()
+    assert best <= other * (1 + 1e-9)
+
+
+@given(tables(), hardware(), S_COMM, CONVENTION)
+def test_one_node_is_the_single_node(
+    table: LayerTable, node: Hardware, s_comm: float, convention: str
+) -> None:
+    single = _cost(table, node, 1, 0.0, strategy="single")
+    for strategy in STRATEGIES:
+        for overlap in ("none", "layer:3", "ideal"):
+            cost = _cost(table, node, 1, s_comm, overlap, convention, strategy)
+            assert cost.latency_s.item() == pytest.approx(single.latency_s.item()), strategy
+            assert cost.node_bytes.item() == pytest.approx(single.node_bytes.item()), strategy
+            assert cost.messages.item() == 0
+            assert cost.bytes_per_node.item() == 0
+
+
+@given(
+    tables(), hardware(), NODES, S_COMM, CONVENTION, st.sampled_from(["none", "layer:4", "ideal"]),
+    st.floats(0.1, 10), st.sampled_from(sorted(STRATEGIES)),
+)  # fmt: skip
+def test_faster_by_x_takes_one_xth(
+    table: LayerTable,
+    node: Hardware,
+    nodes: int,
+    s_comm: float,
+    convention: str,
+    overlap: str,
+    x: float,
+    strategy: str,
+) -> None:
+    if strategy == "pipeline":
+        nodes = min(nodes, int(table.mixes.sum()))
+    faster = replace(
+        node,
+        bandwidth_Bps=node.bandwidth_Bps * x,
+        compute_macps=node.compute_macps * x,
+        memory_Bps=None if node.memory_Bps is None else node.memory_Bps * x,
+        link_latency_s=node.link_latency_s / x,
+    )
+    slow, fast = (
+        _cost(table, each, nodes, s_comm, overlap, convention, strategy) for each in (node, faster)
+    )
+    assert fast.latency_s.item() * x == pytest.approx(slow.latency_s.item())
+    assert fast.interval_s.item() * x == pytest.approx(slow.interval_s.item())
+
+
+@given(tables(), hardware(), NODES, CONVENTION, st.floats(0, 1), st.floats(0, 1))
+def test_sending_less_is_never_slower(
+    table: LayerTable, node: Hardware, nodes: int, convention: str, one: float, other: float
+) -> None:
+    more, less = (_cost(table, node, nodes, s, "none", convention) for s in sorted((one, other)))
+    assert less.latency_s.item() <= more.latency_s.item() * (1 + 1e-9)
+    assert less.node_bytes.item() <= more.node_bytes.item() * (1 + 1e-9)
+    assert less.bytes_per_node.item() <= more.bytes_per_node.item() * (1 + 1e-9)
+
+
+@given(tables(), hardware(memory=False), NODES, S_COMM, st.floats(1e3, 1e9))
+def test_a_memory_limit_never_makes_faster(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float, memory_Bps: float
+) -> None:
+    bound = replace(node, memory_Bps=memory_Bps)
+    free, limited = (_cost(table, each, nodes, s_comm) for each in (node, bound))
+    assert (limited.layer_s >= free.layer_s * (1 - 1e-9)).all()
+    idle = np.array([op == "activation" for op in table.op])
+    assert (limited.layer_s[..., idle] > 0).all()
+
+
+@given(tables(), hardware(), NODES, S_COMM, CONVENTION)
+def test_memory_adds_up(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float, convention: str
+) -> None:
+    cost = _cost(table, node, nodes, s_comm, "none", convention)
+    parts = cost.weight_bytes + cost.peak_feature_bytes
+    assert cost.node_bytes.item() == pytest.approx(parts.item())
+    params = float(table.params.sum()) * 4
+    assert cost.weight_bytes.item() <= params * (1 + 1e-9)
+    if s_comm == 0 and convention == "paper":
+        assert cost.weight_bytes.item() * nodes == pytest.approx(params)
+
+
+def test_peak_against_walking_through_the_network() -> None:
+    """A second route to the live elements: free each tensor after its last reader."""
+    table = tabulate(build("resnet18"))
+    network = table.network
+    readers = {t: set(network.graph.successors(t)) for t in network.graph}
+    shapes = {layer.name: layer.out_elems for layer in network.layers}
+    live, peak = {"input": int(np.prod(network.input_shape))}, 0
+    for layer in network.layers:
+        operands = network.operands(layer.name)
+        last = [t for t in operands if not readers[t] - {layer.name}]
+        taken = live[last[0]] if layer.operator.in_place and last else 0
+        live[layer.name] = shapes[layer.name]
+        peak = max(peak, sum(live.values()) - taken)
+        for tensor in operands:
+            readers[tensor].discard(layer.name)
+            if not readers[tensor]:
+                live.pop(tensor, None)
+    assert table.live_elems.max() == peak
+
+
+def test_speedup_of_the_abstract() -> None:
+    """4.7 times against dense: two nodes, S_comm 0.8, B 37.5 MB/s, C 125 GOP/s (abstract)."""
+    frame = sweep("resnet50", nodes=[2], s_comm=[0.8]).iloc[0]
+    assert frame["speedup_vs_dense"] == pytest.approx(4.7, abs=0.05)
+    assert frame["speedup_vs_single"] < 1
+    assert frame["latency_s"] == pytest.approx(0.1222, abs=5e-5)  # model.md §6
+    single = sweep("resnet50", strategies=["single"]).iloc[0]
+    assert single["latency_s"] == pytest.approx(0.0327, abs=5e-5)
+
+
+def test_overhead_of_figure_4() -> None:
+    """5.35 % over ResNet50/8 with communication hidden, N = 8, S = 0.99; far more without."""
+    small = sweep("resnet50/8", FIG4, strategies=["single"]).iloc[0]["latency_s"]
+    split = sweep("resnet50", FIG4, nodes=[8], s_comm=[0.99], overlaps=["ideal", "none"])
+    ideal, serial = split["latency_s"] / small - 1
+    assert ideal == pytest.approx(0.0535, abs=0.0005)
+    assert serial > 2 * ideal
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(sorted(STRATEGIES)), CONVENTION, st.data())
+def test_an_array_of_configurations_equals_one_call_each(
+    strategy: str, convention: str, data: st.DataObject
+) -> None:
+    table = tabulate(build("resnet18"))
+    size = data.draw(st.integers(1, 4))
+    draw = lambda low, high: np.array(  # noqa: E731
+        [data.draw(st.floats(low, high)) for _ in range(size)]
+    )
+    bandwidth, compute, alpha = draw(1e6, 1e9), draw(1e9, 1e12), draw(0, 1e-2)
+    s_comm = draw(0, 1)
+    overlap = Overlap.parse(data.draw(st.sampled_from(["none", "layer:3", "layer:best", "ideal"])))
+    planner = STRATEGIES[strategy].plan
+
+    def cost(s: np.ndarray, b: object, c: object, a: object) -> Cost:
+        at = "layer2" if STRATEGIES[strategy].has_cut else ""
+        request = Request(table, 3, s, CONVENTIONS[convention], at=at)
+        node = replace(HMD, bandwidth_Bps=b, compute_macps=c, link_latency_s=a)
+        return simulate(table, planner(request), node, overlap)
+
+    together = cost(*(v[:, None, None] for v in (s_comm, bandwidth, compute, alpha)))
+    for i in range(size):
+        alone = cost(s_comm[i, None, None], bandwidth[i], compute[i], alpha[i])
+        for name in ("latency_s", "interval_s", "bytes_per_node", "node_bytes", "messages"):
+            values = np.broadcast_to(getattr(together, name), (size,))
+            assert values[i] == pytest.approx(getattr(alone, name).item(), rel=1e-12), name
