@@ -102,7 +102,7 @@ def parse_nodes(text: str) -> list[int]:
 def parse_input(text: str) -> tuple[int, ...]:
     """Return an input shape from `224`, `224x320` or `3x224x224`."""
     parts = text.lower().split("x")
-    if not all(part.isdecimal() and len(part) < 9 for part in parts) or len(parts) > 3:
+    if not all(part.isdecimal() and len(part) < 19 for part in parts) or len(parts) > 3:
         raise DiscosimError(f"{text!r} is not an input size; wanted 224, 224x320 or 3x224x224")
     return tuple(int(part) for part in parts)
 

@@ -55,7 +55,7 @@ def draw_sweep(frame: pd.DataFrame) -> "Figure":
 
     keys = ["hardware", "strategy", "at", "overlap", "nodes"]
     groups = [group for _, group in frame.groupby(keys, sort=False)]
-    many_values = all(_differs(group["s_comm"]) for group in groups)
+    many_values = frame["s_comm"].notna().all() and all(_differs(g["s_comm"]) for g in groups)
     same = (frame[keys[:-1]] == frame[keys[:-1]].iloc[0]).all(axis=None)
     with mpl.rc_context(RC):
         if _adds_up(frame) and many_values and same and len(groups) <= MOST_PANELS:

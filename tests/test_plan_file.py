@@ -1,0 +1,79 @@
+"""Plan files: S_comm layer by layer, read and written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from discosim.errors import DiscosimError
+from discosim.explore.study import Study
+from discosim.explore.sweep import sweep
+from discosim.graph.table import tabulate
+from discosim.networks import build
+from discosim.plan_file import PlanFile, read_plan, write_plan
+
+TABLE = tabulate(build("resnet18"))
+LAYERS = [name for name, mixes in zip(TABLE.name, TABLE.mixes, strict=True) if mixes]
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.json")
+    plan = PlanFile(path, "resnet18", 3, {"fc": 0.25, "layer1.0.conv1": 1.0}, "3x224x224")
+    write_plan(path, plan)
+    again = read_plan(path)
+    assert (again.model, again.nodes, again.s_comm, again.input) == (
+        plan.model,
+        plan.nodes,
+        plan.s_comm,
+        plan.input,
+    )
+
+
+def test_a_uniform_plan_is_the_knob() -> None:
+    plan = PlanFile("uniform", "resnet18", 4, dict.fromkeys(LAYERS, 0.7))
+    planned = sweep(Study("resnet18", plan=plan), nodes=[4]).iloc[0]
+    uniform = sweep("resnet18", nodes=[4], s_comm=[0.7]).iloc[0]
+    for name in ("latency_s", "node_bytes", "avg_s_comm", "avg_s_comp", "bytes_per_node"):
+        assert planned[name] == pytest.approx(uniform[name]), name
+    assert planned.isna()["s_comm"]
+
+
+def test_layers_left_out_send_everything() -> None:
+    empty = PlanFile("empty", "resnet18", 2, {})
+    planned = sweep(Study("resnet18", plan=empty), nodes=[2]).iloc[0]
+    assert planned["speedup_vs_dense"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([], ["object"]),
+        ({}, ["version", "model", "nodes", "s_comm"]),
+        ({"version": 2, "model": "resnet18", "nodes": 2, "s_comm": {}}, ["version is 2"]),
+        ({"version": 1, "model": "m", "nodes": 0, "s_comm": {"a": 2}}, ["nodes is 0", "of a is 2"]),
+        ({"version": 1, "model": "m", "nodes": 2, "s_com": {}}, ["did you mean s_comm"]),
+        ({"version": 1, "model": "m", "nodes": True, "s_comm": {"a": "x"}}, ["True", "'x'"]),
+    ],
+)
+def test_every_fault_is_reported_in_one_line(
+    document: object, words: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(DiscosimError) as error:
+        read_plan(str(path))
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_plan_for_something_else_is_refused() -> None:
+    good = PlanFile("p", "resnet18", 2, {"fc": 0.5})
+    with pytest.raises(DiscosimError, match="is for resnet18, not for resnet34"):
+        Study("resnet34", plan=good)
+    with pytest.raises(DiscosimError, match="is for 2 nodes, not for 4"):
+        sweep(Study("resnet18", plan=good), nodes=[4])
+    with pytest.raises(DiscosimError, match="did you mean fc"):
+        Study("resnet18", plan=PlanFile("p", "resnet18", 2, {"fd": 0.5}))
+    with pytest.raises(DiscosimError, match="is for input 3x32x32"):
+        Study("resnet18", plan=PlanFile("p", "resnet18", 2, {}, "3x32x32"))
