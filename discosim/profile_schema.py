@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from discosim.errors import DiscosimError, UnknownNameError, suggest
+from discosim.model import traffic
 from discosim.units import (
     parse_bandwidth,
     parse_bytes,
@@ -27,8 +28,8 @@ from discosim.units import (
     parse_time,
 )
 
-TOPOLOGIES: Final = ("full-mesh", "switch", "shared", "broadcast", "ring")
-HALF_DUPLEX: Final = ("shared", "broadcast")  # one medium: who sends does not receive
+TOPOLOGIES: Final = tuple(traffic.TOPOLOGIES)
+HALF_DUPLEX: Final = tuple(name for name, kind in traffic.TOPOLOGIES.items() if kind.one_medium)
 WIRING: Final = ("link.topology", "link.duplex")  # words; link.source says where from
 DTYPES: Final[dict[str, int]] = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}  # bytes an element
 

@@ -183,7 +183,7 @@ def _interval_s(
     out_s, work_s = np.concatenate([handoffs, last], axis=-1), node_s.sum(-1)
     stages = work_s + out_s if overlapped.mode == "none" else np.maximum(work_s, out_s)
     interval: Floats = stages.max(-1)
-    if hardware.topology in ("shared", "broadcast"):  # the hand-offs share one medium
+    if TOPOLOGIES[hardware.topology].one_medium:  # the hand-offs share it
         interval = np.maximum(interval, handoffs.sum(-1))
     return interval
 

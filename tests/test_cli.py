@@ -222,7 +222,8 @@ def test_a_row_for_each_operator_adds_up_to_the_same(cli: Cli) -> None:
 @pytest.mark.parametrize("options", ["", "--strategy pipeline", "--overlap ideal"])
 @pytest.mark.parametrize("convention", ["paper", "runtime"])
 def test_layers_and_sweep_agree(cli: Cli, options: str, convention: str) -> None:
-    line = f"--model resnet18 --nodes 4 --s-comm 0.9 {options} --conventions {convention} --format json"
+    line = f"--model resnet18 --nodes 4 --s-comm 0.9 {options} --format json"
+    line += f" --conventions {convention}"
     [whole] = cli(f"sweep {line}").records
     parts = cli(f"layers {line}").records
     assert total(parts, "layer_s") == pytest.approx(whole["latency_s"], rel=1e-12)

@@ -94,3 +94,21 @@ def test_nothing_sent_is_no_message(nodes: int) -> None:
         exchange = _even(nodes, 100.0, 0.0)
         assert topology.elems(exchange).item() == 0, name
         assert topology.messages(exchange).item() == 0, name
+
+
+@given(NODES, st.data())
+def test_a_half_duplex_link_carries_both_ways_one_after_the_other(
+    nodes: int, data: st.DataObject
+) -> None:
+    numbers = st.integers(0, 9)
+    pairs = np.array(
+        data.draw(st.lists(numbers, min_size=nodes * nodes, max_size=nodes * nodes)), dtype=float
+    ).reshape(nodes, nodes)
+    exchange = exchange_of_pairs(pairs[..., None], np.full((nodes, 1), 9.0), np.ones(1))
+    np.fill_diagonal(pairs, 0)
+    assert TOPOLOGIES["full-mesh"].half_elems(exchange).item() == (pairs + pairs.T).max()
+    one_way = np.triu(pairs)
+    exchange = exchange_of_pairs(one_way[..., None], np.full((nodes, 1), 9.0), np.ones(1))
+    for name in ("full-mesh", "ring"):
+        topology = TOPOLOGIES[name]
+        assert topology.half_elems(exchange).item() == topology.elems(exchange).item()

@@ -29,19 +29,8 @@ ORDER = [
     type=types.NAMES,
     help="Names separated by commas [default: all].",
 )
-@click.option(
-    "--overlap",
-    "overlaps",
-    type=types.NAMES,
-    default="none",
-    show_default=True,
-    help="none, layer:K, layer:best or ideal.",
-)
-@options.hardware
-@options.input_size
-@options.counting
-@options.output
-@options.plot
+@options.overlaps
+@options.costing
 def command(**values: Any) -> None:
     """All strategies side by side, on the same nodes.
 

@@ -16,11 +16,7 @@ from discosim.cli import options, types
     "--overlap", default="none", show_default=True, help="none, layer:K, layer:best or ideal."
 )
 @click.option("--all-operators", is_flag=True, help="A row for each norm, addition, … too.")
-@options.hardware
-@options.input_size
-@options.counting
-@options.output
-@options.plot
+@options.costing
 def command(**values: Any) -> None:
     """Where the time goes, layer by layer: communication and computation.
 

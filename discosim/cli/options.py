@@ -85,7 +85,20 @@ output = _all(
     click.option("-o", "--output", "path", help="Write to a .csv, .json, .md or .txt file."),
 )
 
-plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+_plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+
+
+overlaps = click.option(
+    "--overlap",
+    "overlaps",
+    type=types.NAMES,
+    default="none",
+    show_default=True,
+    help="none, layer:K, layer:best or ideal.",
+)
+
+costing = _all(hardware, input_size, counting, output, _plot)
+"""What every command that costs something takes."""
 
 
 def read_hardware(values: Values) -> list[Hardware]:

@@ -19,19 +19,8 @@ from discosim.cli import options, types
     show_default=True,
     help="As `compare` lists them, separated by commas.",
 )
-@click.option(
-    "--overlap",
-    "overlaps",
-    type=types.NAMES,
-    default="none",
-    show_default=True,
-    help="none, layer:K, layer:best or ideal.",
-)
-@options.hardware
-@options.input_size
-@options.counting
-@options.output
-@options.plot
+@options.overlaps
+@options.costing
 def command(**values: Any) -> None:
     """Latency over S_comm and N, and whether one node is faster.
 

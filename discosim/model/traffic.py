@@ -20,8 +20,9 @@ class Exchange:
 
     (..., R, L), R = 1 where all nodes are alike: sent and received by a node, and the distinct
     elements among them that it sends (union, what a broadcast carries); messages likewise.
-    (..., 1, L): pair, the largest ordered pair; total over all nodes; ring, the most that passes
-    one direction of a ring's link; senders, the nodes that send at all; ring_steps.
+    (..., 1, L): pair, the largest ordered pair; link, the most between two nodes both ways; total
+    over all nodes; ring, the most that passes one direction of a ring's link; senders, the nodes
+    that send at all; ring_steps.
     """
 
     sent: Floats
@@ -30,6 +31,7 @@ class Exchange:
     send_peers: Floats
     recv_peers: Floats
     pair: Floats
+    link: Floats
     total: Floats
     total_union: Floats
     total_messages: Floats
@@ -89,6 +91,11 @@ class EvenExchange:
         return self.send_peers
 
     @property
+    def link(self) -> Floats:
+        """Elements between two nodes, both ways."""
+        return 2 * self.pair
+
+    @property
     def total(self) -> Floats:
         """Elements that all nodes send."""
         return (self.nodes * (self.peers - 1)) * self.pair
@@ -134,12 +141,21 @@ class Topology:
     """Elements and messages that pass the busiest link one after the other (model.md §2).
 
     half_elems: the elements where a link carries one direction at a time.
+    one_medium: all nodes share it, and who sends does not receive; broadcasts: each feature is
+    sent once for all.
     """
 
     elems: Callable[[AnyExchange], Floats]
     half_elems: Callable[[AnyExchange], Floats]
     messages: Callable[[AnyExchange], Floats]
+    one_medium: bool = False
     broadcasts: bool = False
+
+
+def _ring_both_ways(exchange: AnyExchange) -> Floats:
+    """What passes a ring's link where the exchange goes one way only, or both."""
+    pair = np.where(exchange.pair > 0, exchange.pair, 1.0)
+    return exchange.ring * (exchange.link / pair)
 
 
 TOPOLOGIES: Mapping[str, Topology] = MappingProxyType(
@@ -147,7 +163,7 @@ TOPOLOGIES: Mapping[str, Topology] = MappingProxyType(
         # one link per pair
         "full-mesh": Topology(
             lambda x: x.pair,
-            lambda x: 2 * x.pair,
+            lambda x: x.link,
             lambda x: np.minimum(1.0, _largest(x.send_peers)),
         ),
         # one port per node
@@ -157,13 +173,19 @@ TOPOLOGIES: Mapping[str, Topology] = MappingProxyType(
             lambda x: _largest(np.maximum(x.send_peers, x.recv_peers)),
         ),
         # one medium, unicast
-        "shared": Topology(lambda x: x.total, lambda x: x.total, lambda x: x.total_messages),
+        "shared": Topology(
+            lambda x: x.total, lambda x: x.total, lambda x: x.total_messages, one_medium=True
+        ),
         # one medium, each node's features once for all
         "broadcast": Topology(
-            lambda x: x.total_union, lambda x: x.total_union, lambda x: x.senders, broadcasts=True
+            lambda x: x.total_union,
+            lambda x: x.total_union,
+            lambda x: x.senders,
+            one_medium=True,
+            broadcasts=True,
         ),
         # two neighbours a node, the shortest way round
-        "ring": Topology(lambda x: x.ring, lambda x: 2 * x.ring, lambda x: x.ring_steps),
+        "ring": Topology(lambda x: x.ring, _ring_both_ways, lambda x: x.ring_steps),
     }
 )
 

@@ -48,6 +48,7 @@ def with_even_gather(layout: Layout, shares: Shares) -> Shares:
         "send_peers": 1.0,
         "recv_peers": n - 1.0,
         "pair": pair,
+        "link": pair,
         "total": (n - 1) * pair,
         "total_union": (n - 1) * pair,
         "total_messages": n - 1.0,

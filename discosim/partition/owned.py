@@ -27,7 +27,9 @@ def owned_shares(layout: Layout, density: Floats) -> Shares:
     sends = (sent > 0) * readers
     arrives = np.where(active, sent.sum(-2, keepdims=True) - sent, 0.0)
     sources = np.where(active, (sent > 0).sum(-2, keepdims=True) - (sent > 0), 0)
-    pair = (sent * (readers > 0)).max(-2, keepdims=True)
+    offered = sent * (readers > 0)
+    pair = offered.max(-2, keepdims=True)
+    link = np.sort(offered, axis=-2)[..., -2:, :].sum(-2, keepdims=True)  # the two largest
     union = np.minimum(cap, readers * sent) * table.positions
     messages = sends.sum(-2, keepdims=True)
     return Shares(
@@ -42,6 +44,7 @@ def owned_shares(layout: Layout, density: Floats) -> Shares:
             send_peers=sends,
             recv_peers=sources,
             pair=pair * table.positions,
+            link=link * table.positions,
             total=(sent * readers).sum(-2, keepdims=True) * table.positions,
             total_union=union.sum(-2, keepdims=True),
             total_messages=messages,

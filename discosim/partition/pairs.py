@@ -39,6 +39,7 @@ def exchange_of_pairs(kept: Floats, own: Floats, unit_elems: Floats) -> Exchange
         send_peers=send_peers.astype(float),
         recv_peers=recv_peers.astype(float),
         pair=pair,
+        link=largest_pair(kept + kept.swapaxes(-3, -2)) * unit_elems,
         total=sent.sum(-2, keepdims=True) * unit_elems,
         total_union=union.sum(-2, keepdims=True),
         total_messages=messages.astype(float),

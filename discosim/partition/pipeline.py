@@ -117,6 +117,7 @@ def staged_plan(table: LayerTable, stage: Ints) -> Plan:
             send_peers=(sends > 0.0).astype(float),
             recv_peers=(receives > 0.0).astype(float),
             pair=handed,
+            link=handed,
             total=handed,
             total_union=handed,
             total_messages=once,
