@@ -345,8 +345,10 @@ def test_a_table_has_a_line_for_each_row(cli: Cli, command: str) -> None:
     assert "left out" not in head
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-@pytest.mark.parametrize("command", COMMANDS[:3])
+@pytest.mark.parametrize(
+    ("command", "suffix"),
+    [(COMMANDS[0], ".png"), (COMMANDS[0], ".PDF"), (COMMANDS[1], ".svg"), (COMMANDS[2], ".svg")],
+)
 def test_a_picture_is_drawn_beside_the_answer(
     cli: Cli, command: str, suffix: str, tmp_path: Path
 ) -> None:
@@ -354,7 +356,7 @@ def test_a_picture_is_drawn_beside_the_answer(
     answer = cli(f"{command} --plot {path} --format json")
     assert answer.records == cli(f"{command} --format json").records
     assert answer.err.endswith(f"wrote {path}\n")
-    magic = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]
+    magic = {".png": b"\x89PNG", ".svg": b"<?xml", ".PDF": b"%PDF"}[suffix]
     assert path.read_bytes().startswith(magic)
     assert list(tmp_path.iterdir()) == [path]
 
@@ -584,9 +586,8 @@ def test_ctrl_c_is_one_line() -> None:
     assert (running.returncode, out, err) == (130, b"", b"discosim: interrupted\n")
 
 
-@pytest.mark.parametrize("form", ["json", "table"])
-def test_a_reader_that_has_seen_enough_is_no_fault(form: str) -> None:
-    line = f"sweep --model resnet18 --nodes 2 --s-comm 0:1:0.001 --format {form}"
+def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
+    line = "sweep --model resnet18 --nodes 2 --s-comm 0:1:0.001 --format json"
     with process(line) as running:
         assert running.stdout is not None
         assert running.stderr is not None

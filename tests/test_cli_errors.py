@@ -2,16 +2,12 @@
 
 import json
 import sys
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from discosim.cli import types
 from discosim.cli.app import run
-from discosim.errors import DiscosimError
 
 SWEEP = "sweep --model resnet50"
 FOUR_FAULTS = """
@@ -32,6 +28,8 @@ def _refusal(
     code = run()
     out, err = capsys.readouterr()
     assert (code, out) == (2, "")
+    assert err.startswith("discosim: ")
+    assert err.endswith("\n")
     assert len(err.splitlines()) == 1, err
     assert "Traceback" not in err
     return err
@@ -42,11 +40,24 @@ def _refusal(
     [
         ("sweep --model resnet5", ["resnet50"]),
         ("sweep", ["--model"]),
+        ("layers", ["--model"]),
+        ("compare", ["--model"]),
+        ("sweep --model", ["--model"]),
+        ("sweep --model=", ["network"]),
+        ("hardware show", ["NAME"]),
+        ("--bogus", ["--bogus"]),
         ("sweep --modle resnet50", ["--model"]),
         ("swep --model resnet50", ["sweep"]),
         (f"{SWEEP} --hw rpi4", ["rpi4-wifi"]),
         (f"{SWEEP} --strategy disko", ["disco"]),
         (f"{SWEEP} --strategy ,", ["empty name"]),
+        ("compare --model resnet50 --strategy disko", ["disco"]),
+        ("layers --model resnet50 --strategy disko", ["disco"]),
+        (f"{SWEEP} --strategy disco,", ["empty name"]),
+        (f"{SWEEP} --strategy=", ["empty name"]),
+        (f"{SWEEP} --hw ,", ["empty name"]),
+        (f"{SWEEP} --overlap ,", ["empty name"]),
+        (f"{SWEEP} extra", ["extra"]),
         (f"{SWEEP} --strategy dense-then-split --at layr3", ["layer3"]),
         (f"{SWEEP} --at layer9", ["layer"]),
         (f"{SWEEP} --topology mesh", ["full-mesh"]),
@@ -71,11 +82,25 @@ def _refusal(
         (f"{SWEEP} --nodes 0", ["0 nodes"]),
         (f"{SWEEP} --nodes 2.5", ["whole numbers"]),
         (f"{SWEEP} --nodes x", ["'x'"]),
+        (f"{SWEEP} --nodes -1", ["whole numbers"]),
+        (f"{SWEEP} --nodes=", ["2,4,8"]),
+        (f"{SWEEP} --nodes 100000", ["layer4.0.conv3", "2048 features"]),
+        (f"{SWEEP} --nodes 1e30", ["2048 features"]),
+        (f"{SWEEP} --nodes 1e999999", ["out of range"]),
+        (f"{SWEEP} --nodes 2:1e9", ["values"]),
         (f"{SWEEP} --nodes 2049", ["2048 features"]),
         (f"{SWEEP} --nodes 60 --strategy pipeline", ["54"]),
         (f"{SWEEP} --s-comm 1.5", ["1.5"]),
         (f"{SWEEP} --s-comm -0.1", ["-0.1"]),
         (f"{SWEEP} --s-comm nan", ["nan"]),
+        (f"{SWEEP} --s-comm text", ["'text'", "0:1:0.1"]),
+        (f"{SWEEP} --s-comm=", ["0:1:0.1"]),
+        (f"{SWEEP} --s-comm 50%%", ["50%%"]),
+        (f"{SWEEP} --s-comm 0:1:1e-9", ["values"]),
+        (f"{SWEEP} --s-comm 0:1:-0.1", ["ascend"]),
+        (f"{SWEEP} --s-comm 0:1:1e-99999999999", ["out of range"]),
+        (f"{SWEEP} --s-comm 0:1:0.1:2", ["from:to:step"]),
+        (f"{SWEEP} --s-comm 0:1:0.0000011 --strategy disco,random-sparse --nodes 2:9", ["rows"]),
         (f"{SWEEP} --s-comm 1:0:0.1", ["ascend"]),
         (f"{SWEEP} --s-comm 0:1:0", ["step"]),
         (f"{SWEEP} --s-comm 0:1", ["from:to:step"]),
@@ -92,12 +117,22 @@ def _refusal(
         (f"{SWEEP} --input 0", ["224"]),
         (f"{SWEEP} --input 1000000000", ["16384"]),
         (f"{SWEEP} --input axb", ["224x320"]),
+        (f"{SWEEP} --input 1x2x3x4", ["224x320"]),
+        ("sweep --model vgg16 --input 8", ["too small", "3x8x8"]),
+        ("sweep --model alexnet --input 8", ["too small", "3x8x8"]),
+        ("networks --model alexnet --input 8", ["too small"]),
         ("sweep --model alexnet --input 20", ["too small"]),
         ("sweep --model resnet50/0.5", ["from 1 up"]),
         ("sweep --model resnet50/x", ["'x'"]),
         ("sweep --model resnet50/inf", ["inf"]),
         (f"{SWEEP} --set cost.prize=3USD", ["cost.price"]),
         (f"{SWEEP} --set cost.price", ["PATH=VALUE"]),
+        (f"{SWEEP} --set link.bandwith=3MB/s", ["link.bandwidth"]),
+        (f"{SWEEP} --set link.bandwidth=3furlong", ["furlong"]),
+        (f"{SWEEP} --set efficiency.conv=2", ["efficiency.conv"]),
+        (f"{SWEEP} --set efficiency.conv=x", ["efficiency.conv"]),
+        (f"{SWEEP} --hw nowhere.toml", ["nowhere.toml"]),
+        (f"{SWEEP} --hw .", ["."]),
         (f"{SWEEP} --hw edgetpu-usb", ["int8"]),
         ("layers --model resnet50 --nodes 2,4", ["one value"]),
         ("layers --model resnet50 --s-comm 0,1", ["one value"]),
@@ -107,6 +142,11 @@ def _refusal(
         ("networks --input 64", ["--model"]),
         ("hardware show splitnets", ["splitnets-hmd"]),
         ("hardware shw x", ["show"]),
+        ("hardware show nope", ["rpi4-wifi"]),
+        ("hardware --format json show rpi4-wifi", ["--format", "show"]),
+        ("hardware -o x.csv show rpi4-wifi", ["-o", "show"]),
+        ("hardware -o x.xlsx", [".csv"]),
+        ("networks -o x.xlsx", [".csv"]),
     ],
 )
 def test_bad_input(
@@ -135,66 +175,117 @@ def test_a_profile_with_four_faults_reports_all_four(
 
 
 @pytest.mark.parametrize(
-    ("text", "word"),
+    "name", ["resnet\n50", "resnet50\x1b[31m", "réseau\t", "\u2028", "a b", "/"]
+)
+def test_any_name_stays_on_one_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--model", "--strategy", "--hw", "--overlap", "--at", "--topology", "--dtype"):
+        arguments = ["sweep", "--model", "resnet18", option, name]
+        assert _refusal(arguments, monkeypatch, capsys).rstrip("\n").isprintable()
+
+
+PLAN = {"version": 1, "model": "resnet50", "nodes": 2, "s_comm": {"fc": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
     [
-        ("{", "not JSON"),
-        ('{"version": 1, "model": "resnet18", "nodes": 2, "s_comm": {}}', "not for resnet50"),
-        ('{"version": 1, "model": "resnet50", "nodes": 2, "s_comm": {"fd": 1}}', "fc"),
+        ("", ["not JSON"]),
+        ("{", ["not JSON"]),
+        ("[" * 100_000, ["not JSON"]),
+        ([], ["version"]),
+        ({**PLAN, "model": "resnet18"}, ["not for resnet50"]),
+        ({**PLAN, "s_comm": {"fd": 1}}, ["fc"]),
+        ({**PLAN, "s_comm": {"fc": 1.5}}, ["1.5"]),
+        ({**PLAN, "s_comm": {"fc": float("nan")}}, ["nan"]),
+        ({**PLAN, "s_comm": {"fc": True}}, ["True"]),
+        ({**PLAN, "nodes": 0}, ["nodes is 0"]),
+        ({**PLAN, "nodes": 4096}, ["2048 features"]),
+        ({**PLAN, "input": "3x8x8"}, ["3x8x8"]),
+        ({"nods": 2}, ["'nods'", "version", "model", "nodes", "s_comm"]),
     ],
 )
 def test_bad_plans(
-    text: str,
-    word: str,
+    plan: Any,
+    words: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "plan.json"
-    path.write_text(text)
-    assert word in _refusal([*SWEEP.split(), "--plan", str(path)], monkeypatch, capsys)
+    path.write_text(plan if isinstance(plan, str) else json.dumps(plan))
+    for command in ("sweep", "layers", "compare"):
+        arguments = [command, "--model", "resnet50", "--plan", str(path)]
+        message = _refusal(arguments, monkeypatch, capsys)
+        for word in [*words, "plan"] if "features" not in words[0] else words:
+            assert word in message
 
 
 def test_a_plan_and_other_numbers_disagree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "plan.json"
-    plan = {"version": 1, "model": "resnet50", "nodes": 2, "s_comm": {"fc": 0.5}}
-    path.write_text(json.dumps(plan))
-    command = [*SWEEP.split(), "--plan", str(path)]
-    assert "--s-comm" in _refusal([*command, "--s-comm", "0.5"], monkeypatch, capsys)
-    assert "2 nodes" in _refusal([*command, "--nodes", "4"], monkeypatch, capsys)
+    path.write_text(json.dumps(PLAN))
+    for name in ("sweep", "layers", "compare"):
+        command = [name, "--model", "resnet50", "--plan", str(path)]
+        assert "--s-comm" in _refusal([*command, "--s-comm", "0.5"], monkeypatch, capsys)
+        assert "2 nodes" in _refusal([*command, "--nodes", "4"], monkeypatch, capsys)
 
 
-def test_an_unwritable_file_is_said_before_the_work_starts(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["sweep", "layers", "compare"])
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("-o nowhere/x.csv", "no such file or directory"),
+        ("-o folder.csv", "it is a directory"),
+        ("-o file.csv/x.csv", "not a directory"),
+        ("-o x.xlsx", "suffix"),
+        ("-o x.csv --format json", "disagree"),
+        ("--plot nowhere/x.png", "no such file or directory"),
+        ("--plot folder.png", "it is a directory"),
+        ("--plot x.bmp", "suffix"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_the_work_starts(
+    command: str,
+    option: str,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("the work has started")
 
-    monkeypatch.setattr("discosim.cli.results.sweep", never)
-    _refusal([*SWEEP.split(), "-o", "nowhere/x.csv"], monkeypatch, capsys)
-    _refusal([*SWEEP.split(), "--plot", "nowhere/x.png"], monkeypatch, capsys)
+    for work in (
+        "discosim.cli.results.sweep",
+        "discosim.explore.layers.layers",
+        "discosim.cli.options.read_study",
+        "discosim.cli.options.load_profile",
+    ):
+        monkeypatch.setattr(work, never)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file.csv").write_text("kept")
+    line = f"{command} --model resnet50 {option}"
+    assert reason in _refusal(line.split(), monkeypatch, capsys)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["file.csv", "folder.csv", "folder.png"]
+    assert (tmp_path / "file.csv").read_text() == "kept"
 
 
-def test_series_are_exact() -> None:
-    assert types.parse_s_comm("0:1:0.1") == [i / 10 for i in range(11)]
-    assert types.parse_s_comm("80%,0.8,0.9:1:0.04") == [0.8, 0.9, 0.94, 0.98]
-    assert types.parse_nodes("2:4,8") == [2, 3, 4, 8]
-    assert types.parse_nodes("2:9:3") == [2, 5, 8]
-    assert types.parse_input("224X320") == (224, 320)
+def test_what_fails_while_it_is_written_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
 
-
-@pytest.mark.parametrize(
-    "parse",
-    [
-        types.parse_s_comm,
-        types.parse_nodes,
-        types.parse_input,
-        types.parse_names,
-        types.parse_setting,
-    ],
-)
-@given(text=st.text(st.characters(), max_size=12) | st.text("0123456789:.,%eE-x=", max_size=12))
-def test_any_text_is_read_or_refused(parse: object, text: str) -> None:
-    with suppress(DiscosimError):
-        parse(text)
+    path = tmp_path / "x.csv"
+    path.write_text("kept")
+    monkeypatch.setattr(Path, "replace", full)
+    message = _refusal(f"networks --model resnet18 -o {path}".split(), monkeypatch, capsys)
+    assert "No space left on device" in message
+    assert path.read_text() == "kept"
+    assert list(tmp_path.iterdir()) == [path]

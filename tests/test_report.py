@@ -77,3 +77,10 @@ def test_markdown_has_a_row_per_row() -> None:
 def test_what_is_not_there_is_null(value: float | None) -> None:
     frame = pd.DataFrame({"a": np.array([value], dtype=object)})
     assert frames.to_json(frame) == '[\n{"a": null}\n]\n'
+
+
+def test_a_narrow_terminal_folds_and_loses_nothing() -> None:
+    frame = tables.show_results(sweep("resnet18", nodes=[2], s_comm=[0.5]))
+    text = tables.to_text(frame, [], 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(cell[:4] in text for cell in frame.iloc[0])

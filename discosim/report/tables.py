@@ -14,25 +14,44 @@ UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 }
 
 
+FOLDED_ROWS = 500
+"""Longer tables are not folded to a narrow terminal: that takes milliseconds a row."""
+
+
 def to_text(frame: pd.DataFrame, summary: list[str], width: int) -> str:
-    """Return the summary's lines and the frame, whose cells are text, drawn for a terminal."""
+    """Return the summary's lines and the frame, whose cells are text, for `width` columns."""
+    text = _aligned(frame)
+    if len(text.partition("\n")[0]) > width and len(frame) <= FOLDED_ROWS:
+        text = _folded(frame, width)
+    return "\n".join([*summary, "", text])
+
+
+def _aligned(frame: pd.DataFrame) -> str:
+    columns = []
+    for name in frame.columns:
+        cells = [name, *map(str, frame[name])]
+        wide = max(map(len, cells))
+        pad = str.ljust if name in TEXT_COLUMNS else str.rjust
+        columns.append([pad(cell, wide) for cell in cells])
+    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+    rule = "  ".join("─" * len(column[0]) for column in columns)
+    return "\n".join([lines[0], rule, *lines[1:]]) + "\n"
+
+
+def _folded(frame: pd.DataFrame, width: int) -> str:
+    """The same with cells folded to fit a narrow terminal."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in frame.columns:
         words = name in TEXT_COLUMNS
         table.add_column(name, justify="left" if words else "right", overflow="fold")
     for row in frame.to_numpy().tolist():
         table.add_row(*map(str, row))
     stream = io.StringIO()
-    console = Console(
-        file=stream, width=width, force_terminal=False, highlight=False, markup=False, emoji=False
-    )
-    for line in summary:
-        console.print(line, soft_wrap=True)
-    console.print(table)
+    Console(file=stream, width=width, highlight=False, markup=False, emoji=False).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
