@@ -87,21 +87,9 @@ def write_text(path: str, text: str) -> None:
         if target.exists() and not target.is_file():  # a pipe or a device
             target.write_text(text, encoding="utf-8")
             return
-        with tempfile.NamedTemporaryFile(
-            "w", dir=target.parent, prefix=".discosim-", delete=False, encoding="utf-8"
-        ) as file:
-            try:
-                file.write(text)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
-        Path(file.name).chmod(0o666 & ~_umask())
-        Path(file.name).replace(target)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".discosim-") as folder:
+            whole = Path(folder) / "whole"
+            whole.write_text(text, encoding="utf-8")
+            whole.replace(target)
     except OSError as error:
         raise DiscosimError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
