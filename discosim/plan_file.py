@@ -18,6 +18,7 @@ from discosim.graph.builder import shape_text
 from discosim.graph.table import Floats, LayerTable
 
 VERSION = 1
+MOST_NODES = 1_000_000
 KEYS = ("version", "model", "nodes", "s_comm", "input")
 
 
@@ -81,8 +82,9 @@ def _faults(document: Any) -> list[str]:
     if not isinstance(document.get("model"), str):
         faults.append("model is missing, wanted a network's name")
     nodes = document.get("nodes")
-    if not isinstance(nodes, int) or isinstance(nodes, bool) or nodes < 1:
-        faults.append(f"nodes is {nodes!r}, wanted a whole number from 1 up")
+    whole = isinstance(nodes, int) and not isinstance(nodes, bool)
+    if not (whole and nodes is not None and 1 <= nodes <= MOST_NODES):
+        faults.append(f"nodes is not a whole number from 1 to {MOST_NODES}")
     if not isinstance(document.get("input"), str | None):
         faults.append("input is not a text as 3x224x224")
     s_comm = document.get("s_comm")

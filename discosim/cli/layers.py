@@ -27,6 +27,7 @@ def command(**values: Any) -> None:
     from discosim.cli.output import Output
     from discosim.cli.results import check_plot
     from discosim.explore.layers import layers
+    from discosim.explore.study import strategy_named
     from discosim.report import summary, tables
 
     output = Output.open(values["form"], values["path"])
@@ -37,6 +38,12 @@ def command(**values: Any) -> None:
     sparse = values["s_comm"] is not None or study.plan is not None
     strategy = values["strategy"] or ("disco" if sparse else "dense")
     [s_comm] = options.one("--s-comm", values["s_comm"] or [0.8])
+    chosen = strategy_named(strategy)
+    at = study.cut(chosen, nodes, hardware)
+    if at and not study.at:
+        options.note(f"no --at: {strategy} cuts at {at}")
+    if sparse and not chosen.has_knob:
+        options.note(f"{strategy} has no S_comm: --s-comm and --plan have no effect")
     frame = layers(
         study,
         hardware,

@@ -7,7 +7,7 @@ import click
 
 from discosim.cli import types
 from discosim.errors import UnknownNameError
-from discosim.explore.study import Study, conventions
+from discosim.explore.study import HALF, Study, conventions
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
 from discosim.plan_file import read_plan
 
@@ -120,10 +120,14 @@ def read_hardware(values: Values) -> list[Hardware]:
     }
     given = {path: text for path, text in overrides.items() if text is not None}
     profiles = [load_profile(name, given) for name in values["hw"]]
+    names = [profile.name for profile in profiles]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.UsageError(f"two profiles are called {name}: rename one of the files")
     return [profile.hardware(values["dtype"], values["weight_dtype"]) for profile in profiles]
 
 
-def read_study(values: Values, target: float | None = None) -> Study:
+def read_study(values: Values, target: float = HALF) -> Study:
     """Return the network and the conventions that the options name."""
     chosen = conventions(values["convention"], resend=values["resend"], rounding=values["rounding"])
     plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
@@ -135,7 +139,7 @@ def read_study(values: Values, target: float | None = None) -> Study:
         objective=values["objective"],
         features=values["features"],
         plan=plan,
-        **({} if target is None else {"target": target}),
+        target=target,
     )
     if plan is not None and values["s_comm"] is not None:
         raise click.UsageError("give --plan or --s-comm: the plan says S_comm of each layer")

@@ -7,7 +7,7 @@ from discosim.cli import options
 from discosim.cli.output import Output, check_writable
 from discosim.cli.progress import LazyProgress
 from discosim.errors import DiscosimError
-from discosim.explore.study import Study, strategy_named
+from discosim.explore.study import HALF, Study, strategy_named
 from discosim.explore.sweep import sweep
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def answer(
     output = Output.open(values["form"], values["path"])
     check_plot(values["plot_path"])
     knob = values["s_comm"] if values["s_comm"] is not None else list(s_comm)
-    study = options.read_study(values, target=None if values["s_comm"] is None else knob[0])
+    study = options.read_study(values, target=knob[0] if len(knob) == 1 else HALF)
     hardware = options.read_hardware(values)
     counts = options.nodes_or_default(values, study, nodes)
     names = list(strategies)
@@ -109,6 +109,7 @@ def _possible(study: Study, names: list[str], counts: list[int], hardware: "Hard
 
 def _notes(values: options.Values, study: Study, frame: Any) -> None:
     """Say what was chosen for the user, and what had no effect."""
+    names = list(dict.fromkeys(frame["strategy"]))
     cuts = frame[frame["at"] != ""].drop_duplicates(["strategy", "nodes"])
     if not study.at:
         for row in cuts.itertuples():
@@ -118,5 +119,7 @@ def _notes(values: options.Values, study: Study, frame: Any) -> None:
             )
     elif cuts.empty:
         options.note("--at has no effect: no strategy here has a cut")
-    if values["s_comm"] is not None and frame["s_comm"].isna().all():
-        options.note("--s-comm has no effect: no strategy here has that knob")
+    for option in ("s_comm", "plan_path"):
+        if values[option] is not None and not any(strategy_named(s).has_knob for s in names):
+            flag = "--s-comm" if option == "s_comm" else "--plan"
+            options.note(f"{flag} has no effect: no strategy here has that knob")

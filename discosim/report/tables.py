@@ -51,7 +51,9 @@ def _folded(frame: pd.DataFrame, width: int) -> str:
     for row in frame.to_numpy().tolist():
         table.add_row(*map(str, row))
     stream = io.StringIO()
-    Console(file=stream, width=width, highlight=False, markup=False, emoji=False).print(table)
+    Console(
+        file=stream, width=width, force_terminal=False, highlight=False, markup=False, emoji=False
+    ).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
