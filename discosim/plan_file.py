@@ -84,7 +84,7 @@ def _faults(document: Any) -> list[str]:
     nodes = document.get("nodes")
     whole = isinstance(nodes, int) and not isinstance(nodes, bool)
     if not (whole and nodes is not None and 1 <= nodes <= MOST_NODES):
-        faults.append(f"nodes is not a whole number from 1 to {MOST_NODES}")
+        faults.append(f"nodes is {nodes!r:.20}, wanted a whole number from 1 to {MOST_NODES}")
     if not isinstance(document.get("input"), str | None):
         faults.append("input is not a text as 3x224x224")
     s_comm = document.get("s_comm")
