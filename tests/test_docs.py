@@ -63,3 +63,21 @@ def test_the_readme_has_exactly_two_commands_to_begin_with() -> None:
     assert "discosim sweep" in first[0]
     assert "pytest" in first[1]
     assert "[dev]" in first[1]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [c for p in PAGES for c in re.findall(r"```python\n(.*?)```", p.read_text(), re.S)],
+)
+def test_python_in_the_docs_runs(code: str) -> None:
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert len(names["best"]) == 7
+
+
+def test_what_the_package_offers_is_there() -> None:
+    import discosim
+
+    assert all(hasattr(discosim, name) for name in discosim.__all__)
+    with pytest.raises(AttributeError, match="swep"):
+        discosim.swep  # noqa: B018
