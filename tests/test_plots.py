@@ -1,91 +1,259 @@
 """Pictures: axes named with units, nothing left out, every frame readable."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from discosim.errors import DiscosimError
 from discosim.explore.layers import layers
 from discosim.explore.study import Study
 from discosim.explore.sweep import sweep
 from discosim.hardware import load_profile
-from discosim.report.plots import draw_compare, draw_layers, draw_sweep, save
+from discosim.report.plots import (
+    check_suffix,
+    draw_compare,
+    draw_latency,
+    draw_layers,
+    draw_sweep,
+    save,
+)
 
 HMD = load_profile("splitnets-hmd").hardware()
+WIFI = load_profile("rpi4-wifi").hardware()
+STRATEGIES = ["single", "dense", "disco", "pipeline"]
 
 
-def _legend(figure) -> list[str]:
+def _legend(figure: Figure) -> list[str]:
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def _line(axes, label: str):
+    [line] = [line for line in axes.lines if line.get_label().startswith(label)]
+    return line
+
+
+def test_importing_the_pictures_does_not_import_matplotlib() -> None:
+    code = "import discosim.report.plots, sys; print('matplotlib' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"
 
 
 def test_sweep_has_a_panel_per_number_of_nodes_and_the_single_node() -> None:
     frame = sweep("resnet50")
     figure = draw_sweep(frame)
     assert [axes.get_title() for axes in figure.axes] == ["2 nodes", "4 nodes", "8 nodes"]
-    assert figure.axes[0].get_ylabel() == "latency [ms]"
-    assert "S_comm" in figure.get_supxlabel()
-    latency, single = figure.axes[1].lines
-    rows = frame[frame["nodes"] == 4]
-    assert latency.get_ydata() == pytest.approx(1e3 * rows["latency_s"].to_numpy())
-    assert single.get_ydata()[0] == pytest.approx(32.7, abs=0.05)
-    assert _legend(figure) == ["one node: 32.7 ms", "latency", "communication", "computation"]
+    assert figure.get_supylabel() == "latency [ms]"
+    assert figure.get_supxlabel() == "S_comm, fraction of remote features not sent"
+    assert figure.get_suptitle() == (
+        "resnet50 at 3x224x224 on splitnets-hmd\n125 GMAC/s a node, 37.5 MB/s links, disco"
+    )
+    single_s = sweep("resnet50", strategies=["single"])["latency_s"].iloc[0]
+    for axes, (_, rows) in zip(figure.axes, frame.groupby("nodes"), strict=True):
+        latency = 1e3 * rows["latency_s"].to_numpy()
+        assert _line(axes, "latency").get_ydata() == pytest.approx(latency)
+        assert _line(axes, "one node").get_ydata()[0] == pytest.approx(1e3 * single_s)
+        assert axes.get_ylim() == figure.axes[0].get_ylim()
+    assert _legend(figure) == [
+        "one node: 32.7 ms",
+        "latency",
+        "of it communication",
+        "of it computation",
+    ]
+
+
+def test_stacked_areas_reach_the_latency() -> None:
+    frame = sweep("resnet50", nodes=[2])
+    [axes] = draw_sweep(frame).axes
+    comm, comp = (area.get_paths()[0].get_extents() for area in axes.collections)
+    first, last = frame.iloc[0], frame.iloc[-1]
+    assert comp.y0 == 0
+    assert comp.y1 == pytest.approx(1e3 * first["comp_s"])
+    assert comm.y0 == pytest.approx(1e3 * last["comp_s"])
+    assert comm.y1 == pytest.approx(1e3 * first["latency_s"])
+    assert axes.get_ylim()[1] > comm.y1
+
+
+@pytest.mark.parametrize("overlap", ["ideal", "layer:best"])
+def test_overlapped_parts_are_lines_because_they_do_not_add_up(overlap: str) -> None:
+    frame = sweep("resnet50", nodes=[2], overlaps=[overlap])
+    figure = draw_sweep(frame)
+    [axes] = figure.axes
+    assert not axes.collections
+    for column, label in (("comm_s", "communication"), ("comp_s", "computation")):
+        assert _line(axes, label).get_ydata() == pytest.approx(1e3 * frame[column].to_numpy())
+    assert overlap in figure.get_suptitle()
+
+
+def test_strategies_are_lines_and_those_without_s_comm_are_levels() -> None:
+    frame = sweep("resnet50", strategies=STRATEGIES)
+    figure = draw_sweep(frame)
+    assert len(figure.axes) == 3  # the single node is the dashed line of each
+    assert _legend(figure) == ["one node: 32.7 ms", "dense", "disco", "pipeline"]
+    dense = frame[(frame["strategy"] == "dense") & (frame["nodes"] == 4)]["latency_s"]
+    level = _line(figure.axes[1], "dense").get_ydata()
+    assert level == pytest.approx([1e3 * dense.iloc[0]] * 2)
+    assert figure.axes[0].get_yscale() == "log"
+
+
+def test_many_numbers_of_nodes_are_lines_of_one_panel() -> None:
+    figure = draw_sweep(sweep("resnet50", nodes=range(2, 12)))
+    [axes] = figure.axes
+    assert len(axes.lines) == 11
+    assert _legend(figure)[1:] == [f"{nodes} nodes" for nodes in range(2, 12)]
+    assert len(_legend(draw_sweep(sweep("resnet50", nodes=range(2, 40))))) <= 13
+
+
+def test_one_s_comm_is_bars_or_a_line_over_the_nodes() -> None:
+    [axes] = draw_sweep(sweep("resnet50", s_comm=[0.8])).axes
+    assert len(axes.containers[0]) == 3
+    figure = draw_sweep(sweep("resnet50", s_comm=[0.8], nodes=range(2, 30)))
+    assert figure.get_supxlabel() == "nodes"
+    assert list(_line(figure.axes[0], "latency").get_xdata()) == list(range(2, 30))
+
+
+def test_numbers_of_the_hardware_are_lines_of_their_own() -> None:
+    speeds = replace(HMD, bandwidth_Bps=np.array([1e7, 3.75e7]))
+    figure = draw_sweep(sweep("resnet50", speeds, nodes=[2]))
+    assert _legend(figure) == ["one node: 32.7 ms", "10 MB/s links", "37.5 MB/s links"]
+    assert all(len(line.get_xdata()) == 11 for line in figure.axes[0].lines[1:])
+
+
+def test_each_hardware_has_its_single_node() -> None:
+    figure = draw_sweep(sweep("resnet50", [HMD, WIFI], nodes=[2]))
+    assert _legend(figure)[:2] == [
+        "one node, splitnets-hmd: 32.7 ms",
+        "one node, rpi4-wifi: 531 ms",
+    ]
+
+
+def test_latency_can_be_drawn_on_any_axes() -> None:
+    axes = Figure().subplots()
+    draw_latency(axes, sweep("resnet50"))
+    assert axes.get_ylabel() == "latency [ms]"
+    assert axes.get_xlabel().startswith("S_comm")
+    assert [line.get_label() for line in axes.lines[1:]] == ["2 nodes", "4 nodes", "8 nodes"]
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"overlaps": ["ideal"]},
         {"overlaps": ["none", "layer:best"], "nodes": [2]},
-        {"nodes": range(2, 12)},
-        {"s_comm": [0.8]},
-        {"strategies": ["dense", "pipeline", "disco"], "nodes": [2]},
+        {"nodes": range(2, 10)},
+        {"nodes": range(2, 12), "strategies": ["dense", "disco"]},
+        {"nodes": [1]},
+        {"s_comm": [1.0], "nodes": [2]},
+        {"s_comm": [0.2, 0.1, 0.1]},
+        {"strategies": STRATEGIES, "nodes": [2]},
         {"strategies": ["single"]},
-        {"hardware": [HMD, load_profile("rpi4-wifi").hardware()], "nodes": [2]},
+        {"strategies": ["dense-then-split", "disco"]},
+        {"hardware": replace(HMD, memory_Bps=np.array([1e8, 1e9]))},
+        {"hardware": [HMD, WIFI], "s_comm": [0.5]},
     ],
 )
 def test_any_sweep_can_be_drawn(arguments: dict[str, object], tmp_path: Path) -> None:
     frame = sweep("resnet18", **arguments)
-    figure = draw_sweep(frame)
-    assert any("one node" in text for text in _legend(figure))
-    assert "latency [" in figure.axes[0].get_ylabel()
-    save(figure, str(tmp_path / "sweep.png"))
-    assert (tmp_path / "sweep.png").stat().st_size > 5000
+    for draw in (draw_sweep, draw_compare):
+        save(draw(frame), str(tmp_path / "picture.png"))
+        assert (tmp_path / "picture.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("arguments", [{}, {"nodes": [2]}, {"strategies": STRATEGIES}])
+def test_nothing_reaches_out_of_the_picture(arguments: dict[str, object]) -> None:
+    figure = draw_sweep(sweep("deeplabv3plus-resnet101", "rpi4-wifi", **arguments))
+    figure.draw_without_rendering()
+    inner, outer = figure.get_tightbbox(), figure.bbox_inches
+    assert inner.x0 >= 0
+    assert inner.x1 <= outer.x1
+    legend = figure.legends[0].get_window_extent()
+    assert not any(legend.overlaps(axes.get_window_extent()) for axes in figure.axes)
 
 
 def test_layers_show_each_layer_on_a_logarithmic_axis() -> None:
     frame = layers(Study("resnet50"), HMD)
     figure = draw_layers(frame, "title")
-    axes = figure.axes[0]
+    [axes] = figure.axes
     assert axes.get_yscale() == "log"
     assert axes.get_ylabel() == "time per layer [ms]"
-    comm, comp = axes.lines[0], axes.lines[2]
-    assert len(comm.get_xdata()) == 53  # the first layer exchanges nothing
-    assert len(comp.get_xdata()) == 54
+    assert axes.get_xlabel() == "layer"
+    assert figure.get_suptitle() == "title"
+    comm, comp = axes.lines
+    assert list(comm.get_xdata()) == list(range(2, 55))  # the first layer exchanges nothing
+    assert comm.get_ydata() == pytest.approx(1e3 * frame["comm_s"].to_numpy()[1:])
     assert comp.get_ydata() == pytest.approx(1e3 * frame["comp_s"].to_numpy())
+    assert _legend(figure) == ["communication, 561 ms in all", "computation, 16.4 ms in all"]
+    stages = [text.get_text() for text in axes.texts]
+    assert stages == ["stem", "layer1", "layer2", "layer3", "layer4", "fc"]
+
+
+@pytest.mark.parametrize("model", ["alexnet", "esrgan", "ssd300-vgg16"])
+def test_names_of_stages_do_not_cover_each_other(model: str) -> None:
+    figure = draw_layers(layers(Study(model), HMD), model)
+    places = [text.xy[0] for text in figure.axes[0].texts]
+    inch = figure.axes[0].get_xlim()[1] / figure.get_figwidth()
+    assert min(np.diff(places)) >= 0.19 * inch
 
 
 def test_layers_of_one_node_have_no_communication() -> None:
     figure = draw_layers(layers(Study("resnet18"), HMD, nodes=1), "one node")
-    assert _legend(figure) == ["communication", "computation"]
+    assert _legend(figure)[0] == "communication, none"
+
+
+def test_layers_without_any_time_can_be_drawn(tmp_path: Path) -> None:
+    frame = layers(Study("resnet18"), HMD).assign(comm_s=0.0, comp_s=0.0)
+    save(draw_layers(frame, "nothing"), str(tmp_path / "layers.svg"))
 
 
 def test_compare_has_a_bar_per_row_that_ends_at_its_latency() -> None:
-    frame = sweep("resnet50", strategies=["single", "dense", "disco"], nodes=[2], s_comm=[0.8])
-    axes = draw_compare(frame).axes[0]
-    ends = [bar.get_x() + bar.get_width() for bar in axes.containers[1]]
+    frame = sweep("resnet50", strategies=STRATEGIES, nodes=[2], s_comm=[0.8])
+    figure = draw_compare(frame)
+    [axes] = figure.axes
+    comp, comm = axes.containers
+    assert [bar.get_width() for bar in comp] == pytest.approx((1e3 * frame["comp_s"]).tolist())
+    ends = [bar.get_x() + bar.get_width() for bar in comm]
     assert ends == pytest.approx((1e3 * frame["latency_s"]).tolist())
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["single", "dense", "disco, S_comm 0.8"]
+    assert labels == ["single", "dense", "disco, S_comm 0.8", "pipeline"]
+    assert [text.get_text() for text in axes.texts] == ["32.7 ms", "577 ms", "122 ms", "64.8 ms"]
+    assert axes.get_xlabel() == "latency [ms]"
+    [reference] = [each for each in axes.collections if each.get_label().startswith("one node")]
+    ends = [x for segment in reference.get_segments() for x in segment[:, 0]]
+    assert ends == pytest.approx([1e3 * frame["latency_s"].iloc[0]] * 8)
+
+
+def test_compare_names_what_tells_rows_apart_and_shows_the_single_node() -> None:
+    frame = sweep("resnet50", nodes=[4, 8], s_comm=[0.95], overlaps=["none", "ideal"])
+    [axes] = draw_compare(frame).axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[0] == "disco, 4 nodes, S_comm 0.95, overlap none"
+    assert axes.get_xlim()[1] > 32.7  # slower than all bars
+
+
+def test_too_many_bars_are_refused() -> None:
+    speeds = replace(HMD, bandwidth_Bps=np.linspace(1e6, 1e9, 401))
+    with pytest.raises(DiscosimError, match="401 rows are too many bars"):
+        draw_sweep(sweep("alexnet", speeds, nodes=[2], s_comm=[0.5]))
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_pictures_are_written_whole(suffix: str, tmp_path: Path) -> None:
+def test_pictures_are_written_whole_and_the_same_each_time(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"picture.{suffix}"
-    save(draw_compare(sweep("resnet18", nodes=[2], s_comm=[0.5])), str(path))
-    assert path.stat().st_size > 1000
+    frame = sweep("resnet18", nodes=[2], s_comm=[0.5])
+    written = []
+    for _ in range(2):
+        save(draw_compare(frame), str(path))
+        written.append(path.read_bytes())
+    assert len(written[0]) > 1000
+    assert written[0] == written[1]
     assert [child.name for child in tmp_path.iterdir()] == [path.name]
 
 
-def test_other_suffixes_are_refused() -> None:
-    with pytest.raises(DiscosimError, match=r"wanted a suffix of \.png"):
-        save(draw_compare(sweep("resnet18", nodes=[2], s_comm=[0.5])), "picture.bmp")
+@pytest.mark.parametrize("path", ["picture.bmp", "picture", "picture.png.txt"])
+def test_other_suffixes_are_refused(path: str) -> None:
+    for refuse in (check_suffix, lambda given: save(Figure(), given)):
+        with pytest.raises(DiscosimError, match=r"wanted a suffix of \.png, \.svg, \.pdf"):
+            refuse(path)

@@ -194,6 +194,7 @@ def _columns(
         "link_latency_s": number(hardware.link_latency_s),
         "compute_macps": number(hardware.compute_macps),
         "memory_bytes": number(hardware.memory_bytes),
+        "memory_Bps": number(hardware.memory_Bps),
         "strategy": text(point.strategy.name),
         "at": text(point.at),
         "overlap": text(point.overlap),

@@ -1,7 +1,8 @@
 """How all pictures look: colours for the colour-blind, one unit per axis, files written whole."""
 
 import tempfile
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,35 +11,44 @@ import numpy as np
 from discosim.errors import DiscosimError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# The palettes of Okabe and Ito, and of Tol: distinct for the colour-blind. COMM and COMP are
+# kept for communication and computation.
 COMM = "#D55E00"
 COMP = "#0072B2"
 SINGLE = "#333333"
-LINES = ("#000000", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0072B2", "#D55E00", "#999999")
-"""Okabe and Ito's palette: distinct for the colour-blind."""
+LINES = ("#000000", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#999999", "#882255", "#999933")
 
 SUFFIXES = (".png", ".svg", ".pdf")
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 RC: Any = {
     "font.size": 10,
+    "text.parse_math": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "figure.titlesize": 11,
     "legend.frameon": False,
     "svg.hashsalt": "discosim",
 }
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of that many inches."""
+def new_figure(width: float, height: float, title: str = "") -> "Figure":
+    """Return an empty figure of that many inches, its title in as many lines as it needs."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=150, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    if title:
+        lines = [textwrap.fill(line, int(11 * width)) for line in title.splitlines()]
+        figure.suptitle("\n".join(lines))
+    return figure
 
 
 def time_unit(values_s: Iterable[float]) -> tuple[float, str]:
@@ -46,6 +56,49 @@ def time_unit(values_s: Iterable[float]) -> tuple[float, str]:
     sizes = [abs(value) for value in values_s if np.isfinite(value)]
     largest = max(sizes, default=1.0)
     return next((unit for unit in TIMES if largest >= unit[0]), TIMES[-1])
+
+
+def line_styles(count: int, marked: bool) -> list[dict[str, Any]]:
+    """Return styles that stay apart where two lines coincide: thin ones lie on wide ones."""
+    dashes = ("-", (0, (4, 1.5)), (0, (1, 1)))
+    widths = [1.8] if count == 1 else [(2.8, 1.4)[i % 2] for i in range(count)]
+    return [
+        {
+            "color": LINES[i % len(LINES)],
+            "ls": dashes[i // len(LINES) % len(dashes)],
+            "lw": width,
+            "marker": "os^Dv"[i % 5] if marked else "",
+            "ms": 2 + width,
+            "zorder": 4 - width / 2,
+        }
+        for i, width in enumerate(widths)
+    ]
+
+
+def graded_styles(count: int) -> list[dict[str, Any]]:
+    """Return styles from dark to light, for many lines in their order."""
+    from matplotlib import colormaps
+
+    return [{"color": c, "lw": 1.4} for c in colormaps["viridis"](np.linspace(0, 0.88, count))]
+
+
+def log_y(axes: "Axes", low: float, high: float) -> None:
+    """Make the y axis logarithmic from below `low` to above `high`, ticks in plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_yscale("log")
+    axes.set_ylim(low / 1.5, high * 1.5)
+    few = high < 30 * low
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_right(figure: "Figure", handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """Put a legend right of all axes, in as many columns as the height asks for."""
+    columns = -(-len(labels) // int(4 * figure.get_figheight()))
+    figure.set_figwidth(figure.get_figwidth() + 2.6 * (columns - 1))
+    figure.legend(handles, labels, loc="outside right center", ncols=columns)
 
 
 def check_suffix(path: str) -> None:
@@ -56,11 +109,14 @@ def check_suffix(path: str) -> None:
 
 def save(figure: "Figure", path: str) -> None:
     """Write the figure, whole or not at all; the suffix says the format."""
+    import matplotlib as mpl
+
     check_suffix(path)
     target = Path(path)
     suffix = target.suffix.lower()
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".discosim-") as folder:
         whole = Path(folder) / f"picture{suffix}"
         metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
-        figure.savefig(whole, metadata=metadata)
+        with mpl.rc_context(RC):  # the same figure gives the same bytes
+            figure.savefig(whole, metadata=metadata)
         whole.replace(target)

@@ -1,0 +1,85 @@
+"""The picture of `layers`: what each layer costs, on a logarithmic axis."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discosim.report.style import COMM, COMP, RC, log_y, new_figure, time_unit
+from discosim.units import format_quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw_layers(frame: pd.DataFrame, title: str) -> "Figure":
+    """Return communication and computation of each layer, in the manner of the paper's Figure 2.
+
+    A line joins the two of a layer: its length is how many times one is the other.
+    """
+    import matplotlib as mpl
+    from matplotlib.ticker import MaxNLocator
+
+    with mpl.rc_context(RC):
+        wide = float(np.clip(6.0 + 0.1 * len(frame), 9.0, 16.0))
+        figure = new_figure(wide, 4.8, title)
+        axes: Axes = figure.subplots()
+        factor, unit = time_unit([*frame["comm_s"], *frame["comp_s"]])
+        index = np.arange(1, len(frame) + 1)
+        times = frame[["comm_s", "comp_s"]].to_numpy() / factor
+        size = float(np.clip(34 * wide / len(frame), 2.0, 5.5))
+        both = (times > 0).all(axis=1)
+        colours = np.where(times[both, 0] > times[both, 1], COMM, COMP)
+        axes.vlines(
+            index[both], times[both, 0], times[both, 1], colors=list(colours), lw=1, alpha=0.45
+        )
+        for column, name, colour, shape in (
+            (0, "communication", COMM, "o"),
+            (1, "computation", COMP, "s"),
+        ):
+            shown = times[:, column] > 0
+            total = format_quantity(factor * float(times[:, column].sum()), "s")
+            label = f"{name}, {total} in all" if shown.any() else f"{name}, none"
+            values = times[shown, column]
+            axes.plot(index[shown], values, shape, ms=size, color=colour, label=label)
+        if (times > 0).any():
+            log_y(axes, times[times > 0].min(), times.max())
+        axes.set(xlabel="layer", ylabel=f"time per layer [{unit}]", xlim=(0.5, len(frame) + 0.5))
+        axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, steps=[1, 2, 5, 10]))
+        axes.grid(False, axis="x")
+        _mark_blocks(axes, frame, wide - 1.0)
+        figure.legend(loc="outside lower center", ncols=2)
+        return figure
+
+
+def _mark_blocks(axes: "Axes", frame: pd.DataFrame, wide: float) -> None:
+    """Shade every other stage and write its name above, side by side or else slanted."""
+    stages = [str(block).split(".")[0] for block in frame["block"]]
+    begins = [i for i, name in enumerate(stages) if i == 0 or name != stages[i - 1]]
+    ends = [*begins[1:], len(stages)]
+    inch = len(stages) / wide  # layers per inch
+    slanted = any(
+        (end - begin) < 0.085 * len(stages[begin]) * inch
+        for begin, end in zip(begins, ends, strict=True)
+    )
+    free = 0.0
+    for number, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        if number % 2:
+            axes.axvspan(begin + 0.5, end + 0.5, color="#F4F4F4", lw=0, zorder=0)
+        place = max((begin + end + 1) / 2, free)
+        if place > len(stages) + 1:
+            continue
+        free = place + (0.19 * inch if slanted else 0.0)
+        axes.annotate(
+            stages[begin],
+            (place, 1.0),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 3),
+            textcoords="offset points",
+            rotation=45 if slanted else 0,
+            rotation_mode="anchor",
+            ha="left" if slanted else "center",
+            fontsize=8,
+            color="#555555",
+        )
