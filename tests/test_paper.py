@@ -180,11 +180,11 @@ def test_x_of_figure_4_with_all_features_golden() -> None:
 
 @pytest.mark.parametrize("memory", fig4.MEMORIES, ids=lambda memory: memory.name)
 @pytest.mark.parametrize("nodes", fig4.NODES)
-def test_a_node_of_the_split_network_needs_slightly_more_than_resnet50_8(
+def test_a_node_of_the_split_network_needs_no_more_than_resnet50_8(
     nodes: int, memory: fig4.Memory
 ) -> None:
-    more = fig4.split_node_bytes(nodes, memory) / fig4.worst_node_bytes(8, 1, memory)
-    assert 0.95 < more < 1.1
+    share = fig4.split_node_bytes(nodes, memory) / fig4.worst_node_bytes(8, 1, memory)
+    assert 0.65 < share < 1
 
 
 def test_statements_of_figure_4_hold_for_every_memory_and_overlap() -> None:

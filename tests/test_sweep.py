@@ -76,6 +76,21 @@ def test_every_network_at_many_numbers_of_nodes(model: str, convention: str) -> 
     assert (halves.diff(axis=1).dropna(axis=1) <= 1e-12).all(axis=None)
 
 
+@pytest.mark.parametrize("model", sorted(NETWORKS))
+def test_every_network_through_layers_and_every_strategy(model: str) -> None:
+    nodes = [1, 2, 3, 4, 7, 8, 16]
+    stages = min(16, int(describe(build(model))["layers"]))
+    for name in STRATEGIES:
+        counts = [n for n in nodes if name != "pipeline" or n <= stages]
+        frame = sweep(model, strategies=[name], nodes=counts, s_comm=[0.5])
+        assert (frame["latency_s"] > 0).all(), name
+        assert len(frame) == (1 if name == "single" else len(counts))
+    for count in nodes:
+        frame = layers(Study(model), HMD, nodes=count)
+        dense = sweep(model, strategies=["dense"], nodes=[count]).iloc[0]
+        assert frame["layer_s"].sum() == pytest.approx(dense["latency_s"])
+
+
 @pytest.mark.parametrize("model", ["resnet50", "deit-s", "efficientnet-b0", "ssd300-resnet50"])
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_layers_add_up_to_the_sweep(model: str, strategy: str) -> None:

@@ -14,6 +14,7 @@ COMMANDS = {
     "compare": "All strategies side by side.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
+    "reproduce": "The paper's tables, figures and claims, beside what is computed.",
 }
 
 

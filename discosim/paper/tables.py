@@ -1,0 +1,208 @@
+"""What Tables I to V have in common: a network on two nodes, and the shares that are printed.
+
+A cut row is an array s over the layers, 1 without communication and 0 dense:
+S_comm = sum(s volume) / sum(volume) with the input elements of each convolution and linear layer,
+S_comp = (N-1)/N sum(s macs) / sum(macs) (Section III-B). Biases, norms, pooling and additions do
+not count. A uniform row is compared by its knob, computed from its plan over the layers that
+exchange. Beside both stands the average over all layers, as `compare` counts it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discosim.graph.table import Bools, Floats, LayerTable, tabulate
+from discosim.networks import build
+from discosim.paper import Section, enter
+from discosim.paper.published import Published, of_section
+from discosim.paper.row import EXACT, INTEGERS, Row, compared, frame
+from discosim.partition import STRATEGIES, Request, Strategy
+from discosim.partition.cut import rows_of
+from discosim.partition.plan import Plan
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NODES = 2
+CUTS = ("dense-then-split", "split-then-aggregate")
+
+
+def reads_image(table: LayerTable) -> Bools:
+    """Return which rows read the network's input."""
+    rows: Bools = table.source == 0
+    return rows
+
+
+def mixing_inputs(table: LayerTable) -> Floats:
+    """Return the input elements of each convolution and linear layer."""
+    volume: Floats = table.in_elems * table.mixes
+    return volume
+
+
+def all_macs(table: LayerTable) -> Floats:
+    """Return the MACs of each layer."""
+    return table.macs
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The layers without communication: those of the blocks from `first` to `last`.
+
+    first, last: "" for the network's own; but: blocks among them that stay dense; stem: whether
+    the first layer, which reads the image, counts as split (it exchanges nothing either way).
+    """
+
+    first: str = ""
+    last: str = ""
+    but: tuple[str, ...] = ()
+    stem: bool = False
+
+    def rows(self, table: LayerTable) -> Bools:
+        """Return which rows of the table lie in the cut."""
+        index = np.arange(len(table))
+        begin = rows_of(table, self.first).argmax() if self.first else 0
+        end = np.flatnonzero(rows_of(table, self.last))[-1] if self.last else len(table)
+        inside: Bools = (begin <= index) & (index <= end)
+        for block in self.but:
+            inside &= ~rows_of(table, block)
+        return inside if self.stem else inside & ~reads_image(table)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One table of the paper.
+
+    cuts: by method and location; sparse: the rows that a cut can take; volume, macs: what the
+    averages count of each row; beside: what is to be said at each row of a method; differs: why
+    a number is expected not to fit, by its id.
+    """
+
+    name: str
+    number: str
+    task: str
+    measure: str
+    model: str
+    cuts: Mapping[tuple[str, str], Cut]
+    conventions: tuple[str, ...]
+    sparse: Callable[[LayerTable], Bools] = lambda table: table.mixes
+    volume: Callable[[LayerTable], Floats] = mixing_inputs
+    macs: Callable[[LayerTable], Floats] = all_macs
+    beside: Mapping[str, str] = field(default_factory=dict)
+    differs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> LayerTable:
+        """The network's layers."""
+        return tabulate(build(self.model))
+
+    def s_comm(self, given: Published) -> Floats:
+        """Return S_comm of each layer, (1, L), or one for all, (1, 1)."""
+        if given.method in CUTS:
+            cut = self.cuts[given.method, given.setting].rows(self.layers)
+            return (cut & self.sparse(self.layers)).astype(float)[None]
+        return np.full((1, 1), float(given.setting or 0) / 100)
+
+    def plan(self, given: Published) -> Plan:
+        """Return the plan of a row: DISCO's, whose S_comm may differ from layer to layer."""
+        return planned(self.layers, "disco", NODES, self.s_comm(given))
+
+    def compute_rows(self) -> pd.DataFrame:
+        """Return one row per published S_comm and S_comp."""
+        rows: list[Row] = []
+        of_method = groupby(of_section(self.name), key=lambda given: (given.method, given.setting))
+        for _, numbers in of_method:
+            rows += self._rows(list(numbers))
+        return frame(rows)
+
+    def _rows(self, numbers: list[Published]) -> list[Row]:
+        """Rows of what is printed in one row of the table: S_comm and S_comp."""
+        plan, cut = self.plan(numbers[0]), numbers[0].method in CUTS
+        shares = self._cut_shares(numbers[0]) if cut else uniform_shares(self.layers, plan)
+        averages = average_shares(self.layers, plan)
+        return [
+            compared(
+                given,
+                100 * shares[given.quantity],
+                tolerance=INTEGERS if cut else EXACT,
+                average=100 * averages[given.quantity],
+                differs=self.differs.get(given.id, ""),
+                note=self.beside.get(given.method, ""),
+            )
+            for given in numbers
+        ]
+
+    def _cut_shares(self, given: Published) -> dict[str, float]:
+        split = self.s_comm(given)[0]
+        volume, macs = self.volume(self.layers), self.macs(self.layers)
+        return {
+            "s_comm": float(split @ volume / volume.sum()),
+            "s_comp": float(split @ macs / macs.sum()) * (NODES - 1) / NODES,
+        }
+
+
+@lru_cache(maxsize=16)
+def _strategy(name: str) -> Strategy:
+    return STRATEGIES[name]
+
+
+def planned(table: LayerTable, strategy: str, nodes: int, s_comm: Floats | float = 0.0) -> Plan:
+    """Return the plan of a registered strategy under the paper's conventions."""
+    knob = np.full((1, 1), s_comm) if isinstance(s_comm, float) else s_comm
+    return _strategy(strategy).plan(Request(table, nodes, knob))
+
+
+@lru_cache(maxsize=16)
+def _offered(table: LayerTable, nodes: int) -> Floats:
+    """Elements that all nodes send before each layer if everything is sent."""
+    return planned(table, "dense", nodes).exchange.total.reshape(-1)
+
+
+def uniform_shares(table: LayerTable, plan: Plan) -> dict[str, float]:
+    """Return what a plan saves, over the layers that exchange: S_comm and S_comp (Sec. III-B)."""
+    offered, sent = _offered(table, plan.nodes), plan.exchange.total.reshape(-1)
+    among = offered > 0
+    spent = plan.nodes * (plan.local + plan.remote)[0] @ (table.macs * among)
+    return {
+        "s_comm": float(1 - sent[among].sum() / offered[among].sum()),
+        "s_comp": float(1 - spent / table.macs[among].sum()),
+    }
+
+
+def average_shares(table: LayerTable, plan: Plan) -> dict[str, float]:
+    """Return the averages over all layers, the dense first one included."""
+    spent = plan.nodes * (plan.local + plan.remote)[0] @ table.macs
+    return {
+        "s_comm": float(plan.avg_s_comm.squeeze()),
+        "s_comp": float(1 - spent / table.macs.sum()),
+    }
+
+
+def enter_table(table: Table) -> Section:
+    """Register a table of the paper and return its section."""
+
+    def costs() -> pd.DataFrame:
+        from discosim.paper.costs import table_costs
+
+        return table_costs(table)
+
+    def picture() -> "Figure":
+        from discosim.report.paper_plots import draw_accuracy
+
+        title = f"Table {table.number}: {table.model}, {table.task}, {NODES} nodes"
+        return draw_accuracy(costs(), title, table.measure)
+
+    return enter(
+        Section(
+            name=table.name,
+            title=f"Table {table.number}: {table.model}, {table.task}",
+            rows=table.compute_rows,
+            conventions=table.conventions,
+            costs=costs,
+            pictures={table.name: picture},
+        )
+    )

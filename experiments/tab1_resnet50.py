@@ -1,0 +1,9 @@
+"""Table I of the paper: the rows, what they cost, and accuracy against latency.
+
+python experiments/tab1_resnet50.py [FOLDER OF THE PICTURE]
+"""
+
+from discosim.paper.script import main
+
+if __name__ == "__main__":
+    main("tab1")

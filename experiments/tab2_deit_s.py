@@ -1,0 +1,9 @@
+"""Table II of the paper: the rows, what they cost, and accuracy against latency.
+
+python experiments/tab2_deit_s.py [FOLDER OF THE PICTURE]
+"""
+
+from discosim.paper.script import main
+
+if __name__ == "__main__":
+    main("tab2")
