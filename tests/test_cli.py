@@ -116,7 +116,7 @@ def test_sweep_says_what_was_asked_and_what_it_costs(cli: Cli) -> None:
         assert (record["model"], record["strategy"]) == ("resnet50", "disco")
         assert (record["overlap"], record["dtype"]) == ("none", "fp32")
         assert record["fits"] is None
-        for column in set(record) - TEXT - {"fits", "memory_bytes"}:
+        for column in set(record) - TEXT - {"fits", "memory_bytes", "memory_Bps"}:
             assert isinstance(record[column], int | float), column
             assert record[column] >= 0, column
 
@@ -432,7 +432,7 @@ def test_a_plan_with_one_value_is_that_value(cli: Cli, tmp_path: Path) -> None:
     [planned] = cli(f"sweep --model resnet18 --plan {path} --format json").records
     [swept] = cli("sweep --model resnet18 --nodes 3 --s-comm 0.7 --format json").records
     assert planned["s_comm"] is None
-    for column in set(swept) - TEXT - {"s_comm", "fits", "memory_bytes"}:
+    for column in set(swept) - TEXT - {"s_comm", "fits", "memory_bytes", "memory_Bps"}:
         assert planned[column] == pytest.approx(swept[column], rel=1e-12), column
     parts = cli(f"layers --model resnet18 --plan {path} --format json").records
     assert total(parts, "layer_s") == pytest.approx(swept["latency_s"], rel=1e-12)
