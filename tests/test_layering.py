@@ -15,15 +15,27 @@ BELOW = {
     "registry": {"errors"},
     "model": {"model"},
     "graph": {"graph", "registry", "units", "errors"},
-    "networks": {"networks", "graph", "registry", "errors"},
+    "networks": {"networks", "importers", "graph", "registry", "errors"},
     "profile_schema": {"units", "errors", "model"},
     "hardware": {"profile_schema", "units", "errors", "model"},
-    "partition": {"partition", "graph", "model", "registry", "errors"},
+    "partition": {"partition", "masks", "graph", "model", "registry", "errors"},
     "plan_file": {"graph", "errors"},
+    "masks": {"masks", "graph", "networks", "registry", "units", "errors"},
+    "importers": {"importers", "graph", "registry", "units", "errors"},
     "simulate": {"partition", "hardware", "model", "graph", "errors"},
 }
-BELOW["explore"] = {"explore", "networks", "plan_file", "simulate", *BELOW["simulate"]}
-BELOW["report"] = {"report", "explore", "units", *BELOW["explore"]}
+BELOW["timeline"] = {"timeline", "simulate", *BELOW["simulate"]}
+BELOW["explore"] = {
+    "explore",
+    "networks",
+    "plan_file",
+    "masks",
+    "timeline",
+    "simulate",
+    *BELOW["simulate"],
+}
+BELOW["validate"] = {"validate", *BELOW["explore"]}
+BELOW["report"] = {"report", "units", *BELOW["validate"]}
 BELOW["paper"] = {"paper", *BELOW["report"], "registry"}
 BELOW["cli"] = {"cli", "report", "paper", "", *BELOW["report"]}
 
@@ -32,7 +44,12 @@ ONLY_IN = {
     "rich": {"cli", "report"},
     "pandas": {"explore", "report", "paper", "cli"},
     "matplotlib": {"report"},
-    "networkx": {"graph"},
+    "networkx": {"graph", "importers"},
+    "torch": {"masks", "importers", "validate"},
+    "onnx": {"importers"},
+    "scipy": {"explore"},
+    "distributed": {"explore"},
+    "pyarrow": {"explore", "report"},
     "pydantic": {"hardware", "profile_schema"},
     "numpy": set(BELOW) - {"errors", "units", "registry"},
 }

@@ -125,21 +125,48 @@ def test_the_version_is_one(wheel: Path) -> None:
     assert PROJECT["version"] == discosim.__version__ == _metadata(wheel)["Version"]
 
 
-def test_what_is_imported_is_required_and_the_other_way_round(wheel: Path) -> None:
-    required = {
-        _normal(re.split(r"[^\w.-]", line)[0])
-        for line in _metadata(wheel).get_all("Requires-Dist", [])
-        if "extra ==" not in line
+def _imported(tree: ast.Module, *, at_import: bool) -> set[str]:
+    """Packages imported when a module is, or only when a function of it is called."""
+    inside = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for inner in ast.walk(node)
     }
-    imported = set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if (node in inside) is at_import:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    packages = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
+    return {_normal(COMES_WITH.get(name, name)) for name in packages - {"discosim"}}
+
+
+# modules that stand on an extra as a whole, and are imported inside functions only
+EXTRA_MODULES: set[str] = set()
+
+
+def test_what_is_imported_is_required_and_the_other_way_round(wheel: Path) -> None:
+    required, optional = set(), set()
+    for line in _metadata(wheel).get_all("Requires-Dist", []):
+        package = _normal(re.split(r"[^\w.-]", line)[0])
+        (optional if "extra ==" in line else required).add(package)
+    always, sometimes = set(), set()
     for path in (ROOT / "discosim").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                imported.add(node.module)
-    packages = {name.split(".")[0] for name in imported} - set(sys.stdlib_module_names)
-    assert {_normal(COMES_WITH.get(name, name)) for name in packages - {"discosim"}} == required
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_import = _imported(tree, at_import=True)
+        if str(path.relative_to(ROOT / "discosim")) in EXTRA_MODULES:
+            sometimes |= at_import
+        else:
+            always |= at_import
+        sometimes |= _imported(tree, at_import=False)
+    assert always | (sometimes & required) == required
+    assert always <= required, "an extra's package is imported at the top of a module"
+    assert sometimes <= required | optional
 
 
 # Where it runs

@@ -1,0 +1,44 @@
+"""A mask: which features of each layer's input every node gets, and where features live."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerMask:
+    """The sub-rows of one convolution or linear layer that are kept (paper, Section III-B).
+
+    The sub-row (p, i) is what connects input feature i with the outputs that node p owns;
+    kept, (N, I), says whether p computes with it. A node's own features are always kept, and
+    where the input is replicated all are. in_owner, (I,), is None where the input is replicated;
+    out_owner, (O,), is the node of each output feature.
+    """
+
+    layer: str
+    kept: Bools
+    in_owner: Ints | None
+    out_owner: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Masks of all layers of a network that connect features, by layer name, in their order.
+
+    owners: the node of each feature of every tensor of the graph, None where replicated
+    (`graph.placement.place`, or a searched placement). weights and criterion say in words where
+    the mask came from.
+    """
+
+    model: str
+    input_shape: tuple[int, ...]
+    nodes: int
+    layers: Mapping[str, LayerMask]
+    owners: Mapping[str, Ints | None]
+    weights: str
+    criterion: str
