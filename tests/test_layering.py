@@ -20,6 +20,7 @@ BELOW = {
     "hardware": {"profile_schema", "units", "errors", "model"},
     "partition": {"partition", "masks", "graph", "model", "registry", "errors"},
     "plan_file": {"graph", "errors"},
+    "published": set(),
     "masks": {"masks", "graph", "networks", "registry", "units", "errors"},
     "importers": {"importers", "graph", "registry", "units", "errors"},
     "simulate": {"partition", "hardware", "model", "graph", "errors"},
@@ -27,6 +28,7 @@ BELOW = {
 BELOW["timeline"] = {"timeline", "simulate", *BELOW["simulate"]}
 BELOW["explore"] = {
     "explore",
+    "published",
     "networks",
     "plan_file",
     "masks",
