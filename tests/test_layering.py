@@ -81,9 +81,10 @@ def _imports(module: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import"
-            names.add(node.module or "")
             if node.module == "discosim":
                 names |= {f"discosim.{alias.name}" for alias in node.names}
+            else:
+                names.add(node.module or "")
     return names
 
 
