@@ -29,6 +29,7 @@ BELOW["timeline"] = {"timeline", "simulate", *BELOW["simulate"]}
 BELOW["explore"] = {
     "explore",
     "published",
+    "units",
     "networks",
     "plan_file",
     "masks",

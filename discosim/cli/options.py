@@ -17,7 +17,9 @@ Values = dict[str, Any]
 FORMATS = ("table", "csv", "json")
 
 
-def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator for several options, in their order."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -31,7 +33,7 @@ model = click.option(
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
-hardware = _all(
+hardware = together(
     click.option(
         "--hw",
         type=types.NAMES,
@@ -55,7 +57,7 @@ hardware = _all(
     ),
 )
 
-counting = _all(
+counting = together(
     click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
     click.option(
         "--conventions",
@@ -78,14 +80,14 @@ counting = _all(
     click.option("--plan", "plan_path", help="JSON file with S_comm of each layer."),
 )
 
-output = _all(
+output = together(
     click.option(
         "--format", "form", type=click.Choice(FORMATS), help="On stdout [default: table]."
     ),
     click.option("-o", "--output", "path", help="Write to a .csv, .json, .md or .txt file."),
 )
 
-_plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
 
 
 overlaps = click.option(
@@ -97,7 +99,7 @@ overlaps = click.option(
     help="none, layer:K, layer:best or ideal.",
 )
 
-costing = _all(hardware, input_size, counting, output, _plot)
+costing = together(hardware, input_size, counting, output, plot)
 """What every command that costs something takes."""
 
 

@@ -46,6 +46,7 @@ def reduce_grid(
     resume: str | None = None,
     keep_as: str | None = None,
     progress: Progress | None = None,
+    kept: Callable[[str], None] | None = None,
     task: int = TASK,
 ) -> State:
     """Return the reduction of all of the grid's configurations.
@@ -53,16 +54,15 @@ def reduce_grid(
     `jobs` processes, by default all cores for a large grid and none for a small one; or the
     workers of the dask scheduler at `scheduler`. `resume` names a file that is written as the
     work goes on and read where it exists; without it, `keep_as` is written where the work is
-    interrupted. `progress` is called with the configurations done and those in all. Raises
-    DiscosimError.
+    interrupted, and `kept` is then told its path. `progress` is called with the configurations
+    done and those in all. Raises DiscosimError.
     """
     tasks = grid.tasks(task)
     fingerprint = grid.fingerprint(repr(reduction), task)
-    kept = read_checkpoint(resume, fingerprint) if resume else Kept()
-    run = _Run(reduction, tasks, kept)
-    left = {number: each for number, each in enumerate(tasks) if number not in kept.done}
+    before = read_checkpoint(resume, fingerprint) if resume else Kept()
+    run = _Run(reduction, tasks, before)
+    left = {number: each for number, each in enumerate(tasks) if number not in before.done}
     saved = time.monotonic()
-    complete = False
     try:
         for number, state in _done(Work(grid, reduction), left, jobs, scheduler):
             run.add(number, state)
@@ -71,11 +71,16 @@ def reduce_grid(
             if resume and time.monotonic() - saved > KEEP_S:
                 write_checkpoint(resume, fingerprint, run.kept())
                 saved = time.monotonic()
-        complete = True
-    finally:
-        path = resume or (None if complete else keep_as)
-        if path and len(run.done) > len(kept.done):
+    except BaseException as stop:
+        path = resume or keep_as
+        fault = isinstance(stop, Exception) and not isinstance(stop, DiscosimError)
+        if path and run.done and not fault:
             write_checkpoint(path, fingerprint, run.kept())
+            if kept is not None:
+                kept(path)
+        raise
+    if resume and left:
+        write_checkpoint(resume, fingerprint, run.kept())
     return run.state()
 
 

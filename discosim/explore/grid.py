@@ -13,7 +13,7 @@ import numpy as np
 from discosim import __version__
 from discosim.errors import DiscosimError
 from discosim.explore.points import Point, points
-from discosim.explore.study import Study
+from discosim.explore.study import Study, check_s_comm
 from discosim.graph.table import Floats, Ints
 from discosim.hardware import Hardware
 
@@ -71,7 +71,7 @@ class Grid:
     hardware: Sequence[Hardware]
     strategies: Sequence[str]
     nodes: Sequence[int]
-    s_comm: Floats
+    s_comm: Sequence[float] | Floats
     overlaps: Sequence[str] = ("none",)
 
     @cached_property
@@ -139,7 +139,8 @@ class Grid:
         }
 
     def _values(self, point: Point) -> dict[str, Floats]:
-        return {"s_comm": point.knob(self.s_comm), **{n: point.axis(n) for n in AXES[1:]}}
+        knob = point.knob(check_s_comm(np.asarray(self.s_comm)))
+        return {"s_comm": knob, **{n: point.axis(n) for n in AXES[1:]}}
 
     def tasks(self, largest: int = TASK) -> list[Task]:
         """Return boxes of at most `largest` configurations that together are the grid."""

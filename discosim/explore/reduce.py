@@ -16,6 +16,7 @@ from discosim.explore.evaluate import Block
 from discosim.explore.front import dominated, pareto_front
 from discosim.explore.metrics import METRICS
 from discosim.graph.table import Floats, Ints
+from discosim.units import format_quantity
 
 State = dict[str, NDArray[np.generic]]
 
@@ -200,6 +201,19 @@ class Histogram:
         for state in states:
             added = {name: total + state[name].astype(np.int64) for name, total in added.items()}
         return {**added}
+
+
+ROW_BYTES = 300
+MOST_ROWS = 10_000_000
+
+
+def check_size(rows: int) -> None:
+    """Raise DiscosimError where so many configurations are too many to keep all of them."""
+    if rows > MOST_ROWS:
+        raise DiscosimError(
+            f"{rows:,} configurations take about {format_quantity(rows * ROW_BYTES, 'B')}; wanted "
+            f"at most {MOST_ROWS:,}, or --reduce pareto, best or histogram, which keep little"
+        )
 
 
 @dataclass(frozen=True)
