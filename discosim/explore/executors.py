@@ -3,8 +3,10 @@
 Each takes numbered tasks and yields (number, state) as they end, in any order.
 """
 
+import logging
 import multiprocessing
 import signal
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -86,12 +88,20 @@ def on_cluster(work: Work, tasks: Tasks, address: str) -> Done:
             "--scheduler needs dask.distributed: pip install 'discosim[cluster]'"
         ) from None
     client = _connected(distributed, address)
+    levels = {name: logging.getLogger(name).level for name in logging.root.manager.loggerDict}
+    for name in levels:  # what goes wrong is told once, below
+        if name.startswith(("distributed", "tornado", "asyncio")):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         futures = client.map(
             _remote, list(tasks), list(tasks.values()), work=work, pure=False, retries=TRIES
         )
-        ending: Any = distributed.as_completed(futures, with_results=True)  # type: ignore[no-untyped-call]
+        ending: Any = distributed.as_completed(  # type: ignore[no-untyped-call]
+            futures, loop=client.loop, with_results=True
+        )
         for future, result in ending:
+            if not isinstance(result, tuple):
+                raise distributed.CancelledError(str(result))
             future.release()
             yield result
     except (OSError, distributed.CancelledError) as error:
@@ -100,6 +110,8 @@ def on_cluster(work: Work, tasks: Tasks, address: str) -> Done:
         raise DiscosimError(f"the workers at {address} keep dying: {_line(error)}") from None
     finally:
         client.close(timeout=CONNECT_S)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _remote(number: int, task: Task, work: Work) -> tuple[int, State]:
@@ -108,10 +120,13 @@ def _remote(number: int, task: Task, work: Work) -> tuple[int, State]:
 
 def _connected(distributed: Any, address: str) -> Any:
     try:
+        where = distributed.comm.get_address_host_port(address, strict=True)
+        socket.create_connection(where, CONNECT_S).close()  # a client that fails lingers
         client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise DiscosimError(
-            f"no scheduler at {address}: {_line(error)}; start one with `dask scheduler`"
+            f"no scheduler at {address}: {_line(error)}; wanted one as tcp://host:8786, which "
+            "`dask scheduler` starts"
         ) from None
     if not client.scheduler_info()["workers"]:
         client.close()
