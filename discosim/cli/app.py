@@ -12,6 +12,7 @@ COMMANDS = {
     "sweep": "Latency over S_comm and N, and whether one node is faster.",
     "layers": "Where the time goes, layer by layer.",
     "compare": "All strategies side by side.",
+    "size": "The smallest cluster that keeps your limits, what binds it, or what to give up.",
     "pareto": "What is worth having: the configurations that no other one beats in everything.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",

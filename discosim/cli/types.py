@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from discosim.errors import DiscosimError
-from discosim.units import parse_bandwidth, parse_bytes, parse_compute, parse_time
+from discosim.units import (
+    parse_bandwidth,
+    parse_bytes,
+    parse_compute,
+    parse_energy,
+    parse_price,
+    parse_time,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,6 +174,19 @@ def _series_of(parse: Callable[[str], float], example: str) -> Callable[[str], S
     return read
 
 
+def parse_rate(text: str) -> float:
+    """Return results a second from `10/s`, `600/min`, `10fps` or a bare number."""
+    stem = text.strip()
+    for ending, seconds in (("/s", 1.0), ("fps", 1.0), ("/min", 60.0), ("/h", 3600.0)):
+        if stem.endswith(ending):
+            return float(_number(stem.removesuffix(ending), "a rate as 10/s")) / seconds
+    return float(_number(stem, "a rate as 10/s, 600/min"))
+
+
+SECONDS = Parsed("time", parse_time)
+PRICE = Parsed("price", parse_price)
+ENERGY = Parsed("energy", parse_energy)
+RATE = Parsed("rate", parse_rate)
 BANDWIDTHS = Parsed("bandwidths", _series_of(parse_bandwidth, "1MB/s:1GB/s:100"))
 COMPUTES = Parsed("rates", _series_of(parse_compute, "1GMAC/s:1TMAC/s:100"))
 TIMES = Parsed("times", _series_of(parse_time, "10us:10ms:20"))

@@ -36,8 +36,14 @@ class Network:
 
     def operands(self, name: str) -> list[str]:
         """Return the tensors that layer `name` reads, in the order of its operands."""
-        edges = self.graph.in_edges(name, data=True)
-        return [t for _, t in sorted((data["operand"], t) for t, _, data in edges)]
+        return list(self._operands[name])
+
+    @cached_property
+    def _operands(self) -> dict[str, list[str]]:
+        found: dict[str, list[tuple[int, str]]] = {name: [] for name in self.graph}
+        for tensor, name, data in self.graph.edges(data=True):
+            found[name].append((data["operand"], tensor))
+        return {name: [tensor for _, tensor in sorted(pairs)] for name, pairs in found.items()}
 
     @property
     def params(self) -> int:

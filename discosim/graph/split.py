@@ -41,7 +41,7 @@ class Split:
     unit_elems: Floats
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def split(table: LayerTable, nodes: int, whole: bool) -> Split:
     """Return how `table` lies on `nodes` nodes.
 

@@ -108,6 +108,7 @@ def verdicts(frame: pd.DataFrame) -> list[str]:
 
 TEXT_COLUMNS = {"strategy", "at", "hardware", "overlap", "verdict", "layer", "op", "block"}
 TEXT_COLUMNS |= {"model", "input", "name", "figure", "value", "kind", "source", "description"}
+TEXT_COLUMNS |= {"binding", "bar", "dtype"}
 
 
 def show_results(frame: pd.DataFrame) -> pd.DataFrame:
