@@ -34,7 +34,7 @@ def _block(net: Builder, x: str, heads: int, hidden: int, at: str) -> str:
     y = net.attention(y, heads, f"{at}.attn")
     x = net.add(x, net.linear(y, features, f"{at}.attn.proj"), f"{at}.add1")
     y = net.layer_norm(x, f"{at}.norm2")
-    y = net.activation(net.linear(y, hidden, f"{at}.mlp.fc1"), f"{at}.mlp.act")
+    y = net.activation(net.linear(y, hidden, f"{at}.mlp.fc1"), f"{at}.mlp.act", "gelu")
     return net.add(x, net.linear(y, features, f"{at}.mlp.fc2"), f"{at}.add2")
 
 
