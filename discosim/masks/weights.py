@@ -1,0 +1,23 @@
+"""Weights of a network, keyed as a state_dict whose modules are called after the layers."""
+
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discosim.graph.builder import Network
+from discosim.masks.sub_rows import masked_layers, weight_name, weight_shape
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+def random_weights(network: Network, seed: int = 0) -> Weights:
+    """Return normal weights of variance 2 / fan-in, float32 (He et al., ICCV 2015, Eq. 10)."""
+    draws = np.random.default_rng(seed)
+    weights = {}
+    for layer in masked_layers(network):
+        shape = weight_shape(layer)
+        values = draws.standard_normal(shape, dtype=np.float32)
+        values *= np.float32(np.sqrt(2.0 / prod(shape[1:])))
+        weights[weight_name(layer)] = values
+    return weights
