@@ -40,6 +40,7 @@ CLASSES = 10
 TRAIN = 898  # half of the 1,797 images
 S_COMM = (0.80, 0.90, 0.95, 0.99)
 NODES = (2, 4)
+NOISE = (0.0, 0.6)  # none, and enough that even the dense network errs in one of ten
 SEEDS = (0, 1, 2, 3, 4)
 METHODS = (
     "dense",
@@ -111,14 +112,15 @@ class Run:
     s_comm: float
     at: str
     seed: int
+    noise: float
 
 
 FIELDS = tuple(field.name for field in fields(Run))
 
 
-def runs(network: str, nodes: int, seed: int) -> Iterator[Run]:
+def runs(seed: int, noise: float, network: str, nodes: int) -> Iterator[Run]:
     """Yield dense (the same for any N), and each method at each of its settings."""
-    new = partial(Run, network, nodes, seed=seed)
+    new = partial(Run, network, nodes, seed=seed, noise=noise)
     if nodes == NODES[0]:
         yield new(method="dense", s_comm=0.0, at="")
     for s_comm in S_COMM:
@@ -136,12 +138,17 @@ Data = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @cache
-def data(seed: int) -> Data:
-    """Return train images and labels, test images and labels; each seed divides them anew."""
+def data(seed: int, noise: float) -> Data:
+    """Return train images and labels, test images and labels; each seed divides them anew.
+
+    Pixels go from -1 to 1, and noise of that deviation is on each before the enlarging.
+    """
     pixels, labels = load_digits(return_X_y=True)
     images = torch.tensor(pixels / 8 - 1, dtype=torch.float32).reshape(-1, 1, 8, 8)
-    images = nn.functional.interpolate(images, (PIXELS, PIXELS), mode="bilinear")
-    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(images)))
+    draws = np.random.default_rng(seed)
+    order = torch.from_numpy(draws.permutation(len(images)))
+    grain = torch.from_numpy(draws.standard_normal(tuple(images.shape), np.float32))
+    images = nn.functional.interpolate(images + noise * grain, (PIXELS, PIXELS), mode="bilinear")
     images, target = images[order], torch.from_numpy(labels)[order]
     return images[:TRAIN], target[:TRAIN], images[TRAIN:], target[TRAIN:]
 
@@ -185,14 +192,17 @@ def step_rates(rates: list[float], steps: int) -> list[list[float]]:
 
 
 @cache
-def base(network: str, seed: int, budget: float) -> dict[str, torch.Tensor]:
+def base(network: str, seed: int, noise: float, budget: float) -> dict[str, torch.Tensor]:
     """Return the state of the dense network that every run of a seed begins with."""
     recipe = RECIPES[network]
     torch.manual_seed(seed)
     module = NetworkModule(recipe.build())
     batches = int(budget * recipe.base_batches)
-    train(module, recipe, data(seed), cosine(recipe.rate, batches, batches // 10), seed)
-    print(f"{network}, seed {seed}: dense {accuracy(module, data(seed)):.4f}", file=sys.stderr)
+    train(module, recipe, data(seed, noise), cosine(recipe.rate, batches, batches // 10), seed)
+    print(
+        f"{network}, seed {seed}, noise {noise:g}: {accuracy(module, data(seed, noise)):.4f} dense",
+        file=sys.stderr,
+    )
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
 
@@ -212,9 +222,12 @@ def measure(run: Run, budget: float) -> dict[str, object]:
     network = recipe.build()
     table = tabulate(network)
     module = NetworkModule(network)
-    module.load_state_dict(base(run.network, run.seed, budget))
+    module.load_state_dict(base(run.network, run.seed, run.noise, budget))
     began = time.process_time()
-    sets, rates = data(run.seed), cosine(recipe.finetune_rate, int(budget * recipe.batches))
+    sets, rates = (
+        data(run.seed, run.noise),
+        cosine(recipe.finetune_rate, int(budget * recipe.batches)),
+    )
     criterion = "random" if run.method == "random" else "l1"
     knob = s_comm_by_layer(run, table)
     pruning = Pruning(run.nodes, knob, criterion=criterion, seed=run.seed)
@@ -250,6 +263,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--nodes", nargs="+", type=int, default=list(NODES))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    parser.add_argument("--noise", nargs="+", type=float, default=list(NOISE))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--budget", type=float, default=1.0, help="share of the batches")
     given = parser.parse_args()
@@ -258,8 +272,8 @@ def main() -> None:
     done = {Run(**{key: json.loads(line)[key] for key in FIELDS}) for line in held}
     wanted = [
         run
-        for seed, network, nodes in product(given.seeds, given.networks, given.nodes)
-        for run in runs(network, nodes, seed)
+        for setting in product(given.seeds, given.noise, given.networks, given.nodes)
+        for run in runs(*setting)
         if run.method in given.methods and run not in done
     ]
     for index, run in enumerate(wanted, start=1):
