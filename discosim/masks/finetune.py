@@ -153,12 +153,12 @@ def hold(module: nn.Module, mask: Mask, network: Network) -> None:
     for name in mask.layers:
         layer = module.get_submodule(name)
         if prune.is_pruned(layer):
-            prune.remove(layer, "weight")
+            prune.remove(layer, "weight")  # type: ignore[no-untyped-call]
         kept = torch.from_numpy(dense_mask(mask, network, name))
         weight = layer.weight
         assert isinstance(weight, Tensor)
         shaped = kept.reshape(*kept.shape, *(1,) * (weight.dim() - 2)).expand_as(weight)
-        prune.custom_from_mask(layer, "weight", shaped)
+        prune.custom_from_mask(layer, "weight", shaped)  # type: ignore[no-untyped-call]
 
 
 def dense_state(module: nn.Module) -> dict[str, Tensor]:

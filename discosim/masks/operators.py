@@ -112,7 +112,8 @@ def attend(layer: Layer, qkv: Tensor) -> Tensor:
     """Return softmax(q k^T / sqrt(d)) v of the heads in `qkv`, each d features wide."""
     head_features = layer.out_features // layer.heads
     parts = qkv.reshape(qkv.shape[0], 3, -1, head_features, prod(qkv.shape[2:])).transpose(-1, -2)
-    y = functional.scaled_dot_product_attention(*parts.unbind(1))
+    q, k, v = parts.unbind(1)
+    y = functional.scaled_dot_product_attention(q, k, v)
     return y.transpose(-1, -2).reshape(qkv.shape[0], -1, *qkv.shape[2:])
 
 

@@ -31,8 +31,7 @@ def pieces(layer: Layer, masked: LayerMask, node: int) -> tuple[Piece, ...]:
         Piece(
             int(group),
             outputs[group_of == group],
-            group * width
-            + np.flatnonzero(masked.kept[node, group * width : (group + 1) * width]),
+            group * width + np.flatnonzero(masked.kept[node, group * width : (group + 1) * width]),
         )
         for group in np.unique(group_of)
     )

@@ -82,7 +82,9 @@ def _mixing(layer: Layer, mask: Mask, state: State, node: int) -> dict[str, Tens
     weight = parameter(state, f"{layer.name}.weight", (layer.out_features, width, *layer.kernel))
     parts = pieces(layer, mask.layers[layer.name], node)
     blocks = [
-        weight[torch.from_numpy(part.outputs)][:, torch.from_numpy(part.inputs - part.group * width)]
+        weight[torch.from_numpy(part.outputs)][
+            :, torch.from_numpy(part.inputs - part.group * width)
+        ]
         for part in parts
     ]
     name = f"{layer.name}.weight"
@@ -101,7 +103,10 @@ def _of_features(layer: Layer, state: State) -> dict[str, Tensor]:
     """The parameters of norms and embeddings, features first."""
     at = layer.name
     if layer.op == "batch_norm":
-        mean, variance = parameter(state, f"{at}.running_mean"), parameter(state, f"{at}.running_var")
+        mean, variance = (
+            parameter(state, f"{at}.running_mean"),
+            parameter(state, f"{at}.running_var"),
+        )
         scale = parameter(state, f"{at}.weight") * torch.rsqrt(variance + BATCH_NORM_EPS)
         return {f"{at}.weight": scale, f"{at}.bias": parameter(state, f"{at}.bias") - mean * scale}
     names = {"layer_norm": ("weight", "bias"), "l2_norm": ("weight",), "embed": ("token", "weight")}
