@@ -74,7 +74,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Return one row per combination asked for, SI units, columns as docs/output.md names them.
 
-    `model` is a network's name, or a Study for conventions, input size, cut or plan file.
+    `model` is a network's name, or a Study for conventions, input size, cut, plan file or mask.
     `bandwidth_Bps`, `link_latency_s`, `compute_macps` and `memory_Bps` of a Hardware may be
     arrays: each is one more axis. A strategy without the S_comm knob gives one row for all
     S_comm, `single` one for all numbers of nodes. `progress` is called with the rows done and
@@ -130,8 +130,9 @@ def _axes(point: Point) -> dict[str, Floats]:
 
 
 def _knob(point: Point, s_comm: Floats) -> Floats:
-    """S_comm of the rows: NaN where the strategy, or the plan file, leaves no choice."""
-    fixed = not point.strategy.has_knob or point.study.plan is not None
+    """S_comm of the rows: NaN where the strategy, the plan file or the mask leaves no choice."""
+    given = point.study.plan is not None or point.study.mask is not None
+    fixed = not point.strategy.has_knob or given
     return np.array([np.nan]) if fixed and len(s_comm) else s_comm
 
 

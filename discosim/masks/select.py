@@ -77,7 +77,7 @@ def select(
         c.layer.name: LayerMask(c.layer.name, _kept(c, least), c.in_owner, c.out_owner)
         for c, least in zip(candidates, pruned, strict=True)
     }
-    said = _in_words(criterion, per, s_comm, seed)
+    said = _in_words(criterion, per, s_comm, seed) + ", placement chosen" * (owners is not None)
     return Mask(network.name, network.input_shape, nodes, masks, held, source, said)
 
 
