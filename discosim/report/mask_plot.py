@@ -30,9 +30,12 @@ def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure
     chosen = _layer(mask, layer)
     groups = network.graph.nodes[chosen.layer]["layer"].groups
     kinds, in_owner, out_owner = _matrix(chosen, groups)
-    sent = (kinds == 2).any(axis=1).mean()
     with mpl.rc_context(RC):
-        title = f"{mask.model}, {chosen.layer} on {mask.nodes} nodes\n{mask.criterion}"
+        sent = 100 * (kinds == 2).any(axis=1).mean()
+        title = (
+            f"{mask.model}, {chosen.layer} on {mask.nodes} nodes: {mask.criterion}\n"
+            f"{sent:.3g} % of the input features leave their node"
+        )
         figure = new_figure(6.4, 6.6, title)
         axes: Axes = figure.subplots()
         colours = ListedColormap(["white", COMP, COMM])
@@ -41,11 +44,14 @@ def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure
         for owner, draw in ((in_owner, axes.axhline), (out_owner, axes.axvline)):
             for edge in np.flatnonzero(np.diff(owner)):
                 draw(edge + 0.5, color="#333333", lw=0.6)
-        axes.set(xlabel="output feature, by node", ylabel="input feature, by node")
+        axes.set(
+            xlabel="output features, sorted by their node",
+            ylabel="input features, sorted by their node",
+        )
         handles = [
             Patch(color=COMP, label="own features"),
-            Patch(color=COMM, label=f"received, {100 * sent:.3g} % of the features are sent"),
-            Patch(facecolor="white", edgecolor="#999999", label="pruned, or not connected"),
+            Patch(color=COMM, label="received"),
+            Patch(facecolor="white", edgecolor="#999999", label="pruned"),
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
         return figure
