@@ -64,7 +64,9 @@ def select(
     check_choice(criterion, per)
     held = place(network, nodes) if owners is None else owners
     candidates = find_candidates(network, nodes, weights, criterion, held, seed)
-    fractions = [1.0 if criterion == "branches" else _s_comm(s_comm, c.layer) for c in candidates]
+    fractions = [
+        1.0 if criterion == "branches" else layer_s_comm(s_comm, c.layer) for c in candidates
+    ]
     if per == "network":
         pruned = _least_of_all(candidates, fractions)
     elif per == "pair":
@@ -135,7 +137,8 @@ def pruned_count(competing: int, s_comm: float) -> int:
     return competing - int(np.floor((1.0 - s_comm) * competing + 0.5))
 
 
-def _s_comm(knob: Knob, layer: Layer) -> float:
+def layer_s_comm(knob: Knob, layer: Layer) -> float:
+    """Return S_comm of a layer; raises DiscosimError where it is not within 0 to 1."""
     value = knob.get(layer.name, 0.0) if isinstance(knob, Mapping) else float(knob)
     if not 0.0 <= value <= 1.0:
         raise DiscosimError(f"S_comm {value:g}; wanted 0 (all is sent) to 1 (nothing is)")
