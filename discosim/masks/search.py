@@ -20,7 +20,7 @@ from discosim.masks.sub_rows import Floats, Weight, masked_layers, prunable, wei
 from discosim.masks.ties import Ties, find_ties, follows
 
 MOST_ROUNDS = 50
-LEAST_GAIN = 1e-6
+LEAST_GAIN = 1e-4
 """Of the L1 norm of all weights, in a round over all pools: less ends the search."""
 
 

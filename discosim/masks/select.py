@@ -62,6 +62,7 @@ def select(
     `source` says in words where they come from. Raises DiscosimError for what cannot be.
     """
     check_choice(criterion, per)
+    check_heads(network, nodes)
     held = place(network, nodes) if owners is None else owners
     candidates = find_candidates(network, nodes, weights, criterion, held, seed)
     fractions = [
@@ -111,7 +112,6 @@ def find_candidates(
     seed: int = 0,
 ) -> list[Candidates]:
     """Return what may be pruned in each layer, in execution order, with norms by `criterion`."""
-    check_heads(network, nodes)
     draws = np.random.default_rng(seed)
     found = []
     for layer in masked_layers(network):
