@@ -247,7 +247,7 @@ def test_heads_are_whole_on_nodes() -> None:
     qkv = mask.layers["block.0.attn.qkv"].out_owner.reshape(3, 3, 64)
     assert (qkv == np.array([0, 0, 1])[:, None]).all()
     assert mask.layers["block.0.attn.proj"].in_owner.tolist() == qkv[2].ravel().tolist()
-    with pytest.raises(DiscosimError, match="4 nodes, but block.0.attn of deit-ti has 3 heads"):
+    with pytest.raises(DiscosimError, match=r"4 nodes, but block\.0\.attn of deit-ti has 3 heads"):
         select(network, 4, 0.5, random_weights(network))
 
 
@@ -291,5 +291,5 @@ def test_what_cannot_be_is_refused(wrong: dict, words: str) -> None:
 def test_a_weight_of_another_shape_is_refused_by_name() -> None:
     network = build("resnet18/8")
     weights = random_weights(build("resnet18/4"))
-    with pytest.raises(DiscosimError, match="weight conv1.weight has shape"):
+    with pytest.raises(DiscosimError, match=r"weight conv1\.weight has shape"):
         select(network, 2, 0.5, weights)

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 @click.option("--s-comm", type=types.S_COMM, help="Fraction that is not sent [default: 0.8].")
 @click.option("--plan", "plan_path", help="JSON file with S_comm of each layer.")
 @click.option("--weights", "weights_path", help="A .safetensors or .pt checkpoint.")
-@click.option("--seed", default=0, show_default=True, help="Of random weights, and of random.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of random weights, and of random.",
+)
 @click.option(
     "--criterion", default="l1", show_default=True, help="l1, l2, random, or branches: keep none."
 )
@@ -76,15 +82,21 @@ def command(**values: Any) -> None:
     lines = mask_findings(mask, cost, retained_share(kept))
     if values["search"]:
         lines.append(search_finding(retained_share(figures(network, in_blocks, weights))))
+    figure = None
+    if values["plot_path"] is not None:
+        from discosim.report.mask_plot import draw_mask
+
+        figure = draw_mask(network, mask, values["layer"])
+    elif values["layer"] is not None:
+        options.note("--layer has no effect without --plot")
     output.write(rows, lines, show_masks(rows))
     if values["mask_path"] is not None:
         write_mask(values["mask_path"], mask)
         options.wrote(values["mask_path"])
-    if values["plot_path"] is not None:
-        from discosim.report.mask_plot import draw_mask
+    if figure is not None:
         from discosim.report.style import save
 
-        save(draw_mask(network, mask, values["layer"]), values["plot_path"])
+        save(figure, values["plot_path"])
         options.wrote(values["plot_path"])
 
 

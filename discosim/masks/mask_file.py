@@ -126,7 +126,7 @@ def _read_arrays(path: str) -> Arrays:
     if not Path(path).is_file():
         raise DiscosimError(f"mask {path} cannot be read: no such file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (*UNREADABLE, TypeError, AttributeError) as error:
         reason = str(error).split("\n")[0]

@@ -69,12 +69,7 @@ def match_names(path: str, model: str, wanted: Shapes, given: Shapes) -> dict[st
     By name where all are there; else those of one shape in their order, if for every shape there
     are as many as wanted. Raises DiscosimError with what is missing, of another shape or too much.
     """
-    if all(given.get(name) == shape for name, shape in wanted.items()):
-        extra = [name for name in given if name not in wanted]
-        if extra:
-            raise DiscosimError(
-                f"weights {path} are not those of {model}: too much is {_few(extra)}"
-            )
+    if wanted == {name: given.get(name) for name in wanted} and len(given) == len(wanted):
         return {name: name for name in wanted}
     if Counter(wanted.values()) == Counter(given.values()):
         in_order: dict[tuple[int, ...], list[str]] = defaultdict(list)
