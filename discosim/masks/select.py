@@ -62,9 +62,12 @@ def select(
     `source` says in words where they come from. Raises DiscosimError for what cannot be.
     """
     check_choice(criterion, per)
+    check_heads(network, nodes)
     held = place(network, nodes) if owners is None else owners
     candidates = find_candidates(network, nodes, weights, criterion, held, seed)
-    fractions = [1.0 if criterion == "branches" else _s_comm(s_comm, c.layer) for c in candidates]
+    fractions = [
+        1.0 if criterion == "branches" else layer_s_comm(s_comm, c.layer) for c in candidates
+    ]
     if per == "network":
         pruned = _least_of_all(candidates, fractions)
     elif per == "pair":
@@ -77,7 +80,7 @@ def select(
         c.layer.name: LayerMask(c.layer.name, _kept(c, least), c.in_owner, c.out_owner)
         for c, least in zip(candidates, pruned, strict=True)
     }
-    said = _in_words(criterion, per, s_comm, seed)
+    said = _in_words(criterion, per, s_comm, seed) + ", placement chosen" * (owners is not None)
     return Mask(network.name, network.input_shape, nodes, masks, held, source, said)
 
 
@@ -109,7 +112,6 @@ def find_candidates(
     seed: int = 0,
 ) -> list[Candidates]:
     """Return what may be pruned in each layer, in execution order, with norms by `criterion`."""
-    check_heads(network, nodes)
     draws = np.random.default_rng(seed)
     found = []
     for layer in masked_layers(network):
@@ -135,7 +137,8 @@ def pruned_count(competing: int, s_comm: float) -> int:
     return competing - int(np.floor((1.0 - s_comm) * competing + 0.5))
 
 
-def _s_comm(knob: Knob, layer: Layer) -> float:
+def layer_s_comm(knob: Knob, layer: Layer) -> float:
+    """Return S_comm of a layer; raises DiscosimError where it is not within 0 to 1."""
     value = knob.get(layer.name, 0.0) if isinstance(knob, Mapping) else float(knob)
     if not 0.0 <= value <= 1.0:
         raise DiscosimError(f"S_comm {value:g}; wanted 0 (all is sent) to 1 (nothing is)")

@@ -63,7 +63,8 @@ def prunable(layer: Layer, in_owner: Owners, out_owner: Ints, nodes: int) -> Boo
     if in_owner is None:
         return np.zeros((nodes, layer.in_features), dtype=bool)
     away = in_owner != np.arange(nodes)[:, None]
-    return away & (reached(layer, out_owner, nodes) > 0)
+    may: Bools = away & (reached(layer, out_owner, nodes) > 0)
+    return may
 
 
 def sub_row_norms(
