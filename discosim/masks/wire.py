@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from torch import Tensor
@@ -33,7 +34,13 @@ class Wire(Protocol):
 
 
 class GlooWire:
-    """Point-to-point messages of torch.distributed; one tag a row of the network."""
+    """Point-to-point messages of torch.distributed; one tag a row of the network.
+
+    A message that does not come for `timeout_s` is an error.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout = timedelta(seconds=timeout_s)
 
     def exchange(
         self, row: int, sends: Mapping[int, Tensor], receives: Mapping[int, Tensor]
@@ -47,6 +54,6 @@ class GlooWire:
         def wait() -> None:
             for work in begun:
                 if work is not None:
-                    work.wait()
+                    work.wait(self._timeout)
 
         return wait
