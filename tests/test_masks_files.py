@@ -190,6 +190,14 @@ def test_a_state_dict_is_read(suffix: str, tmp_path: Path) -> None:
         assert weights[name].dtype == np.float32
 
 
+def test_the_weights_of_an_embedding_are_no_layers_to_mask(tmp_path: Path) -> None:
+    network = build("deit-ti", (32,))
+    tensors = _tensors(network) | {"pos_embed.weight": torch.zeros(192, 5)}
+    weights, renamed = read_weights(_save(tensors, tmp_path / "deit.pt"), network)
+    assert not renamed
+    assert "pos_embed.weight" not in weights
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_halves_become_single_precision(suffix: str, tmp_path: Path) -> None:
     halves = {name: tensor.bfloat16() for name, tensor in _tensors().items()}

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
@@ -46,6 +46,8 @@ def _assert_alike(one: Plan, other: Plan, node: Hardware, network: Network) -> N
 def test_alike_pairs_cost_what_the_fraction_costs(
     network: Network, nodes: int, s_comm: float, node: Hardware
 ) -> None:
+    """But for a broadcast: of what overlaps, a fraction knows only the most, a mask the union."""
+    assume(node.topology != "broadcast")
     mask = _mask(network, nodes, s_comm, "pair")
     request = Request(tabulate(network), nodes, np.array([[s_comm]]), EXACT)
     _assert_alike(disco(replace(request, mask=mask)), disco(request), node, network)
@@ -86,6 +88,16 @@ def test_work_is_the_work_that_the_mask_leaves(
     work = dict(zip(table.name, (plan.local + plan.remote).T, strict=True))
     for figure in figures(network, mask, random_weights(network)):
         assert work[figure.layer.name].sum() == pytest.approx(1 - figure.s_comp)
+
+
+@given(networks(), NODES, st.sampled_from([0.25, 0.5, 0.8]))
+def test_a_broadcast_carries_at_most_what_the_fraction_allows(
+    network: Network, nodes: int, s_comm: float
+) -> None:
+    mask = _mask(network, nodes, s_comm, "pair")
+    request = Request(tabulate(network), nodes, np.array([[s_comm]]), EXACT)
+    masked, bound = (disco(each).exchange.union for each in (replace(request, mask=mask), request))
+    assert (masked <= bound + 1e-9).all()
 
 
 def test_the_largest_pair_and_the_busiest_node_decide() -> None:

@@ -55,7 +55,7 @@ def command(**values: Any) -> None:
     from discosim.explore.sweep import sweep
     from discosim.masks.mask_file import write_mask
     from discosim.masks.measure import figures, retained_share
-    from discosim.masks.select import check_choice, select
+    from discosim.masks.select import check_choice, check_heads, select
     from discosim.report.mask_tables import mask_findings, search_finding, show_masks
 
     output = Output.open(values["form"], None)
@@ -69,7 +69,8 @@ def command(**values: Any) -> None:
     study = Study(values["model"], values["input_shape"])
     network = study.table.network
     s_comm, nodes = _knob(values, study)
-    weights, source = _weights(values, network)
+    check_heads(network, nodes)
+    weights, source, noted = _weights(values, network)
     choose = partial(select, network, nodes, s_comm, weights, source=source, **how)
     mask = in_blocks = choose()
     if values["search"]:
@@ -89,6 +90,8 @@ def command(**values: Any) -> None:
         figure = draw_mask(network, mask, values["layer"])
     elif values["layer"] is not None:
         options.note("--layer has no effect without --plot")
+    if noted:
+        options.note(noted)
     output.write(rows, lines, show_masks(rows))
     if values["mask_path"] is not None:
         write_mask(values["mask_path"], mask)
@@ -119,16 +122,13 @@ def _knob(values: options.Values, study: "Study") -> tuple[float | dict[str, flo
     return dict(plan.s_comm), nodes
 
 
-def _weights(values: options.Values, network: "Network") -> "tuple[Weights, str]":
-    """The weights of the checkpoint, or random ones, and which they are."""
+def _weights(values: options.Values, network: "Network") -> "tuple[Weights, str, str]":
+    """The weights of the checkpoint, or random ones, which they are, and what is to be noted."""
     from discosim.masks.weights import random_weights, read_weights
 
     if values["weights_path"] is None:
         source = f"He-normal weights, seed {values['seed']}"
-        options.note(f"no --weights: {source}")
-        return random_weights(network, values["seed"]), source
+        return random_weights(network, values["seed"]), source, f"no --weights: {source}"
     weights, renamed = read_weights(values["weights_path"], network)
     source = f"weights of {values['weights_path']}"
-    if renamed:
-        options.note(f"{source} have other names: taken by order and shape")
-    return weights, source
+    return weights, source, f"{source} have other names: taken by order and shape" * renamed

@@ -51,8 +51,9 @@ def read_weights(path: str, network: Network) -> tuple[Weights, bool]:
     Raises DiscosimError where the file cannot be read, its tensors are not those of the network,
     or one of them is not finite.
     """
-    tensors = _read_tensors(path)
     wanted = weight_shapes(network)
+    others = {weight_name(layer) for layer in network.layers} - set(wanted)  # of norms, embeddings
+    tensors = {n: t for n, t in _read_tensors(path).items() if n not in others}
     names = match_names(path, network.name, wanted, {n: tuple(t.shape) for n, t in tensors.items()})
     weights = {name: tensors[found].float().numpy() for name, found in names.items()}
     for name, values in weights.items():
