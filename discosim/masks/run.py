@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FORKS = sys.platform != "win32"
 TIMEOUT_S = 60.0
 GRACE_S = 3.0
 """How long the others may take to say what they lost, once one node has failed."""
@@ -77,8 +78,8 @@ class SplitNetwork:
         try:
             folder = Path(self._folder.name)
             paths = write_split(self.network, self.mask, self._state, folder)
-            context = get_context("spawn" if sys.platform == "win32" else "forkserver")
-            if sys.platform != "win32":
+            context = get_context("forkserver") if FORKS else get_context("spawn")
+            if FORKS:  # torch is imported once
                 context.set_forkserver_preload(["discosim.masks.node", "discosim.masks.live_bytes"])
             for rank, path in enumerate(paths):
                 job = Job(self.network, self.mask, rank, path, folder / "store", self.timeout_s)
@@ -141,10 +142,10 @@ class SplitNetwork:
                 for rank in range(len(self._processes))
                 if rank not in answers and rank not in failures
             ]
-            links = {self._links[rank]: rank for rank in open_ranks}
-            ends = {self._processes[rank].sentinel: rank for rank in open_ranks}
-            for source in wait([*links, *ends], left):
-                rank = links[source] if source in links else ends[source]
+            rank_of: dict[object, int] = {self._links[rank]: rank for rank in open_ranks}
+            rank_of |= {self._processes[rank].sentinel: rank for rank in open_ranks}
+            for source in wait(list(rank_of), left):  # type: ignore[misc]
+                rank = rank_of[source]
                 if rank in answers or rank in failures:
                     continue
                 answer = self._received(rank)
