@@ -14,6 +14,7 @@ COMMANDS = {
     "compare": "All strategies side by side.",
     "size": "The smallest cluster that keeps your limits, what binds it, or what to give up.",
     "pareto": "What is worth having: the configurations that no other one beats in everything.",
+    "mask": "Which features each node needs, chosen from the weights.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",

@@ -47,8 +47,9 @@ class Point:
 
     @property
     def fixed(self) -> bool:
-        """Whether the strategy, or a plan file, leaves no choice of S_comm."""
-        return not self.strategy.has_knob or self.study.plan is not None
+        """Whether the strategy, a plan file or a mask leaves no choice of S_comm."""
+        given = self.study.plan is not None or self.study.mask is not None
+        return given or not self.strategy.has_knob
 
     def knob(self, s_comm: Floats) -> Floats:
         """Return the S_comm to choose from; NaN where there is no choice."""

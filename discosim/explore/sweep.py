@@ -40,7 +40,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Return one row per combination asked for, SI units, columns as docs/output.md names them.
 
-    `model` is a network's name, or a Study for conventions, input size, cut or plan file.
+    `model` is a network's name, or a Study for conventions, input size, cut, plan file or mask.
     `bandwidth_Bps`, `link_latency_s`, `compute_macps` and `memory_Bps` of a Hardware may be
     arrays: each is one more axis. A strategy without the S_comm knob gives one row for all
     S_comm, `single` one for all numbers of nodes. `progress` is called with the rows done and
