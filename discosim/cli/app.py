@@ -13,6 +13,7 @@ COMMANDS = {
     "layers": "Where the time goes, layer by layer.",
     "compare": "All strategies side by side.",
     "mask": "Which features each node needs, chosen from the weights.",
+    "pareto": "What is worth having: the configurations that no other one beats in everything.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",

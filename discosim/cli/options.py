@@ -19,7 +19,9 @@ FORMATS = ("table", "csv", "json")
 KNOBS = {"--s-comm": "s_comm", "--plan": "plan_path", "--mask": "mask_path"}
 
 
-def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator for several options, in their order."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -33,7 +35,7 @@ model = click.option(
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
-hardware = _all(
+hardware = together(
     click.option(
         "--hw",
         type=types.NAMES,
@@ -57,7 +59,7 @@ hardware = _all(
     ),
 )
 
-counting = _all(
+counting = together(
     click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
     click.option(
         "--conventions",
@@ -81,14 +83,14 @@ counting = _all(
     click.option("--mask", "mask_path", help="Mask of `discosim mask`: its uneven counts."),
 )
 
-output = _all(
+output = together(
     click.option(
         "--format", "form", type=click.Choice(FORMATS), help="On stdout [default: table]."
     ),
     click.option("-o", "--output", "path", help="Write to a .csv, .json, .md or .txt file."),
 )
 
-_plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
 
 
 overlaps = click.option(
@@ -100,7 +102,7 @@ overlaps = click.option(
     help="none, layer:K, layer:best or ideal.",
 )
 
-costing = _all(hardware, input_size, counting, output, _plot)
+costing = together(hardware, input_size, counting, output, plot)
 """What every command that costs something takes."""
 
 

@@ -11,7 +11,7 @@ from discosim.partition import OBJECTIVES, Request, strategy
 from discosim.partition.plan import Plan
 
 
-@strategy("pipeline", "contiguous stages of whole layers, one node each")
+@strategy("pipeline", "contiguous stages of whole layers, one node each", staged=True)
 def pipeline(request: Request) -> Plan:
     """Return the plan with the stages that are best for the request's objective."""
     table, sizes = request.table, (request.feature_elem_bytes, request.weight_elem_bytes)
