@@ -90,6 +90,19 @@ def test_a_mask_is_read_by_what_costs_something(command: str, cli: Cli) -> None:
     assert len(records) == {"layers": 21, "compare": 8}.get(command, 1)
 
 
+def test_a_front_may_be_that_of_a_mask_or_a_plan(cli: Cli) -> None:
+    cli(f"{MASK} --nodes 3 -o masks.npz")
+    plan = {"version": 1, "model": "resnet18/8", "nodes": 3, "s_comm": {"fc": 0.5}}
+    Path("plan.json").write_text(json.dumps(plan))
+    for knob in ("--mask masks.npz", "--plan plan.json"):
+        pareto, sweep = (
+            json.loads(cli(f"{line} --model resnet18/8 --input 64 {knob} --format json").out)
+            for line in ("pareto --jobs 1 --strategy disco --reduce all", "sweep")
+        )
+        assert [row["nodes"] for row in pareto] == [3]
+        assert pareto[0]["latency_s"] == pytest.approx(sweep[0]["latency_s"])
+
+
 def test_a_mask_without_effect_is_said(cli: Cli) -> None:
     cli(f"{MASK} -o masks.npz")
     for command in ("sweep", "layers"):

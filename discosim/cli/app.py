@@ -15,6 +15,8 @@ COMMANDS = {
     "size": "The smallest cluster that keeps your limits, what binds it, or what to give up.",
     "pareto": "What is worth having: the configurations that no other one beats in everything.",
     "mask": "Which features each node needs, chosen from the weights.",
+    "mask": "Which features each node needs, chosen from the weights.",
+    "pareto": "What is worth having: the configurations that no other one beats in everything.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",

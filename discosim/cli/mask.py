@@ -49,6 +49,7 @@ def command(**values: Any) -> None:
     discosim sweep --model resnet50 --mask masks.npz
     """
     from discosim.cli.output import Output, check_writable
+    from discosim.cli.progress import LazyProgress
     from discosim.cli.results import check_plot
     from discosim.explore.masks import mask_rows
     from discosim.explore.study import Study
@@ -76,7 +77,8 @@ def command(**values: Any) -> None:
     if values["search"]:
         from discosim.masks.search import search_placement
 
-        mask = choose(owners=search_placement(network, nodes, s_comm, weights))
+        with LazyProgress("placement search") as progress:
+            mask = choose(owners=search_placement(network, nodes, s_comm, weights, progress))
     kept = figures(network, mask, weights)
     rows = mask_rows(kept)
     cost = sweep(replace(study, mask=mask), nodes=[nodes]).iloc[0]

@@ -9,12 +9,14 @@ from discosim.cli import grid_options, options, types
 REDUCTIONS = ("pareto", "best", "histogram", "all")
 STRATEGIES = "single,disco,pipeline"
 BY = "latency,memory,s_comm"
+NODES = "2:8"
+S_COMM = "0:1:0.05"
 
 
 @click.command("pareto")
 @grid_options.models
-@click.option("--nodes", type=types.NODES, default="2:8", show_default=True)
-@click.option("--s-comm", type=types.S_COMM, default="0:1:0.05", show_default=True)
+@click.option("--nodes", type=types.NODES, help=f"2,4,8 or 2:8 [default: {NODES}].")
+@click.option("--s-comm", type=types.S_COMM, help=f"0,0.8 or 0:1:0.1 [default: {S_COMM}].")
 @click.option("--strategy", "strategies", type=types.NAMES, default=STRATEGIES, show_default=True)
 @click.option("--by", type=types.NAMES, help=f"Metrics [default: {BY}; of best: latency].")
 @click.option(
@@ -59,12 +61,13 @@ def command(**values: Any) -> None:
         options.one("--by", by)
     if values["plot_path"] is not None and values["reduce"] in ("best", "all"):
         raise click.UsageError("--plot draws a front or a histogram: --reduce pareto or histogram")
+    studies = grid_options.read_grid_studies(values)
     grid = Grid(
-        grid_options.read_grid_studies(values),
+        studies,
         grid_options.read_grid_hardware(values),
         values["strategies"],
-        values["nodes"],
-        values["s_comm"],
+        options.nodes_or_default(values, studies[0], tuple(types.parse_nodes(NODES))),
+        values["s_comm"] or types.parse_s_comm(S_COMM),
         values["overlaps"],
     )
     reductions: dict[str, Reduction] = {
