@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
@@ -64,11 +65,16 @@ def split(table: LayerTable, nodes: int, whole: bool) -> Split:
 
     peers = np.where(table.mixes & ~replicated[table.source], float(nodes), 1.0)
     pairs: dict[int, Pairs] = {}
+    unit_elems = np.array(table.positions)
+    unit_elems[-1] = 1.0
     for row, layer in enumerate(table.network.layers):
         operands = [owners[tensor] for tensor in table.network.operands(layer.name)]
         first, out = operands[0], owners[layer.name]
-        if layer.operator.placing == "aligns":
-            pairs.update(_moved(row, operands, nodes))
+        placing = layer.operator.placing
+        if placing in ("aligns", "carries", "exchanges"):
+            moved = _moved(layer, operands, out, nodes)
+            if moved is not None:
+                pairs[row], unit_elems[row] = moved
         elif table.mixes[row] and layer.groups > 1 and first is not None and out is not None:
             peers[row] = _even_peers(layer, first, nodes, whole)
             if not peers[row]:
@@ -90,7 +96,7 @@ def split(table: LayerTable, nodes: int, whole: bool) -> Split:
         counted=counted,
         needed=_stack([pairs[row][0] for row in counted], nodes),
         connected=_stack([pairs[row][1] for row in counted], nodes),
-        unit_elems=np.where(counted == len(table) - 1, 1.0, table.positions[counted]),
+        unit_elems=unit_elems[counted],
     )
 
 
@@ -124,14 +130,37 @@ def _per_group(owners: Owners, groups: int, nodes: int) -> Floats:
     return counts
 
 
-def _moved(row: int, operands: list[Owners], nodes: int) -> dict[int, Pairs]:
-    """Features of the later operands that lie elsewhere than those of the first placed one."""
-    placed = [operand for operand in operands if operand is not None]
-    needed = np.zeros((nodes, nodes))
-    for operand in placed[1:]:
-        np.add.at(needed, (operand, placed[0]), 1.0)
-    np.fill_diagonal(needed, 0.0)
-    return {row: (needed, np.zeros_like(needed))} if needed.any() else {}
+def _moved(
+    layer: Layer, operands: list[Owners], out: Owners, nodes: int
+) -> tuple[Pairs, float] | None:
+    """What an operator that mixes nothing reads of other nodes, and the elements of one unit.
+
+    The unit is a feature of the operand that has the fewest positions among those that move.
+    """
+    everything = layer.operator.placing == "exchanges"
+    if out is None or not (everything or layer.operator.reads):
+        return None
+    moves = []
+    for number, (shape, owner) in enumerate(zip(layer.in_shapes, operands, strict=True)):
+        if owner is None or owner is out:
+            continue
+        needed = np.zeros((nodes, nodes))
+        if everything:
+            active = np.bincount(out, minlength=nodes) > 0
+            needed += np.outer(np.bincount(owner, minlength=nodes), active)
+        else:
+            assert layer.operator.reads is not None
+            read = layer.operator.reads(layer, number)
+            wants = np.unique(read * nodes + out[:, None])  # each feature once per node
+            np.add.at(needed, (owner[wants // nodes], wants % nodes), 1.0)
+        np.fill_diagonal(needed, 0.0)
+        if needed.any():
+            moves.append((float(prod(shape[1:])), needed))
+    if not moves:
+        return None
+    unit = min(positions for positions, _ in moves)
+    total = np.sum([needed * (positions / unit) for positions, needed in moves], axis=0)
+    return (total, np.zeros_like(total)), unit
 
 
 def _gathered(table: LayerTable, held_elems: Floats, replicated: Bools) -> dict[int, Pairs]:
