@@ -34,7 +34,8 @@ class Layer:
     """One operator; every count below follows from the shapes and these fields alone.
 
     learned: parameters that no shape tells; terms: products that are summed into one output of a
-    matmul, or the positions that attention looks at (0: all of its own).
+    matmul, or the positions that attention looks at (0: all of its own); parts: how many blocks
+    of `heads` heads lie side by side (0: as many as the attention that reads them has operands).
     view, inner: of a view, where in the input its features and their positions come from, as
     runs of indices from `start` on; see `strided`.
     """
@@ -52,6 +53,7 @@ class Layer:
     start: int = 0
     learned: int = 0
     terms: int = 0
+    parts: int = 0
     view: tuple[Atom, ...] = ()
     inner: tuple[Atom, ...] = ()
 
@@ -168,7 +170,7 @@ class Operator:
     """How one kind of operator counts and places its features.
 
     carry: the input feature that each of the given output features comes from.
-    reads: (F, R), the features of an operand that each of the F output features needs, where
+    reads: (F, R), the features of an operand that each of F given output features needs, where
     these are more, or others, than `carry` says.
     in_place: the output may take the memory of an operand that nobody reads later.
     statistics: scalars per position that each node sends when features are spread over nodes.
@@ -179,7 +181,7 @@ class Operator:
     biases: Callable[[Layer], int] = _none
     macs: Callable[[Layer], int] = _none
     carry: Callable[[Layer, Ints], Ints] = lambda _, features: features
-    reads: Callable[[Layer, int], Ints] | None = None
+    reads: Callable[[Layer, int, Ints], Ints] | None = None
     in_place: bool = False
     statistics: int = 0
 
@@ -202,27 +204,35 @@ def _view_carry(layer: Layer, features: Ints) -> Ints:
     return strided(layer.start, layer.view)[features]
 
 
-def _view_reads(layer: Layer, _: int) -> Ints:
-    return strided(layer.start, layer.view)[:, None] + strided(0, layer.inner)
+def _view_reads(layer: Layer, _: int, features: Ints) -> Ints:
+    return _view_carry(layer, features)[:, None] + strided(0, layer.inner)
 
 
-def _broadcast_reads(layer: Layer, operand: int) -> Ints:
+def _broadcast_reads(layer: Layer, operand: int, features: Ints) -> Ints:
     """Feature by feature; fewer features stand for equal runs of the output's."""
-    features = np.arange(layer.out_features)
     return (features * layer.in_shapes[operand][0] // layer.out_features)[:, None]
 
 
 def _query_carry(layer: Layer, features: Ints) -> Ints:
     """Head h of the output lies where head h of the queries does; q, k and v of one tensor alike."""
-    if len(layer.in_shapes) == 1:
-        return features
-    per_head, queries = layer.out_features // layer.heads, layer.in_features // layer.heads
-    return features // per_head * queries
+    return features if len(layer.in_shapes) == 1 else _head_carry(layer, features)
 
 
-def _head_reads(layer: Layer, operand: int) -> Ints:
+def _head_carry(layer: Layer, features: Ints) -> Ints:
+    """Head h of a product lies where head h of its first operand begins."""
+    per_head, first = layer.out_features // layer.heads, layer.in_features // layer.heads
+    return features // per_head * first
+
+
+def _whole_head_reads(layer: Layer, operand: int, features: Ints) -> Ints:
+    """All features of the head, of either operand."""
+    width = layer.in_shapes[operand][0] // layer.heads
+    head = features // (layer.out_features // layer.heads)
+    return head[:, None] * width + np.arange(width)
+
+
+def _head_reads(layer: Layer, operand: int, features: Ints) -> Ints:
     """All features of the head; a head of keys and values may serve several of queries."""
-    features = np.arange(layer.out_features)
     if len(layer.in_shapes) == 1:
         return features[:, None]
     width = layer.in_features // layer.heads
@@ -233,11 +243,10 @@ def _head_reads(layer: Layer, operand: int) -> Ints:
     return head[:, None] * width + np.arange(width)
 
 
-def _window_reads(layer: Layer, _: int) -> Ints:
+def _window_reads(layer: Layer, _: int, features: Ints) -> Ints:
     """The neighbours of each feature, `kernel` of them with itself in their middle."""
-    features = np.arange(layer.out_features)[:, None]
     near = np.arange(layer.kernel[0]) - layer.kernel[0] // 2
-    return np.clip(features + near, 0, layer.out_features - 1)
+    return np.clip(features[:, None] + near, 0, layer.out_features - 1)
 
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
@@ -254,6 +263,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             reads=_head_reads,
         ),
         "mix_positions": Operator("carries", biases=_learned, macs=_sums),
+        "head_matmul": Operator("carries", macs=_sums, carry=_head_carry, reads=_whole_head_reads),
         "matmul": Operator("exchanges", macs=_sums),
         "exchange": Operator("exchanges", biases=_learned),
         "opaque": Operator("exchanges", biases=_learned),

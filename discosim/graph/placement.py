@@ -69,8 +69,8 @@ def _aligned(layer: Layer, operands: list[Owners], nodes: int) -> Owners:
 
 def _parts(network: Network, layer: Layer) -> int:
     """How many tensors stand side by side in an output that attention reads: q, k and v."""
-    if layer.heads == 1:
-        return 1
+    if layer.heads == 1 or layer.parts:
+        return max(1, layer.parts)
     readers = [network.graph.nodes[name]["layer"] for name in network.graph.successors(layer.name)]
     widths = [reader.out_features for reader in readers if reader.op == "attention"]
     return max(1, layer.out_features // widths[0]) if widths else 1

@@ -5,12 +5,14 @@ from functools import lru_cache
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discosim.graph.builder import INPUT
 from discosim.graph.layer import Layer
 from discosim.graph.placement import Owners, contiguous, place
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
 
+READS_AT_ONCE = 1 << 20
 Pairs = tuple[Floats, Floats]
 """needed and connected of one row, (N, N) each; see Split."""
 
@@ -149,10 +151,7 @@ def _moved(
             active = np.bincount(out, minlength=nodes) > 0
             needed += np.outer(np.bincount(owner, minlength=nodes), active)
         else:
-            assert layer.operator.reads is not None
-            read = layer.operator.reads(layer, number)
-            wants = np.unique(read * nodes + out[:, None])  # each feature once per node
-            np.add.at(needed, (owner[wants // nodes], wants % nodes), 1.0)
+            np.add.at(needed, owner, _wants(layer, number, owner, out, nodes))
         np.fill_diagonal(needed, 0.0)
         if needed.any():
             moves.append((float(prod(shape[1:])), needed))
@@ -161,6 +160,21 @@ def _moved(
     unit = min(positions for positions, _ in moves)
     total = np.sum([needed * (positions / unit) for positions, needed in moves], axis=0)
     return (total, np.zeros_like(total)), unit
+
+
+def _wants(
+    layer: Layer, operand: int, owner: NDArray[np.int64], out: NDArray[np.int64], nodes: int
+) -> Floats:
+    """(F, N): 1 where a node's part of the output needs a feature of an operand."""
+    reads = layer.operator.reads
+    assert reads is not None
+    wants = np.zeros((len(owner), nodes))
+    width = reads(layer, operand, np.arange(1)).size
+    block = max(1, READS_AT_ONCE // width)
+    for begin in range(0, len(out), block):
+        features = np.arange(begin, min(begin + block, len(out)))
+        wants[reads(layer, operand, features), out[features, None]] = 1.0
+    return wants
 
 
 def _gathered(table: LayerTable, held_elems: Floats, replicated: Bools) -> dict[int, Pairs]:
