@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from types import MappingProxyType
+from typing import Any
 
 import networkx as nx
 
@@ -91,7 +92,7 @@ class Builder:
         shape: Shape,
         *,
         in_shapes: Sequence[Shape] | None = None,
-        **fields: object,
+        **fields: Any,
     ) -> str:
         """Write a layer of any operator, whose shapes an importer knows.
 
@@ -104,7 +105,7 @@ class Builder:
         layer: Layer = self._graph.nodes[name]["layer"]
         return layer
 
-    def amend(self, name: str, **fields: object) -> None:
+    def amend(self, name: str, **fields: Any) -> None:
         """Change fields of a layer that was written before."""
         node = self._graph.nodes[name]
         node["layer"] = replace(node["layer"], **fields)
@@ -147,7 +148,12 @@ class Builder:
         reach = tuple(dilation * (k - 1) for k in kernels)
         pads = tuple(r // 2 for r in reach) if padding is None else _spread(padding, rank)
         out = self._window(name, shape, reach, strides, pads, ceil)
-        layer = {"kernel": kernels, "stride": strides, "groups": groups, "bias": bias}
+        layer: dict[str, Any] = {
+            "kernel": kernels,
+            "stride": strides,
+            "groups": groups,
+            "bias": bias,
+        }
         return self._add("conv", name, (x,), (features, *out), **layer)
 
     def pool(
@@ -275,12 +281,12 @@ class Builder:
         operands: tuple[str, ...],
         shape: Shape,
         in_shapes: Sequence[Shape] | None = None,
-        **fields: object,
+        **fields: Any,
     ) -> str:
         if name in self._shapes:
             raise DiscosimError(f"{self._name}: two layers are called {name!r}")
         shapes = tuple(in_shapes or (self._shapes[t] for t in operands))
-        layer = Layer(name, op, self._block, shapes, shape, **fields)  # type: ignore[arg-type]
+        layer = Layer(name, op, self._block, shapes, shape, **fields)
         self._graph.add_node(name, layer=layer)
         for operand, tensor in enumerate(operands):
             self._graph.add_edge(tensor, name, operand=operand)

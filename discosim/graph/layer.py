@@ -159,7 +159,7 @@ def _attention_products(layer: Layer) -> int:
 
 def strided(start: int, runs: tuple[Atom, ...]) -> Ints:
     """Return the indices that nested runs of (size, stride) from `start` on go through."""
-    index = np.array([start])
+    index: Ints = np.array([start])
     for size, stride in runs:
         index = (index[:, None] + stride * np.arange(size)).ravel()
     return index
@@ -214,7 +214,7 @@ def _broadcast_reads(layer: Layer, operand: int, features: Ints) -> Ints:
 
 
 def _query_carry(layer: Layer, features: Ints) -> Ints:
-    """Head h of the output lies where head h of the queries does; q, k and v of one tensor alike."""
+    """Head h of the output lies where head h of the queries does, or of q, k and v in one."""
     return features if len(layer.in_shapes) == 1 else _head_carry(layer, features)
 
 
@@ -246,7 +246,8 @@ def _head_reads(layer: Layer, operand: int, features: Ints) -> Ints:
 def _window_reads(layer: Layer, _: int, features: Ints) -> Ints:
     """The neighbours of each feature, `kernel` of them with itself in their middle."""
     near = np.arange(layer.kernel[0]) - layer.kernel[0] // 2
-    return np.clip(features[:, None] + near, 0, layer.out_features - 1)
+    window: Ints = np.clip(features[:, None] + near, 0, layer.out_features - 1)
+    return window
 
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
@@ -268,6 +269,8 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "exchange": Operator("exchanges", biases=_learned),
         "opaque": Operator("exchanges", biases=_learned),
         "lookup": Operator("looks-up", biases=_learned),
+        # a tensor of which only the shape is known, as in a table without edges
+        "assume": Operator("looks-up"),
         "batch_norm": Operator("carries", biases=_scale_and_shift, in_place=True),
         "group_norm": Operator("carries", biases=_learned, in_place=True),
         "layer_norm": Operator("carries", biases=_scale_and_shift, in_place=True, statistics=2),

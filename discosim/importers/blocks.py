@@ -1,7 +1,7 @@
 """Blocks of a network that names none: cut where one tensor carries everything."""
 
-import os.path
 from dataclasses import replace
+from itertools import takewhile
 
 import networkx as nx
 
@@ -62,6 +62,13 @@ def _block_name(names: list[str], taken: set[str]) -> str:
     """The longest dotted prefix of all names, or the first of them where another block has it."""
     if not names:
         return ""
-    common = os.path.commonprefix([f"{name}." for name in names]) if len(names) > 1 else ""
-    prefix = common.rpartition(".")[0]
+    if len(names) == 1:
+        return names[0]
+    prefix = ".".join(
+        words[0]
+        for words in takewhile(
+            lambda words: len(set(words)) == 1,
+            zip(*(name.split(".") for name in names), strict=False),
+        )
+    )
     return prefix if prefix and prefix not in taken | {INPUT} else names[0]

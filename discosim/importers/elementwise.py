@@ -1,20 +1,26 @@
 """Operators that work element by element: on one tensor and constants, or on several tensors."""
 
+from collections.abc import Sequence
 from math import prod
 
 from discosim.graph.layer import Shape
-from discosim.importers.layout import Axes, features, merged, positions
+from discosim.importers.layout import Axes, features, merged, network_shape, positions
 from discosim.importers.program import Constant, Node
 from discosim.importers.values import Function, Reduction, Scores, Value, View
-from discosim.importers.writer import Writer, network_shape
+from discosim.importers.writer import Writer
 
+# fmt: off
 POINTWISE = (
-    "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr "
-    "BitwiseXor Ceil Celu Clip Cos Cosh Div Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual "
-    "HardSigmoid HardSwish IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul "
-    "Neg Not Or PRelu Pow QLinearAdd QLinearMul Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin "
-    "Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor Pointwise"
-).split()
+    "Abs", "Acos", "Acosh", "Add", "And", "Asin", "Asinh", "Atan", "Atanh", "BitShift",
+    "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "Ceil", "Celu", "Clip", "Cos", "Cosh",
+    "Div", "Elu", "Equal", "Erf", "Exp", "Floor", "Gelu", "Greater", "GreaterOrEqual",
+    "HardSigmoid", "HardSwish", "IsInf", "IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Log", "Max",
+    "Mean", "Min", "Mish", "Mod", "Mul", "Neg", "Not", "Or", "PRelu", "Pow", "QLinearAdd",
+    "QLinearMul", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin",
+    "Sinh", "Softplus", "Softsign", "Sqrt", "Sub", "Sum", "Swish", "Tan", "Tanh",
+    "ThresholdedRelu", "Where", "Xor", "Pointwise",
+)
+# fmt: on
 PRODUCTS = ("Mul", "Div", "QLinearMul", "And")
 MIXING = ("conv", "conv_transpose", "linear")
 QUANTISED = {"QLinearAdd": (0, 3), "QLinearMul": (0, 3)}
@@ -101,7 +107,7 @@ def _folds_bias(writer: Writer, node: Node, operands: tuple[str, ...], value: Va
     return True
 
 
-def _of_one(node: Node, values: list[Value], learned: dict[str, int]) -> Function | None:
+def _of_one(node: Node, values: Sequence[Value], learned: dict[str, int]) -> Function | None:
     """One function of one view, where all values are functions of it or statistics of those."""
     base: View | None = None
     statistics = 0
@@ -139,9 +145,9 @@ def _aligned(writer: Writer, node: Node, views: list[View], learned: dict[str, i
         fits = main.shape[axis] == size
         axes.append(main.axes[axis] if fits else merged(((size, 0),)))
     for view in views:
-        if view is not main and not writer.is_replicated(view.tensor):
-            if not _fits(view.axes, tuple(axes)):
-                return None
+        placed = view is not main and not writer.is_replicated(view.tensor)
+        if placed and not _fits(view.axes, tuple(axes)):
+            return None
     ordered = [main, *(view for view in views if view is not main)]
     op = "multiply" if node.op in PRODUCTS else "add"
     tensors = [view.tensor for view in ordered]
@@ -168,8 +174,8 @@ def _fits(axes: Axes, main: Axes) -> bool:
             continue
         if not here:
             missing = True
-        elif missing or count != [size for size, _ in features(there)]:
-            return False
-        elif positions(here) not in (1, positions(there)):
-            return False
+        else:
+            alike = count == [size for size, _ in features(there)]
+            if missing or not alike or positions(here) not in (1, positions(there)):
+                return False
     return True

@@ -24,12 +24,14 @@ def _axes(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> list[int] | N
 def _unsqueeze(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Array:
     axes = _axes(inputs, attributes) or []
     rank = inputs[0].ndim + len(axes)
-    return np.expand_dims(inputs[0], tuple(sorted(axis % rank for axis in axes)))
+    wide: Array = np.expand_dims(inputs[0], tuple(sorted(axis % rank for axis in axes)))
+    return wide
 
 
 def _squeeze(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Array:
     axes = _axes(inputs, attributes)
-    return np.squeeze(inputs[0], None if axes is None else tuple(axes))
+    narrow: Array = np.squeeze(inputs[0], None if axes is None else tuple(axes))
+    return narrow
 
 
 def _slice(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Array:

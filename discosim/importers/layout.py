@@ -111,3 +111,20 @@ def renumbered(axes: Axes) -> Axes:
         merged(tuple((size, next(steps) if stride else 0) for size, stride in axis))
         for axis in axes
     )
+
+
+def network_shape(axes: Axes, axis: int | None = None) -> Shape:
+    """Return a view's shape as the network has it: features, then positions.
+
+    The features are those of all axes, or with `axis` everything on that axis. A batch of one is
+    left out.
+    """
+    if axis is not None:
+        axes = plain(shape_of(axes), axis)
+    count = prod(size for atoms in axes for size, _ in features(atoms))
+    rest = [
+        positions(atoms)
+        for number, atoms in enumerate(axes)
+        if number != axis and (positions(atoms) > 1 or not (features(atoms) or number == 0))
+    ]
+    return (count, *rest)

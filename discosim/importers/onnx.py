@@ -3,7 +3,6 @@
 https://onnx.ai/onnx/operators; opset 7 and later.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from math import prod
@@ -137,9 +136,9 @@ def _check_external(graph: "GraphProto", path: Path) -> None:
                 )
             checked[location] = target.stat().st_size
         numbers = [entries.get(key, "0") for key in ("offset", "length")]
-        if all(re.fullmatch(r"[0-9]{1,18}", number) for number in numbers):
-            if sum(map(int, numbers)) > checked[location]:
-                raise DiscosimError(f"{path}: its external data {location!r} is cut short")
+        stated = all(re.fullmatch(r"[0-9]{1,18}", number) for number in numbers)
+        if stated and sum(map(int, numbers)) > checked[location]:
+            raise DiscosimError(f"{path}: its external data {location!r} is cut short")
 
 
 def _is_whole(elem_type: int) -> bool:
@@ -183,9 +182,16 @@ def _strip(graph: "GraphProto") -> dict[str, Constant]:
         weighs = count > 1 and not _is_whole(tensor.data_type)
         constants[tensor.name] = Constant(shape, {tensor.name: count} if weighs else {})
         if count > INLINE_ELEMENTS and tensor.data_location != TensorProto.EXTERNAL:
-            for numbers in ("raw_data", "float_data", "int32_data", "int64_data", "double_data",
-                            "uint64_data", "string_data"):
-                tensor.ClearField(numbers)  # type: ignore[arg-type]
+            for numbers in (
+                "raw_data",
+                "float_data",
+                "int32_data",
+                "int64_data",
+                "double_data",
+                "uint64_data",
+                "string_data",
+            ):
+                tensor.ClearField(numbers)
             tensor.data_location = TensorProto.EXTERNAL
     for sparse in graph.sparse_initializer:
         shape = tuple(sparse.dims)
@@ -237,9 +243,3 @@ def array_of(tensor: "TensorProto") -> Any:
         return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError):
         return None
-
-
-def file_identity(path: str) -> tuple[int, int]:
-    """Return what changes when a file does."""
-    status = os.stat(path)
-    return status.st_mtime_ns, status.st_size

@@ -8,20 +8,29 @@ from math import prod
 from types import MappingProxyType
 from typing import Any
 
-from discosim.graph.builder import INPUT
-from discosim.graph.layer import Shape
-from discosim.importers import moves
-from discosim.importers.elementwise import POINTWISE, function_of, pointwise
-from discosim.importers.layout import features, plain
+from discosim.importers import joins, moves, norms
+from discosim.importers.elementwise import POINTWISE, pointwise
+from discosim.importers.layout import plain
 from discosim.importers.products import einsum, linear, matmul, weight_label
 from discosim.importers.program import Constant, Node
-from discosim.importers.values import Function, Reduction, Scores, View
+from discosim.importers.values import View
 from discosim.importers.writer import Writer
 
 Handler = Callable[[Writer, Node], None]
 
 NO_WEIGHT = "its weights depend on the input; costed as a full exchange"
 NO_FORM = "not one of the products that are known; costed as a full exchange"
+
+# fmt: off
+HANDED_ON = (
+    "Identity", "Dropout", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear",
+    "DynamicQuantizeLinear", "Trilu",
+)
+BY_DATA = (
+    "TopK", "GatherElements", "GatherND", "ScatterND", "ScatterElements", "CumSum", "RoiAlign",
+    "MaxRoiPool",
+)
+# fmt: on
 
 
 def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: int = 2) -> None:
@@ -36,9 +45,9 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
     axes = plain(shape, 1)
     batch = shape[:1] if shape[0] > 1 else ()
     writer.learned(weight.parameters)
-    out = writer.net.append(
+    out = writer.append(
         op,
-        writer.name(label),
+        label,
         (source.tensor,),
         (shape[1], *batch, *shape[2:]),
         in_shapes=(in_shape,),
@@ -70,99 +79,6 @@ def integer_conv(writer: Writer, node: Node) -> None:
     _convolve(writer, node, "conv", 1, 99)
 
 
-def _pooled(writer: Writer, node: Node, kernel: Shape) -> None:
-    shape = writer.shape(node)
-    source, in_shape = writer.focus(writer.view(node.inputs[0]), 1, node.label)
-    view = writer.row(
-        "pool",
-        node.label,
-        (source.tensor,),
-        plain(shape, 1),
-        in_shapes=(in_shape,),
-        kernel=kernel,
-        stride=tuple(node.attributes.get("strides", ())),
-    )
-    writer.give(node, view)
-
-
-def pool(writer: Writer, node: Node) -> None:
-    """Maximum or mean over windows."""
-    _pooled(writer, node, tuple(node.attributes.get("kernel_shape", ())))
-
-
-def global_pool(writer: Writer, node: Node) -> None:
-    """Maximum or mean over all positions."""
-    given, left = writer.view(node.inputs[0]).shape[2:], writer.shape(node)[2:]
-    _pooled(writer, node, tuple(-(-a // max(1, b)) for a, b in zip(given, left, strict=False)))
-
-
-def _norm(writer: Writer, node: Node, op: str, **fields: object) -> None:
-    source, _ = writer.focus(writer.view(node.inputs[0]), 1, node.label)
-    shape = writer.net.shape(source.tensor)
-    label = node.label
-    name = writer.net.append(op, writer.name(label), (source.tensor,), shape, **fields)
-    writer.give(node, View(name, source.axes))
-
-
-def batch_norm(writer: Writer, node: Node) -> None:
-    """Normalise each feature with learned statistics."""
-    _norm(writer, node, "batch_norm")
-
-
-def group_norm(writer: Writer, node: Node) -> None:
-    """Normalise each feature, or group of features, over positions."""
-    view = writer.view(node.inputs[0])
-    learned = _parameters(writer, node, 1)
-    whole = writer.whole(view, node.label)
-    shape = writer.net.shape(whole.tensor)
-    name = writer.name(node.label)
-    writer.net.append("group_norm", name, (whole.tensor,), shape, learned=learned)
-    writer.give(node, View(name, whole.axes))
-
-
-def window_norm(writer: Writer, node: Node) -> None:
-    """Normalise over neighbouring features (AlexNet's)."""
-    _norm(writer, node, "window_norm", kernel=(int(node.attributes.get("size", 5)),))
-
-
-def _parameters(writer: Writer, node: Node, first: int) -> int:
-    found: dict[str, int] = {}
-    for operand in range(first, len(node.inputs)):
-        constant = writer.constant(node, operand)
-        found.update(constant.parameters if constant else {})
-    return sum(found.values())
-
-
-def layer_norm(writer: Writer, node: Node) -> None:
-    """Normalise each position over the axes from `axis` on."""
-    view = writer.view(node.inputs[0])
-    axis = int(node.attributes.get("axis", -1)) % len(view.axes)
-    over = any(features(atoms) for atoms in view.axes[axis:])
-    learned: dict[str, int] = {}
-    for operand in range(1, len(node.inputs)):
-        constant = writer.constant(node, operand)
-        learned.update(constant.parameters if constant else {})
-    function = Function(view, node.label, learned, statistics=2 if over else 0)
-    writer.give(node, writer.written(function))
-
-
-def softmax(writer: Writer, node: Node) -> None:
-    """Divide exponentials by their sum over an axis; over keys it belongs to attention."""
-    value = writer.value(node.inputs[0])
-    axis = int(node.attributes.get("axis", -1)) % len(value.shape)
-    if isinstance(value, Scores):
-        writer.give(node, value)
-        return
-    if isinstance(value, Constant):
-        writer.give(node, Constant(value.shape, value.parameters))
-        return
-    view = writer.whole(writer.view(node.inputs[0]), node.label)
-    op = "softmax" if features(view.axes[axis]) else "activation"
-    shape = writer.net.shape(view.tensor)
-    name = writer.net.append(op, writer.name(node.label), (view.tensor,), shape)
-    writer.give(node, View(name, view.axes))
-
-
 def gemm(writer: Writer, node: Node) -> None:
     """A matrix of weights, with a bias."""
     weight = writer.constant(node, 1)
@@ -177,17 +93,18 @@ def gemm(writer: Writer, node: Node) -> None:
     writer.give(node, linear(writer, node, view, weight, -1, width, bias=bias))
 
 
-def _multiply(writer: Writer, node: Node, left: int, right: int) -> None:
-    first, second = (writer.value(node.inputs[at]) for at in (left, right))
+def _multiply(writer: Writer, node: Node, at_left: int, at_right: int) -> None:
+    first, second = (writer.value(node.inputs[at]) for at in (at_left, at_right))
     if isinstance(first, Constant) and isinstance(second, Constant):
         writer.give(node, Constant(writer.shape(node), {**first.parameters, **second.parameters}))
         return
     for value in (first, second):
-        if isinstance(value, Constant) and len(value.shape) > 2 and prod(value.shape[:-2]) > 1:
-            _stacked_weights(writer, node, value, second if value is first else first)
+        stacked = isinstance(value, Constant) and prod(value.shape[:-2]) > 1
+        if stacked and len(value.shape) > 2:
+            _stacked_weights(writer, node, second if value is first else first)
             return
-    flat = tuple(_without_batch(value) for value in (first, second))
-    writer.give(node, matmul(writer, node, *flat, writer.shape(node)))
+    left, right = _without_batch(first), _without_batch(second)
+    writer.give(node, matmul(writer, node, left, right, writer.shape(node)))
 
 
 def _without_batch(value: Any) -> Any:
@@ -197,7 +114,7 @@ def _without_batch(value: Any) -> Any:
     return value
 
 
-def _stacked_weights(writer: Writer, node: Node, weight: Constant, value: Any) -> None:
+def _stacked_weights(writer: Writer, node: Node, value: Any) -> None:
     """A matrix of weights for each index of a batch, as of experts."""
     writer.exchange(node, "a stack of weights; costed as a full exchange")
     name = writer.view(node.outputs[0]).tensor
@@ -257,36 +174,6 @@ def attention(writer: Writer, node: Node) -> None:
     writer.give(node, out)
 
 
-def reduce(writer: Writer, node: Node) -> None:
-    """A sum, mean, maximum or norm over axes."""
-    value = writer.value(node.inputs[0])
-    if isinstance(value, Constant):
-        writer.give(node, Constant(writer.shape(node), value.parameters))
-        return
-    function = function_of(writer, node, value)
-    rank = len(function.shape)
-    axes = node.attributes.get("axes")
-    given = writer.constant(node, 1)
-    if axes is None and given is not None and given.value is not None:
-        axes = given.value.ravel().tolist()
-    if axes is None or len(axes) == 0:
-        axes = range(rank) if not node.attributes.get("noop_with_empty_axes") else ()
-    over = tuple(sorted({int(axis) % rank for axis in axes}))
-    keeps = bool(node.attributes.get("keepdims", 1))
-    writer.give(node, Reduction(function, node.label, writer.shape(node), over, keeps))
-
-
-def resize(writer: Writer, node: Node) -> None:
-    """Interpolate positions."""
-    source, in_shape = writer.focus(writer.view(node.inputs[0]), 1, node.label)
-    axes = plain(writer.shape(node), 1)
-    if axes[1] != source.axes[1] and source.tensor != INPUT:
-        writer.exchange(node, "it interpolates features; costed as a full exchange")
-        return
-    tensors = (source.tensor,)
-    writer.give(node, writer.row("upsample", node.label, tensors, axes, in_shapes=(in_shape,)))
-
-
 def lookup(writer: Writer, node: Node) -> None:
     """Rows of a constant table, chosen by an input: each node looks its own features up."""
     table = writer.constant(node, 0)
@@ -336,8 +223,8 @@ def select(writer: Writer, node: Node) -> None:
     writer.exchange(node, f"{node.op} chooses by data; costed as a full exchange")
 
 
-def _table() -> Mapping[str, Handler]:
-    table: dict[str, Handler] = {
+TABLE: Mapping[str, Handler] = MappingProxyType(
+    {
         "Conv": conv,
         "ConvInteger": integer_conv,
         "QLinearConv": quantised_conv,
@@ -348,73 +235,14 @@ def _table() -> Mapping[str, Handler]:
         "QLinearMatMul": quantised_product,
         "Einsum": einstein,
         "Attention": attention,
-        "BatchNormalization": batch_norm,
-        "InstanceNormalization": group_norm,
-        "GroupNormalization": group_norm,
-        "LayerNormalization": layer_norm,
-        "RMSNormalization": layer_norm,
-        "LRN": window_norm,
-        "LpNormalization": softmax,
-        "Resize": resize,
-        "Upsample": resize,
-        "GridSample": resize,
         "Gather": gather,
-        **dict.fromkeys(["Softmax", "LogSoftmax", "Hardmax"], softmax),
-        **dict.fromkeys(["MaxPool", "AveragePool", "LpPool"], pool),
-        **dict.fromkeys(
-            ["GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "AdaptivePool"], global_pool
-        ),
-        **dict.fromkeys(
-            [
-                f"Reduce{x}"
-                for x in (
-                    "Mean",
-                    "Sum",
-                    "Max",
-                    "Min",
-                    "Prod",
-                    "L1",
-                    "L2",
-                    "SumSquare",
-                    "LogSum",
-                    "LogSumExp",
-                )
-            ]
-            + ["ArgMax", "ArgMin"],
-            reduce,
-        ),
-        **dict.fromkeys(
-            [
-                "Identity",
-                "Dropout",
-                "Cast",
-                "CastLike",
-                "QuantizeLinear",
-                "DequantizeLinear",
-                "DynamicQuantizeLinear",
-                "Trilu",
-            ],
-            same,
-        ),
-        **dict.fromkeys(["If", "Loop", "Scan", "SequenceMap"], control_flow),
-        **dict.fromkeys(["NonMaxSuppression", "NonZero", "Unique", "Compress"], data_shaped),
-        **dict.fromkeys(
-            [
-                "TopK",
-                "GatherElements",
-                "GatherND",
-                "ScatterND",
-                "ScatterElements",
-                "CumSum",
-                "RoiAlign",
-                "MaxRoiPool",
-            ],
-            select,
-        ),
-        **moves.TABLE,
+        **dict.fromkeys(HANDED_ON, same),
+        **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), control_flow),
+        **dict.fromkeys(("NonMaxSuppression", "NonZero", "Unique", "Compress"), data_shaped),
+        **dict.fromkeys(BY_DATA, select),
         **dict.fromkeys(POINTWISE, pointwise),
+        **moves.TABLE,
+        **joins.TABLE,
+        **norms.TABLE,
     }
-    return table
-
-
-TABLE: Mapping[str, Handler] = MappingProxyType(_table())
+)

@@ -10,6 +10,7 @@ from discosim.importers.layout import (
     Axis,
     features,
     merged,
+    network_shape,
     plain,
     positions,
     renumbered,
@@ -18,7 +19,7 @@ from discosim.importers.layout import (
 )
 from discosim.importers.program import Constant, Node
 from discosim.importers.values import Scores, Value, View
-from discosim.importers.writer import Writer, network_shape
+from discosim.importers.writer import Writer
 
 NO_HEADS = "its placement cannot be derived: no heads that lie apart; costed as a full exchange"
 
@@ -52,9 +53,9 @@ def linear(
         return writer.row("mix_positions", label, tensors, axes, learned=learned, terms=terms)
     source, in_shape = writer.focus(view, axis, label)
     axes = plain(shape, axis)
-    out = writer.net.append(
+    out = writer.append(
         "linear",
-        writer.name(label),
+        label,
         (source.tensor,),
         network_shape(axes, axis),
         in_shapes=(in_shape,),
@@ -77,7 +78,7 @@ def matmul(writer: Writer, node: Node, left: Value, right: Value, shape: Shape) 
     if isinstance(left, Constant) and len(left.shape) <= 2 and len(right.shape) >= 2:
         return linear(writer, node, writer.written(right), left, -2, left.shape[0], bias=False)
     if isinstance(left, Scores) and not isinstance(right, Constant):
-        attended = _attention(writer, node, left, writer.written(right))
+        attended = _attention(writer, left, writer.written(right))
         if attended is not None:
             return attended
     first, second = writer.written(left), writer.written(right)
@@ -100,7 +101,7 @@ def _over_features(queries: View, keys: View) -> bool:
     return apart and across and _heads(queries) % _heads(keys) == 0
 
 
-def _attention(writer: Writer, node: Node, scores: Scores, values: View) -> View | None:
+def _attention(writer: Writer, scores: Scores, values: View) -> View | None:
     """Write attention, or return None where the values do not lie by heads as the queries do."""
     queries, keys = scores.queries, scores.keys
     heads = _heads(queries)

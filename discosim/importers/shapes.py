@@ -14,12 +14,10 @@ from discosim.graph.layer import Ints, Shape
 from discosim.importers.folding import evaluate
 from discosim.importers.onnx import array_of, attributes_of
 from discosim.importers.program import Constant
+from discosim.importers.writer import LARGEST_TENSOR
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TypeProto
-
-LARGEST_TENSOR = 1 << 50
-"""Elements; beyond, counts leave the range in which floats are exact."""
 
 Attributes = dict[int, Mapping[str, Any]]
 
@@ -40,9 +38,7 @@ def infer(
 
 
 class _Inference:
-    def __init__(
-        self, model: "ModelProto", name: str, initial: Mapping[str, Constant]
-    ) -> None:
+    def __init__(self, model: "ModelProto", name: str, initial: Mapping[str, Constant]) -> None:
         from onnx import shape_inference
 
         self.name = name
@@ -93,7 +89,7 @@ class _Inference:
         parameters = before.parameters if before else {}
         self.constants[tensor] = Constant(numbers.shape, parameters, value)
 
-    def add(self, node: "NodeProto", attributes: dict[str, Any]) -> None:
+    def add(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
         """Take a node in: its numbers where they are known, its shapes otherwise."""
         out = node.output[0] if node.output else ""
         if node.op_type == "Constant":
@@ -124,8 +120,12 @@ class _Inference:
             self.shapes[out] = shape
             self._know(out, array_of(tensor))
             return
-        for key, kind in (("value_int", "int64"), ("value_ints", "int64"),
-                          ("value_float", "float32"), ("value_floats", "float32")):
+        for key, kind in (
+            ("value_int", "int64"),
+            ("value_ints", "int64"),
+            ("value_float", "float32"),
+            ("value_floats", "float32"),
+        ):
             if key in attributes:
                 self._know(out, np.array(attributes[key], dtype=kind))
 

@@ -7,6 +7,7 @@ wait until something else reads them, so that a chain of them on one tensor is o
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
 from discosim.errors import DiscosimError
 from discosim.graph.builder import INPUT, Builder
@@ -15,31 +16,19 @@ from discosim.importers.layout import (
     Axes,
     features,
     merged,
+    network_shape,
     plain,
     positions,
     renumbered,
-    shape_of,
     strides,
 )
 from discosim.importers.program import Constant, Node, Program
 from discosim.importers.values import Function, Reduction, Scores, Value, View
 
-
-def network_shape(axes: Axes, axis: int | None = None) -> Shape:
-    """Return a view's shape as the network has it: features, then positions.
-
-    The features are those of all axes, or with `axis` everything on that axis. A batch of one is
-    left out.
-    """
-    if axis is not None:
-        axes = plain(shape_of(axes), axis)
-    count = prod(size for atoms in axes for size, _ in features(atoms))
-    rest = [
-        positions(atoms)
-        for number, atoms in enumerate(axes)
-        if number != axis and (positions(atoms) > 1 or not (features(atoms) or number == 0))
-    ]
-    return (count, *rest)
+LARGEST_TENSOR = 1 << 50
+"""Elements; beyond, counts leave the range in which floats are exact."""
+MOST_FEATURES = 1 << 22
+"""Of a tensor: each is placed on a node."""
 
 
 class Writer:
@@ -128,6 +117,25 @@ class Writer:
         self._names.add(name)
         return name
 
+    def append(
+        self,
+        op: str,
+        wanted: str,
+        operands: Sequence[str],
+        shape: Shape,
+        *,
+        in_shapes: Sequence[Shape] | None = None,
+        **fields: Any,
+    ) -> str:
+        """Write a row of a known shape, called `wanted` if no other is; return its name."""
+        if shape[0] > MOST_FEATURES:
+            raise DiscosimError(
+                f"{self.program.name}: {wanted} has {shape[0]:,} features; wanted at most "
+                f"{MOST_FEATURES:,}"
+            )
+        name = self.name(wanted)
+        return self.net.append(op, name, operands, shape, in_shapes=in_shapes, **fields)
+
     def row(
         self,
         op: str,
@@ -136,13 +144,11 @@ class Writer:
         axes: Axes,
         *,
         in_shapes: Sequence[Shape] | None = None,
-        **fields: object,
+        **fields: Any,
     ) -> View:
         """Write a row whose output has the features of `axes`, in the order of the axes."""
         shape = network_shape(axes)
-        tensor = self.net.append(
-            op, self.name(name), operands, shape, in_shapes=in_shapes, **fields
-        )
+        tensor = self.append(op, name, operands, shape, in_shapes=in_shapes, **fields)
         return View(tensor, axes)
 
     def written(self, value: Value) -> View:
@@ -175,8 +181,8 @@ class Writer:
             layer = self.net.layer(base.tensor)
             self.net.amend(base.tensor, learned=layer.learned + learned)
             return base
-        fields = {"learned": learned} if op in ("affine", "feature_norm") else {}
-        tensor = self.net.append(op, self.name(value.label), (base.tensor,), shape, **fields)
+        fields: dict[str, Any] = {"learned": learned} if op in ("affine", "feature_norm") else {}
+        tensor = self.append(op, value.label, (base.tensor,), shape, **fields)
         return View(tensor, base.axes)
 
     def _is_embedding(self, tensor: str) -> bool:
@@ -254,7 +260,7 @@ class Writer:
 
     def _rearrangement(
         self, view: View, run: tuple[Atom, ...], inner: tuple[Atom, ...], own: Shape, shape: Shape
-    ) -> tuple[str, dict[str, object]]:
+    ) -> tuple[str, dict[str, Any]]:
         """The plainest operator that reads features in this order."""
         count, across = own[0], prod(own[1:])
         if not inner:
