@@ -36,8 +36,16 @@ def _csv(path: str, input_shape: Shape | None) -> Network:
     return read_csv(path, input_shape)
 
 
+def _torch(name: str, input_shape: Shape | None) -> Network:
+    from discosim.importers.torch import load_named
+
+    return load_named(name, input_shape)
+
+
 SUFFIXES: Mapping[str, Reader] = MappingProxyType({".onnx": _onnx, ".json": _json, ".csv": _csv})
-PREFIXES: Mapping[str, Reader] = MappingProxyType({})
+PREFIXES: Mapping[str, Reader] = MappingProxyType(
+    {"torch": _torch, "timm": _torch, "torchvision": _torch}
+)
 
 
 def is_imported(name: str) -> bool:

@@ -29,12 +29,16 @@ def cut_points(network: Network) -> list[int]:
     return points
 
 
-def with_blocks(network: Network) -> Network:
-    """Return the network with a block between each two cut points that has a layer with weights.
+def with_blocks(network: Network, order: list[str]) -> Network:
+    """Return the network in that order, with a block between each two cut points.
+
+    A block has a layer with weights; operators between cut points without one belong to the block
+    before.
 
     A block is called after what the names of its layers have in common (`layer1.0`), or after its
     first layer with weights.
     """
+    network = replace(network, graph=_ordered(network, order))
     layers = network.layers
     ends = [*cut_points(network), len(layers) - 1]
     spans: list[list[int]] = []
@@ -47,7 +51,7 @@ def with_blocks(network: Network) -> Network:
         else:
             spans.append(span)
         begin = end + 1
-    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(network.graph)
+    graph = network.graph
     taken: set[str] = set()
     for span in spans:
         name = _block_name([layers[row].name for row in span if layers[row].weights], taken)
@@ -55,7 +59,16 @@ def with_blocks(network: Network) -> Network:
         taken.add(name)
         for row in span:
             graph.nodes[layers[row].name]["layer"] = replace(layers[row], block=name)
-    return replace(network, graph=nx.freeze(graph))
+    nx.freeze(graph)
+    return network
+
+
+def _ordered(network: Network, order: list[str]) -> "nx.MultiDiGraph[str]":
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    graph.add_node(INPUT)
+    graph.add_nodes_from((name, {"layer": network.graph.nodes[name]["layer"]}) for name in order)
+    graph.add_edges_from(network.graph.edges(data=True))
+    return graph
 
 
 def _block_name(names: list[str], taken: set[str]) -> str:

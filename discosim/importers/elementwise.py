@@ -1,6 +1,7 @@
 """Operators that work element by element: on one tensor and constants, or on several tensors."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from discosim.graph.layer import Shape
@@ -22,16 +23,17 @@ POINTWISE = (
 )
 # fmt: on
 PRODUCTS = ("Mul", "Div", "QLinearMul", "And")
+SCALINGS = ("Mul", "Div")
 MIXING = ("conv", "conv_transpose", "linear")
 QUANTISED = {"QLinearAdd": (0, 3), "QLinearMul": (0, 3)}
 APART = "its operands have their features on different axes; costed as a full exchange"
 
 
 def function_of(writer: Writer, node: Node, value: Value) -> Function:
-    """Return a value as a function of a view, which `node` goes on with."""
+    """Return a value as a function of a view, if only the view itself."""
     if isinstance(value, Function):
-        return Function(value.base, node.label, value.learned, value.statistics)
-    return Function(writer.written(value), node.label)
+        return value
+    return Function(writer.written(value), node.label, writer.now, applied=False, scales=True)
 
 
 def pointwise(writer: Writer, node: Node) -> None:
@@ -58,7 +60,9 @@ def pointwise(writer: Writer, node: Node) -> None:
         writer.give(node, moving[0])  # of no account beside what it was reduced from
         return
     if any(not isinstance(value, Reduction) for value in moving):
-        together = _of_one(node, moving, learned)
+        numbers = all(prod(v.shape) == 1 for v in values if isinstance(v, Constant))
+        scales = numbers and node.op in SCALINGS
+        together = _of_one(node, writer.now, moving, learned, scales=scales)
         if together is not None and together.shape == writer.shape(node):
             writer.give(node, together)
             return
@@ -85,7 +89,7 @@ def _biased(scores: Scores, values: list[Value], shape: Shape) -> Scores:
     for value in values:
         if isinstance(value, Constant) and len(value.shape) > 2 and value.shape[-3] > 1:
             learned.update(value.parameters)
-    return Scores(scores.queries, scores.keys, scores.label, shape, learned)
+    return replace(scores, shape=shape, learned=learned)
 
 
 def _folds_bias(writer: Writer, node: Node, operands: tuple[str, ...], value: Value) -> bool:
@@ -107,10 +111,13 @@ def _folds_bias(writer: Writer, node: Node, operands: tuple[str, ...], value: Va
     return True
 
 
-def _of_one(node: Node, values: Sequence[Value], learned: dict[str, int]) -> Function | None:
+def _of_one(
+    node: Node, now: int, values: Sequence[Value], learned: dict[str, int], *, scales: bool
+) -> Function | None:
     """One function of one view, where all values are functions of it or statistics of those."""
     base: View | None = None
     statistics = 0
+    scales = scales and len(values) == 1
     found = dict(learned)
     for value in values:
         inner: Function | View
@@ -124,11 +131,14 @@ def _of_one(node: Node, values: Sequence[Value], learned: dict[str, int]) -> Fun
         if isinstance(inner, Function):
             found.update(inner.learned)
             statistics = max(statistics, inner.statistics)
+            scales = scales and inner.scales
             inner = inner.base
         if base is not None and not _alike(base, inner):
             return None
         base = inner
-    return None if base is None else Function(base, node.label, found, statistics)
+    if base is None:
+        return None
+    return Function(base, node.label, now, found, statistics, scales=scales)
 
 
 def _alike(one: View, other: View) -> bool:
@@ -155,7 +165,7 @@ def _aligned(writer: Writer, node: Node, views: list[View], learned: dict[str, i
     if learned:
         op_name = f"{node.label}.affine"
         row = writer.row(op, node.label, tensors, tuple(axes), in_shapes=in_shapes)
-        return writer.written(Function(row, op_name, learned))
+        return writer.written(Function(row, op_name, writer.now, learned))
     if len(ordered) == 1:
         return writer.row("upsample", node.label, tensors, tuple(axes), in_shapes=in_shapes)
     return writer.row(op, node.label, tensors, tuple(axes), in_shapes=in_shapes)

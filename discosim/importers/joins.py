@@ -21,38 +21,41 @@ def concat(writer: Writer, node: Node) -> None:
     learned = sum(sum(v.parameters.values()) for v in values if isinstance(v, Constant))
     views = [writer.settle(writer.written(value), node.label) for value in values]
     moving = [view for view in views if view.tensor != INPUT]
+    at = {n for view in moving for n, atoms in enumerate(view.axes) if features(atoms)}
     if not moving:
         writer.give(node, View(INPUT, plain(shape, 1 if len(shape) > 1 else None)))
-    elif any(features(view.axes[axis]) for view in moving):
-        _join_features(writer, node, views, axis)
-    else:
-        _join_positions(writer, node, moving, axis, learned, len(values))
-
-
-def _join_features(writer: Writer, node: Node, views: list[View], axis: int) -> None:
-    moving = [view for view in views if view.tensor != INPUT]
-    shape = writer.shape(node)
-    at = [n for n, atoms in enumerate(moving[0].axes) if features(atoms)]
-    alike = all([n for n, x in enumerate(view.axes) if features(x)] == at for view in moving)
-    pure = all(len(view.axes[axis]) <= 1 and features(view.axes[axis]) for view in moving)
-    outermost = bool(at) and at[0] == axis
-    equal = len({view.shape for view in views}) == 1 and len(moving) == len(views)
-    if not (alike and pure) or not (outermost or equal) or (len(at) > 1 and not equal):
-        writer.exchange(node, UNLIKE)
-        return
-    tensors = [view.tensor for view in views]
-    if len(at) == 1:
+    elif at == {axis}:
+        views = [writer.focus(view, axis, node.label)[0] for view in views]
         in_shapes = [network_shape(view.axes, axis) for view in views]
-        axes = plain(shape, axis)
-        writer.give(node, writer.row("concat", node.label, tensors, axes, in_shapes=in_shapes))
-        return
-    count = writer.net.shape(tensors[0])[0]
-    one = list(moving[0].axes)
-    in_shapes = [network_shape(view.axes) for view in views]
-    one[axis] = merged(((len(views), count), *one[axis]))
-    whole = (count * len(views), *in_shapes[0][1:])
-    name = writer.append("concat", node.label, tensors, whole, in_shapes=in_shapes)
-    writer.give(node, View(name, tuple(one)))
+        tensors = [view.tensor for view in views]
+        row = writer.row("concat", node.label, tensors, plain(shape, axis), in_shapes=in_shapes)
+        writer.give(node, row)
+    elif axis not in at:
+        _join_positions(writer, node, moving, axis, learned, len(values))
+    elif len(moving) == len(views) and _alike_runs(views, axis):
+        _join_inner(writer, node, views, axis)
+    elif len(at) == 2:  # boxes of several maps, as detectors join them
+        [kept] = at - {axis}
+        focused = [writer.focus(view, kept, node.label)[0] for view in moving]
+        _join_positions(writer, node, focused, axis, learned, len(values))
+    else:
+        writer.exchange(node, UNLIKE)
+
+
+def _alike_runs(views: list[View], axis: int) -> bool:
+    """Whether all operands have the same axes, and only features on the one that is joined."""
+    pure = len(views[0].axes[axis]) == 1 and bool(features(views[0].axes[axis]))
+    return pure and len({view.axes for view in views}) == 1
+
+
+def _join_inner(writer: Writer, node: Node, views: list[View], axis: int) -> None:
+    """Join on one of several axes with features, as the halves of each head."""
+    tensors = [view.tensor for view in views]
+    shape = writer.net.shape(tensors[0])
+    axes = list(views[0].axes)
+    axes[axis] = merged(((len(views), shape[0]), *axes[axis]))
+    whole = (shape[0] * len(views), *network_shape(views[0].axes)[1:])
+    writer.give(node, View(writer.append("concat", node.label, tensors, whole), tuple(axes)))
 
 
 def _join_positions(
@@ -68,11 +71,10 @@ def _join_positions(
     )
     tensors = [view.tensor for view in views]
     in_shapes = [network_shape(view.axes) for view in views]
+    op, fields = "stack", {}
     if len(views) == 1 and count > 1:
-        row = writer.row("embed", node.label, tensors, axes, in_shapes=in_shapes, learned=learned)
-    else:
-        row = writer.row("stack", node.label, tensors, axes, in_shapes=in_shapes)
-    writer.give(node, row)
+        op, fields = "embed", {"learned": learned}
+    writer.give(node, writer.row(op, node.label, tensors, axes, in_shapes=in_shapes, **fields))
 
 
 def expand(writer: Writer, node: Node) -> None:

@@ -16,7 +16,8 @@ def lower(program: Program) -> Network:
         raise DiscosimError(f"{program.name}: it has no input, so nothing in it depends on one")
     program = replace(program, nodes=_wanted(program))
     writer = Writer(program)
-    for node in program.nodes:
+    for number, node in enumerate(program.nodes):
+        writer.now = number
         _lower(writer, node)
     for name in program.outputs:
         if not isinstance(writer.value(name), Constant):
@@ -26,7 +27,8 @@ def lower(program: Program) -> Network:
         writer.net.amend(tensor, learned=sum(parameters[n] for n in set(parameters) - shared))
     if not writer.net.names():
         raise DiscosimError(f"{program.name}: nothing is computed between its input and output")
-    return with_blocks(writer.net.build(writer.remarks, program.dtype))
+    order = sorted(writer.net.names(), key=writer.made.__getitem__)
+    return with_blocks(writer.net.build(writer.remarks, program.dtype), order)
 
 
 def _lower(writer: Writer, node: Node) -> None:

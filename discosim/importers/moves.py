@@ -1,6 +1,7 @@
 """Operators that move elements: reshapes, slices, joins. Most of them only change a view."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import prod
 from types import MappingProxyType
 
@@ -10,6 +11,7 @@ from discosim.importers.layout import (
     cut,
     features,
     merged,
+    network_shape,
     plain,
     reshaped,
     transposed,
@@ -42,7 +44,7 @@ def reshape(writer: Writer, node: Node) -> None:
         queries = read_as(value.queries, (*shape[:-2], *value.queries.shape[-2:]))
         keys = read_as(value.keys, (*shape[:-2], *value.keys.shape[-2:]))
         if queries is not None and keys is not None:
-            writer.give(node, Scores(queries, keys, value.label, shape, value.learned))
+            writer.give(node, replace(value, queries=queries, keys=keys, shape=shape))
             return
     view = read_as(writer.view(node.inputs[0]), shape)
     if view is None:
@@ -117,7 +119,9 @@ def taken(
         return View(INPUT, tuple(shorter.get(n, a) for n, a in enumerate(left.axes)))
     base = writer.settle(left, label)
     out = tuple(shorter.get(number, atoms) for number, atoms in enumerate(base.axes))
-    return writer.row("reshape", label, (base.tensor,), out)
+    count, *positions = network_shape(out)
+    shape = (count, *(size for size in positions if size > 1))  # one of them is none
+    return View(writer.append("reshape", label, (base.tensor,), shape), out)
 
 
 def slices(writer: Writer, node: Node) -> None:
@@ -199,6 +203,16 @@ def gather(writer: Writer, node: Node) -> None:
         writer.give(node, part)
 
 
+def roll(writer: Writer, node: Node) -> None:
+    """Turn axes round: nothing moves between features unless they are turned themselves."""
+    view = writer.view(node.inputs[0])
+    rank = len(view.axes)
+    if any(features(view.axes[int(axis) % rank]) for axis in node.attributes["axes"]):
+        writer.exchange(node, "it turns features round; costed as a full exchange")
+    else:
+        writer.give(node, view)
+
+
 TABLE: Mapping[str, Callable[[Writer, Node], None]] = MappingProxyType(
     {
         "Reshape": reshape,
@@ -208,6 +222,7 @@ TABLE: Mapping[str, Callable[[Writer, Node], None]] = MappingProxyType(
         "Transpose": transpose,
         "DepthToSpace": depth_to_space,
         "SpaceToDepth": space_to_depth,
+        "Roll": roll,
         "Slice": slices,
         "Split": split,
     }

@@ -84,7 +84,7 @@ def layer_norm(writer: Writer, node: Node) -> None:
     for operand in range(1, len(node.inputs)):
         constant = writer.constant(node, operand)
         learned.update(constant.parameters if constant else {})
-    function = Function(view, node.label, learned, statistics=2 if over else 0)
+    function = Function(view, node.label, writer.now, learned, statistics=2 if over else 0)
     writer.give(node, writer.written(function))
 
 
@@ -121,7 +121,7 @@ def reduce(writer: Writer, node: Node) -> None:
         axes = range(rank) if not node.attributes.get("noop_with_empty_axes") else ()
     over = tuple(sorted({int(axis) % rank for axis in axes}))
     keeps = bool(node.attributes.get("keepdims", 1))
-    writer.give(node, Reduction(function, node.label, writer.shape(node), over, keeps))
+    writer.give(node, Reduction(function, node.label, writer.now, writer.shape(node), over, keeps))
 
 
 def resize(writer: Writer, node: Node) -> None:

@@ -1,6 +1,5 @@
 """Products: linear layers, attention recognised by its heads, and what is neither."""
 
-from dataclasses import replace
 from math import prod
 
 from discosim.graph.builder import INPUT
@@ -18,7 +17,7 @@ from discosim.importers.layout import (
     transposed,
 )
 from discosim.importers.program import Constant, Node
-from discosim.importers.values import Scores, Value, View
+from discosim.importers.values import Function, Scores, Value, View
 from discosim.importers.writer import Writer
 
 NO_HEADS = "its placement cannot be derived: no heads that lie apart; costed as a full exchange"
@@ -81,12 +80,19 @@ def matmul(writer: Writer, node: Node, left: Value, right: Value, shape: Shape) 
         attended = _attention(writer, left, writer.written(right))
         if attended is not None:
             return attended
-    first, second = writer.written(left), writer.written(right)
+    first, second = (_unscaled(writer, value) for value in (left, right))
     if len(first.axes) < 2 or len(second.axes) < 2:
         return _product(writer, node.label, first, second, shape)
     if _over_features(first, second):
-        return Scores(first, second, node.label, shape)
+        return Scores(first, second, node.label, writer.now, shape)
     return _product(writer, node.label, first, second, shape)
+
+
+def _unscaled(writer: Writer, value: Value) -> View:
+    """The view of a factor; that it is multiplied by a number is part of the product."""
+    if isinstance(value, Function) and value.scales:
+        return value.base
+    return writer.written(value)
 
 
 def _heads(view: View) -> int:
@@ -212,11 +218,6 @@ def _product(writer: Writer, label: str, left: View, right: View, shape: Shape) 
     if any(operand != INPUT for operand in operands):
         writer.remarks[view.tensor] = NO_HEADS
     return view
-
-
-def with_label(scores: Scores, learned: dict[str, int]) -> Scores:
-    """Return scores to which parameters are added, as a bias by relative position."""
-    return replace(scores, learned={**scores.learned, **learned})
 
 
 def einsum(writer: Writer, node: Node, equation: str, left: Value, right: Value) -> Value | None:

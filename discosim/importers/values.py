@@ -29,13 +29,18 @@ class View:
 class Function:
     """A function of each element of a view, not written yet.
 
-    learned: parameters in it, elements by name; statistics: how many sums over features it needs.
+    at: the node that makes it; learned: parameters in it, elements by name; statistics: how many
+    sums over features it needs; applied: whether there is any function, and not the view itself;
+    scales: whether it only multiplies by a number.
     """
 
     base: View
     label: str
+    at: int
     learned: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     statistics: int = 0
+    applied: bool = True
+    scales: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -49,6 +54,7 @@ class Reduction:
 
     of: Function
     label: str
+    at: int
     shape: Shape
     over: Shape
     keeps: bool
@@ -64,6 +70,7 @@ class Scores:
     queries: View
     keys: View
     label: str
+    at: int
     shape: Shape
     learned: Mapping[str, int] = field(default_factory=lambda: NOTHING)
 

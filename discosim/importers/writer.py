@@ -41,6 +41,8 @@ class Writer:
         self.uses.update(program.outputs)
         self.remarks: dict[str, str] = {}
         self.stored: set[str] = set()  # parameters that convolutions and linear layers hold
+        self.now = 0  # the node that is being lowered
+        self.made: dict[str, int] = {}  # the node that makes each row
         self.looked_up: dict[str, Mapping[str, int]] = {}  # parameters of tables, by row
         self._replicated: dict[str, bool] = {INPUT: True}
         self._written: dict[Function | Reduction | Scores, View] = {}
@@ -134,6 +136,7 @@ class Writer:
                 f"{MOST_FEATURES:,}"
             )
         name = self.name(wanted)
+        self.made[name] = self.now
         return self.net.append(op, name, operands, shape, in_shapes=in_shapes, **fields)
 
     def row(
@@ -158,7 +161,9 @@ class Writer:
         if isinstance(value, Constant):  # as an operand of something that is not a weight
             return View(INPUT, plain(value.shape, None))
         if value not in self._written:
+            reader, self.now = self.now, value.at
             self._written[value] = self._write(value)
+            self.now = reader
         return self._written[value]
 
     def _write(self, value: Function | Reduction | Scores) -> View:
@@ -171,6 +176,8 @@ class Writer:
         return self._write_reduction(value)
 
     def _write_function(self, value: Function) -> View:
+        if not value.applied:
+            return value.base
         base = self.whole(value.base, value.label)
         shape = self.net.shape(base.tensor)
         learned = sum(value.learned.values())
