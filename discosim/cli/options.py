@@ -9,6 +9,8 @@ import click
 from discosim.cli import types
 from discosim.errors import UnknownNameError
 from discosim.explore.study import HALF, Study, conventions
+from discosim.graph.builder import Network
+from discosim.graph.counts import remarks
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
 from discosim.plan_file import read_plan
 
@@ -31,7 +33,10 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 model = click.option(
-    "--model", required=True, help="Network; resnet50/8 has an eighth of the channels."
+    "--model",
+    required=True,
+    help="Network (discosim networks), resnet50/8 for an eighth of its channels; net.onnx, "
+    "net.json, net.csv; torch:package.module:factory.",
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
@@ -149,6 +154,7 @@ def read_study(values: Values, target: float = HALF) -> Study:
         plan=plan,
         target=target,
     )
+    tell(study.table.network)
     if values["mask_path"] is None:
         return study
     from discosim.masks.mask_file import read_mask
@@ -169,6 +175,12 @@ def one(option: str, items: list[Any]) -> list[Any]:
     if len(items) != 1:
         raise click.UsageError(f"{option} takes one value here, not {len(items)}")
     return items
+
+
+def tell(network: Network) -> None:
+    """Tell the user, on stderr, what of an imported network was not understood."""
+    for line in remarks(network):
+        note(line)
 
 
 def wrote(path: str) -> None:
