@@ -28,6 +28,7 @@ BELOW["timeline"] = {"timeline", "simulate", *BELOW["simulate"]}
 BELOW["explore"] = {
     "explore",
     "networks",
+    "units",
     "plan_file",
     "masks",
     "timeline",

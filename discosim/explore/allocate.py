@@ -1,14 +1,14 @@
 """Per-layer S_comm that loses least saliency under limits on latency, traffic and memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore import knapsack, milp
-from discosim.explore.knapsack import Floats, Problem, Solution
+from discosim.explore.knapsack import Floats, Problem
 from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, LayerCosts, Setting, layer_costs
 from discosim.explore.study import Study, check_s_comm
 from discosim.explore.surrogate import STATED, Curves, he_normal_curves
@@ -100,8 +100,10 @@ def allocate(
     study = model if isinstance(model, Study) else Study(model)
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
+    if study.plan is not None:
+        raise DiscosimError(f"allocate makes a plan and takes none, but {study.plan.path} is given")
     steps = _checked_levels(levels)
-    setting = Setting(replace(study, plan=None), hardware, nodes, overlap)
+    setting = Setting(study, hardware, nodes, overlap)
     if nodes == 1:
         raise DiscosimError("1 node sends nothing, so there is nothing to allocate; wanted 2 up")
     costs = layer_costs(setting, steps)

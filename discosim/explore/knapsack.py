@@ -40,14 +40,14 @@ class Problem:
     def of(cls, loss: Floats, cost: Floats, limit: Floats) -> "Problem":
         """Return the problem with each cost counted from its least level, limits brought to 1.
 
-        Costs that cannot exceed their limit, or only after another one, are left out. Raises ValueError where a limit is
-        below the sum of least costs: see `least`.
+        Costs that cannot exceed their limit, or only after another one does, are left out.
+        Raises ValueError where a limit is below the sum of least costs.
         """
         least = cost.min(axis=-1, keepdims=True)
         over, room = cost - least, limit - least.sum(axis=(-2, -1))
         slack = ROUNDING * np.abs(limit)
         if (room < -slack).any():
-            raise ValueError("a limit below the least cost")
+            raise ValueError("a limit is below the sum of least costs")
         room = np.maximum(room, 0.0)
         unit = np.where(room > slack, room, np.where(limit > 0, np.abs(limit), 1.0))
         binds = over.max(axis=-1).sum(axis=-1) > room + slack
@@ -85,7 +85,9 @@ class Solution:
 
 def _undominated(cost: Floats, limit: Floats) -> list[int]:
     """Costs (C, I, K) of which no other one is at least as large everywhere, for its limit."""
-    flat = np.column_stack([cost.reshape(len(cost), cost[0].size if len(cost) else 0), -limit])
+    if not len(cost):
+        return []
+    flat = np.column_stack([cost.reshape(len(cost), -1), -np.round(limit)])
     _, first = np.unique(flat, axis=0, return_index=True)
     kept: list[int] = []
     for row in first[np.argsort(-flat[first].sum(axis=1), kind="stable")]:

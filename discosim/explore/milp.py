@@ -25,7 +25,11 @@ def exact(problem: Problem) -> Solution:
     Raises DiscosimError where scipy is missing or no choice meets all limits.
     """
     try:
-        import scipy.optimize
+        from scipy.optimize import (  # type: ignore[import-untyped]
+            Bounds,
+            LinearConstraint,
+            milp,
+        )
     except ImportError:
         raise DiscosimError(
             "--method exact needs scipy: pip install 'discosim[milp]', or use --method fast"
@@ -40,13 +44,13 @@ def exact(problem: Problem) -> Solution:
     limit, bound = problem.limit * LARGE, -np.inf
     for _ in range(ATTEMPTS):
         with _stdout_discarded():
-            found = scipy.optimize.milp(
+            found = milp(
                 problem.loss.ravel() / unit,
                 integrality=np.ones(choices * levels),
-                bounds=scipy.optimize.Bounds(0, 1),
+                bounds=Bounds(0, 1),
                 constraints=[
-                    scipy.optimize.LinearConstraint(one_each, 1, 1),
-                    scipy.optimize.LinearConstraint(cost, -np.inf, limit),
+                    LinearConstraint(one_each, 1, 1),
+                    LinearConstraint(cost, -np.inf, limit),
                 ],
                 options={"mip_rel_gap": 0.0, "time_limit": PATIENCE_S},
             )
