@@ -1,6 +1,8 @@
 """`discosim allocate`: data that add up, a plan that `sweep` reads, one line for what cannot be."""
 
 import json
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -150,3 +152,26 @@ def test_without_scipy_one_line_says_what_to_do(cli: Cli) -> None:
     assert "pip install 'discosim[milp]'" in err
     assert "--method fast" in err
     assert cli(f"{FIRST} --method fast")[0] == 0
+
+
+def test_ctrl_c_does_not_wait_for_the_solver(tmp_path: Path) -> None:
+    """A sleep of a minute stands for HiGHS at work."""
+    code = (
+        "import sys, time, discosim.explore.milp as m\n"
+        "def work():\n"
+        "    print('at work', file=sys.stderr, flush=True)\n"
+        "    time.sleep(60)\n"
+        "def slow(_):\n"
+        "    return inner(work)\n"
+        "inner, m._interruptible = m._interruptible, slow\n"
+        "from discosim.cli import main\n"
+        f"sys.argv = {['discosim', *FIRST.split()]}\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "at work\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        assert process.stderr.read() == "discosim: interrupted\n"

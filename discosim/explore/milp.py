@@ -2,8 +2,11 @@
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from threading import Thread
+from typing import Any
 
 import numpy as np
 
@@ -47,17 +50,19 @@ def exact(problem: Problem) -> Solution:
     cost = problem.cost[:, first].reshape(len(problem.limit), -1) * LARGE
     limit, bound = problem.limit * LARGE, -np.inf
     for _ in range(ATTEMPTS):
+        solve = partial(
+            milp,
+            problem.loss[first].ravel() / unit,
+            integrality=np.ones(kinds * levels),
+            bounds=Bounds(0, np.repeat(counts, levels)),
+            constraints=[
+                LinearConstraint(of_each, counts, counts),
+                LinearConstraint(cost, -np.inf, limit),
+            ],
+            options={"mip_rel_gap": 0.0, "time_limit": PATIENCE_S},
+        )
         with _stdout_discarded():
-            found = milp(
-                problem.loss[first].ravel() / unit,
-                integrality=np.ones(kinds * levels),
-                bounds=Bounds(0, np.repeat(counts, levels)),
-                constraints=[
-                    LinearConstraint(of_each, counts, counts),
-                    LinearConstraint(cost, -np.inf, limit),
-                ],
-                options={"mip_rel_gap": 0.0, "time_limit": PATIENCE_S},
-            )
+            found = _interruptible(solve)
         if found.x is None:
             break
         bound = max(bound, float(found.mip_dual_bound) * unit)
@@ -89,6 +94,25 @@ def _dealt(counts: Ints, kind: Ints) -> Ints:
     for each, of_level in enumerate(counts):
         choice[kind == each] = np.repeat(np.arange(len(of_level)), of_level)
     return choice
+
+
+def _interruptible(work: Callable[[], Any]) -> Any:
+    """Return what `work` returns; Ctrl-C need not wait for it, as it would for C called here."""
+    results: list[Any] = []
+    faults: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except Exception as fault:
+            faults.append(fault)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join()
+    if faults:
+        raise faults[0]
+    return results[0]
 
 
 @contextmanager
