@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore.allocate import DEFAULT_LEVELS, METHODS, Limit, allocate
-from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, Setting, layer_costs
+from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, layer_costs
+from discosim.explore.setting import Setting
 from discosim.explore.study import Study, conventions
 from discosim.explore.surrogate import Curve, he_normal_curves, lost_share
 from discosim.graph.table import LayerTable, tabulate

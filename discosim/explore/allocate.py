@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore import knapsack, milp
 from discosim.explore.knapsack import Floats, Problem
-from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, LayerCosts, Setting, layer_costs
+from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, LayerCosts, layer_costs
+from discosim.explore.setting import Setting
 from discosim.explore.study import Study, check_s_comm
 from discosim.explore.surrogate import STATED, Curves, he_normal_curves
 from discosim.graph.builder import shape_text
