@@ -16,6 +16,7 @@ COMMANDS = {
     "pareto": "What is worth having: the configurations that no other one beats in everything.",
     "mask": "Which features each node needs, chosen from the weights.",
     "inspect": "What a network is made of, and what was not understood.",
+    "allocate": "S_comm of each layer within limits on time, traffic or memory.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",

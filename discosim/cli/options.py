@@ -40,7 +40,9 @@ model = click.option(
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
-hardware = together(
+_MEMORY = click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB.")
+
+hardware_but_memory = together(
     click.option(
         "--hw",
         type=types.NAMES,
@@ -50,7 +52,6 @@ hardware = together(
     ),
     click.option("--bw", type=types.BANDWIDTH, help="Link bandwidth: 37.5MB/s, 300Mbit/s."),
     click.option("--compute", type=types.COMPUTE, help="Rate of a node: 125GOP/s, 62.5GMAC/s."),
-    click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB."),
     click.option("--link-latency", type=types.TIME, help="Latency of a message: 1ms."),
     click.option("--topology", help=f"{', '.join(TOPOLOGIES)}."),
     click.option("--dtype", default="fp32", show_default=True, help=f"{', '.join(DTYPES)}."),
@@ -63,9 +64,11 @@ hardware = together(
         help="Any other number of a profile: --set efficiency.conv=0.5.",
     ),
 )
+"""For the commands in which --memory is a limit."""
 
-counting = together(
-    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+hardware = together(hardware_but_memory, _MEMORY)
+
+counted = together(
     click.option(
         "--conventions",
         "convention",
@@ -78,6 +81,12 @@ counting = together(
     click.option(
         "--features", default="peak", show_default=True, help="Memory of features: peak or all."
     ),
+)
+"""What is counted."""
+
+counting = together(
+    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+    counted,
     click.option(
         "--objective",
         default="memory",

@@ -59,24 +59,25 @@ MEMORY = Parsed("memory", _checked(parse_bytes))
 TIME = Parsed("time", _checked(parse_time))
 
 
-def _number(text: str, what: str) -> Decimal:
+def number(text: str, what: str) -> Decimal:
+    """Return the number of `0.3` or `30%`; raises DiscosimError with `what` is wanted."""
     percent = text.strip().endswith("%")
     try:
-        number = Decimal(text.strip().removesuffix("%"))
+        value = Decimal(text.strip().removesuffix("%"))
     except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
+        value = Decimal("NaN")
+    if not value.is_finite():
         raise DiscosimError(f"{text!r} is not a number; wanted {what}")
-    if number and abs(number.adjusted()) > MOST_POWERS:
+    if value and abs(value.adjusted()) > MOST_POWERS:
         raise DiscosimError(f"{text!r} is out of range; wanted {what}")
-    return number / 100 if percent else number
+    return value / 100 if percent else value
 
 
 def _series(text: str, what: str, default_step: Decimal | None) -> list[Decimal]:
     """Values written as a list `a,b,c` or as a range `from:to:step`, `to` included."""
     values: list[Decimal] = []
     for item in text.split(","):
-        ends = [_number(part, what) for part in item.split(":")]
+        ends = [number(part, what) for part in item.split(":")]
         if len(ends) == 1:
             values.append(ends[0])
             continue
