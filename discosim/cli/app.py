@@ -12,6 +12,7 @@ COMMANDS = {
     "sweep": "Latency over S_comm and N, and whether one node is faster.",
     "layers": "Where the time goes, layer by layer.",
     "compare": "All strategies side by side.",
+    "timeline": "What each node and each link does when.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",
