@@ -122,9 +122,9 @@ def _timeline(
         )
     elif word != "even":
         shares = _parse_shares(word)
-    if request.conventions.whole is False and shares is not None:
-        options.note("unequal shares are whole features (--rounding exact)")
     work = work_of(strategy, request, cluster, shares)
+    if shares is not None and not request.conventions.whole and len(cluster) > 1:
+        options.note("shares are of whole features (--rounding exact)")
     return schedule(work, overlap), schedule(work, "none").latency_s
 
 

@@ -23,7 +23,7 @@ def pair_elems(layout: Layout, density: Floats, plan: Plan) -> Floats:
     size = np.where(layout.shares_statistics, n, split.peers)  # neighbours that exchange
     group = np.arange(n)[:, None] // size
     apart = ~np.eye(n, dtype=bool)[..., None] & (group[:, None] == group[None])
-    elems = to_each[:, None] * (received > 0)[None] * apart
+    elems: Floats = to_each[:, None] * (received > 0)[None] * apart
     elems[..., -1] = 0.0
     if layout.conventions.service:
         elems[1:, 0, -1] = sent[1:, -1]

@@ -94,11 +94,18 @@ def _times(values: pd.Series) -> list[str]:
 
 
 def verdicts(frame: pd.DataFrame) -> list[str]:
-    """Return for each row whether it, or one node, is faster."""
+    """Return for each row whether it, or one node, is faster, or that its band leaves it open."""
     words = []
-    for nodes, speedup in zip(frame["nodes"], frame["speedup_vs_single"], strict=True):
+    alone = frame["latency_s"] * frame["speedup_vs_single"]
+    low, high = (frame.get(f"latency_{end}_s", frame["latency_s"]) for end in ("low", "high"))
+    open_ = (low < alone) & (alone < high)
+    for nodes, speedup, either in zip(
+        frame["nodes"], frame["speedup_vs_single"], open_, strict=True
+    ):
         if nodes == 1:
             words.append("is one node")
+        elif either:
+            words.append("open: one node lies within the band")
         elif speedup < 1:
             words.append("one node is faster")
         else:
@@ -122,10 +129,12 @@ def show_results(frame: pd.DataFrame) -> pd.DataFrame:
     if frame["s_comm"].isna().any():
         cells["avg S_comm [%]"] = _percent(frame["avg_s_comm"])
         cells["avg S_comp [%]"] = _percent(frame["avg_s_comp"])
+    banded = "latency_low_s" in frame
     columns = [
         ("comm", "comm_s", "s"),
         ("comp", "comp_s", "s"),
         ("latency", "latency_s", "s"),
+        *((("at best", "latency_low_s", "s"), ("at worst", "latency_high_s", "s")) * banded),
         ("interval", "interval_s", "s"),
         ("sent per node", "bytes_per_node", "B"),
         ("memory per node", "node_bytes", "B"),

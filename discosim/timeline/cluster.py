@@ -55,10 +55,12 @@ class Cluster:
     def link_Bps(self) -> Floats:
         """Bandwidth between each two nodes, (N, N): that of the slower end."""
         each = np.array([float(node.bandwidth_Bps) for node in self.nodes])
-        return np.minimum(each[:, None], each[None])
+        slower: Floats = np.minimum(each[:, None], each[None])
+        return slower
 
     @property
     def link_latency_s(self) -> Floats:
         """Latency of a message between each two nodes, (N, N): that of the slower end."""
         each = np.array([float(node.link_latency_s) for node in self.nodes])
-        return np.maximum(each[:, None], each[None])
+        slower: Floats = np.maximum(each[:, None], each[None])
+        return slower

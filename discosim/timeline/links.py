@@ -8,6 +8,8 @@ import numpy as np
 from discosim.timeline.work import Work
 
 Pair = tuple[int, int]
+Carriers = Mapping[Pair, tuple[str, ...]]
+"""What a message from one node to another holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +54,18 @@ def messages_before(work: Work, row: int) -> list[Message]:
         case "ring":
             return list(_around(work, row))
         case "shared":
-            return list(_one_by_one(work, row, {pair: ("medium",) for pair in _every(work)}))
+            return list(_one_by_one(work, row, dict.fromkeys(_every(work), ("medium",))))
     nodes = work.plan.nodes
     mesh = work.cluster.topology == "full-mesh"
     if work.cluster.half_duplex:
-        ends = {(i, j): (f"link {i}-{j}",) if mesh else (f"port {i}", f"port {j}")
-                for i, j in tournament(nodes)}  # fmt: skip
-        return list(_swaps(work, row, ends))
-    ends = {(i, j): (f"link {i}→{j}",) if mesh else (f"port {i} out", f"port {j} in")
-            for i, j in _every(work)}  # fmt: skip
-    return list(_one_by_one(work, row, ends))
+        form = "link {}-{}" if mesh else "port {}|port {}"
+        return list(_swaps(work, row, {pair: _ends(pair, form) for pair in tournament(nodes)}))
+    form = "link {}→{}" if mesh else "port {} out|port {} in"
+    return list(_one_by_one(work, row, {pair: _ends(pair, form) for pair in _every(work)}))
+
+
+def _ends(pair: Pair, form: str) -> tuple[str, ...]:
+    return tuple(form.format(*pair).split("|"))
 
 
 def _every(work: Work) -> list[Pair]:
@@ -86,9 +90,7 @@ def tournament(nodes: int) -> list[Pair]:
     return pairs
 
 
-def _one_by_one(
-    work: Work, row: int, carriers: Mapping[Pair, tuple[str, ...]]
-) -> Iterator[Message]:
+def _one_by_one(work: Work, row: int, carriers: Carriers) -> Iterator[Message]:
     bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
     for (i, j), ends in carriers.items():
         nbytes = float(work.message_bytes[i, j, row])
@@ -96,7 +98,7 @@ def _one_by_one(
             yield Message(ends[0], ends, (i,), (j,), nbytes, bandwidth[i, j], latency[i, j])
 
 
-def _swaps(work: Work, row: int, carriers: Mapping[Pair, tuple[str, ...]]) -> Iterator[Message]:
+def _swaps(work: Work, row: int, carriers: Carriers) -> Iterator[Message]:
     bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
     for (i, j), ends in carriers.items():
         there, back = (float(work.message_bytes[a, b, row]) for a, b in ((i, j), (j, i)))

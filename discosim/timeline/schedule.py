@@ -37,7 +37,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """All events of one inference; begin_s, (L,): when the last node begins each row."""
+    """All events of one inference, in the order in which they were scheduled."""
 
     work: Work
     overlap: str
@@ -101,7 +101,8 @@ def _chunks(work: Work, overlap: Overlap, row: int, messages: list[Message]) -> 
     def slowest_s(chunks: Floats) -> Floats:
         count = float(chunks[0])
         comm_s = np.array(exchange_s(messages, count))
-        return chunked_s(comm_s, local_s, remote_s, np.array(count)).max(keepdims=True)
+        node_s = chunked_s(comm_s, local_s, remote_s, np.array(count))
+        return np.array([node_s.max()])
 
     return int(best_chunks(slowest_s, np.array([most]))[0])
 
@@ -121,15 +122,16 @@ class _Run:
 
         The k-th remote part begins when the k-th chunk has reached every node (model.md §3).
         """
-        arrived = []
+        arrived: list[float] = []
         for chunk in range(chunks):
             ends = [self._send(row, m, chunk, chunks, begin_s) for m in messages]
             arrived.append(max([begin_s, *arrived[-1:], *ends]))
         last_s = arrived[-1]
         for node in range(self.work.plan.nodes):
-            local_s, remote_s = self.work.local_s[node, row], self.work.remote_s[node, row]
-            free_s = arrived[-1] if mode == "none" else begin_s
-            free_s = self._compute(row, node, "local", free_s, local_s)
+            local_s = float(self.work.local_s[node, row])
+            remote_s = float(self.work.remote_s[node, row])
+            first_s = arrived[-1] if mode == "none" else begin_s
+            free_s = self._compute(row, node, "local", first_s, local_s)
             if mode == "ideal":  # endlessly many chunks: the last of them ends the work
                 free_s = max(free_s, arrived[-1] - remote_s)
             for chunk in range(chunks):
@@ -167,7 +169,7 @@ class _Run:
                 free_s[node] = at
             for each in rows:
                 made[work.table.name[each]] = (begin_s, free_s - begin_s)
-        return max(last_s, *free_s)
+        return float(max(last_s, *free_s))
 
     def _stream_in(
         self,

@@ -30,6 +30,8 @@ def balanced_shares(strategy: Strategy, request: Request, cluster: Cluster, over
     The search begins with the better of equal shares and those by speed, and moves from node to
     node what makes the schedule shorter, in ever smaller steps: a local optimum.
     """
+    if len(cluster) == 1:
+        return (1.0,)
     tried: dict[Shares, float] = {}
 
     def latency_s(shares: Shares) -> float:

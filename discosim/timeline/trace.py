@@ -1,6 +1,7 @@
 """A timeline as Chrome trace events, which Perfetto and chrome://tracing open.
 
-The format is published as "Trace Event Format" (Google, document 1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU).
+The format is published as "Trace Event Format",
+docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU.
 """
 
 import json

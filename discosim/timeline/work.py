@@ -59,14 +59,14 @@ def work_of(
     Raises DiscosimError for shares that cannot be.
     """
     plan = strategy.plan(request)
+    if shares is not None:
+        _check_shares(shares, plan)
     if plan.stage is None and request.nodes > 1:
         density = densities(strategy, request)
         layout = _layout(request, shares)
         plan = within_layer(layout, density)
         elems = pair_elems(layout, density, plan)
     elif plan.stage is not None and plan.nodes > 1:
-        if shares is not None:
-            raise DiscosimError("a pipeline places whole layers: it has no --shares")
         elems = handed_elems(plan)
     else:
         elems = np.zeros((1, 1, len(request.table)))
@@ -76,14 +76,15 @@ def work_of(
 def _layout(request: Request, shares: tuple[float, ...] | None) -> Layout:
     if shares is None:
         return lay_out(request.table, request.nodes, request.conventions)
-    _check_shares(shares, request.nodes)
     whole = replace(request.conventions, whole=True)
     return Layout(request.table, whole, split_by_share(request.table, shares))
 
 
-def _check_shares(shares: tuple[float, ...], nodes: int) -> None:
-    if len(shares) != nodes:
-        raise DiscosimError(f"{len(shares)} shares for {nodes} nodes; wanted one a node")
+def _check_shares(shares: tuple[float, ...], plan: Plan) -> None:
+    if plan.stage is not None:
+        raise DiscosimError("a pipeline places whole layers: it has no --shares")
+    if len(shares) != plan.nodes:
+        raise DiscosimError(f"{len(shares)} shares for {plan.nodes} nodes; wanted one a node")
     if min(shares) < LEAST_SHARE or abs(sum(shares) - 1) > 1e-6:
         given = ", ".join(f"{share:g}" for share in shares)
         raise DiscosimError(f"shares {given}; wanted {LEAST_SHARE} or more for each node, 1 in all")
