@@ -96,12 +96,8 @@ def _times(values: pd.Series) -> list[str]:
 def verdicts(frame: pd.DataFrame) -> list[str]:
     """Return for each row whether it, or one node, is faster, or that its band leaves it open."""
     words = []
-    alone = frame["latency_s"] * frame["speedup_vs_single"]
-    low, high = (frame.get(f"latency_{end}_s", frame["latency_s"]) for end in ("low", "high"))
-    open_ = (low < alone) & (alone < high)
-    for nodes, speedup, either in zip(
-        frame["nodes"], frame["speedup_vs_single"], open_, strict=True
-    ):
+    columns = (frame["nodes"], frame["speedup_vs_single"], _within_band(frame))
+    for nodes, speedup, either in zip(*columns, strict=True):
         if nodes == 1:
             words.append("is one node")
         elif either:
@@ -111,6 +107,14 @@ def verdicts(frame: pd.DataFrame) -> list[str]:
         else:
             words.append("faster than one node" if speedup > 1 else "as fast as one node")
     return words
+
+
+def _within_band(frame: pd.DataFrame) -> list[bool]:
+    """Whether the latency of one node lies within each row's band; never without one."""
+    if "latency_low_s" not in frame:
+        return [False] * len(frame)
+    alone = frame["latency_s"] * frame["speedup_vs_single"]
+    return list((frame["latency_low_s"] < alone) & (alone < frame["latency_high_s"]))
 
 
 TEXT_COLUMNS = {"strategy", "at", "hardware", "overlap", "verdict", "layer", "op", "block"}
