@@ -13,6 +13,7 @@ COMMANDS = {
     "layers": "Where the time goes, layer by layer.",
     "compare": "All strategies side by side.",
     "timeline": "What each node and each link does when.",
+    "calibrate": "Measure this machine: a hardware profile of it.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",
