@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
@@ -133,7 +134,8 @@ def main(nodes: int, bandwidth_Bps: float, root: bool) -> None:
         answer: dict[str, object] = {"pids": pids}
     except OSError as error:
         answer = {"error": error.strerror}
-    print(json.dumps(answer), flush=True)
+    with suppress(BrokenPipeError):  # who asked is gone, and so is the standard input
+        os.write(1, json.dumps(answer).encode() + b"\n")
     while os.read(0, 1):
         pass
 
