@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -218,12 +219,20 @@ def test_messages_go_there_and_back() -> None:
                 assert end.recv(13, 256) == (5).to_bytes(8, "big") + b"hello"  # MSG_WAITALL
 
 
-def test_another_process_answers_until_it_is_told_to_end() -> None:
+def test_another_process_answers_until_it_is_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+    begin = subprocess.Popen
+
+    def recorded(*words: object, **options: object) -> subprocess.Popen[str]:
+        started.append(begin(*words, **options))  # type: ignore[call-overload]
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", recorded)
     with echo() as port, connect("127.0.0.1", port) as end:
         end.sendall((0).to_bytes(8, "big"))
         assert end.recv(8, 256) == bytes(8)
-    with pytest.raises(ValueError, match="connection refused"):
-        connect("127.0.0.1", port)
+        assert started[0].poll() is None
+    assert started[0].poll() == 0
 
 
 def test_the_link_is_fitted_past_the_burst() -> None:
