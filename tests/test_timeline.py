@@ -12,6 +12,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.builder import INPUT, Builder
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
+from discosim.masks.select import select
 from discosim.networks import build
 from discosim.partition import STRATEGIES, Request
 from discosim.partition.layout import lay_out
@@ -120,6 +121,25 @@ def test_the_densities_give_the_strategys_plan(
     for name in ("local", "remote", "in_share", "out_share", "live_elems", "stored_elems"):
         assert getattr(ours, name) == pytest.approx(getattr(theirs, name)), name
     assert ours.exchange.sent == pytest.approx(theirs.exchange.sent)
+
+
+@given(tables(), st.integers(2, 4), S_COMM, hardware(), st.sampled_from(["none", "layer:4"]))
+def test_a_masks_messages_are_those_of_its_plan(
+    table: LayerTable, nodes: int, s_comm: float, node: Hardware, overlap: str
+) -> None:
+    mask = select(table.network, nodes, s_comm, None, "random")
+    request = replace(_request(table, nodes, 0.0, "runtime"), mask=mask)
+    work = _work(request, node)
+    zeros = np.zeros((nodes, len(table)))
+    sent, received = work.message_bytes.sum(1), work.message_bytes.sum(0)
+    assert sent == pytest.approx(4 * work.plan.exchange.sent + zeros)
+    assert received == pytest.approx(4 * work.plan.exchange.received + zeros)
+    closed = _cost(request, node, overlap).latency_s.item()
+    latency_s = schedule(work, overlap).latency_s
+    if node.topology != "switch":
+        assert latency_s == pytest.approx(closed, rel=1e-9, abs=1e-15)
+    with pytest.raises(DiscosimError, match="no --shares"):
+        work_of(STRATEGIES["disco"], request, work.cluster, (1 / nodes,) * nodes)
 
 
 # Stream

@@ -1,6 +1,7 @@
 """Options that several commands share, and what they mean together."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
@@ -15,6 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Values = dict[str, Any]
 
 FORMATS = ("table", "csv", "json")
+KNOBS = {"--s-comm": "s_comm", "--plan": "plan_path", "--mask": "mask_path"}
 
 
 def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -76,6 +78,7 @@ counting = _all(
         help="Of pipeline stages: memory or latency.",
     ),
     click.option("--plan", "plan_path", help="JSON file with S_comm of each layer."),
+    click.option("--mask", "mask_path", help="Mask of `discosim mask`: its uneven counts."),
 )
 
 output = _all(
@@ -130,6 +133,9 @@ def read_hardware(values: Values) -> list[Hardware]:
 def read_study(values: Values, target: float = HALF) -> Study:
     """Return the network and the conventions that the options name."""
     chosen = conventions(values["convention"], resend=values["resend"], rounding=values["rounding"])
+    given = [flag for flag, key in KNOBS.items() if values[key] is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"give one of {' and '.join(given)}: each says what is sent")
     plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
     study = Study(
         model=values["model"],
@@ -141,16 +147,19 @@ def read_study(values: Values, target: float = HALF) -> Study:
         plan=plan,
         target=target,
     )
-    if plan is not None and values["s_comm"] is not None:
-        raise click.UsageError("give --plan or --s-comm: the plan says S_comm of each layer")
-    return study
+    if values["mask_path"] is None:
+        return study
+    from discosim.masks.mask_file import read_mask
+
+    return replace(study, mask=read_mask(values["mask_path"], study.table.network))
 
 
 def nodes_or_default(values: Values, study: Study, default: tuple[int, ...]) -> list[int]:
-    """Return --nodes; without it the plan's number, or the default."""
+    """Return --nodes; without it the number of the plan or the mask, or the default."""
     if values["nodes"] is not None:
         return list(values["nodes"])
-    return [study.plan.nodes] if study.plan is not None else list(default)
+    given = study.plan or study.mask
+    return [given.nodes] if given is not None else list(default)
 
 
 def one(option: str, items: list[Any]) -> list[Any]:

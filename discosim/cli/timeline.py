@@ -56,7 +56,7 @@ def command(**values: Any) -> None:
     study = options.read_study(values)
     profiles = options.read_hardware(values)
     [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (len(profiles),)))
-    if len(profiles) == 1 and values["nodes"] is None and study.plan is None:
+    if len(profiles) == 1 and values["nodes"] is None and not (study.plan or study.mask):
         nodes = 2
     strategy = strategy_named(values["strategy"])
     nodes = strategy.nodes or nodes
@@ -95,7 +95,7 @@ def _request(
 
 
 def _has_one_knob(strategy: "Strategy", study: "Study") -> bool:
-    return strategy.has_knob and study.plan is None
+    return strategy.has_knob and study.plan is None and study.mask is None
 
 
 def _timeline(
@@ -109,7 +109,8 @@ def _timeline(
 
     given, overlap = values["shares"], values["overlap"]
     staged = strategy.plan(request).stage is not None
-    word = given or ("even" if cluster.alike or staged else "balanced")
+    fixed = cluster.alike or staged or request.mask is not None
+    word = given or ("even" if fixed else "balanced")
     shares = None
     if word == "balanced":
         shares = balanced_shares(strategy, request, cluster, overlap)

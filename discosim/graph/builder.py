@@ -104,7 +104,8 @@ class Builder:
         pads = tuple(r // 2 for r in reach) if padding is None else _spread(padding, rank)
         out = self._window(name, shape, reach, strides, pads, ceil)
         layer = {"kernel": kernels, "stride": strides, "groups": groups, "bias": bias}
-        return self._add("conv", name, (x,), (features, *out), **layer)
+        run = {"padding": pads, "dilation": dilation}
+        return self._add("conv", name, (x,), (features, *out), **layer, **run)
 
     def pool(
         self,
@@ -115,21 +116,25 @@ class Builder:
         stride: Size,
         padding: Size = 0,
         ceil: bool = False,
+        function: str = "max",
     ) -> str:
         """Pool (maximum or mean) over windows."""
         shape = self._shapes[x]
         rank = len(shape) - 1
         kernels, strides = _spread(kernel, rank), _spread(stride, rank)
-        reach = tuple(k - 1 for k in kernels)
-        out = self._window(name, shape, reach, strides, _spread(padding, rank), ceil)
-        return self._add("pool", name, (x,), (shape[0], *out), kernel=kernels, stride=strides)
+        reach, pads = tuple(k - 1 for k in kernels), _spread(padding, rank)
+        out = self._window(name, shape, reach, strides, pads, ceil)
+        run = {"padding": pads, "function": function}
+        return self._add(
+            "pool", name, (x,), (shape[0], *out), kernel=kernels, stride=strides, **run
+        )
 
     def global_pool(self, x: str, name: str, *, size: Size = 1) -> str:
-        """Pool over all positions, which stay as positions of size one, or of `size`."""
+        """Take the mean over all positions, which stay as positions of size one, or of `size`."""
         features, *positions = self._shapes[x]
         out = _spread(size, len(positions))
         kernel = tuple(-(-p // o) for p, o in zip(positions, out, strict=True))
-        return self._add("pool", name, (x,), (features, *out), kernel=kernel)
+        return self._add("pool", name, (x,), (features, *out), kernel=kernel, function="mean")
 
     def linear(self, x: str, features: int, name: str, *, bias: bool = True, heads: int = 1) -> str:
         """Apply one matrix at every position; `heads` keeps the output's heads whole on nodes."""
@@ -153,14 +158,16 @@ class Builder:
         """Give each position's features unit length, then each feature its learned scale."""
         return self._add("l2_norm", name, (x,), self._shapes[x])
 
-    def activation(self, x: str, name: str) -> str:
+    def activation(self, x: str, name: str, function: str = "relu", factor: float = 1.0) -> str:
         """Apply a function to each element."""
-        return self._add("activation", name, (x,), self._shapes[x])
+        run = {"function": function, "factor": factor}
+        return self._add("activation", name, (x,), self._shapes[x], **run)
 
-    def upsample(self, x: str, size: Size, name: str) -> str:
+    def upsample(self, x: str, size: Size, name: str, function: str = "bilinear") -> str:
         """Interpolate to the positions of `size`."""
         shape = self._shapes[x]
-        return self._add("upsample", name, (x,), (shape[0], *_spread(size, len(shape) - 1)))
+        out = (shape[0], *_spread(size, len(shape) - 1))
+        return self._add("upsample", name, (x,), out, function=function)
 
     def embed(self, x: str, positions: int, learned: int, name: str) -> str:
         """Turn positions into `positions` tokens, with `learned` parameters (class token, …)."""

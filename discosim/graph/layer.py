@@ -21,7 +21,12 @@ joins: the operands' placements side by side.
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator; every count below follows from the shapes alone."""
+    """One operator; every count below follows from the shapes alone.
+
+    padding, dilation, function and factor change no count; they say what a run computes.
+    function: of an activation (relu, gelu, …), a pooling (max, mean) or an upsampling (nearest,
+    bilinear); factor: its parameter, as the slope of leaky_relu.
+    """
 
     name: str
     op: str
@@ -35,6 +40,10 @@ class Layer:
     heads: int = 1
     start: int = 0
     learned: int = 0
+    padding: Shape = ()
+    dilation: int = 1
+    function: str = ""
+    factor: float = 1.0
 
     @property
     def operator(self) -> "Operator":

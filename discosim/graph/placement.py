@@ -1,5 +1,7 @@
 """Which node holds which feature of every tensor, carried through the graph."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +18,19 @@ def contiguous(features: int, nodes: int) -> NDArray[np.int64]:
     return np.repeat(np.arange(nodes), sizes)
 
 
-def place(network: Network, nodes: int) -> dict[str, Owners]:
-    """Return the owners of every tensor's features, by the rules of each operator."""
+def place(
+    network: Network, nodes: int, chosen: Mapping[str, NDArray[np.int64]] | None = None
+) -> dict[str, Owners]:
+    """Return the owners of every tensor's features, by the rules of each operator.
+
+    `chosen` gives those of the outputs of some layers that place them anew, by name; the others
+    are in contiguous blocks.
+    """
     owners: dict[str, Owners] = {INPUT: None}
     for layer in network.layers:
+        if chosen is not None and layer.name in chosen:
+            owners[layer.name] = chosen[layer.name]
+            continue
         operands = [owners[tensor] for tensor in network.operands(layer.name)]
         owners[layer.name] = _place_output(network, layer, operands, nodes)
     return owners

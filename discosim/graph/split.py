@@ -1,5 +1,6 @@
 """What a placement on N nodes means for each row of a table: who holds what, who needs what."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,19 +44,25 @@ class Split:
 
 @lru_cache(maxsize=32)
 def split(table: LayerTable, nodes: int, whole: bool) -> Split:
-    """Return how `table` lies on `nodes` nodes.
+    """Return how `table` lies on `nodes` nodes, in contiguous blocks.
 
     `whole`: the groups of a grouped convolution are never divided; otherwise N divides evenly
     what it can, as the fractional features of `rounding none` do.
     """
-    owners = place(table.network, nodes)
+    return split_as_placed(table, place(table.network, nodes), nodes, whole)
+
+
+def split_as_placed(
+    table: LayerTable, owners: Mapping[str, Owners], nodes: int, whole: bool
+) -> Split:
+    """Return the same where `owners` says which node holds each feature of each tensor."""
     tensors = [INPUT, *(layer.name for layer in table.network.layers)]
     replicated = np.array([owners[tensor] is None for tensor in tensors])
     features = np.array([table.network.input_shape[0], *table.out_features[:-1]])
     owned = np.array(
         [
             np.full(nodes, count) if held is None else np.bincount(held, minlength=nodes)
-            for held, count in zip(owners.values(), features, strict=True)
+            for held, count in zip((owners[t] for t in tensors), features, strict=True)
         ],
         dtype=float,
     )

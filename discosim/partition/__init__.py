@@ -5,6 +5,7 @@ Each is a function from a Request to a Plan, registered by its name in a file of
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
 from discosim.partition.plan import CONVENTIONS, Conventions, Plan
 from discosim.registry import Registry
+
+if TYPE_CHECKING:
+    from discosim.masks.mask import Mask
 
 OBJECTIVES = ("memory", "latency")
 """Of a pipeline: the smallest worst node, or the least that is handed on from stage to stage."""
@@ -21,6 +25,7 @@ OBJECTIVES = ("memory", "latency")
 class Request:
     """What a strategy may need to know; s_comm is (..., 1, 1), or (..., 1, L) from a plan file.
 
+    mask: the features that strategies with the S_comm knob send, in place of a fraction of them.
     at: the block at which strategies with a cut change from split to dense or back.
     features: "peak" or "all", what the memory of a node counts.
     """
@@ -34,6 +39,7 @@ class Request:
     features: str = "peak"
     feature_elem_bytes: float = 4.0
     weight_elem_bytes: float = 4.0
+    mask: "Mask | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,17 @@
 """Who sends how much to whom before each row: a plan's exchange, message by message."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from discosim.graph.table import Floats
+from discosim.graph.split import split_as_placed
+from discosim.graph.table import Floats, LayerTable
+from discosim.masks.mask import Mask
+from discosim.masks.measure import by_pair
+from discosim.masks.sent import sent_features
 from discosim.partition.layout import Layout
 from discosim.partition.owned import whole_features
-from discosim.partition.plan import Plan
+from discosim.partition.plan import Conventions, Plan
 
 
 def pair_elems(layout: Layout, density: Floats, plan: Plan) -> Floats:
@@ -34,6 +40,20 @@ def pair_elems(layout: Layout, density: Floats, plan: Plan) -> Floats:
     kept = kept * needed * ~np.eye(n, dtype=bool)[..., None]
     kept = whole_features(kept) if layout.conventions.whole else kept
     elems[..., at] = kept * split.unit_elems[counted]
+    return elems
+
+
+def masked_elems(table: LayerTable, mask: Mask, conventions: Conventions, plan: Plan) -> Floats:
+    """Return the same (N, N, L) for the plan of a mask: what it sends, pair by pair."""
+    placed = split_as_placed(table, mask.owners, mask.nodes, whole=True)
+    layout = Layout(table, replace(conventions, whole=True), placed)
+    elems = pair_elems(layout, np.ones((1, len(table))), plan)
+    sent = sent_features(table.network, mask, resend=conventions.resend)
+    for row, name in enumerate(table.name):
+        masked = mask.layers.get(name)
+        if masked is not None and masked.in_owner is not None:
+            elems[..., row] = by_pair(sent[name], masked.in_owner) * table.positions[row]
+    elems[np.arange(mask.nodes), np.arange(mask.nodes)] = 0.0
     return elems
 
 

@@ -9,7 +9,7 @@ from discosim.graph.table import Floats, LayerTable
 from discosim.model.traffic import TOPOLOGIES
 from discosim.partition import Request, Strategy
 from discosim.partition.layout import Layout, lay_out
-from discosim.partition.messages import handed_elems, pair_elems
+from discosim.partition.messages import handed_elems, masked_elems, pair_elems
 from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.partition.uneven import split_by_share
 from discosim.partition.uniform import dense
@@ -61,7 +61,11 @@ def work_of(
     plan = strategy.plan(request)
     if shares is not None:
         _check_shares(shares, plan)
-    if plan.stage is None and request.nodes > 1:
+    if request.mask is not None and request.nodes > 1:
+        if shares is not None:
+            raise DiscosimError("a mask says where the features lie: it has no --shares")
+        elems = masked_elems(request.table, request.mask, request.conventions, plan)
+    elif plan.stage is None and request.nodes > 1:
         density = densities(strategy, request)
         layout = _layout(request, shares)
         plan = within_layer(layout, density)
