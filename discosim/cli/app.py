@@ -14,6 +14,8 @@ COMMANDS = {
     "compare": "All strategies side by side.",
     "size": "The smallest cluster that keeps your limits, what binds it, or what to give up.",
     "pareto": "What is worth having: the configurations that no other one beats in everything.",
+    "timeline": "What each node and each link does when.",
+    "calibrate": "Measure this machine: a hardware profile of it.",
     "mask": "Which features each node needs, chosen from the weights.",
     "inspect": "What a network is made of, and what was not understood.",
     "allocate": "S_comm of each layer within limits on time, traffic or memory.",

@@ -180,8 +180,8 @@ def parse_rate(text: str) -> float:
     stem = text.strip()
     for ending, seconds in (("/s", 1.0), ("fps", 1.0), ("/min", 60.0), ("/h", 3600.0)):
         if stem.endswith(ending):
-            return float(_number(stem.removesuffix(ending), "a rate as 10/s")) / seconds
-    return float(_number(stem, "a rate as 10/s, 600/min"))
+            return float(number(stem.removesuffix(ending), "a rate as 10/s")) / seconds
+    return float(number(stem, "a rate as 10/s, 600/min"))
 
 
 SECONDS = Parsed("time", parse_time)
