@@ -26,7 +26,9 @@ S_COMM = "0:1:0.05"
     show_default=True,
     help="What is kept: the front, the best ones, how many fall where, or every configuration.",
 )
-@click.option("--count", type=click.IntRange(1, 10_000), default=10, show_default=True)
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Of the best."
+)
 @options.overlaps
 @grid_options.axes
 @options.input_size
