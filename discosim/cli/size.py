@@ -38,7 +38,7 @@ STRATEGIES = "single,pipeline,disco"
 @options.counting
 @options.output
 def command(**values: Any) -> None:
-    """The smallest cluster that keeps your limits, what binds it, or what to give up.
+    """The smallest cluster within your limits, or what to give up.
 
     --memory is both what a node has and a limit; a profile's own memory counts too.
 
