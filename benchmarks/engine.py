@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -77,8 +78,8 @@ def compare(overlap: str) -> bool:
     engine, broadcast = (statistics.median(rates) for rates in zip(*pairs, strict=True))
     verdict = "met" if ratio >= SPEEDUP else "MISSED"
     print(
-        f"overlap {overlap}: {engine / 1e6:.1f} M/s by the engine, {broadcast / 1e6:.2f} M/s in one "
-        f"broadcast: {ratio:.0f} times, wanted {SPEEDUP:.0f}: {verdict}"
+        f"overlap {overlap}: {engine / 1e6:.1f} M/s by the engine, {broadcast / 1e6:.2f} M/s in "
+        f"one broadcast: {ratio:.0f} times, wanted {SPEEDUP:.0f}: {verdict}"
     )
     return ratio >= SPEEDUP
 
@@ -87,8 +88,8 @@ def busy_cores() -> float:
     """Cores that other processes keep busy, over half a second."""
 
     def used() -> float:
-        with open("/proc/stat") as file:
-            ticks = [int(word) for word in file.readline().split()[1:9]]
+        first = Path("/proc/stat").read_text().partition("\n")[0]
+        ticks = [int(word) for word in first.split()[1:9]]
         return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
     before, begin = used(), time.perf_counter()
@@ -110,7 +111,8 @@ def scaling() -> None:
     quiet = max(load) <= QUIET
     verdict = "met" if ratio >= SCALING else "MISSED"
     print(
-        f"two processes: {ratio:.2f} times one over {large.size:,} configurations, wanted {SCALING}: "
+        f"two processes: {ratio:.2f} times one over {large.size:,} configurations, wanted "
+        f"{SCALING}: "
         + (verdict if quiet else f"inconclusive, others keep up to {max(load):.1f} cores busy")
     )
 
