@@ -12,6 +12,7 @@ COMMANDS = {
     "sweep": "Latency over S_comm and N, and whether one node is faster.",
     "layers": "Where the time goes, layer by layer.",
     "compare": "All strategies side by side.",
+    "breakeven": "From which bandwidth, latency, S_comm or N on splitting pays.",
     "allocate": "S_comm of each layer within limits on time, traffic or memory.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
