@@ -14,8 +14,8 @@ from discosim import paper
 from discosim.explore.study import Study
 from discosim.explore.sweep import sweep
 from discosim.paper import claims, costs, docs, fig1, fig4, tab1, tab2, tab3, tab4, tab5
-from discosim.paper.published import of_section, published
 from discosim.paper.row import DIFFERS, FITS, NAN, NOT_PUBLISHED, Row
+from discosim.published import of_section, published
 from discosim.report.paper_plots import METHODS, pareto
 from discosim.report.style import save
 from discosim.simulate import simulate

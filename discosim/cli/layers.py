@@ -11,7 +11,7 @@ from discosim.cli import options, types
 @options.model
 @click.option("--nodes", type=types.NODES, help="One number of nodes [default: 2].")
 @click.option("--s-comm", type=types.S_COMM, help="One S_comm, for disco [default: 0.8].")
-@click.option("--strategy", help="[default: dense, or disco with --s-comm or --plan]")
+@click.option("--strategy", help="[default: dense, or disco with --s-comm, --plan or --mask]")
 @click.option(
     "--overlap", default="none", show_default=True, help="none, layer:K, layer:best or ideal."
 )
@@ -35,7 +35,7 @@ def command(**values: Any) -> None:
     study = options.read_study(values)
     [hardware] = options.one("--hw", options.read_hardware(values))
     [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (2,)))
-    sparse = values["s_comm"] is not None or study.plan is not None
+    sparse = any(values[key] is not None for key in options.KNOBS.values())
     strategy = values["strategy"] or ("disco" if sparse else "dense")
     [s_comm] = options.one("--s-comm", values["s_comm"] or [0.8])
     chosen = strategy_named(strategy)
@@ -43,7 +43,7 @@ def command(**values: Any) -> None:
     if at and not study.at:
         options.note(f"no --at: {strategy} cuts at {at}")
     if sparse and not chosen.has_knob:
-        options.note(f"{strategy} has no S_comm: --s-comm and --plan have no effect")
+        options.note(f"{strategy} has no S_comm: {', '.join(options.KNOBS)} have no effect")
     frame = layers(
         study,
         hardware,

@@ -1,6 +1,7 @@
 """Options that several commands share, and what they mean together."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
@@ -8,6 +9,8 @@ import click
 from discosim.cli import types
 from discosim.errors import UnknownNameError
 from discosim.explore.study import HALF, Study, conventions
+from discosim.graph.builder import Network
+from discosim.graph.counts import remarks
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
 from discosim.plan_file import read_plan
 
@@ -15,9 +18,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Values = dict[str, Any]
 
 FORMATS = ("table", "csv", "json")
+KNOBS = {"--s-comm": "s_comm", "--plan": "plan_path", "--mask": "mask_path"}
 
 
-def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator for several options, in their order."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -27,13 +33,16 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
 
 
 model = click.option(
-    "--model", required=True, help="Network; resnet50/8 has an eighth of the channels."
+    "--model",
+    required=True,
+    help="Network (discosim networks), resnet50/8 for an eighth of its channels; net.onnx, "
+    "net.json, net.csv; torch:package.module:factory.",
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
 _MEMORY = click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB.")
 
-hardware_but_memory = _all(
+hardware_but_memory = together(
     click.option(
         "--hw",
         type=types.NAMES,
@@ -57,9 +66,9 @@ hardware_but_memory = _all(
 )
 """For the commands in which --memory is a limit."""
 
-hardware = _all(hardware_but_memory, _MEMORY)
+hardware = together(hardware_but_memory, _MEMORY)
 
-counted = _all(
+counted = together(
     click.option(
         "--conventions",
         "convention",
@@ -75,7 +84,7 @@ counted = _all(
 )
 """What is counted."""
 
-counting = _all(
+counting = together(
     click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
     counted,
     click.option(
@@ -85,16 +94,17 @@ counting = _all(
         help="Of pipeline stages: memory or latency.",
     ),
     click.option("--plan", "plan_path", help="JSON file with S_comm of each layer."),
+    click.option("--mask", "mask_path", help="Mask of `discosim mask`: its uneven counts."),
 )
 
-output = _all(
+output = together(
     click.option(
         "--format", "form", type=click.Choice(FORMATS), help="On stdout [default: table]."
     ),
     click.option("-o", "--output", "path", help="Write to a .csv, .json, .md or .txt file."),
 )
 
-_plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
 
 
 overlaps = click.option(
@@ -106,7 +116,7 @@ overlaps = click.option(
     help="none, layer:K, layer:best or ideal.",
 )
 
-costing = _all(hardware, input_size, counting, output, _plot)
+costing = together(hardware, input_size, counting, output, plot)
 """What every command that costs something takes."""
 
 
@@ -139,6 +149,9 @@ def read_hardware(values: Values) -> list[Hardware]:
 def read_study(values: Values, target: float = HALF) -> Study:
     """Return the network and the conventions that the options name."""
     chosen = conventions(values["convention"], resend=values["resend"], rounding=values["rounding"])
+    given = [flag for flag, key in KNOBS.items() if values.get(key) is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"give one of {' and '.join(given)}: each says what is sent")
     plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
     study = Study(
         model=values["model"],
@@ -150,16 +163,20 @@ def read_study(values: Values, target: float = HALF) -> Study:
         plan=plan,
         target=target,
     )
-    if plan is not None and values["s_comm"] is not None:
-        raise click.UsageError("give --plan or --s-comm: the plan says S_comm of each layer")
-    return study
+    tell(study.table.network)
+    if values.get("mask_path") is None:
+        return study
+    from discosim.masks.mask_file import read_mask
+
+    return replace(study, mask=read_mask(values["mask_path"], study.table.network))
 
 
 def nodes_or_default(values: Values, study: Study, default: tuple[int, ...]) -> list[int]:
-    """Return --nodes; without it the plan's number, or the default."""
+    """Return --nodes; without it the number of the plan or the mask, or the default."""
     if values["nodes"] is not None:
         return list(values["nodes"])
-    return [study.plan.nodes] if study.plan is not None else list(default)
+    given = study.plan or study.mask
+    return [given.nodes] if given is not None else list(default)
 
 
 def one(option: str, items: list[Any]) -> list[Any]:
@@ -167,6 +184,12 @@ def one(option: str, items: list[Any]) -> list[Any]:
     if len(items) != 1:
         raise click.UsageError(f"{option} takes one value here, not {len(items)}")
     return items
+
+
+def tell(network: Network) -> None:
+    """Tell the user, on stderr, what of an imported network was not understood."""
+    for line in remarks(network):
+        note(line)
 
 
 def wrote(path: str) -> None:

@@ -61,6 +61,10 @@ def answer(
             overlaps=values["overlaps"],
             progress=progress,
         )
+    if values.get("band"):
+        from discosim.explore.band import with_band
+
+        frame = with_band(frame, study, hardware, strategies=names, nodes=counts, s_comm=knob)
     _notes(values, study, frame)
     if output.form in ("table", "md"):
         _write_for_people(output, frame, study, hardware, values)
@@ -93,6 +97,8 @@ def _possible(study: Study, names: list[str], counts: list[int], hardware: "Hard
     if study.plan is not None:
         for count in counts:  # a plan that cannot be followed is refused, not left out
             study.plan.layer_s_comm(study.table, count)
+    if study.mask is not None:
+        sweep(study, hardware, strategies=["disco"], nodes=counts)
     reasons: dict[str, DiscosimError] = {}
     for name in names:
         try:
@@ -119,7 +125,6 @@ def _notes(values: options.Values, study: Study, frame: Any) -> None:
             )
     elif cuts.empty:
         options.note("--at has no effect: no strategy here has a cut")
-    for option in ("s_comm", "plan_path"):
+    for flag, option in options.KNOBS.items():
         if values[option] is not None and not any(strategy_named(s).has_knob for s in names):
-            flag = "--s-comm" if option == "s_comm" else "--plan"
             options.note(f"{flag} has no effect: no strategy here has that knob")

@@ -10,6 +10,8 @@ import numpy as np
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.hardware import Hardware
+from discosim.masks.mask import Mask
+from discosim.masks.mask_file import check_mask
 from discosim.networks import build
 from discosim.partition import OBJECTIVES, STRATEGIES, Request, Strategy, check_nodes
 from discosim.partition.cut import nearest_cut, rows_of
@@ -26,6 +28,7 @@ class Study:
     """A network under given conventions.
 
     at: block of the strategies with a cut, "" for the one nearest to `target` S_comm.
+    plan, mask: what strategies with the S_comm knob send, layer by layer or feature by feature.
     """
 
     model: str
@@ -36,6 +39,7 @@ class Study:
     objective: str = "memory"
     features: str = "peak"
     plan: PlanFile | None = None
+    mask: Mask | None = None
 
     def __post_init__(self) -> None:
         """Check the words; raises DiscosimError."""
@@ -49,6 +53,8 @@ class Study:
             rows_of(self.table, self.at)
         if self.plan is not None:
             self.plan.check(self.table)
+        if self.mask is not None:
+            check_mask(self.mask, self.table.network)
 
     @property
     def table(self) -> LayerTable:
@@ -66,6 +72,9 @@ class Study:
         check_nodes(self.table, nodes)
         if strategy.has_knob and self.plan is not None:
             s_comm = self.plan.layer_s_comm(self.table, nodes)
+        mask = self.mask if strategy.has_knob else None
+        if mask is not None and nodes != mask.nodes:
+            raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {nodes}")
         return Request(
             table=self.table,
             nodes=nodes,
@@ -76,6 +85,7 @@ class Study:
             features=self.features,
             feature_elem_bytes=float(hardware.feature_elem_bytes),
             weight_elem_bytes=float(hardware.weight_elem_bytes),
+            mask=mask,
         )
 
     def cut(self, strategy: Strategy, nodes: int, hardware: Hardware) -> str:

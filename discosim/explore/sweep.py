@@ -1,8 +1,7 @@
 """Sweeps: every combination of strategies, nodes, S_comm, overlaps and hardware numbers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from itertools import product
+from dataclasses import fields, replace
 from math import prod
 from typing import Any
 
@@ -11,12 +10,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from discosim.errors import DiscosimError
-from discosim.explore.study import Study, check_s_comm, strategy_named
+from discosim.explore.points import AXES, Point, points
+from discosim.explore.study import Study, check_s_comm
 from discosim.graph.builder import shape_text
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware, load_profile
-from discosim.partition import Strategy
-from discosim.simulate import Cost, Overlap, simulate
 
 DEFAULT_HARDWARE = "splitnets-hmd"
 DEFAULT_NODES = (2, 4, 8)
@@ -26,40 +24,8 @@ MOST_ROWS = 10_000_000
 BLOCK = 512
 """Configurations at a time, times unlike nodes: more would leave the cache."""
 
-AXES = (
-    "bandwidth_Bps",
-    "link_latency_s",
-    "compute_macps",
-    "memory_Bps",
-)
-"""Numbers of the hardware that may be arrays: each is an axis of the sweep."""
-
 Progress = Callable[[int, int], None]
 Columns = dict[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """One strategy on one kind of node: what stays the same over a block of configurations."""
-
-    study: Study
-    hardware: Hardware
-    strategy: Strategy
-    nodes: int
-    overlap: str
-    at: str
-
-    def cost(self, hardware: Hardware, s_comm: Floats) -> Cost:
-        """Return the cost at each of `s_comm` (..., 1, 1) and of the hardware's numbers."""
-        request = self.study.request(self.strategy, self.nodes, s_comm, hardware, self.at)
-        plan = self.strategy.plan(request)
-        overlapped = Overlap.parse(self.overlap)
-        return simulate(request.table, plan, hardware, overlapped, self.study.features)
-
-    def latency_s(self, strategy: str, hardware: Hardware) -> Floats:
-        """Return the latency of a reference strategy on the same nodes."""
-        reference = replace(self, strategy=strategy_named(strategy))
-        return reference.cost(hardware, np.zeros((1, 1))).latency_s
 
 
 def sweep(
@@ -74,7 +40,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Return one row per combination asked for, SI units, columns as docs/output.md names them.
 
-    `model` is a network's name, or a Study for conventions, input size, cut or plan file.
+    `model` is a network's name, or a Study for conventions, input size, cut, plan file or mask.
     `bandwidth_Bps`, `link_latency_s`, `compute_macps` and `memory_Bps` of a Hardware may be
     arrays: each is one more axis. A strategy without the S_comm knob gives one row for all
     S_comm, `single` one for all numbers of nodes. `progress` is called with the rows done and
@@ -82,8 +48,8 @@ def sweep(
     """
     study = model if isinstance(model, Study) else Study(model)
     values = check_s_comm(np.asarray(s_comm))
-    points = list(_points(study, _hardware_list(hardware), strategies, nodes, overlaps))
-    sizes = [_rows(point, values) for point in points]
+    chosen = list(points(study, _hardware_list(hardware), strategies, nodes, overlaps))
+    sizes = [_rows(point, values) for point in chosen]
     total = sum(sizes)
     if total == 0:
         raise DiscosimError("nothing to compute: an axis of the sweep is empty")
@@ -91,7 +57,7 @@ def sweep(
         raise DiscosimError(f"{total:,} rows are too many for one table; wanted {MOST_ROWS:,}")
     blocks: list[Columns] = []
     done = 0
-    for point in points:
+    for point in chosen:
         for block in _blocks(point, values):
             blocks.append(block)
             done += len(block["latency_s"])
@@ -107,44 +73,21 @@ def _hardware_list(hardware: str | Hardware | Sequence[Hardware]) -> list[Hardwa
     return [hardware] if isinstance(hardware, Hardware) else list(hardware)
 
 
-def _points(
-    study: Study,
-    hardware: list[Hardware],
-    strategies: Sequence[str],
-    nodes: Sequence[int],
-    overlaps: Sequence[str],
-) -> Iterator[Point]:
-    """Every combination but for the S_comm and the hardware's arrays, each once."""
-    for each, name, overlap in product(hardware, strategies, overlaps):
-        strategy = strategy_named(name)
-        counts = nodes if strategy.nodes is None else nodes[:1] and (strategy.nodes,)
-        for count in counts:
-            at = study.cut(strategy, int(count), each)
-            yield Point(study, each, strategy, int(count), overlap, at)
-
-
 def _axes(point: Point) -> dict[str, Floats]:
     """The hardware's arrays, flat, by their names."""
     numbers = {name: getattr(point.hardware, name) for name in AXES}
     return {n: np.ravel(v).astype(float) for n, v in numbers.items() if np.ndim(v) > 0}
 
 
-def _knob(point: Point, s_comm: Floats) -> Floats:
-    """S_comm of the rows: NaN where the strategy, or the plan file, leaves no choice."""
-    fixed = not point.strategy.has_knob or point.study.plan is not None
-    return np.array([np.nan]) if fixed and len(s_comm) else s_comm
-
-
 def _rows(point: Point, s_comm: Floats) -> int:
-    return len(_knob(point, s_comm)) * prod(len(axis) for axis in _axes(point).values())
+    return len(point.knob(s_comm)) * prod(len(axis) for axis in _axes(point).values())
 
 
 def _blocks(point: Point, s_comm: Floats) -> Iterator[Columns]:
     """Rows of one point, the hardware's axes outside, S_comm inside."""
-    axes, knob = _axes(point), _knob(point, s_comm)
+    axes, knob = _axes(point), point.knob(s_comm)
     combinations = prod(len(axis) for axis in axes.values())
-    unlike = point.nodes if point.study.conventions.whole else 1
-    block = max(1, BLOCK // unlike)
+    block = max(1, BLOCK // point.unlike)
     wide = max(1, block // len(knob))
     for start in range(0, combinations, wide):
         flat = np.arange(start, min(start + wide, combinations))

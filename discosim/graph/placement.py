@@ -1,5 +1,7 @@
 """Which node holds which feature of every tensor, carried through the graph."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,10 +18,19 @@ def contiguous(features: int, nodes: int) -> NDArray[np.int64]:
     return np.repeat(np.arange(nodes), sizes)
 
 
-def place(network: Network, nodes: int) -> dict[str, Owners]:
-    """Return the owners of every tensor's features, by the rules of each operator."""
+def place(
+    network: Network, nodes: int, chosen: Mapping[str, NDArray[np.int64]] | None = None
+) -> dict[str, Owners]:
+    """Return the owners of every tensor's features, by the rules of each operator.
+
+    `chosen` gives those of the outputs of some layers that place them anew, by name; the others
+    are in contiguous blocks.
+    """
     owners: dict[str, Owners] = {INPUT: None}
     for layer in network.layers:
+        if chosen is not None and layer.name in chosen:
+            owners[layer.name] = chosen[layer.name]
+            continue
         operands = [owners[tensor] for tensor in network.operands(layer.name)]
         owners[layer.name] = _place_output(network, layer, operands, nodes)
     return owners
@@ -39,12 +50,13 @@ def _place_output(network: Network, layer: Layer, operands: list[Owners], nodes:
         case "carries":
             if first is None:
                 return None
-            if layer.op in ("flatten", "shuffle", "slice"):
-                carry = layer.operator.carry
-                return first[[carry(layer, f) for f in range(layer.out_features)]]
-            return first[: layer.out_features]
+            return first[layer.operator.carry(layer, np.arange(layer.out_features))]
         case "aligns":
-            return next((operand for operand in operands if operand is not None), None)
+            return _aligned(layer, operands, nodes)
+        case "reduces":
+            return None
+        case "looks-up" | "exchanges":
+            return contiguous(layer.out_features, nodes)
         case "joins":
             if all(operand is None for operand in operands):
                 return None
@@ -57,10 +69,19 @@ def _place_output(network: Network, layer: Layer, operands: list[Owners], nodes:
             )
 
 
+def _aligned(layer: Layer, operands: list[Owners], nodes: int) -> Owners:
+    """The first placed operand's owners; one with fewer features than the output has no say."""
+    placed = [operand for operand in operands if operand is not None]
+    full = [operand for operand in placed if len(operand) == layer.out_features]
+    if placed and not full:
+        return contiguous(layer.out_features, nodes)
+    return full[0] if full else None
+
+
 def _parts(network: Network, layer: Layer) -> int:
     """How many tensors stand side by side in an output that attention reads: q, k and v."""
-    if layer.heads == 1:
-        return 1
+    if layer.heads == 1 or layer.parts:
+        return max(1, layer.parts)
     readers = [network.graph.nodes[name]["layer"] for name in network.graph.successors(layer.name)]
     widths = [reader.out_features for reader in readers if reader.op == "attention"]
-    return layer.out_features // widths[0] if widths else 1
+    return max(1, layer.out_features // widths[0]) if widths else 1

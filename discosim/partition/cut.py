@@ -8,7 +8,7 @@ from discosim.errors import UnknownNameError
 from discosim.graph.table import Bools, LayerTable
 from discosim.partition import Request, Strategy, strategy
 from discosim.partition.plan import Plan
-from discosim.partition.uniform import disco
+from discosim.partition.uniform import uniform
 
 
 def blocks(table: LayerTable) -> list[str]:
@@ -29,7 +29,7 @@ def rows_of(table: LayerTable, at: str) -> Bools:
 
 
 def _split_rows(request: Request, split: Bools) -> Plan:
-    return disco(replace(request, s_comm=split.astype(float)[None]))
+    return uniform(replace(request, s_comm=split.astype(float)[None]))
 
 
 @strategy("dense-then-split", "dense before block --at, separate branches from it on", has_cut=True)

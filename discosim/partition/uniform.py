@@ -6,6 +6,7 @@ import numpy as np
 
 from discosim.partition import Request, strategy
 from discosim.partition.layout import lay_out
+from discosim.partition.masked import masked_plan
 from discosim.partition.plan import Plan
 from discosim.partition.within_layer import within_layer
 
@@ -15,7 +16,17 @@ from discosim.partition.within_layer import within_layer
 )
 @strategy("random-sparse", "as disco, the features chosen at random: the same cost", has_knob=True)
 def disco(request: Request) -> Plan:
-    """Return the plan in which every layer sends 1 - S_comm of its remote features."""
+    """Return the plan in which every layer sends 1 - S_comm of its remote features.
+
+    With a mask, it sends those that the mask keeps.
+    """
+    if request.mask is not None:
+        return masked_plan(request.table, request.mask, request.conventions)
+    return uniform(request)
+
+
+def uniform(request: Request) -> Plan:
+    """Return the plan of the request's S_comm, whatever its mask says."""
     layout = lay_out(request.table, request.nodes, request.conventions)
     return within_layer(layout, 1.0 - request.s_comm)
 
@@ -23,13 +34,13 @@ def disco(request: Request) -> Plan:
 @strategy("dense", "all features are sent: plain model parallelism")
 def dense(request: Request) -> Plan:
     """Return the plan that sends everything."""
-    return disco(replace(request, s_comm=np.zeros((1, 1))))
+    return uniform(replace(request, s_comm=np.zeros((1, 1))))
 
 
 @strategy("branches", "nothing is sent: N independent branches (Hadidi et al.)")
 def branches(request: Request) -> Plan:
     """Return the plan that sends nothing."""
-    return disco(replace(request, s_comm=np.ones((1, 1))))
+    return uniform(replace(request, s_comm=np.ones((1, 1))))
 
 
 @strategy("single", "one node with enough memory", nodes=1)

@@ -21,8 +21,11 @@ from discosim.partition.plan import Plan
 
 def within_layer(layout: Layout, density: Floats) -> Plan:
     """Return the plan that sends `density` of each layer's remote features."""
-    shares = _shares(layout, density)
-    dense = _shares(layout, np.ones((1, 1)))
+    return as_plan(layout, _shares(layout, density), _shares(layout, np.ones((1, 1))))
+
+
+def as_plan(layout: Layout, shares: Shares, dense: Shares) -> Plan:
+    """Return the plan of `shares`; `dense` are those of the same layout that sends everything."""
     buffers, stored = _held(layout, shares)
     return Plan(
         nodes=layout.nodes,
@@ -48,7 +51,7 @@ def _shares(layout: Layout, density: Floats) -> Shares:
     if service and not whole and not uneven.any():
         return with_even_gather(layout, shares)
     chosen = np.flatnonzero(uneven | service)
-    return _pairwise(layout, shares, density, chosen) if len(chosen) else shares
+    return pairwise(layout, shares, density, chosen) if len(chosen) else shares
 
 
 def _held(layout: Layout, shares: Shares) -> tuple[Floats, Floats]:
@@ -90,7 +93,7 @@ def _unsent_share(layout: Layout, total: Floats, dense_total: Floats) -> Floats:
     return 1.0 - sent / dense if layout.nodes > 1 else np.zeros_like(sent)
 
 
-def _pairwise(layout: Layout, shares: Shares, density: Floats, chosen: Ints) -> Shares:
+def pairwise(layout: Layout, shares: Shares, density: Floats, chosen: Ints) -> Shares:
     """Replace the rows `chosen` among the counted ones by their exchange, pair by pair."""
     table, parts = layout.table, layout.split
     rows = parts.counted[chosen]
@@ -105,17 +108,27 @@ def _pairwise(layout: Layout, shares: Shares, density: Floats, chosen: Ints) -> 
     idle = np.where(table.mixes[rows], 0.0, shares.out_share[..., rows])
     own = np.where(table.mixes[rows], parts.own_in[:, rows], np.inf)
     exchange = exchange_of_pairs(kept, own, parts.unit_elems[chosen])
+    return with_rows(shares, rows, exchange, (local, remote + idle), largest_pair(kept))
+
+
+def with_rows(
+    shares: Shares,
+    rows: Ints,
+    exchange: Exchange,
+    work: tuple[Floats, Floats],
+    chunk_features: Floats,
+) -> Shares:
+    """Return `shares` with those of `rows` replaced; `work` is local and remote, (..., N, K)."""
+    put_in = {
+        field.name: put(getattr(shares.exchange, field.name), rows, getattr(exchange, field.name))
+        for field in fields(Exchange)
+    }
     return replace(
         shares,
-        local=put(shares.local, rows, local),
-        remote=put(shares.remote, rows, remote + idle),
-        exchange=Exchange(
-            **{
-                field.name: put(getattr(shares.exchange, field.name), rows, values)
-                for field, values in ((f, getattr(exchange, f.name)) for f in fields(Exchange))
-            }
-        ),
-        chunk_features=put(shares.chunk_features, rows, largest_pair(kept)),
+        local=put(shares.local, rows, work[0]),
+        remote=put(shares.remote, rows, work[1]),
+        exchange=Exchange(**put_in),
+        chunk_features=put(shares.chunk_features, rows, chunk_features),
     )
 
 

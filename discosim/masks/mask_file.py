@@ -1,0 +1,183 @@
+"""Mask files: a .npz of plain arrays, no pickles (format in docs/masks.md).
+
+`about` is JSON: format, version, model, input, nodes, weights, criterion. `kept/LAYER`, (N, I)
+bool, and `owner/LAYER`, (O,) integers, are there once for each convolution and linear layer.
+"""
+
+import json
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discosim.errors import DiscosimError
+from discosim.graph.builder import Network, shape_text
+from discosim.graph.layer import Layer
+from discosim.graph.placement import Owners, place
+from discosim.masks.mask import Bools, Ints, LayerMask, Mask
+from discosim.masks.sub_rows import masked_layers, prunable
+
+FORMAT = "discosim mask"
+VERSION = 1
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+"""What numpy raises for a file that is not whole, not a .npz, or has pickles in it."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def check_mask(mask: Mask, network: Network) -> None:
+    """Raise DiscosimError where a mask is for another network or another input."""
+    _check_about(
+        "the mask", mask.model, shape_text(mask.input_shape), network.name, network.input_shape
+    )
+
+
+def write_mask(path: str, mask: Mask) -> None:
+    """Write the file that `read_mask` reads, whole or not at all; equal masks give equal bytes."""
+    about = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": mask.model,
+        "input": shape_text(mask.input_shape),
+        "nodes": mask.nodes,
+        "weights": mask.weights,
+        "criterion": mask.criterion,
+    }
+    arrays: Arrays = {"about": np.array(json.dumps(about))}
+    smallest = np.min_scalar_type(mask.nodes)
+    for name, layer in mask.layers.items():
+        arrays[f"kept/{name}"] = layer.kept
+        arrays[f"owner/{name}"] = layer.out_owner.astype(smallest)
+    try:
+        with tempfile.TemporaryDirectory(dir=Path(path).parent, prefix=".discosim-") as folder:
+            whole = Path(folder) / "whole"
+            with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, array in arrays.items():
+                    entry = zipfile.ZipInfo(f"{name}.npy")  # without the time of writing
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                    with archive.open(entry, "w") as file:
+                        np.lib.format.write_array(file, array, allow_pickle=False)
+            whole.replace(path)
+    except OSError as error:
+        raise DiscosimError(f"cannot write {path}: {error.strerror}") from None
+
+
+def read_mask(path: str, network: Network) -> Mask:
+    """Return the mask for `network` in the file at `path`; raises DiscosimError with the fault."""
+    arrays = _read_arrays(path)
+    about = _about(path, arrays.pop("about", None))
+    said = f"mask {path}"
+    _check_about(said, about["model"], about["input"], network.name, network.input_shape)
+    nodes = about["nodes"]
+    layers = masked_layers(network)
+    wanted = {f"{kind}/{layer.name}" for layer in layers for kind in ("kept", "owner")}
+    if wanted != set(arrays):
+        odd = sorted(wanted ^ set(arrays))
+        raise DiscosimError(f"{said} has not the layers of {network.name}: {_few(odd)}")
+    chosen = {layer.name: _owner(said, layer, arrays, nodes) for layer in layers}
+    owners = place(network, nodes, chosen)
+    check_whole_heads(said, network, owners)
+    masks = {}
+    for layer in layers:
+        in_owner = owners[network.operands(layer.name)[0]]
+        kept = _kept(said, layer, arrays[f"kept/{layer.name}"], in_owner, chosen[layer.name], nodes)
+        masks[layer.name] = LayerMask(layer.name, kept, in_owner, chosen[layer.name])
+    return Mask(
+        network.name,
+        network.input_shape,
+        nodes,
+        masks,
+        owners,
+        about["weights"],
+        about["criterion"],
+    )
+
+
+def check_whole_heads(said: str, network: Network, owners: Mapping[str, Owners]) -> None:
+    """Raise DiscosimError where queries, keys and values of one head lie on several nodes."""
+    for layer in network.layers:
+        held = owners[network.operands(layer.name)[0]]
+        if layer.op == "attention" and held is not None:
+            heads = held.reshape(-1, layer.heads, layer.out_features // layer.heads)
+            if (heads != heads[0, :, :1]).any():
+                raise DiscosimError(f"{said}: a head of {layer.name} lies on several nodes")
+
+
+def _few(names: list[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _check_about(
+    said: str, model: str, shape: str, network: str, input_shape: tuple[int, ...]
+) -> None:
+    if model != network:
+        raise DiscosimError(f"{said} is for {model}, not for {network}")
+    if shape != shape_text(input_shape):
+        raise DiscosimError(f"{said} is for input {shape}, not for {shape_text(input_shape)}")
+
+
+def _read_arrays(path: str) -> Arrays:
+    if not Path(path).is_file():
+        raise DiscosimError(f"mask {path} cannot be read: no such file")
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (*UNREADABLE, TypeError, AttributeError) as error:
+        reason = str(error).split("\n")[0]
+        raise DiscosimError(
+            f"mask {path} is no whole mask file ({reason}); wanted the .npz of discosim mask"
+        ) from None
+
+
+def _about(path: str, array: NDArray[Any] | None) -> dict[str, Any]:
+    try:
+        about = json.loads(str(array))
+    except ValueError:
+        about = None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise DiscosimError(f"{path} is not a mask; wanted the .npz of discosim mask")
+    if about.get("version") != VERSION or isinstance(about["version"], bool):
+        raise DiscosimError(
+            f"mask {path} has version {about.get('version')!r}; this discosim reads {VERSION}"
+        )
+    for key, kind in (("model", str), ("input", str), ("weights", str), ("criterion", str)):
+        if not isinstance(about.get(key), kind):
+            raise DiscosimError(f"mask {path} does not say its {key}")
+    nodes = about.get("nodes")
+    if not isinstance(nodes, int) or isinstance(nodes, bool) or nodes < 1:
+        raise DiscosimError(f"mask {path}: nodes is {nodes!r}, wanted a whole number from 1 up")
+    return about
+
+
+def _owner(said: str, layer: Layer, arrays: Arrays, nodes: int) -> Ints:
+    held = arrays[f"owner/{layer.name}"]
+    fits = held.shape == (layer.out_features,) and held.dtype.kind in "iu"
+    if not fits or held.min() < 0 or held.max() >= nodes:
+        raise DiscosimError(
+            f"{said}: owner/{layer.name} is not the node, 0 to {nodes - 1}, of each of "
+            f"{layer.out_features} features"
+        )
+    return held.astype(np.int64)
+
+
+def _kept(
+    said: str, layer: Layer, kept: NDArray[Any], in_owner: Owners, out_owner: Ints, nodes: int
+) -> Bools:
+    if kept.dtype != bool or kept.shape != (nodes, layer.in_features):
+        raise DiscosimError(
+            f"{said}: kept/{layer.name} is not {nodes} x {layer.in_features} true or false"
+        )
+    own = True if in_owner is None else in_owner == np.arange(nodes)[:, None]
+    may = prunable(layer, in_owner, out_owner, nodes)
+    if not (kept | ~np.asarray(own)).all() or (kept & ~own & ~may).any():
+        raise DiscosimError(
+            f"{said}: kept/{layer.name} leaves out a node's own features, or has one that no "
+            "output of the node depends on"
+        )
+    return kept

@@ -1,0 +1,200 @@
+"""Which sub-rows to keep: the paper's Sections III-B and III-C.
+
+M is the I x O mask matrix of a layer; on the diagonal of its N x N blocks a node reads its own
+features. Of the sub-rows off the diagonal, those with the least norm are pruned, until a
+fraction S_comm of them is: a pruned one is a feature that is not sent to that node.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.graph.builder import Network
+from discosim.graph.layer import Layer
+from discosim.graph.placement import Owners, place
+from discosim.masks.mask import Bools, Ints, LayerMask, Mask
+from discosim.masks.sub_rows import (
+    Floats,
+    Weight,
+    masked_layers,
+    prunable,
+    sub_row_norms,
+    weight_of,
+)
+
+CRITERIA = ("l1", "l2", "random", "branches")
+PER = ("layer", "pair", "network")
+
+Knob = float | Mapping[str, float]
+"""S_comm, or S_comm by layer name; layers that are not named send everything."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What may be pruned in one layer, (N, I), and the norm of each sub-row."""
+
+    layer: Layer
+    in_owner: Owners
+    out_owner: Ints
+    prunable: Bools
+    norms: Floats
+
+
+def select(
+    network: Network,
+    nodes: int,
+    s_comm: Knob,
+    weights: Mapping[str, Weight] | None,
+    criterion: str = "l1",
+    per: str = "layer",
+    seed: int = 0,
+    owners: Mapping[str, Owners] | None = None,
+    source: str = "",
+) -> Mask:
+    """Return the mask that keeps the sub-rows with the largest norms.
+
+    Of n sub-rows that compete, floor((1 - S_comm) n + 1/2) are kept: all of a layer (`layer`,
+    the paper's), those of an ordered pair of nodes in a layer (`pair`, as `rounding exact`
+    counts), or all of the network (`network`, norms over their layer's mean). `random` draws
+    with `seed`, `branches` keeps none; neither reads `weights`, which are keyed as a state_dict.
+    `source` says in words where they come from. Raises DiscosimError for what cannot be.
+    """
+    check_choice(criterion, per)
+    check_heads(network, nodes)
+    held = place(network, nodes) if owners is None else owners
+    candidates = find_candidates(network, nodes, weights, criterion, held, seed)
+    fractions = [
+        1.0 if criterion == "branches" else layer_s_comm(s_comm, c.layer) for c in candidates
+    ]
+    if per == "network":
+        pruned = _least_of_all(candidates, fractions)
+    elif per == "pair":
+        pruned = [_least_per_pair(c, s) for c, s in zip(candidates, fractions, strict=True)]
+    else:
+        pruned = [
+            _least(c.norms, c.prunable, s) for c, s in zip(candidates, fractions, strict=True)
+        ]
+    masks = {
+        c.layer.name: LayerMask(c.layer.name, _kept(c, least), c.in_owner, c.out_owner)
+        for c, least in zip(candidates, pruned, strict=True)
+    }
+    said = _in_words(criterion, per, s_comm, seed) + ", placement chosen" * (owners is not None)
+    return Mask(network.name, network.input_shape, nodes, masks, held, source, said)
+
+
+def check_choice(criterion: str, per: str) -> None:
+    """Raise UnknownNameError for a criterion or a competition that is none."""
+    for kind, given, known in (("criterion", criterion, CRITERIA), ("competition", per, PER)):
+        if given not in known:
+            raise UnknownNameError(kind, given, known)
+
+
+def check_heads(network: Network, nodes: int) -> None:
+    """Raise DiscosimError where a node would have no attention head: heads are whole."""
+    if nodes < 1:
+        raise DiscosimError(f"{nodes} nodes; wanted a whole number from 1 up")
+    for layer in network.layers:
+        if layer.op == "attention" and layer.heads < nodes:
+            raise DiscosimError(
+                f"{nodes} nodes, but {layer.name} of {network.name} has {layer.heads} heads, "
+                "which are not divided; wanted at most as many nodes"
+            )
+
+
+def find_candidates(
+    network: Network,
+    nodes: int,
+    weights: Mapping[str, Weight] | None,
+    criterion: str,
+    owners: Mapping[str, Owners],
+    seed: int = 0,
+) -> list[Candidates]:
+    """Return what may be pruned in each layer, in execution order, with norms by `criterion`."""
+    draws = np.random.default_rng(seed)
+    found = []
+    for layer in masked_layers(network):
+        in_owner, out_owner = owners[network.operands(layer.name)[0]], owners[layer.name]
+        assert out_owner is not None
+        if criterion == "random":
+            norms = draws.random((nodes, layer.in_features))
+        elif criterion == "branches":
+            norms = np.zeros((nodes, layer.in_features))
+        else:
+            if weights is None:
+                raise DiscosimError(f"criterion {criterion} needs weights")
+            weight = weight_of(layer, weights)
+            order = 1 if criterion == "l1" else 2
+            norms = sub_row_norms(layer, weight, out_owner, nodes, order)
+        may = prunable(layer, in_owner, out_owner, nodes)
+        found.append(Candidates(layer, in_owner, out_owner, may, norms))
+    return found
+
+
+def pruned_count(competing: int, s_comm: float) -> int:
+    """Return how many of `competing` sub-rows are pruned: the kept ones are rounded half up."""
+    return competing - int(np.floor((1.0 - s_comm) * competing + 0.5))
+
+
+def layer_s_comm(knob: Knob, layer: Layer) -> float:
+    """Return S_comm of a layer; raises DiscosimError where it is not within 0 to 1."""
+    value = knob.get(layer.name, 0.0) if isinstance(knob, Mapping) else float(knob)
+    if not 0.0 <= value <= 1.0:
+        raise DiscosimError(f"S_comm {value:g}; wanted 0 (all is sent) to 1 (nothing is)")
+    return value
+
+
+def _least(norms: Floats, competing: Bools, s_comm: float) -> Bools:
+    """The least of those competing; of equal ones, the first."""
+    least = np.zeros(competing.shape, dtype=bool)
+    values = norms[competing]
+    count = pruned_count(len(values), s_comm)
+    if count:
+        bound = np.partition(values, count - 1)[count - 1]
+        chosen = values < bound
+        chosen[np.flatnonzero(values == bound)[: count - int(chosen.sum())]] = True
+        least[competing] = chosen
+    return least
+
+
+def _least_per_pair(candidates: Candidates, s_comm: float) -> Bools:
+    least = np.zeros(candidates.prunable.shape, dtype=bool)
+    if candidates.in_owner is None:
+        return least
+    for sender in np.unique(candidates.in_owner):
+        columns = np.flatnonzero(candidates.in_owner == sender)
+        for reader, row in enumerate(candidates.prunable[:, columns]):
+            least[reader, columns] = _least(candidates.norms[reader, columns], row, s_comm)
+    return least
+
+
+def _least_of_all(candidates: list[Candidates], fractions: list[float]) -> list[Bools]:
+    """One ranking over all layers: a sub-row's norm over the mean of those in its layer."""
+    if len(set(fractions)) > 1:
+        raise DiscosimError("one ranking over the network takes one S_comm, not one a layer")
+    means = [c.norms[c.prunable].mean() if c.prunable.any() else 1.0 for c in candidates]
+    scaled = [c.norms / (mean or 1.0) for c, mean in zip(candidates, means, strict=True)]
+    norms = np.concatenate([norm.ravel() for norm in scaled])
+    competing = np.concatenate([c.prunable.ravel() for c in candidates])
+    least = _least(norms, competing, fractions[0])
+    sizes = np.cumsum([c.prunable.size for c in candidates])[:-1]
+    parts = np.split(least, sizes)
+    return [part.reshape(c.prunable.shape) for part, c in zip(parts, candidates, strict=True)]
+
+
+def _kept(candidates: Candidates, least: Bools) -> Bools:
+    """All of a replicated input, a node's own features, and the sub-rows that are not pruned."""
+    if candidates.in_owner is None:
+        return np.ones(candidates.prunable.shape, dtype=bool)
+    own = candidates.in_owner == np.arange(len(least))[:, None]
+    kept: Bools = own | (candidates.prunable & ~least)
+    return kept
+
+
+def _in_words(criterion: str, per: str, s_comm: Knob, seed: int) -> str:
+    if criterion == "branches":
+        return "branches: nothing off the diagonal is kept"
+    knob = "S_comm by layer" if isinstance(s_comm, Mapping) else f"S_comm {s_comm:g}"
+    drawn = f", seed {seed}" if criterion == "random" else ""
+    return f"{criterion} per {per}, {knob}{drawn}"

@@ -1,0 +1,83 @@
+"""The picture of `mask`: which features each node reads, as the paper's Figure 3(c)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.graph.builder import Network
+from discosim.masks.mask import Bools, LayerMask, Mask
+from discosim.report.style import COMM, COMP, RC, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PAPER_FEATURES = 256
+"""Input and output features of the layer in the paper's Figure 3(c)."""
+
+
+def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure":
+    """Return the mask matrix of a layer: input features down, output features across.
+
+    Features are sorted by the node that owns them. Without `layer` it is the one whose features
+    are nearest to the paper's 256 x 256. Raises DiscosimError for a layer that exchanges nothing.
+    """
+    import matplotlib as mpl
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    chosen = _layer(mask, layer)
+    groups = network.graph.nodes[chosen.layer]["layer"].groups
+    kinds, in_owner, out_owner = _matrix(chosen, groups)
+    with mpl.rc_context(RC):
+        sent = 100 * (kinds == 2).any(axis=1).mean()
+        title = (
+            f"{mask.model}, {chosen.layer} on {mask.nodes} nodes: {mask.criterion}\n"
+            f"{sent:.3g} % of the input features leave their node"
+        )
+        figure = new_figure(6.4, 6.6, title)
+        axes: Axes = figure.subplots()
+        colours = ListedColormap(["white", COMP, COMM])
+        axes.imshow(kinds, cmap=colours, vmin=0, vmax=2, aspect="auto", interpolation="nearest")
+        axes.grid(False)
+        for owner, draw in ((in_owner, axes.axhline), (out_owner, axes.axvline)):
+            for edge in np.flatnonzero(np.diff(owner)):
+                draw(edge + 0.5, color="#333333", lw=0.6)
+        axes.set(
+            xlabel="output features, sorted by their node",
+            ylabel="input features, sorted by their node",
+        )
+        handles = [
+            Patch(color=COMP, label="own features"),
+            Patch(color=COMM, label="received"),
+            Patch(facecolor="white", edgecolor="#999999", label="pruned"),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        return figure
+
+
+def _layer(mask: Mask, layer: str | None) -> LayerMask:
+    exchanging = {n: each for n, each in mask.layers.items() if each.in_owner is not None}
+    if layer is not None and layer not in exchanging:
+        raise UnknownNameError("layer with an exchange", layer, exchanging)
+    if not exchanging:
+        raise DiscosimError(f"{mask.model} has no layer that exchanges features")
+
+    def unlike(each: LayerMask) -> int:
+        shape = each.kept.shape[1], len(each.out_owner)
+        return sum(abs(features - PAPER_FEATURES) for features in shape)
+
+    return exchanging[layer] if layer else min(exchanging.values(), key=unlike)
+
+
+def _matrix(layer: LayerMask, groups: int) -> "tuple[np.ndarray, ...]":
+    """0 pruned, 1 own, 2 received, (I, O), and the owners, all sorted by owner."""
+    assert layer.in_owner is not None
+    rows, columns = (np.argsort(o, kind="stable") for o in (layer.in_owner, layer.out_owner))
+    in_owner, out_owner = layer.in_owner[rows], layer.out_owner[columns]
+    kept: Bools = layer.kept[out_owner][:, rows].T
+    own = in_owner[:, None] == out_owner
+    in_group, out_group = (order * groups // len(order) for order in (rows, columns))
+    connected = in_group[:, None] == out_group
+    return np.where(kept & connected, np.where(own, 1, 2), 0), in_owner, out_owner

@@ -1,0 +1,212 @@
+"""`discosim mask`, and what reads its file."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from discosim.cli.app import run
+from discosim.masks.weights import random_weights
+from discosim.networks import build
+
+COLUMNS = [
+    "layer",
+    "op",
+    "in_features",
+    "out_features",
+    "kept_pairs",
+    "s_comm",
+    "s_comp",
+    "s_comp_worst",
+    "retained_l1",
+]
+MASK = "mask --model resnet18/8 --input 64"
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[[str], Answer]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+    monkeypatch.chdir(tmp_path)
+
+    def call(line: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["discosim", *line.split()])
+        code = run()
+        return Answer(code, *capsys.readouterr())
+
+    return call
+
+
+def test_a_record_for_each_layer(cli: Cli) -> None:
+    answer = cli(f"{MASK} --nodes 3 --s-comm 0.9 --format json")
+    records = json.loads(answer.out)
+    assert len(records) == 21
+    assert answer.err == "note: no --weights: He-normal weights, seed 0\n"
+    for record in records:
+        assert list(record) == COLUMNS
+        assert len(record["kept_pairs"]) == len(record["kept_pairs"][0]) == 3
+        assert all(record["kept_pairs"][i][i] == 0 for i in range(3))
+        assert 0 <= record["s_comp_worst"] <= 1
+        assert 0 < record["retained_l1"] <= 1
+    assert records[0]["s_comm"] == 0
+    wide = next(record for record in records if record["layer"] == "layer4.1.conv2")
+    assert wide["s_comm"] == pytest.approx(0.9, abs=0.01)
+    assert wide["s_comp"] == pytest.approx(2 / 3 * wide["s_comm"], rel=0.02)
+    assert sum(map(sum, wide["kept_pairs"])) == round(0.1 * 2 * 64)
+
+
+def test_the_cost_of_equal_pairs_is_that_of_the_knob(cli: Cli) -> None:
+    cli(f"{MASK} --nodes 2 --s-comm 0.75 --per pair -o masks.npz")
+    sweep = "sweep --model resnet18/8 --input 64 --rounding exact --format json"
+    masked, uniform = (
+        json.loads(cli(f"{sweep} {knob}").out)[0]
+        for knob in ("--mask masks.npz", "--nodes 2 --s-comm 0.75")
+    )
+    assert masked.pop("s_comm") is None
+    assert uniform.pop("s_comm") == 0.75
+    assert masked == pytest.approx(uniform)
+
+
+@pytest.mark.parametrize(
+    "command", ["sweep", "layers", "compare", "sweep --conventions runtime --topology broadcast"]
+)
+def test_a_mask_is_read_by_what_costs_something(command: str, cli: Cli) -> None:
+    cli(f"{MASK} --nodes 4 -o masks.npz")
+    answer = cli(f"{command} --model resnet18/8 --input 64 --mask masks.npz --format json")
+    assert answer.code == 0
+    records = json.loads(answer.out)
+    assert all(record["nodes"] in (1, 4) for record in records if "nodes" in record)
+    assert len(records) == {"layers": 21, "compare": 8}.get(command, 1)
+
+
+def test_a_front_may_be_that_of_a_mask_or_a_plan(cli: Cli) -> None:
+    cli(f"{MASK} --nodes 3 -o masks.npz")
+    plan = {"version": 1, "model": "resnet18/8", "nodes": 3, "s_comm": {"fc": 0.5}}
+    Path("plan.json").write_text(json.dumps(plan))
+    for knob in ("--mask masks.npz", "--plan plan.json"):
+        pareto, sweep = (
+            json.loads(cli(f"{line} --model resnet18/8 --input 64 {knob} --format json").out)
+            for line in ("pareto --jobs 1 --strategy disco --reduce all", "sweep")
+        )
+        assert [row["nodes"] for row in pareto] == [3]
+        assert pareto[0]["latency_s"] == pytest.approx(sweep[0]["latency_s"])
+
+
+def test_a_mask_without_effect_is_said(cli: Cli) -> None:
+    cli(f"{MASK} -o masks.npz")
+    for command in ("sweep", "layers"):
+        line = f"{command} --model resnet18/8 --input 64 --mask masks.npz --strategy dense"
+        assert "--mask" in cli(line).err
+
+
+def test_real_weights_and_their_file_are_named_in_the_answer(cli: Cli) -> None:
+    weights = random_weights(build("resnet18/8"), 3)
+    torch.save({name: torch.from_numpy(w) for name, w in weights.items()}, "w.pt")
+    answer = cli(f"{MASK} --weights w.pt -o masks.npz")
+    assert answer.err == "wrote masks.npz\n"
+    assert answer.out.startswith(
+        "resnet18/8 at 3x64x64 on 2 nodes: l1 per layer, S_comm 0.8; weights of w.pt\nKept: "
+    )
+    torch.save({f"net.{name}": torch.from_numpy(w) for name, w in weights.items()}, "w.pt")
+    renamed = cli(f"{MASK} --weights w.pt")
+    assert renamed.out == answer.out
+    assert "other names: taken by order and shape" in renamed.err
+
+
+def test_a_plan_gives_each_layer_its_own(cli: Cli) -> None:
+    plan = {"version": 1, "model": "resnet18/8", "nodes": 2, "s_comm": {"fc": 0.5}}
+    Path("plan.json").write_text(json.dumps(plan))
+    records = json.loads(cli(f"{MASK} --plan plan.json --format json").out)
+    assert {record["layer"]: record["s_comm"] for record in records if record["s_comm"]} == {
+        "fc": 0.5
+    }
+    assert "give one of --s-comm and --plan" in cli(f"{MASK} --plan plan.json --s-comm 0.5").err
+    assert "is for 2 nodes" in cli(f"{MASK} --plan plan.json --nodes 4").err
+
+
+def test_search_says_what_it_gained(cli: Cli) -> None:
+    blocks = json.loads(cli(f"{MASK} --format json").out)
+    found = json.loads(cli(f"{MASK} --search --format json").out)
+    kept = [sum(record["retained_l1"] for record in records) for records in (blocks, found)]
+    assert kept[1] > kept[0]
+    assert [r["s_comm"] for r in blocks] == [r["s_comm"] for r in found]
+    answer = cli(f"{MASK} --search -o masks.npz")
+    assert "Contiguous blocks instead of the searched placement would keep " in answer.out
+    assert cli("sweep --model resnet18/8 --input 64 --mask masks.npz").code == 0
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_a_layer_is_drawn(suffix: str, cli: Cli) -> None:
+    for option in ("", "--layer layer2.0.conv1"):
+        answer = cli(f"{MASK} --nodes 3 {option} --plot m.{suffix}")
+        assert answer.err.endswith(f"wrote m.{suffix}\n")
+        assert Path(f"m.{suffix}").stat().st_size > 5000
+        Path(f"m.{suffix}").unlink()
+    assert "--layer has no effect" in cli(f"{MASK} --layer fc").err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--criterion l3", "unknown criterion 'l3'"),
+        ("--per row", "unknown competition"),
+        ("--s-comm 1.5", "S_comm 1.5"),
+        ("--s-comm 0.1,0.2", "--s-comm takes one value"),
+        ("--nodes 2,4", "--nodes takes one value"),
+        ("--nodes 0", "0 nodes"),
+        ("--nodes 100000", "wanted at most as many nodes"),
+        ("--seed -1", "-1"),
+        ("-o masks.csv", "wanted the suffix .npz"),
+        ("-o none/masks.npz", "cannot write none/masks.npz"),
+        ("--plot m.gif", ".png"),
+        ("--plot m.png --layer conv1", "unknown layer with an exchange 'conv1'"),
+        ("--weights none.pt", "no such file"),
+        ("--weights w.onnx", ".safetensors"),
+    ],
+)
+def test_what_cannot_be_is_one_line(options: str, words: str, cli: Cli) -> None:
+    answer = cli(f"{MASK} {options}")
+    assert (answer.code, answer.out) == (2, "")
+    assert len(answer.err.splitlines()) == 1
+    assert words in answer.err
+    assert not list(Path().iterdir())
+
+
+def test_a_node_without_a_head_is_refused(cli: Cli) -> None:
+    answer = cli("mask --model deit-ti --input 32 --nodes 4")
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1
+    assert "4 nodes, but block.0.attn of deit-ti has 3 heads" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("sweep --model resnet18/8 --mask masks.npz", "for input 3x64x64, not for 3x224x224"),
+        ("sweep --model resnet18 --input 64 --mask masks.npz", "is for resnet18/8, not for"),
+        ("sweep --model resnet18/8 --input 64 --mask masks.npz --nodes 4", "for 2 nodes, not"),
+        ("layers --model resnet18/8 --input 64 --mask masks.npz --nodes 4", "for 2 nodes, not"),
+        ("compare --model resnet18/8 --input 64 --mask masks.npz --nodes 4", "for 2 nodes, not"),
+        ("sweep --model resnet18/8 --mask masks.npz --s-comm 0.5", "give one of --s-comm and"),
+        ("sweep --model resnet18/8 --mask none.npz", "no such file"),
+        ("sweep --model resnet18/8 --mask text.npz", "no whole mask file"),
+    ],
+)
+def test_a_mask_for_another_is_refused(line: str, words: str, cli: Cli) -> None:
+    cli(f"{MASK} -o masks.npz")
+    Path("text.npz").write_text("nothing")
+    answer = cli(line)
+    assert (answer.code, answer.out) == (2, "")
+    assert words in answer.err
+    assert len(answer.err.splitlines()) == 1

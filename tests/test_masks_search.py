@@ -1,0 +1,125 @@
+"""Placement search: balanced, consistent along skips, never worse, and right where known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy.optimize import linear_sum_assignment
+
+from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.placement import place
+from discosim.masks.mask_file import check_whole_heads
+from discosim.masks.measure import figures, retained_share
+from discosim.masks.search import search_placement, swapped
+from discosim.masks.select import select
+from discosim.masks.ties import find_ties
+from discosim.masks.weights import random_weights
+from discosim.networks import build
+from tests.strategies import networks
+
+SMALL = ["resnet18/8", "deit-ti/8", "mobilenetv2/4", "efficientnet-b0/4", "squeezenet1-1/8"]
+
+
+def _retained(network: Network, nodes: int, s_comm: float, weights: dict, owners: object) -> float:
+    mask = select(network, nodes, s_comm, weights, owners=owners)
+    return retained_share(figures(network, mask, weights))
+
+
+@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize("nodes", [2, 3])
+def test_it_is_balanced_consistent_and_keeps_more(model: str, nodes: int) -> None:
+    network = build(model, (32,))
+    weights = random_weights(network, 1)
+    blocks = place(network, nodes)
+    found = search_placement(network, nodes, 0.8, weights)
+    check_whole_heads("the search", network, found)
+    for tensor, held in found.items():
+        if held is None:
+            assert blocks[tensor] is None
+            continue
+        assert np.bincount(held, minlength=nodes).tolist() == (
+            np.bincount(blocks[tensor], minlength=nodes).tolist()
+        ), tensor
+    for layer in network.layers:
+        if layer.operator.placing == "aligns":
+            first, second = (found[t] for t in network.operands(layer.name))
+            np.testing.assert_array_equal(first, second)
+    before, after = (_retained(network, nodes, 0.8, weights, held) for held in (blocks, found))
+    assert after > before
+
+
+@given(networks(), st.integers(1, 4), st.sampled_from([0.0, 0.5, 0.9, 1.0]))
+def test_it_never_keeps_less(network: Network, nodes: int, s_comm: float) -> None:
+    weights = random_weights(network, 2)
+    found = search_placement(network, nodes, s_comm, weights)
+    before, after = (
+        _retained(network, nodes, s_comm, weights, held) for held in (place(network, nodes), found)
+    )
+    assert after >= before - 1e-6
+
+
+def test_a_hidden_structure_is_found() -> None:
+    """Two networks side by side, their features shuffled: apart, nothing has to be sent."""
+    draws = np.random.default_rng(0)
+    net = Builder("hidden", (3, 4, 4))
+    x = net.conv(INPUT, 16, 1, "first")
+    for name in ("second", "third", "fourth"):
+        x = net.conv(x, 16, 1, name)
+    network = net.build()
+    weights = random_weights(network)
+    half = {name: draws.permutation(np.arange(16) % 2) for name in ("first", "second", "third")}
+    half["fourth"] = np.arange(16) % 2
+    before = "first"
+    for name in ("second", "third", "fourth"):
+        together = half[name][:, None] == half[before]
+        weights[f"{name}.weight"] *= np.where(together, 1.0, 1e-3)[..., None, None]
+        before = name
+    found = search_placement(network, 2, 1.0, weights)
+    assert _retained(network, 2, 1.0, weights, None) < 0.8
+    assert _retained(network, 2, 1.0, weights, found) > 0.995
+
+
+@given(arrays.arrays(float, (8, 2), elements=st.floats(-5, 5)), st.permutations([0, 0, 0, 1] * 2))
+def test_swaps_between_two_nodes_find_the_best_assignment(
+    gain: np.ndarray, owner: list[int]
+) -> None:
+    owner = np.array(owner)
+    better = swapped(gain, owner)
+    assert np.bincount(better).tolist() == np.bincount(owner).tolist()
+    slots = -gain[:, np.sort(owner)]
+    rows, columns = linear_sum_assignment(slots)
+    best = -slots[rows, columns].sum()
+    assert gain[np.arange(8), better].sum() == pytest.approx(best, abs=1e-6)
+
+
+@given(arrays.arrays(float, (9, 3), elements=st.floats(-5, 5)))
+def test_no_swap_of_two_is_left_that_gains(gain: np.ndarray) -> None:
+    owner = swapped(gain, np.arange(9) % 3)
+    own = gain[np.arange(9), owner]
+    for one in range(9):
+        for other in range(9):
+            after = gain[one, owner[other]] + gain[other, owner[one]]
+            assert after <= own[one] + own[other] + 1e-6
+
+
+def test_skips_tie_the_features_of_a_stage() -> None:
+    network = build("resnet18/8")
+    ties = find_ties(network)
+    stream = ["conv1", "layer1.0.conv2", "layer1.1.conv2", "layer1.0.add", "layer1.1.relu"]
+    for tensor in stream[1:]:
+        np.testing.assert_array_equal(ties.members[tensor], ties.members[stream[0]])
+    inside = ties.members["layer1.0.conv1"]
+    assert not set(inside) & set(ties.members["conv1"])
+    assert sorted(len(pool) for pool in ties.pools)[-1] == 1000
+
+
+def test_heads_and_squeezed_channels_are_tied() -> None:
+    heads = find_ties(build("deit-ti")).members
+    qkv = heads["block.0.attn.qkv"].reshape(3, 3, 64)
+    assert (qkv == qkv[0, :, :1]).all()
+    assert len(np.unique(qkv)) == 3
+    gated = find_ties(build("efficientnet-b0")).members
+    at = "stage2.0"
+    np.testing.assert_array_equal(gated[f"{at}.se.expand"], gated[f"{at}.depthwise"])
+    np.testing.assert_array_equal(gated[f"{at}.expand"], gated[f"{at}.depthwise"])
