@@ -293,3 +293,12 @@ def test_a_weight_of_another_shape_is_refused_by_name() -> None:
     weights = random_weights(build("resnet18/4"))
     with pytest.raises(DiscosimError, match=r"weight conv1\.weight has shape"):
         select(network, 2, 0.5, weights)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(value: float) -> None:
+    network = build("resnet18/8")
+    weights = random_weights(network)
+    weights["layer1.0.conv2.weight"][0, 0, 0, 0] = value
+    with pytest.raises(DiscosimError, match=r"layer1\.0\.conv2\.weight has values that are NaN"):
+        select(network, 2, 0.5, weights)

@@ -123,3 +123,24 @@ def test_heads_and_squeezed_channels_are_tied() -> None:
     at = "stage2.0"
     np.testing.assert_array_equal(gated[f"{at}.se.expand"], gated[f"{at}.depthwise"])
     np.testing.assert_array_equal(gated[f"{at}.expand"], gated[f"{at}.depthwise"])
+
+
+def test_features_of_the_image_among_others_stay_where_they_are() -> None:
+    net = Builder("beside", (4, 4, 4))
+    x = net.concat([INPUT, net.conv(INPUT, 8, 1, "first")], "beside")
+    net.conv(net.conv(x, 8, 1, "second"), 4, 1, "third")
+    network = net.build()
+    weights = random_weights(network)
+    found = search_placement(network, 2, 0.8, weights)
+    assert found["beside"][:4].tolist() == [0, 0, 1, 1]
+    assert sorted(found["beside"][4:]) == [0] * 4 + [1] * 4
+    before, after = (_retained(network, 2, 0.8, weights, held) for held in (None, found))
+    assert after > before
+
+
+def test_a_network_without_an_exchange_stays_as_it_is() -> None:
+    net = Builder("one", (3, 4, 4))
+    net.conv(INPUT, 8, 1, "only")
+    network = net.build()
+    found = search_placement(network, 2, 0.8, random_weights(network))
+    np.testing.assert_array_equal(found["only"], place(network, 2)["only"])

@@ -127,6 +127,8 @@ def find_candidates(
             weight = weight_of(layer, weights)
             order = 1 if criterion == "l1" else 2
             norms = sub_row_norms(layer, weight, out_owner, nodes, order)
+            if not np.isfinite(norms).all():
+                raise DiscosimError(f"{weight_name(layer)} has values that are NaN or infinite")
         may = prunable(layer, in_owner, out_owner, nodes)
         found.append(Candidates(layer, in_owner, out_owner, may, norms))
     return found
