@@ -21,6 +21,7 @@ from discosim.masks.sub_rows import (
     masked_layers,
     prunable,
     sub_row_norms,
+    weight_name,
     weight_of,
 )
 
