@@ -160,7 +160,7 @@ def test_a_layer_is_drawn(suffix: str, cli: Cli) -> None:
     ("options", "words"),
     [
         ("--criterion l3", "unknown criterion 'l3'"),
-        ("--per row", "unknown competition"),
+        ("--per row", "unknown value of per"),
         ("--s-comm 1.5", "S_comm 1.5"),
         ("--s-comm 0.1,0.2", "--s-comm takes one value"),
         ("--nodes 2,4", "--nodes takes one value"),
@@ -200,7 +200,7 @@ def test_a_node_without_a_head_is_refused(cli: Cli) -> None:
         ("compare --model resnet18/8 --input 64 --mask masks.npz --nodes 4", "for 2 nodes, not"),
         ("sweep --model resnet18/8 --mask masks.npz --s-comm 0.5", "give one of --s-comm and"),
         ("sweep --model resnet18/8 --mask none.npz", "no such file"),
-        ("sweep --model resnet18/8 --mask text.npz", "no whole mask file"),
+        ("sweep --model resnet18/8 --mask text.npz", "not a whole file"),
     ],
 )
 def test_a_mask_for_another_is_refused(line: str, words: str, cli: Cli) -> None:

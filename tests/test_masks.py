@@ -275,7 +275,7 @@ def test_blocks_of_a_concatenation_are_interleaved() -> None:
         ({"s_comm": 1.5}, "S_comm 1.5; wanted 0"),
         ({"nodes": 0}, "0 nodes"),
         ({"criterion": "l3"}, "unknown criterion 'l3'"),
-        ({"per": "row"}, "unknown competition 'row'"),
+        ({"per": "row"}, "unknown value of per 'row'"),
         ({"weights": None}, "l1 needs weights"),
         ({"weights": {}}, "no weight conv1.weight; wanted one of shape"),
         ({"s_comm": {"fc": 0.5}, "per": "network"}, "takes one S_comm"),

@@ -24,7 +24,10 @@ from discosim.masks.sub_rows import masked_layers, prunable
 
 FORMAT = "discosim mask"
 VERSION = 1
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error),
+    *(TypeError, AttributeError),  # a single array is no archive
+)
 """What numpy raises for a file that is not whole, not a .npz, or has pickles in it."""
 
 Arrays = dict[str, NDArray[Any]]
@@ -128,10 +131,9 @@ def _read_arrays(path: str) -> Arrays:
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (*UNREADABLE, TypeError, AttributeError) as error:
-        reason = str(error).split("\n")[0]
+    except UNREADABLE:
         raise DiscosimError(
-            f"mask {path} is no whole mask file ({reason}); wanted the .npz of discosim mask"
+            f"mask {path} is not a whole file of arrays; wanted the .npz of discosim mask"
         ) from None
 
 

@@ -87,7 +87,7 @@ def select(
 
 def check_choice(criterion: str, per: str) -> None:
     """Raise UnknownNameError for a criterion or a competition that is none."""
-    for kind, given, known in (("criterion", criterion, CRITERIA), ("competition", per, PER)):
+    for kind, given, known in (("criterion", criterion, CRITERIA), ("value of per", per, PER)):
         if given not in known:
             raise UnknownNameError(kind, given, known)
 
