@@ -40,7 +40,7 @@ BELOW["explore"] = {
 BELOW["validate"] = {"validate", *BELOW["explore"]}
 BELOW["report"] = {"report", "units", *BELOW["validate"]}
 BELOW["paper"] = {"paper", *BELOW["report"], "registry"}
-BELOW["cli"] = {"cli", "report", "paper", "", *BELOW["report"]}
+BELOW["cli"] = {"cli", "report", "paper", "importers", "", *BELOW["report"]}
 
 ONLY_IN = {
     "click": {"cli"},

@@ -24,7 +24,7 @@ PROFILES = {path.name: path.read_bytes() for path in (ROOT / "hardware_profiles"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 QUESTION = ["sweep", "--model", "resnet50", "--bw", "37.5MB/s"]
 PIP = [sys.executable, "-m", "pip"]
-COMES_WITH = {"pydantic_core": "pydantic"}
+COMES_WITH = {"pydantic_core": "pydantic", "google": "onnx"}
 """Packages that another one always brings along."""
 
 

@@ -9,6 +9,8 @@ import click
 from discosim.cli import types
 from discosim.errors import UnknownNameError
 from discosim.explore.study import HALF, Study, conventions
+from discosim.graph.builder import Network
+from discosim.graph.counts import remarks
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
 from discosim.plan_file import read_plan
 
@@ -31,11 +33,16 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 model = click.option(
-    "--model", required=True, help="Network; resnet50/8 has an eighth of the channels."
+    "--model",
+    required=True,
+    help="Network (discosim networks), resnet50/8 for an eighth of its channels; net.onnx, "
+    "net.json, net.csv; torch:package.module:factory.",
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
-hardware = together(
+_MEMORY = click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB.")
+
+hardware_but_memory = together(
     click.option(
         "--hw",
         type=types.NAMES,
@@ -45,7 +52,6 @@ hardware = together(
     ),
     click.option("--bw", type=types.BANDWIDTH, help="Link bandwidth: 37.5MB/s, 300Mbit/s."),
     click.option("--compute", type=types.COMPUTE, help="Rate of a node: 125GOP/s, 62.5GMAC/s."),
-    click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB."),
     click.option("--link-latency", type=types.TIME, help="Latency of a message: 1ms."),
     click.option("--topology", help=f"{', '.join(TOPOLOGIES)}."),
     click.option("--dtype", default="fp32", show_default=True, help=f"{', '.join(DTYPES)}."),
@@ -58,9 +64,11 @@ hardware = together(
         help="Any other number of a profile: --set efficiency.conv=0.5.",
     ),
 )
+"""For the commands in which --memory is a limit."""
 
-counting = together(
-    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+hardware = together(hardware_but_memory, _MEMORY)
+
+counted = together(
     click.option(
         "--conventions",
         "convention",
@@ -73,6 +81,12 @@ counting = together(
     click.option(
         "--features", default="peak", show_default=True, help="Memory of features: peak or all."
     ),
+)
+"""What is counted."""
+
+counting = together(
+    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+    counted,
     click.option(
         "--objective",
         default="memory",
@@ -149,6 +163,7 @@ def read_study(values: Values, target: float = HALF) -> Study:
         plan=plan,
         target=target,
     )
+    tell(study.table.network)
     if values["mask_path"] is None:
         return study
     from discosim.masks.mask_file import read_mask
@@ -169,6 +184,12 @@ def one(option: str, items: list[Any]) -> list[Any]:
     if len(items) != 1:
         raise click.UsageError(f"{option} takes one value here, not {len(items)}")
     return items
+
+
+def tell(network: Network) -> None:
+    """Tell the user, on stderr, what of an imported network was not understood."""
+    for line in remarks(network):
+        note(line)
 
 
 def wrote(path: str) -> None:

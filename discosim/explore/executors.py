@@ -35,10 +35,15 @@ def serially(work: Work, tasks: Tasks) -> Done:
         yield number, work(task)
 
 
-def _prepare(work: Work) -> None:
-    """In a worker: take the work once, and leave Ctrl-C to the parent."""
-    global _work
+def ignore_interrupts() -> None:
+    """In a worker: leave Ctrl-C to the parent, which ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _prepare(work: Work) -> None:
+    """In a worker: take the work once."""
+    global _work
+    ignore_interrupts()
     _work = work
 
 

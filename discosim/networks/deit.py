@@ -27,14 +27,15 @@ def _embed(net: Builder, features: int) -> str:
     return net.embed(x, tokens, features + tokens * features, "pos_embed")
 
 
-def _block(net: Builder, x: str, heads: int, hidden: int, at: str) -> str:
+def block(net: Builder, x: str, heads: int, hidden: int, at: str) -> str:
+    """Write attention and a two-layer perceptron, each behind a layer norm and around a skip."""
     features = net.shape(x)[0]
     y = net.layer_norm(x, f"{at}.norm1")
     y = net.linear(y, 3 * features, f"{at}.attn.qkv", heads=heads)
     y = net.attention(y, heads, f"{at}.attn")
     x = net.add(x, net.linear(y, features, f"{at}.attn.proj"), f"{at}.add1")
     y = net.layer_norm(x, f"{at}.norm2")
-    y = net.activation(net.linear(y, hidden, f"{at}.mlp.fc1"), f"{at}.mlp.act")
+    y = net.activation(net.linear(y, hidden, f"{at}.mlp.fc1"), f"{at}.mlp.act", "gelu")
     return net.add(x, net.linear(y, features, f"{at}.mlp.fc2"), f"{at}.add2")
 
 
@@ -46,7 +47,7 @@ def vision_transformer(name: str, input_shape: Shape, channels: Width, *, heads:
     hidden = channels(EXPANSION * heads * HEAD_FEATURES)
     for index in range(DEPTH):
         with net.block(f"block.{index}"):
-            x = _block(net, x, heads, hidden, f"block.{index}")
+            x = block(net, x, heads, hidden, f"block.{index}")
     with net.block("head"):
         x = net.reshape(net.layer_norm(x, "norm"), (), "class_token")
         net.linear(x, CLASSES, "head")

@@ -23,12 +23,12 @@ def _conv(net: Builder, x: str, features: int, name: str) -> str:
 
 
 def _conv_act(net: Builder, x: str, features: int, name: str) -> str:
-    return net.activation(_conv(net, x, features, name), f"{name}.lrelu")
+    return net.activation(_conv(net, x, features, name), f"{name}.lrelu", "leaky_relu", 0.2)
 
 
 def _scaled_add(net: Builder, y: str, x: str, at: str) -> str:
     """Add 0.2 y to x: the residual scaling."""
-    return net.add(net.activation(y, f"{at}.scale"), x, f"{at}.add")
+    return net.add(net.activation(y, f"{at}.scale", "scale", 0.2), x, f"{at}.add")
 
 
 def _dense_block(net: Builder, x: str, growth: int, at: str) -> str:
@@ -58,7 +58,7 @@ def esrgan(name: str, input_shape: Shape, channels: Width) -> Network:
         x = net.add(_conv(net, x, features, "trunk_conv"), first, "trunk.add")
         for step in (1, 2):
             _, height, width = net.shape(x)
-            x = net.upsample(x, (2 * height, 2 * width), f"upsample{step}")
+            x = net.upsample(x, (2 * height, 2 * width), f"upsample{step}", "nearest")
             x = _conv_act(net, x, features, f"upconv{step}")
         x = _conv_act(net, x, features, "hr_conv")
         _conv(net, x, COLOURS, "conv_last")

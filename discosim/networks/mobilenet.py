@@ -36,33 +36,46 @@ STAGES = (
 
 
 def _conv_norm_act(
-    net: Builder, x: str, features: int, kernel: int, name: str, *, stride: int = 1, groups: int = 1
+    net: Builder,
+    x: str,
+    features: int,
+    kernel: int,
+    name: str,
+    function: str,
+    *,
+    stride: int = 1,
+    groups: int = 1,
 ) -> str:
     y = net.conv(x, features, kernel, name, stride=stride, groups=groups)
-    return net.activation(net.batch_norm(y, f"{name}.norm"), f"{name}.act")
+    return net.activation(net.batch_norm(y, f"{name}.norm"), f"{name}.act", function)
 
 
-def _squeeze_excite(net: Builder, x: str, squeezed: int, at: str) -> str:
+def _squeeze_excite(net: Builder, x: str, squeezed: int, at: str, function: str) -> str:
     """Weight the channels by what two small layers see of their means (Hu et al., CVPR 2018)."""
     y = net.conv(net.global_pool(x, f"{at}.pool"), squeezed, 1, f"{at}.reduce", bias=True)
-    y = net.activation(y, f"{at}.act")
+    y = net.activation(y, f"{at}.act", function)
     y = net.conv(y, net.shape(x)[0], 1, f"{at}.expand", bias=True)
-    return net.multiply(x, net.activation(y, f"{at}.gate"), f"{at}.multiply")
+    return net.multiply(x, net.activation(y, f"{at}.gate", "sigmoid"), f"{at}.multiply")
+
+
+def _function(squeeze_excite: bool) -> str:
+    """MobileNetV2 clips its activations at 6; EfficientNet, which has squeeze-excite, uses SiLU."""
+    return "silu" if squeeze_excite else "relu6"
 
 
 def _inverted_residual(
     net: Builder, x: str, before: int, stage: Stage, stride: int, at: str, channels: Width, se: bool
 ) -> str:
     """Expand, filter each channel, weight the channels if `se`, project; `before` is full width."""
-    hidden = channels(stage.expansion * before)
+    hidden, function = channels(stage.expansion * before), _function(se)
     y = x
     if stage.expansion > 1:
-        y = _conv_norm_act(net, y, hidden, 1, f"{at}.expand")
+        y = _conv_norm_act(net, y, hidden, 1, f"{at}.expand", function)
     y = _conv_norm_act(
-        net, y, hidden, stage.kernel, f"{at}.depthwise", stride=stride, groups=hidden
+        net, y, hidden, stage.kernel, f"{at}.depthwise", function, stride=stride, groups=hidden
     )
     if se:
-        y = _squeeze_excite(net, y, channels(max(1, before // 4)), f"{at}.se")
+        y = _squeeze_excite(net, y, channels(max(1, before // 4)), f"{at}.se", function)
     y = net.conv(y, channels(stage.features), 1, f"{at}.project")
     y = net.batch_norm(y, f"{at}.project.norm")
     return net.add(y, x, f"{at}.add") if stride == 1 and before == stage.features else y
@@ -81,7 +94,9 @@ def inverted_residual_network(
     """Return the classifier; `stem` and `last` are the features before and after the stages."""
     net = Builder(name, input_shape)
     with net.block("stem"):
-        x = _conv_norm_act(net, INPUT, channels(stem), 3, "stem", stride=2)
+        x = _conv_norm_act(
+            net, INPUT, channels(stem), 3, "stem", _function(squeeze_excite), stride=2
+        )
     before = stem
     for number, stage in enumerate(stages, start=1):
         for index in range(stage.depth):
@@ -91,7 +106,7 @@ def inverted_residual_network(
                 x = _inverted_residual(net, x, before, stage, stride, at, channels, squeeze_excite)
             before = stage.features
     with net.block("head"):
-        x = _conv_norm_act(net, x, channels(last), 1, "head")
+        x = _conv_norm_act(net, x, channels(last), 1, "head", _function(squeeze_excite))
         x = net.flatten(net.global_pool(x, "avgpool"), "flatten")
         net.linear(x, CLASSES, "classifier")
     return net.build()

@@ -86,6 +86,10 @@ def strategy(
 
 def check_nodes(table: LayerTable, nodes: int) -> None:
     """Raise DiscosimError where no layer has features for `nodes` nodes."""
+    if not table.mixes.any():
+        raise DiscosimError(
+            f"{table.network.name} has no convolution or linear layer: nothing to split over nodes"
+        )
     features = np.maximum(table.in_features, table.out_features)[table.mixes]
     widest = int(features.argmax())
     if nodes > features[widest]:

@@ -1,0 +1,128 @@
+"""What each operator computes, in torch: on all features of a tensor, or on those of one node.
+
+Tensors are (batch, features, positions…). Nothing here depends on how many features there are,
+so that a node can do the same with its own.
+"""
+
+from collections.abc import Callable, Mapping
+from math import prod
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from discosim.errors import UnknownNameError
+from discosim.graph.layer import Layer
+
+BATCH_NORM_EPS = 1e-5
+LAYER_NORM_EPS = 1e-6
+L2_NORM_EPS = 1e-12
+
+Function = Callable[[Tensor, float, bool], Tensor]
+"""An activation of x with its factor; the last argument allows it to overwrite x."""
+
+FUNCTIONS: Mapping[str, Function] = MappingProxyType(
+    {
+        "relu": lambda x, _, inplace: functional.relu(x, inplace),
+        "relu6": lambda x, _, inplace: functional.relu6(x, inplace),
+        "leaky_relu": lambda x, slope, inplace: functional.leaky_relu(x, slope, inplace),
+        "silu": lambda x, _, inplace: functional.silu(x, inplace),
+        "hardswish": lambda x, _, inplace: functional.hardswish(x, inplace),
+        "hardsigmoid": lambda x, _, inplace: functional.hardsigmoid(x, inplace),
+        "sigmoid": lambda x, _, inplace: x.sigmoid_() if inplace else x.sigmoid(),
+        "tanh": lambda x, _, inplace: x.tanh_() if inplace else x.tanh(),
+        "gelu": lambda x, _, inplace: torch.ops.aten.gelu_(x) if inplace else functional.gelu(x),
+        "scale": lambda x, factor, inplace: x.mul_(factor) if inplace else x * factor,
+    }
+)
+
+CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
+MAX_POOLINGS = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
+MEAN_POOLINGS: Mapping[int, Callable[..., Tensor]] = {
+    1: functional.avg_pool1d,
+    2: functional.avg_pool2d,
+    3: functional.avg_pool3d,
+}
+GLOBAL_POOLINGS: Mapping[int, Callable[..., Tensor]] = {
+    1: functional.adaptive_avg_pool1d,
+    2: functional.adaptive_avg_pool2d,
+    3: functional.adaptive_avg_pool3d,
+}
+INTERPOLATIONS = {("bilinear", 1): "linear", ("bilinear", 2): "bilinear"}
+
+
+def activate(layer: Layer, x: Tensor, inplace: bool = False) -> Tensor:
+    """Return the activation of `x`; raises UnknownNameError for a function that is not known."""
+    if layer.function not in FUNCTIONS:
+        raise UnknownNameError(f"activation of {layer.name}", layer.function, FUNCTIONS)
+    return FUNCTIONS[layer.function](x, layer.factor, inplace)
+
+
+def mix(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
+    """Return the convolution or matrix product of `x` with `weight`, which may be a part of it."""
+    if layer.op == "linear":
+        rows = weight @ x.flatten(2) if x.dim() > 2 else functional.linear(x, weight)
+        y = rows.reshape(x.shape[0], weight.shape[0], *x.shape[2:])
+        return y if bias is None else y + along_features(bias, y)
+    convolve = CONVOLUTIONS[len(layer.kernel)]
+    return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation, groups)
+
+
+def pool(layer: Layer, x: Tensor) -> Tensor:
+    """Return the maximum or mean over windows, or over all positions where there is no stride."""
+    rank = len(layer.kernel)
+    if not layer.stride:
+        return GLOBAL_POOLINGS[rank](x, layer.out_shape[1:])
+    if layer.function == "max":
+        return MAX_POOLINGS[rank](
+            x, layer.kernel, layer.stride, layer.padding, ceil_mode=_rounds_up(layer)
+        )
+    return MEAN_POOLINGS[rank](x, layer.kernel, layer.stride, layer.padding, _rounds_up(layer))
+
+
+def _rounds_up(layer: Layer) -> bool:
+    spans = zip(layer.in_shape[1:], layer.padding, layer.kernel, layer.stride, strict=True)
+    floor = tuple((size + 2 * pad - kernel) // stride + 1 for size, pad, kernel, stride in spans)
+    return floor != layer.out_shape[1:]
+
+
+def upsample(layer: Layer, x: Tensor) -> Tensor:
+    """Return `x` interpolated to the positions of the output, corners not aligned."""
+    mode = INTERPOLATIONS.get((layer.function, x.dim() - 2), layer.function)
+    align = None if mode == "nearest" else False
+    return functional.interpolate(x, layer.out_shape[1:], mode=mode, align_corners=align)
+
+
+def embed(x: Tensor, token: Tensor | None, table: Tensor | None) -> Tensor:
+    """Return the positions as tokens, learned ones in front, plus the position embedding."""
+    y = x.flatten(2)
+    if token is not None:
+        y = torch.cat([token.expand(x.shape[0], -1, -1), y], dim=2)
+    return y if table is None else y + table
+
+
+def reshape(layer: Layer, x: Tensor) -> Tensor:
+    """Return `x` with its positions rearranged, or the first of them where fewer are wanted."""
+    positions = layer.out_shape[1:]
+    return x.flatten(2)[..., : prod(positions)].reshape(*x.shape[:2], *positions)
+
+
+def attend(layer: Layer, qkv: Tensor) -> Tensor:
+    """Return softmax(q k^T / sqrt(d)) v of the heads in `qkv`, each d features wide."""
+    head_features = layer.out_features // layer.heads
+    parts = qkv.reshape(qkv.shape[0], 3, -1, head_features, prod(qkv.shape[2:])).transpose(-1, -2)
+    q, k, v = parts.unbind(1)
+    y = functional.scaled_dot_product_attention(q, k, v)
+    return y.transpose(-1, -2).reshape(qkv.shape[0], -1, *qkv.shape[2:])
+
+
+def normalize(x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return the layer norm of `x` from the statistics of each position."""
+    y = (x - mean[:, None]) * torch.rsqrt(variance + LAYER_NORM_EPS)[:, None]
+    return y * along_features(weight, y) + along_features(bias, y)
+
+
+def along_features(vector: Tensor, x: Tensor) -> Tensor:
+    """Return a value per feature in a shape that broadcasts with `x`."""
+    return vector.reshape(1, -1, *(1,) * (x.dim() - 2))
