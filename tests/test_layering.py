@@ -47,7 +47,7 @@ ONLY_IN = {
     "rich": {"cli", "report"},
     "pandas": {"explore", "report", "paper", "cli"},
     "matplotlib": {"report"},
-    "networkx": {"graph", "importers"},
+    "networkx": {"graph", "importers", "masks"},
     "torch": {"masks", "importers", "validate"},
     "onnx": {"importers"},
     "scipy": {"explore"},

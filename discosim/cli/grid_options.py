@@ -44,7 +44,14 @@ def axes(command: options.Command) -> options.Command:
         click.option("--link-latency", type=types.TIMES, help="0s,1ms or 10us:10ms:20."),
         click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB."),
         click.option("--topology", help="As in sweep."),
-        click.option("--dtype", "dtypes", type=types.NAMES, default="fp32", show_default=True),
+        click.option(
+            "--dtype",
+            "dtypes",
+            type=types.NAMES,
+            default="fp32",
+            show_default=True,
+            help="One or more of those of sweep.",
+        ),
         click.option("--weight-dtype", help="Data type of the weights, if another."),
         click.option("--set", "settings", type=types.SETTING, multiple=True, help="As in sweep."),
     )(command)

@@ -149,7 +149,7 @@ def read_hardware(values: Values) -> list[Hardware]:
 def read_study(values: Values, target: float = HALF) -> Study:
     """Return the network and the conventions that the options name."""
     chosen = conventions(values["convention"], resend=values["resend"], rounding=values["rounding"])
-    given = [flag for flag, key in KNOBS.items() if values[key] is not None]
+    given = [flag for flag, key in KNOBS.items() if values.get(key) is not None]
     if len(given) > 1:
         raise click.UsageError(f"give one of {' and '.join(given)}: each says what is sent")
     plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
@@ -164,7 +164,7 @@ def read_study(values: Values, target: float = HALF) -> Study:
         target=target,
     )
     tell(study.table.network)
-    if values["mask_path"] is None:
+    if values.get("mask_path") is None:
         return study
     from discosim.masks.mask_file import read_mask
 

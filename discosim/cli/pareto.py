@@ -17,7 +17,14 @@ S_COMM = "0:1:0.05"
 @grid_options.models
 @click.option("--nodes", type=types.NODES, help=f"2,4,8 or 2:8 [default: {NODES}].")
 @click.option("--s-comm", type=types.S_COMM, help=f"0,0.8 or 0:1:0.1 [default: {S_COMM}].")
-@click.option("--strategy", "strategies", type=types.NAMES, default=STRATEGIES, show_default=True)
+@click.option(
+    "--strategy",
+    "strategies",
+    type=types.NAMES,
+    default=STRATEGIES,
+    show_default=True,
+    help="As `compare` lists them.",
+)
 @click.option("--by", type=types.NAMES, help=f"Metrics [default: {BY}; of best: latency].")
 @click.option(
     "--reduce",
@@ -26,7 +33,9 @@ S_COMM = "0:1:0.05"
     show_default=True,
     help="What is kept: the front, the best ones, how many fall where, or every configuration.",
 )
-@click.option("--count", type=click.IntRange(1, 10_000), default=10, show_default=True)
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Of the best."
+)
 @options.overlaps
 @grid_options.axes
 @options.input_size
@@ -35,7 +44,7 @@ S_COMM = "0:1:0.05"
 @options.output
 @options.plot
 def command(**values: Any) -> None:
-    """What is worth having: the configurations that no other one beats in everything.
+    """The configurations that no other one beats in everything.
 
     Metrics: latency, throughput, bytes, memory, nodes, s_comm (the less is pruned, the better),
     accuracy (published), price, energy, bandwidth, compute.

@@ -14,14 +14,23 @@ STRATEGIES = "single,pipeline,disco"
 @models
 @click.option("--latency", type=types.SECONDS, help="At most: 100ms.")
 @click.option("--throughput", type=types.RATE, help="At least: 10/s, 600/min.")
-@click.option("--max-nodes", type=click.IntRange(1, 256), default=16, show_default=True)
+@click.option(
+    "--max-nodes", type=click.IntRange(1, 256), default=16, show_default=True, help="At most."
+)
 @click.option("--accuracy", type=float, help="At least, as published: 76 (top-1 %, mAP, PSNR).")
 @click.option("--price", type=types.PRICE, help="At most, of all nodes: 500USD.")
 @click.option("--energy", type=types.ENERGY, help="At most, of one inference: 2J.")
 @click.option(
     "--s-comm", type=types.S_COMM, default="0:1:0.01", show_default=True, help="What is tried."
 )
-@click.option("--strategy", "strategies", type=types.NAMES, default=STRATEGIES, show_default=True)
+@click.option(
+    "--strategy",
+    "strategies",
+    type=types.NAMES,
+    default=STRATEGIES,
+    show_default=True,
+    help="As `compare` lists them.",
+)
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes [default: all cores].")
 @options.overlaps
 @options.hardware
@@ -29,7 +38,7 @@ STRATEGIES = "single,pipeline,disco"
 @options.counting
 @options.output
 def command(**values: Any) -> None:
-    """The smallest cluster that keeps your limits, what binds it, or what to give up.
+    """The smallest cluster within your limits, or what to give up.
 
     --memory is both what a node has and a limit; a profile's own memory counts too.
 
