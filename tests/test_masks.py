@@ -219,7 +219,7 @@ def test_a_saliency_curve_is_what_selection_loses(network: Network, nodes: int) 
     curves = saliency_curves(network, nodes, weights, levels)
     for at, s_comm in enumerate(levels):
         for figure in figures(network, select(network, nodes, s_comm, weights), weights):
-            lost = curves[figure.layer.name][at]
+            lost = curves[figure.layer.name][at] / figure.l1
             assert lost == pytest.approx(1 - figure.retained_l1, abs=1e-12)
 
 
