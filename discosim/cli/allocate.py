@@ -57,6 +57,7 @@ BYTES = types.Parsed("bytes", _limit(parse_bytes))
 @click.option(
     "--overlap", default="none", show_default=True, help="none, layer:K, layer:best or ideal."
 )
+@click.option("--mask", "mask_path", help="Mask whose weights say what is lost.")
 @options.hardware_but_memory
 @options.input_size
 @options.counted
@@ -84,7 +85,9 @@ def command(**values: Any) -> None:
     nothing = {"at": "", "objective": "memory", "plan_path": None, "s_comm": None, "memory": None}
     study = options.read_study({**values, **nothing})
     [hardware] = options.one("--hw", options.read_hardware({**values, **nothing}))
-    [nodes] = options.one("--nodes", values["nodes"] or [2])
+    [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (2,)))
+    if values["mask_path"] is not None and values["weights_path"] is not None:
+        raise click.UsageError("give --mask or --weights: each says what is lost")
     saliency: Saliency = {} if values["weights_path"] is None else _saliency(values, study, nodes)
     found = allocate(
         study,

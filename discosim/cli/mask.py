@@ -56,6 +56,7 @@ def command(**values: Any) -> None:
     from discosim.explore.sweep import sweep
     from discosim.masks.mask_file import write_mask
     from discosim.masks.measure import figures, retained_share
+    from discosim.masks.saliency import saliency_curves
     from discosim.masks.select import check_choice, check_heads, select
     from discosim.report.mask_tables import mask_findings, search_finding, show_masks
 
@@ -96,7 +97,8 @@ def command(**values: Any) -> None:
         options.note(noted)
     output.write(rows, lines, show_masks(rows))
     if values["mask_path"] is not None:
-        write_mask(values["mask_path"], mask)
+        lost = saliency_curves(network, nodes, weights, owners=mask.owners)
+        write_mask(values["mask_path"], replace(mask, lost=lost))
         options.wrote(values["mask_path"])
     if figure is not None:
         from discosim.report.style import save

@@ -1,7 +1,7 @@
 """Per-layer S_comm that loses least saliency under limits on latency, traffic and memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,11 +10,13 @@ from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore import knapsack, milp
 from discosim.explore.knapsack import Floats, Problem
 from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, LayerCosts, layer_costs
+from discosim.explore.masks import mask_curves
 from discosim.explore.setting import Setting
 from discosim.explore.study import Study, check_s_comm
 from discosim.explore.surrogate import STATED, Curves, he_normal_curves
 from discosim.graph.builder import shape_text
 from discosim.hardware import Hardware
+from discosim.masks.mask import Mask
 from discosim.plan_file import PlanFile
 from discosim.simulate import Cost
 from discosim.units import format_quantity
@@ -94,7 +96,8 @@ def allocate(
     """Return the S_comm of each layer, out of `levels`, that loses least within the limits.
 
     `limits` are of latency_s, bytes_per_node and node_bytes, the columns of a sweep. `curves`
-    say what each layer loses, and `saliency` where they come from; without them, a surrogate.
+    say what each layer loses, and `saliency` where they come from; without them, the weights of
+    the study's mask, which gives nothing else, and without a mask a surrogate.
     Layers that read a tensor which is sent once share one S_comm. Raises DiscosimError for what
     no plan meets, with the least that is possible.
     """
@@ -104,6 +107,10 @@ def allocate(
     if study.plan is not None:
         raise DiscosimError(f"allocate makes a plan and takes none, but {study.plan.path} is given")
     steps = _checked_levels(levels)
+    if study.mask is not None:
+        if curves is None:
+            curves, saliency = _of_mask(study.mask, nodes)
+        study = replace(study, mask=None)
     setting = Setting(study, hardware, nodes, overlap)
     if nodes == 1:
         raise DiscosimError("1 node sends nothing, so there is nothing to allocate; wanted 2 up")
@@ -131,6 +138,13 @@ def allocate(
         uniform=_uniform(setting, costs, curves, bounds),
         dense=dense,
     )
+
+
+def _of_mask(mask: Mask, nodes: int) -> tuple[Curves, str]:
+    """What its layers lose, and whose weights these are."""
+    if nodes != mask.nodes:
+        raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {nodes}")
+    return mask_curves(mask), f"L1 norms of sub-rows, the least go first; {mask.weights}"
 
 
 def _checked_levels(levels: ArrayLike) -> Floats:

@@ -80,7 +80,7 @@ def search_placement(
     for number in range(MOST_ROUNDS):
         before = _retained(now)
         for step, pool in enumerate(ties.pools, start=1):
-            node, now = _reassigned(pool, node, now, couplings)
+            node, now = _reassigned(pool, node, now, couplings, nodes)
             if progress is not None:
                 progress(number * len(ties.pools) + step, MOST_ROUNDS * len(ties.pools))
         if _retained(now) - before <= least:
@@ -169,12 +169,11 @@ def _keep(coupling: Coupling, node: Ints, norms: Floats) -> Kept:
 
 
 def _reassigned(
-    pool: Ints, node: Ints, now: list[Kept], couplings: list[Coupling]
+    pool: Ints, node: Ints, now: list[Kept], couplings: list[Coupling], nodes: int
 ) -> tuple[Ints, list[Kept]]:
     """The nodes with the pool's sets where they keep more, if it does."""
-    place_in_pool = np.full(len(node), -1)
+    place_in_pool = np.full(len(node) + 1, -1)  # the last stands for features that stay
     place_in_pool[pool] = np.arange(len(pool))
-    nodes = len(now[0].norms)
     gain = np.zeros((len(pool), nodes))
     touched: dict[int, bool] = {}  # whether the layer's norms change too
     for index, (coupling, kept) in enumerate(zip(couplings, now, strict=True)):
