@@ -13,6 +13,7 @@ COMMANDS = {
     "layers": "Where the time goes, layer by layer.",
     "compare": "All strategies side by side.",
     "mask": "Which features each node needs, chosen from the weights.",
+    "run": "The split network running, one process a node, beside the model.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -59,6 +59,8 @@ class SplitNetwork:
         state: "Mapping[str, Tensor]",
         timeout_s: float = TIMEOUT_S,
     ) -> None:
+        if not timeout_s > 0:
+            raise DiscosimError(f"timeout {timeout_s:g} s; wanted more than 0 s")
         self.network, self.mask, self.timeout_s = network, mask, timeout_s
         self._state = state
         self._processes: list[BaseProcess] = []
@@ -142,9 +144,9 @@ class SplitNetwork:
                 for rank in range(len(self._processes))
                 if rank not in answers and rank not in failures
             ]
-            rank_of: dict[object, int] = {self._links[rank]: rank for rank in open_ranks}
+            rank_of: dict[Any, int] = {self._links[rank]: rank for rank in open_ranks}
             rank_of |= {self._processes[rank].sentinel: rank for rank in open_ranks}
-            for source in wait(list(rank_of), left):  # type: ignore[misc]
+            for source in wait(list(rank_of), left):
                 rank = rank_of[source]
                 if rank in answers or rank in failures:
                     continue
