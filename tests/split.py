@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,14 @@ from discosim.masks.wire import Message
 
 State = Mapping[str, torch.Tensor]
 Change = Callable[[torch.Tensor], torch.Tensor]
+
+
+def on_one_thread() -> Iterator[None]:
+    """Tests run side by side: more threads would only be in each other's way."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @dataclass

@@ -29,7 +29,7 @@ from discosim.masks.state import checkpoint_state, masked_outputs, random_state
 from discosim.networks import build
 from discosim.partition.masked import masked_plan
 from discosim.partition.plan import CONVENTIONS
-from tests.split import State, ThreadRun, run_on_threads
+from tests.split import State, ThreadRun, on_one_thread, run_on_threads
 from tests.strategies import networks
 
 SPLIT = [  # concatenation, groups, squeeze-excite, attention, dilation, several outputs
@@ -46,12 +46,7 @@ SPLIT = [  # concatenation, groups, squeeze-excite, attention, dilation, several
 ]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+one_thread = pytest.fixture(autouse=True)(on_one_thread)
 
 
 def masked(network: Network, nodes: int, s_comm: float, **how: object) -> tuple[Mask, State]:
