@@ -265,6 +265,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--noise", nargs="+", type=float, default=list(NOISE))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--s-comm", nargs="+", type=float, default=[0.0, *S_COMM, 1.0])
     parser.add_argument("--budget", type=float, default=1.0, help="share of the batches")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -274,7 +275,7 @@ def main() -> None:
         run
         for setting in product(given.seeds, given.noise, given.networks, given.nodes)
         for run in runs(*setting)
-        if run.method in given.methods and run not in done
+        if run.method in given.methods and run.s_comm in given.s_comm and run not in done
     ]
     for index, run in enumerate(wanted, start=1):
         row = measure(run, given.budget)

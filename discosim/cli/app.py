@@ -20,6 +20,7 @@ COMMANDS = {
     "mask": "Which features each node needs, chosen from the weights.",
     "inspect": "What a network is made of, and what was not understood.",
     "allocate": "S_comm of each layer within limits on time, traffic or memory.",
+    "run": "The split network running, one process a node, beside the model.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",

@@ -87,20 +87,24 @@ def measured(run: "SplitRun", weight_bytes: tuple[int, ...]) -> pd.DataFrame:
 
 
 def run_split(
-    network: Network, mask: Mask, state: "Mapping[str, Tensor]", seed: int = 0, **options: float
+    network: Network,
+    mask: Mask,
+    state: "Mapping[str, Tensor]",
+    seed: int = 0,
+    timeout_s: float = 60.0,
 ) -> tuple[pd.DataFrame, float]:
     """Run the split network once on a normal input; return a frame and how far its output is off.
 
     The frame has one record a node and kind of message, measured columns and `predicted_` ones;
     the other value is the largest difference to the masked network on one process, relative to
-    the output's largest magnitude. `options` are SplitNetwork's.
+    the output's largest magnitude. `timeout_s` is SplitNetwork's.
     """
     from discosim.masks.run import SplitNetwork
     from discosim.masks.state import masked_outputs
 
     draws = np.random.default_rng(seed)
     x = draws.standard_normal(network.input_shape, dtype=np.float32)
-    with SplitNetwork(network, mask, state, **options) as split:
+    with SplitNetwork(network, mask, state, timeout_s) as split:
         run = split.run(x)
         frame = measured(run, split.weight_bytes)
     model = predicted(network, mask).drop(columns=["node", "kind"])

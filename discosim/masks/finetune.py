@@ -28,6 +28,9 @@ from discosim.masks.sub_rows import masked_layers, weight_name, weight_shape
 LEAST_DENSITY = 0.01
 """Below this much of what is sent, the next step takes all that is left to take."""
 
+UNREADABLE = (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError)
+"""What torch raises for a file that is not whole, or not a checkpoint of this kind."""
+
 Finetune = Callable[[nn.Module, int], None]
 """Trains the module in place, masks held; the second argument counts the steps from 0."""
 
@@ -217,7 +220,7 @@ def _resume(
         content = torch.load(path, map_location="cpu", weights_only=True)
         given = content["pruning"], content["model"]
         state, step, kept, words = (content[key] for key in ("state", "step", "kept", "words"))
-    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError):
+    except UNREADABLE:
         raise DiscosimError(f"checkpoint {path} is damaged or none of prune_and_finetune") from None
     wanted = pruning.as_record(), network.name
     if given != wanted:

@@ -59,6 +59,8 @@ class SplitNetwork:
         state: "Mapping[str, Tensor]",
         timeout_s: float = TIMEOUT_S,
     ) -> None:
+        if not timeout_s > 0:
+            raise DiscosimError(f"timeout {timeout_s:g} s; wanted more than 0 s")
         self.network, self.mask, self.timeout_s = network, mask, timeout_s
         self._state = state
         self._processes: list[BaseProcess] = []
