@@ -1,6 +1,7 @@
 """From a program to a network: every node by the operator table, then blocks."""
 
 from dataclasses import replace
+from math import prod
 
 from discosim.errors import DiscosimError
 from discosim.graph.builder import Network
@@ -23,8 +24,9 @@ def lower(program: Program) -> Network:
         if not isinstance(writer.value(name), Constant):
             writer.view(name)
     for tensor, parameters in writer.looked_up.items():
-        shared = writer.stored & set(parameters)  # the last layer of a language model, mostly
-        writer.net.amend(tensor, learned=sum(parameters[n] for n in set(parameters) - shared))
+        shared = sum(parameters[name] for name in writer.stored & set(parameters))
+        if shared:  # with the last layer of a language model, mostly
+            writer.net.amend(tensor, learned=writer.net.layer(tensor).learned - shared)
     if not writer.net.names():
         raise DiscosimError(f"{program.name}: nothing is computed between its input and output")
     order = sorted(writer.net.names(), key=writer.made.__getitem__)
@@ -32,6 +34,8 @@ def lower(program: Program) -> Network:
 
 
 def _lower(writer: Writer, node: Node) -> None:
+    if all(name in writer.program.constants for name in node.outputs):
+        return
     values = [writer.value(name) for name in node.inputs if name]
     handler = TABLE.get(node.op)
     if values and all(isinstance(value, Constant) for value in values):
@@ -43,7 +47,11 @@ def _lower(writer: Writer, node: Node) -> None:
         }
         for output, name in enumerate(node.outputs):
             if name:
-                writer.give(node, Constant(writer.shape(node, output), parameters), output)
+                shape = writer.shape(node, output)
+                held = parameters
+                if node.op == "Split":  # each part holds its own
+                    held = {each: min(n, prod(shape)) for each, n in parameters.items()}
+                writer.give(node, Constant(shape, held), output)
     elif not values:  # random numbers, as of dropout
         for output in range(len(node.outputs)):
             writer.give(node, Constant(writer.shape(node, output)), output)

@@ -5,7 +5,7 @@ Gather, Concat, Reshape), the small tensors on the way are evaluated and the res
 by node.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +76,8 @@ class _Inference:
         if min(shape, default=1) < 0 or prod(shape) > LARGEST_TENSOR:
             raise DiscosimError(f"{self.name}: tensor {tensor!r} cannot have the shape {shape}")
 
-    def _know(self, tensor: str, numbers: Any) -> None:
-        """Keep the numbers of a small tensor."""
+    def _know(self, tensor: str, numbers: Any, held: Iterable[Mapping[str, int]] = ()) -> None:
+        """Keep the numbers of a small tensor, made of others that hold parameters."""
         if numbers is None:
             return
         self.numbers[tensor] = numbers
@@ -86,7 +86,9 @@ class _Inference:
         if numbers.dtype.kind in "iub":
             value = numbers.astype("int64")
         before = self.constants.get(tensor)
-        parameters = before.parameters if before else {}
+        parameters = dict(before.parameters) if before else {}
+        for each in held:
+            parameters.update(each)
         self.constants[tensor] = Constant(numbers.shape, parameters, value)
 
     def add(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
@@ -101,7 +103,8 @@ class _Inference:
         elif node.input and all(name in self.numbers or not name for name in node.input):
             inputs = [self.numbers.get(name) for name in node.input]
             if len(node.output) == 1:
-                self._know(out, evaluate(node.op_type, inputs, attributes))
+                held = [self.constants[name].parameters for name in node.input if name]
+                self._know(out, evaluate(node.op_type, inputs, attributes), held)
         for name in node.output:
             if name not in self.read:  # an output that nobody wants, as the mask of dropout
                 self.shapes.setdefault(name, ())

@@ -43,6 +43,7 @@ class Writer:
         self.stored: set[str] = set()  # parameters that convolutions and linear layers hold
         self.now = 0  # the node that is being lowered
         self.made: dict[str, int] = {}  # the node that makes each row
+        self._counted: set[str] = set()
         self.looked_up: dict[str, Mapping[str, int]] = {}  # parameters of tables, by row
         self._replicated: dict[str, bool] = {INPUT: True}
         self._written: dict[Function | Reduction | Scores, View] = {}
@@ -180,7 +181,7 @@ class Writer:
             return value.base
         base = self.whole(value.base, value.label)
         shape = self.net.shape(base.tensor)
-        learned = sum(value.learned.values())
+        learned = self.once(value.learned)
         op = "affine" if learned else "activation"
         if value.statistics:
             op = {2 * shape[0]: "layer_norm", shape[0]: "l2_norm"}.get(learned, "feature_norm")
@@ -297,18 +298,23 @@ class Writer:
                 operands.append(self.settle(self.view(name), node.label))
         operands = operands or [View(INPUT, self._entering(self.program.inputs[0]))]
         tensors = list(dict.fromkeys(view.tensor for view in operands))
-        for output, name in enumerate(filter(None, node.outputs)):
+        for name in filter(None, node.outputs):
             shape = self.program.shapes[name]
             axes = plain(shape, _likely_features(shape, operands[0]))
-            counted = sum(learned.values()) if output == 0 else 0
+            counted = self.once(learned)
             view = self.row(op, node.label, tensors, axes, learned=counted)
             self.remarks[view.tensor] = reason
             self.values[name] = view
 
-    def learned(self, parameters: Mapping[str, int]) -> int:
-        """Return the elements of parameters, and remember that a layer holds them."""
+    def holds(self, parameters: Mapping[str, int]) -> None:
+        """Remember that a layer has these parameters as its weights."""
         self.stored |= set(parameters)
-        return sum(parameters.values())
+
+    def once(self, parameters: Mapping[str, int]) -> int:
+        """Return the elements of those parameters that no row has counted yet."""
+        new = {name: count for name, count in parameters.items() if name not in self._counted}
+        self._counted |= set(new)
+        return sum(new.values())
 
     def refuse(self, node: Node, why: str) -> DiscosimError:
         """Return the error for a node that cannot be costed."""
