@@ -147,7 +147,7 @@ def _imported(tree: ast.Module, *, at_import: bool) -> set[str]:
 
 
 # modules that stand on an extra as a whole, and are imported inside functions only
-EXTRA_MODULES: set[str] = set()
+EXTRA_MODULES = {"importers/onnx.py", "importers/protos.py", "importers/shapes.py"}
 
 
 def test_what_is_imported_is_required_and_the_other_way_round(wheel: Path) -> None:

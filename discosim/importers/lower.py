@@ -5,7 +5,7 @@ from math import prod
 
 from discosim.errors import DiscosimError
 from discosim.graph.builder import Network
-from discosim.importers.blocks import with_blocks
+from discosim.importers.blocks import write_blocks
 from discosim.importers.ops import TABLE
 from discosim.importers.program import Constant, Node, Program
 from discosim.importers.writer import Writer
@@ -29,8 +29,9 @@ def lower(program: Program) -> Network:
             writer.net.amend(tensor, learned=writer.net.layer(tensor).learned - shared)
     if not writer.net.names():
         raise DiscosimError(f"{program.name}: nothing is computed between its input and output")
-    order = sorted(writer.net.names(), key=writer.made.__getitem__)
-    return with_blocks(writer.net.build(writer.remarks, program.dtype), order)
+    writer.net.reorder(sorted(writer.net.names(), key=writer.made.__getitem__))
+    write_blocks(writer.net)
+    return writer.net.build(writer.remarks, program.dtype)
 
 
 def _lower(writer: Writer, node: Node) -> None:

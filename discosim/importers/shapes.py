@@ -7,23 +7,23 @@ by node.
 
 from collections.abc import Iterable, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, NodeProto, TypeProto, defs, helper, numpy_helper, shape_inference
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Ints, Shape
 from discosim.importers.folding import evaluate
-from discosim.importers.onnx import array_of, attributes_of
 from discosim.importers.program import Constant
+from discosim.importers.protos import array_of, attributes_of
 from discosim.importers.writer import LARGEST_TENSOR
-
-if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TypeProto
 
 Attributes = dict[int, Mapping[str, Any]]
 
 
 def infer(
-    model: "ModelProto", name: str, initial: Mapping[str, Constant]
+    model: ModelProto, name: str, initial: Mapping[str, Constant]
 ) -> tuple[dict[str, Shape], dict[str, Constant], Attributes]:
     """Return the shapes of all tensors, what is constant, and the attributes of each node.
 
@@ -38,8 +38,7 @@ def infer(
 
 
 class _Inference:
-    def __init__(self, model: "ModelProto", name: str, initial: Mapping[str, Constant]) -> None:
-        from onnx import shape_inference
+    def __init__(self, model: ModelProto, name: str, initial: Mapping[str, Constant]) -> None:
 
         self.name = name
         self.opsets = list(model.opset_import)
@@ -61,14 +60,15 @@ class _Inference:
         for value in (*graph.input, *graph.value_info, *graph.output):
             self._type(value.name, value.type)
 
-    def _type(self, tensor: str, kind: "TypeProto") -> None:
+    def _type(self, tensor: str, kind: TypeProto) -> None:
         if not kind.HasField("tensor_type"):
             return
         self.types[tensor] = kind
         if kind.tensor_type.HasField("shape"):
             dims = kind.tensor_type.shape.dim
-            if all(dim.HasField("dim_value") for dim in dims):
-                self.shapes[tensor] = tuple(dim.dim_value for dim in dims)
+            shape = tuple([dim.dim_value for dim in dims])
+            if all(shape) or all(dim.HasField("dim_value") for dim in dims):
+                self.shapes[tensor] = shape
                 self._check(tensor)
 
     def _check(self, tensor: str) -> None:
@@ -91,7 +91,7 @@ class _Inference:
             parameters.update(each)
         self.constants[tensor] = Constant(numbers.shape, parameters, value)
 
-    def add(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
+    def add(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         """Take a node in: its numbers where they are known, its shapes otherwise."""
         out = node.output[0] if node.output else ""
         if node.op_type == "Constant":
@@ -111,8 +111,7 @@ class _Inference:
         if any(name and name not in self.shapes for name in node.output):
             self._infer(node)
 
-    def _constant(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
-        import numpy as np
+    def _constant(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
 
         out = node.output[0]
         tensor = attributes.get("value")
@@ -132,7 +131,7 @@ class _Inference:
             if key in attributes:
                 self._know(out, np.array(attributes[key], dtype=kind))
 
-    def _filled(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
+    def _filled(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         """A tensor of one number: of floats it stands for weights, as in files without them."""
         out = node.output[0]
         shape = tuple(int(size) for size in self.numbers[node.input[0]].ravel())
@@ -147,8 +146,7 @@ class _Inference:
             numbers = [self.numbers[node.input[0]]]
             self._know(out, evaluate("ConstantOfShape", numbers, {"value": number}))
 
-    def _shape(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
-        import numpy as np
+    def _shape(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
 
         shape = self.shapes.get(node.input[0])
         if shape is None:
@@ -160,10 +158,8 @@ class _Inference:
         part = shape[slice(attributes.get("start", 0), end)]
         self._know(node.output[0], np.array(part, dtype="int64"))
 
-    def _infer(self, node: "NodeProto") -> None:
+    def _infer(self, node: NodeProto) -> None:
         """Infer the shapes of one node from what is known by now."""
-        from onnx import defs, helper, numpy_helper, shape_inference
-
         missing = [name for name in node.input if name and name not in self.shapes]
         if missing:
             raise self._refusal(node, missing[0])
@@ -195,7 +191,7 @@ class _Inference:
             if name not in self.shapes:
                 raise self._refusal(node, name)
 
-    def _refusal(self, node: "NodeProto", tensor: str) -> DiscosimError:
+    def _refusal(self, node: NodeProto, tensor: str) -> DiscosimError:
         label = node.name or tensor
         return DiscosimError(
             f"{self.name}: the shape of {tensor!r} depends on the data ({node.op_type} {label!r})"

@@ -14,6 +14,7 @@ from discosim.graph.builder import INPUT, Builder
 from discosim.graph.layer import Atom, Shape
 from discosim.importers.layout import (
     Axes,
+    covers,
     features,
     merged,
     network_shape,
@@ -218,11 +219,7 @@ class Writer:
 
     def covers(self, view: View) -> bool:
         """Whether a view goes once over each element of its tensor."""
-        count = self.net.shape(view.tensor)[0]
-        atoms = [atom for axis in view.axes for atom in features(axis)]
-        last = view.start + sum((size - 1) * stride for size, stride in atoms)
-        every = view.start == 0 and last == count - 1 and prod(s for s, _ in atoms) == count
-        return every and prod(view.shape) == prod(self.net.shape(view.tensor))
+        return covers(view.axes, view.start, self.net.shape(view.tensor))
 
     def whole(self, view: View, label: str) -> View:
         """Return a view that goes over all of its tensor: a part of one becomes a row."""
