@@ -59,7 +59,12 @@ def _lower(writer: Writer, node: Node) -> None:
     elif handler is None:
         writer.exchange(node, f"{node.op} is not understood", op="opaque")
     else:
-        handler(writer, node)
+        try:
+            handler(writer, node)
+        except DiscosimError:
+            raise
+        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError):
+            raise writer.refuse(node, "has attributes or shapes that do not fit it") from None
 
 
 def _wanted(program: Program) -> tuple[Node, ...]:

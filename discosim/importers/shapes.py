@@ -53,7 +53,7 @@ class _Inference:
             self._know(tensor.name, array_of(tensor))
         self.types: dict[str, TypeProto] = {}
         try:
-            inferred = shape_inference.infer_shapes(model, data_prop=True)
+            inferred = shape_inference.infer_shapes(model)
         except Exception as error:  # onnx raises its own C++ exceptions here
             raise DiscosimError(f"{name}: its shapes contradict each other: {error}") from None
         graph = inferred.graph

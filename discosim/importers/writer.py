@@ -62,7 +62,9 @@ class Writer:
     # What is known
 
     def value(self, name: str) -> Value:
-        """Return what is known of a tensor."""
+        """Return what is known of a tensor; raises DiscosimError where nothing makes it."""
+        if name not in self.values:
+            raise DiscosimError(f"{self.program.name}: nothing makes the tensor {name!r}")
         return self.values[name]
 
     def constant(self, node: Node, operand: int) -> Constant | None:
@@ -78,7 +80,7 @@ class Writer:
 
     def view(self, name: str) -> View:
         """Return a tensor as a view, written if it was not."""
-        value = self.written(self.values[name])
+        value = self.written(self.value(name))
         self.values[name] = value
         return value
 
