@@ -116,9 +116,19 @@ class Builder:
         node = self._graph.nodes[name]
         node["layer"] = replace(node["layer"], **fields)
 
+    def reorder(self, names: list[str]) -> None:
+        """Put the layers into another order of execution."""
+        if names == self.names():
+            return
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph.add_node(INPUT)
+        graph.add_nodes_from((name, self._graph.nodes[name]) for name in names)
+        graph.add_edges_from(self._graph.edges(data=True))
+        self._graph = graph
+
     def names(self) -> list[str]:
         """Return the layers written so far, in their order."""
-        return [name for name in self._graph if name != INPUT]
+        return list(self._graph)[1:]
 
     def operands(self, name: str) -> list[str]:
         """Return the tensors that a layer reads."""

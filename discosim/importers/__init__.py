@@ -7,6 +7,7 @@ table in `ops`.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,6 +19,10 @@ Reader = Callable[[str, Shape | None], Network]
 
 
 def _onnx(path: str, input_shape: Shape | None) -> Network:
+    if find_spec("onnx") is None:
+        raise DiscosimError(
+            "ONNX files need the onnx package: python -m pip install 'discosim[onnx]'"
+        )
     from discosim.importers.lower import lower
     from discosim.importers.onnx import read_onnx
 

@@ -274,6 +274,7 @@ SAME = (
     "alpha_dropout native_dropout lift_fresh float half double requires_grad masked_fill"
 )
 MEANS = {"mean": "Mean", "sum": "Sum", "amax": "Max", "amin": "Min", "prod": "Prod", "any": "Max"}
+ACTIVATIONS = "prelu _prelu_kernel rrelu hardswish hardsigmoid softshrink"
 POOLS = [f"{kind}_pool{rank}d" for kind in ("max", "avg") for rank in (1, 2, 3)]
 UPSAMPLES = (
     "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_bilinear2d "
@@ -325,6 +326,7 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
         "index": _index,
         "index_select": _index_select,
         "gather": _binary("GatherElements"),
+        "cumsum": _binary("CumSum"),
         "pixel_shuffle": _shuffle("DepthToSpace", "upscale_factor"),
         "pixel_unshuffle": _shuffle("SpaceToDepth", "downscale_factor"),
         **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), _channel_shuffle),
@@ -337,7 +339,7 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
         **dict.fromkeys(("repeat", "tile", "repeat_interleave"), _unary("Tile")),
         **dict.fromkeys(("add", "sub"), _binary("Add")),
         **dict.fromkeys(("mul", "div"), _binary("Mul")),
-        **dict.fromkeys(("prelu", "_prelu_kernel", "rrelu", "softplus", "cumsum"), pointwise),
+        **dict.fromkeys(ACTIVATIONS.split(), pointwise),
         **dict.fromkeys(("tril", "triu"), _unary("Identity")),
         "glu": _glu,
         "roll": _roll,

@@ -6,6 +6,7 @@ through features of the tensor that a view looks at, one with stride 0 through p
 is: `start` plus the sum of index x stride.
 """
 
+from functools import lru_cache
 from math import prod
 
 from discosim.graph.layer import Atom, Shape
@@ -13,7 +14,11 @@ from discosim.graph.layer import Atom, Shape
 Axis = tuple[Atom, ...]
 Axes = tuple[Axis, ...]
 
+MOST_KEPT = 4096
+"""Results of each function below that are kept: the layers of a network are much alike."""
 
+
+@lru_cache(maxsize=MOST_KEPT)
 def merged(axis: Axis) -> Axis:
     """Return the axis with runs that continue each other joined, and runs of one left out."""
     runs: list[Atom] = []
@@ -26,6 +31,7 @@ def merged(axis: Axis) -> Axis:
     return tuple(runs)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def plain(shape: Shape, features_at: int | None) -> Axes:
     """Return the axes of a tensor with all features on one axis, or on none."""
     return tuple(
@@ -33,26 +39,31 @@ def plain(shape: Shape, features_at: int | None) -> Axes:
     )
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def shape_of(axes: Axes) -> Shape:
     """Return the sizes of the axes."""
     return tuple(prod(size for size, _ in axis) for axis in axes)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def features(axis: Axis) -> Axis:
     """Return the atoms that run through features."""
     return tuple(atom for atom in axis if atom[1])
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def positions(axis: Axis) -> int:
     """Return how many positions an axis runs through."""
     return prod(size for size, stride in axis if not stride)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def transposed(axes: Axes, order: Shape) -> Axes:
     """Return the axes in another order."""
     return tuple(axes[axis] for axis in order)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def reshaped(axes: Axes, shape: Shape) -> Axes | None:
     """Return the axes of the same elements read as `shape`; None where atoms would be torn."""
     left = list(reversed(merged(tuple(atom for axis in axes for atom in axis))))
@@ -103,6 +114,7 @@ def strides(shape: Shape) -> Shape:
     return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def renumbered(axes: Axes) -> Axes:
     """Return the axes with their features numbered anew, in the order of the axes."""
     sizes = tuple(size for axis in axes for size, stride in axis if stride)
@@ -113,6 +125,7 @@ def renumbered(axes: Axes) -> Axes:
     )
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def network_shape(axes: Axes, axis: int | None = None) -> Shape:
     """Return a view's shape as the network has it: features, then positions.
 
@@ -128,3 +141,12 @@ def network_shape(axes: Axes, axis: int | None = None) -> Shape:
         if number != axis and (positions(atoms) > 1 or not (features(atoms) or number == 0))
     ]
     return (count, *rest)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def covers(axes: Axes, start: int, shape: Shape) -> bool:
+    """Whether a view goes once over each element of a tensor of that shape, features first."""
+    atoms = [atom for axis in axes for atom in features(axis)]
+    last = start + sum((size - 1) * stride for size, stride in atoms)
+    every = start == 0 and last == shape[0] - 1 and prod(s for s, _ in atoms) == shape[0]
+    return every and prod(shape_of(axes)) == prod(shape)

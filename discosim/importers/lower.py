@@ -1,10 +1,11 @@
 """From a program to a network: every node by the operator table, then blocks."""
 
 from dataclasses import replace
+from math import prod
 
 from discosim.errors import DiscosimError
 from discosim.graph.builder import Network
-from discosim.importers.blocks import with_blocks
+from discosim.importers.blocks import write_blocks
 from discosim.importers.ops import TABLE
 from discosim.importers.program import Constant, Node, Program
 from discosim.importers.writer import Writer
@@ -23,15 +24,19 @@ def lower(program: Program) -> Network:
         if not isinstance(writer.value(name), Constant):
             writer.view(name)
     for tensor, parameters in writer.looked_up.items():
-        shared = writer.stored & set(parameters)  # the last layer of a language model, mostly
-        writer.net.amend(tensor, learned=sum(parameters[n] for n in set(parameters) - shared))
+        shared = sum(parameters[name] for name in writer.stored & set(parameters))
+        if shared:  # with the last layer of a language model, mostly
+            writer.net.amend(tensor, learned=writer.net.layer(tensor).learned - shared)
     if not writer.net.names():
         raise DiscosimError(f"{program.name}: nothing is computed between its input and output")
-    order = sorted(writer.net.names(), key=writer.made.__getitem__)
-    return with_blocks(writer.net.build(writer.remarks, program.dtype), order)
+    writer.net.reorder(sorted(writer.net.names(), key=writer.made.__getitem__))
+    write_blocks(writer.net)
+    return writer.net.build(writer.remarks, program.dtype)
 
 
 def _lower(writer: Writer, node: Node) -> None:
+    if all(name in writer.program.constants for name in node.outputs):
+        return
     values = [writer.value(name) for name in node.inputs if name]
     handler = TABLE.get(node.op)
     if values and all(isinstance(value, Constant) for value in values):
@@ -43,14 +48,23 @@ def _lower(writer: Writer, node: Node) -> None:
         }
         for output, name in enumerate(node.outputs):
             if name:
-                writer.give(node, Constant(writer.shape(node, output), parameters), output)
+                shape = writer.shape(node, output)
+                held = parameters
+                if node.op == "Split":  # each part holds its own
+                    held = {each: min(n, prod(shape)) for each, n in parameters.items()}
+                writer.give(node, Constant(shape, held), output)
     elif not values:  # random numbers, as of dropout
         for output in range(len(node.outputs)):
             writer.give(node, Constant(writer.shape(node, output)), output)
     elif handler is None:
         writer.exchange(node, f"{node.op} is not understood", op="opaque")
     else:
-        handler(writer, node)
+        try:
+            handler(writer, node)
+        except DiscosimError:
+            raise
+        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError):
+            raise writer.refuse(node, "has attributes or shapes that do not fit it") from None
 
 
 def _wanted(program: Program) -> tuple[Node, ...]:

@@ -4,23 +4,25 @@ https://onnx.ai/onnx/operators; opset 7 and later.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import GraphProto, ModelProto, TensorProto
+from onnx.defs import onnx_opset_version
+from onnx.inliner import inline_local_functions
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Shape
 from discosim.importers.program import Constant, Node, Program
+from discosim.importers.protos import INLINE_ELEMENTS
+from discosim.importers.shapes import Attributes, infer
 from discosim.importers.sizes import sized
-
-if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 OLDEST_OPSET = 7
 DOMAINS = ("", "ai.onnx")
-INLINE_ELEMENTS = 1024
-"""Initializers with more are weights: their numbers are thrown away before shapes are inferred."""
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger")
 
@@ -36,8 +38,6 @@ def read_onnx(path: str, given: Shape | None) -> Program:
     _check_external(model.graph, Path(path))
     _set_inputs(model.graph, name, given)
     initial = _strip(model.graph)
-    from discosim.importers.shapes import infer
-
     shapes, constants, attributes = infer(model, name, initial)
     nodes = tuple(_nodes(model.graph, attributes))
     held = {tensor.name for tensor in model.graph.initializer} | {
@@ -58,21 +58,7 @@ def read_onnx(path: str, given: Shape | None) -> Program:
     )
 
 
-def require_onnx() -> None:
-    """Raise DiscosimError where the onnx package is not installed."""
-    try:
-        import onnx  # noqa: F401
-    except ImportError:
-        raise DiscosimError(
-            "ONNX files need the onnx package: python -m pip install 'discosim[onnx]'"
-        ) from None
-
-
-def _load(path: str) -> "ModelProto":
-    require_onnx()
-    import onnx
-    from google.protobuf.message import DecodeError
-
+def _load(path: str) -> ModelProto:
     try:
         model: ModelProto = onnx.load(path, format="protobuf", load_external_data=False)
     except OSError as error:
@@ -85,13 +71,11 @@ def _load(path: str) -> "ModelProto":
     return model
 
 
-def _check(model: "ModelProto", name: str) -> None:
+def _check(model: ModelProto, name: str) -> None:
     """Refuse what no shape can be inferred of: old opsets, foreign domains, control flow."""
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     opset = opsets.get("", opsets.get("ai.onnx", 0))
     if model.functions:
-        from onnx.inliner import inline_local_functions
-
         try:
             model.CopyFrom(inline_local_functions(model))
         except Exception as error:  # onnx raises its own C++ exceptions here
@@ -109,8 +93,6 @@ def _check(model: "ModelProto", name: str) -> None:
             )
     if opset < OLDEST_OPSET:
         raise DiscosimError(f"{name}: opset {opset}; wanted {OLDEST_OPSET} or later")
-    from onnx.defs import onnx_opset_version
-
     if opset > onnx_opset_version():
         raise DiscosimError(
             f"{name}: opset {opset} is newer than the onnx package, which knows "
@@ -118,10 +100,8 @@ def _check(model: "ModelProto", name: str) -> None:
         )
 
 
-def _check_external(graph: "GraphProto", path: Path) -> None:
+def _check_external(graph: GraphProto, path: Path) -> None:
     """Refuse a file whose external data is not there; it is not read."""
-    from onnx import TensorProto
-
     checked: dict[str, int] = {}
     for tensor in graph.initializer:
         if tensor.data_location != TensorProto.EXTERNAL:
@@ -142,12 +122,11 @@ def _check_external(graph: "GraphProto", path: Path) -> None:
 
 
 def _is_whole(elem_type: int) -> bool:
-    from onnx import TensorProto
 
     return elem_type in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
 
 
-def _set_inputs(graph: "GraphProto", name: str, given: Shape | None) -> None:
+def _set_inputs(graph: GraphProto, name: str, given: Shape | None) -> None:
     """Give every dimension of the inputs a size."""
     held = {tensor.name for tensor in graph.initializer}
     symbols: dict[str, int] = {}
@@ -171,10 +150,8 @@ def _set_inputs(graph: "GraphProto", name: str, given: Shape | None) -> None:
     del graph.value_info[:]
 
 
-def _strip(graph: "GraphProto") -> dict[str, Constant]:
+def _strip(graph: GraphProto) -> dict[str, Constant]:
     """Throw the numbers of the weights away, and return what is known of all initializers."""
-    from onnx import TensorProto
-
     constants = {}
     for tensor in graph.initializer:
         shape = tuple(tensor.dims)
@@ -199,47 +176,8 @@ def _strip(graph: "GraphProto") -> dict[str, Constant]:
     return constants
 
 
-def _nodes(graph: "GraphProto", attributes: Mapping[int, Mapping[str, Any]]) -> Iterator[Node]:
+def _nodes(graph: GraphProto, attributes: Attributes) -> Iterator[Node]:
     for number, node in enumerate(graph.node):
         outputs = tuple(node.output)
         label = node.name or next(filter(None, outputs), node.op_type)
         yield Node(node.op_type, tuple(node.input), outputs, attributes[number], label)
-
-
-def attributes_of(node: "NodeProto") -> dict[str, Any]:
-    """Return a node's attributes as Python values; tensors with few numbers as arrays."""
-    from onnx import AttributeProto, helper
-
-    values: dict[str, Any] = {}
-    for attribute in node.attribute:
-        match attribute.type:
-            case AttributeProto.INT:
-                values[attribute.name] = attribute.i
-            case AttributeProto.FLOAT:
-                values[attribute.name] = attribute.f
-            case AttributeProto.STRING:
-                values[attribute.name] = attribute.s.decode("utf-8", "replace")
-            case AttributeProto.INTS:
-                values[attribute.name] = tuple(attribute.ints)
-            case AttributeProto.TENSOR:
-                values[attribute.name] = attribute.t
-    if node.op_type == "Cast" and "to" in values:
-        try:
-            values["dtype"] = helper.tensor_dtype_to_np_dtype(values["to"])
-        except (KeyError, TypeError, ValueError):
-            values.pop("dtype", None)
-    return values
-
-
-def array_of(tensor: "TensorProto") -> Any:
-    """Return a small tensor's numbers, or None for a large or unreadable one."""
-    from onnx import TensorProto, numpy_helper
-
-    if tensor.data_location == TensorProto.EXTERNAL or prod(tensor.dims) > INLINE_ELEMENTS:
-        return None
-    if tensor.data_type == TensorProto.STRING:
-        return None
-    try:
-        return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError):
-        return None

@@ -11,7 +11,7 @@ from typing import Any
 from discosim.importers import joins, moves, norms
 from discosim.importers.elementwise import POINTWISE, pointwise
 from discosim.importers.layout import plain
-from discosim.importers.products import einsum, linear, matmul, weight_label
+from discosim.importers.products import einsum, linear, matmul, placed, weight_label
 from discosim.importers.program import Constant, Node
 from discosim.importers.values import View
 from discosim.importers.writer import Writer
@@ -44,7 +44,7 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
     rank = len(shape) - 2
     axes = plain(shape, 1)
     batch = shape[:1] if shape[0] > 1 else ()
-    writer.learned(weight.parameters)
+    writer.holds(weight.parameters)
     out = writer.append(
         op,
         label,
@@ -145,7 +145,8 @@ def einstein(writer: Writer, node: Node) -> None:
 
 def attention(writer: Writer, node: Node) -> None:
     """Attention in one operator: queries, keys and values, by heads or to be split into heads."""
-    views = []
+    views: list[View] = []
+    learned_queries = writer.constant(node, 0)
     for operand, kind in zip(node.inputs[:3], ("q_num_heads", *("kv_num_heads",) * 2), strict=True):
         view = writer.view(operand)
         heads = int(node.attributes.get(kind) or 0)
@@ -157,6 +158,8 @@ def attention(writer: Writer, node: Node) -> None:
             view = View(split.tensor, tuple(split.axes[a] for a in (0, 2, 1, 3)), split.start)
         views.append(view)
     queries, keys, values = views
+    if learned_queries is not None and len(learned_queries.shape) == len(keys.axes):
+        queries = placed(writer, node, learned_queries, keys)
     rank = len(keys.axes)
     order = (*range(rank - 2), rank - 1, rank - 2)
     turned = View(keys.tensor, tuple(keys.axes[axis] for axis in order), keys.start)
@@ -178,13 +181,12 @@ def lookup(writer: Writer, node: Node) -> None:
     """Rows of a constant table, chosen by an input: each node looks its own features up."""
     table = writer.constant(node, 0)
     assert table is not None
-    label = weight_label(node, table)
     shape = writer.shape(node)
     index = writer.view(node.inputs[1])
-    learned = sum(table.parameters.values())
+    learned = writer.once(table.parameters)
     axes = plain(shape, len(shape) - 1)
-    view = writer.row("lookup", label, (index.tensor,), axes, learned=learned)
-    writer.looked_up[view.tensor] = table.parameters
+    view = writer.row("lookup", node.label, (index.tensor,), axes, learned=learned)
+    writer.looked_up[view.tensor] = table.parameters if learned else {}
     writer.give(node, view)
 
 

@@ -37,7 +37,7 @@ def linear(
 ) -> View:
     """Write a matrix of weights over what lies on `axis`, which then has `width` features."""
     label = weight_label(node, weight)
-    learned = writer.learned(weight.parameters) or prod(weight.shape)
+    writer.holds(weight.parameters)
     axis %= len(view.axes)
     shape = (*view.shape[:axis], width, *view.shape[axis + 1 :])
     here, elsewhere = features(view.axes[axis]), features(_others(view.axes, axis))
@@ -46,7 +46,7 @@ def linear(
         axes = tuple(
             ((width, 0),) if number == axis else atoms for number, atoms in enumerate(base.axes)
         )
-        learned += bias * width
+        learned = prod(weight.shape) + bias * width
         terms = view.shape[axis]
         tensors = (base.tensor,)
         return writer.row("mix_positions", label, tensors, axes, learned=learned, terms=terms)
@@ -80,12 +80,27 @@ def matmul(writer: Writer, node: Node, left: Value, right: Value, shape: Shape) 
         attended = _attention(writer, left, writer.written(right))
         if attended is not None:
             return attended
+    if isinstance(left, Constant) and isinstance(right, View):
+        turned = View(right.tensor, _turned(right.axes), right.start)
+        left = placed(writer, node, left, turned)
     first, second = (_unscaled(writer, value) for value in (left, right))
     if len(first.axes) < 2 or len(second.axes) < 2:
         return _product(writer, node.label, first, second, shape)
     if _over_features(first, second):
         return Scores(first, second, node.label, writer.now, shape)
     return _product(writer, node.label, first, second, shape)
+
+
+def placed(writer: Writer, node: Node, value: Constant, like: View) -> View:
+    """Learned queries, head by head on the nodes where their keys lie."""
+    rank = len(value.shape)
+    heads = {n for n, atoms in enumerate(like.axes[:-2]) if features(atoms)}
+    axes = tuple(
+        merged(((size, int(n in heads or n == rank - 1)),)) for n, size in enumerate(value.shape)
+    )
+    learned = writer.once(value.parameters)
+    label = f"{node.label}.queries"
+    return writer.row("lookup", label, (INPUT,), renumbered(axes), learned=learned)
 
 
 def _unscaled(writer: Writer, value: Value) -> View:
@@ -129,7 +144,7 @@ def _attention(writer: Writer, scores: Scores, values: View) -> View | None:
     shape = network_shape(axes)
     looked_at = values.shape[-2]
     terms = 0 if looked_at == prod(shape[1:]) else looked_at
-    learned = writer.learned(scores.learned)
+    learned = writer.once(scores.learned)
     fields = {"heads": heads, "terms": terms, "learned": learned}
     return writer.row("attention", label, operands, axes, in_shapes=in_shapes, **fields)
 

@@ -5,25 +5,25 @@ Gather, Concat, Reshape), the small tensors on the way are evaluated and the res
 by node.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, NodeProto, TypeProto, defs, helper, numpy_helper, shape_inference
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Ints, Shape
 from discosim.importers.folding import evaluate
-from discosim.importers.onnx import array_of, attributes_of
 from discosim.importers.program import Constant
+from discosim.importers.protos import array_of, attributes_of
 from discosim.importers.writer import LARGEST_TENSOR
-
-if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TypeProto
 
 Attributes = dict[int, Mapping[str, Any]]
 
 
 def infer(
-    model: "ModelProto", name: str, initial: Mapping[str, Constant]
+    model: ModelProto, name: str, initial: Mapping[str, Constant]
 ) -> tuple[dict[str, Shape], dict[str, Constant], Attributes]:
     """Return the shapes of all tensors, what is constant, and the attributes of each node.
 
@@ -38,8 +38,7 @@ def infer(
 
 
 class _Inference:
-    def __init__(self, model: "ModelProto", name: str, initial: Mapping[str, Constant]) -> None:
-        from onnx import shape_inference
+    def __init__(self, model: ModelProto, name: str, initial: Mapping[str, Constant]) -> None:
 
         self.name = name
         self.opsets = list(model.opset_import)
@@ -54,21 +53,22 @@ class _Inference:
             self._know(tensor.name, array_of(tensor))
         self.types: dict[str, TypeProto] = {}
         try:
-            inferred = shape_inference.infer_shapes(model, data_prop=True)
+            inferred = shape_inference.infer_shapes(model)
         except Exception as error:  # onnx raises its own C++ exceptions here
             raise DiscosimError(f"{name}: its shapes contradict each other: {error}") from None
         graph = inferred.graph
         for value in (*graph.input, *graph.value_info, *graph.output):
             self._type(value.name, value.type)
 
-    def _type(self, tensor: str, kind: "TypeProto") -> None:
+    def _type(self, tensor: str, kind: TypeProto) -> None:
         if not kind.HasField("tensor_type"):
             return
         self.types[tensor] = kind
         if kind.tensor_type.HasField("shape"):
             dims = kind.tensor_type.shape.dim
-            if all(dim.HasField("dim_value") for dim in dims):
-                self.shapes[tensor] = tuple(dim.dim_value for dim in dims)
+            shape = tuple([dim.dim_value for dim in dims])
+            if all(shape) or all(dim.HasField("dim_value") for dim in dims):
+                self.shapes[tensor] = shape
                 self._check(tensor)
 
     def _check(self, tensor: str) -> None:
@@ -76,8 +76,8 @@ class _Inference:
         if min(shape, default=1) < 0 or prod(shape) > LARGEST_TENSOR:
             raise DiscosimError(f"{self.name}: tensor {tensor!r} cannot have the shape {shape}")
 
-    def _know(self, tensor: str, numbers: Any) -> None:
-        """Keep the numbers of a small tensor."""
+    def _know(self, tensor: str, numbers: Any, held: Iterable[Mapping[str, int]] = ()) -> None:
+        """Keep the numbers of a small tensor, made of others that hold parameters."""
         if numbers is None:
             return
         self.numbers[tensor] = numbers
@@ -86,10 +86,12 @@ class _Inference:
         if numbers.dtype.kind in "iub":
             value = numbers.astype("int64")
         before = self.constants.get(tensor)
-        parameters = before.parameters if before else {}
+        parameters = dict(before.parameters) if before else {}
+        for each in held:
+            parameters.update(each)
         self.constants[tensor] = Constant(numbers.shape, parameters, value)
 
-    def add(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
+    def add(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         """Take a node in: its numbers where they are known, its shapes otherwise."""
         out = node.output[0] if node.output else ""
         if node.op_type == "Constant":
@@ -101,15 +103,15 @@ class _Inference:
         elif node.input and all(name in self.numbers or not name for name in node.input):
             inputs = [self.numbers.get(name) for name in node.input]
             if len(node.output) == 1:
-                self._know(out, evaluate(node.op_type, inputs, attributes))
+                held = [self.constants[name].parameters for name in node.input if name]
+                self._know(out, evaluate(node.op_type, inputs, attributes), held)
         for name in node.output:
             if name not in self.read:  # an output that nobody wants, as the mask of dropout
                 self.shapes.setdefault(name, ())
         if any(name and name not in self.shapes for name in node.output):
             self._infer(node)
 
-    def _constant(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
-        import numpy as np
+    def _constant(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
 
         out = node.output[0]
         tensor = attributes.get("value")
@@ -129,7 +131,7 @@ class _Inference:
             if key in attributes:
                 self._know(out, np.array(attributes[key], dtype=kind))
 
-    def _filled(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
+    def _filled(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         """A tensor of one number: of floats it stands for weights, as in files without them."""
         out = node.output[0]
         shape = tuple(int(size) for size in self.numbers[node.input[0]].ravel())
@@ -144,8 +146,7 @@ class _Inference:
             numbers = [self.numbers[node.input[0]]]
             self._know(out, evaluate("ConstantOfShape", numbers, {"value": number}))
 
-    def _shape(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
-        import numpy as np
+    def _shape(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
 
         shape = self.shapes.get(node.input[0])
         if shape is None:
@@ -157,10 +158,8 @@ class _Inference:
         part = shape[slice(attributes.get("start", 0), end)]
         self._know(node.output[0], np.array(part, dtype="int64"))
 
-    def _infer(self, node: "NodeProto") -> None:
+    def _infer(self, node: NodeProto) -> None:
         """Infer the shapes of one node from what is known by now."""
-        from onnx import defs, helper, numpy_helper, shape_inference
-
         missing = [name for name in node.input if name and name not in self.shapes]
         if missing:
             raise self._refusal(node, missing[0])
@@ -192,7 +191,7 @@ class _Inference:
             if name not in self.shapes:
                 raise self._refusal(node, name)
 
-    def _refusal(self, node: "NodeProto", tensor: str) -> DiscosimError:
+    def _refusal(self, node: NodeProto, tensor: str) -> DiscosimError:
         label = node.name or tensor
         return DiscosimError(
             f"{self.name}: the shape of {tensor!r} depends on the data ({node.op_type} {label!r})"

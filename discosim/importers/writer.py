@@ -14,6 +14,7 @@ from discosim.graph.builder import INPUT, Builder
 from discosim.graph.layer import Atom, Shape
 from discosim.importers.layout import (
     Axes,
+    covers,
     features,
     merged,
     network_shape,
@@ -43,6 +44,7 @@ class Writer:
         self.stored: set[str] = set()  # parameters that convolutions and linear layers hold
         self.now = 0  # the node that is being lowered
         self.made: dict[str, int] = {}  # the node that makes each row
+        self._counted: set[str] = set()
         self.looked_up: dict[str, Mapping[str, int]] = {}  # parameters of tables, by row
         self._replicated: dict[str, bool] = {INPUT: True}
         self._written: dict[Function | Reduction | Scores, View] = {}
@@ -60,7 +62,9 @@ class Writer:
     # What is known
 
     def value(self, name: str) -> Value:
-        """Return what is known of a tensor."""
+        """Return what is known of a tensor; raises DiscosimError where nothing makes it."""
+        if name not in self.values:
+            raise DiscosimError(f"{self.program.name}: nothing makes the tensor {name!r}")
         return self.values[name]
 
     def constant(self, node: Node, operand: int) -> Constant | None:
@@ -76,7 +80,7 @@ class Writer:
 
     def view(self, name: str) -> View:
         """Return a tensor as a view, written if it was not."""
-        value = self.written(self.values[name])
+        value = self.written(self.value(name))
         self.values[name] = value
         return value
 
@@ -180,7 +184,7 @@ class Writer:
             return value.base
         base = self.whole(value.base, value.label)
         shape = self.net.shape(base.tensor)
-        learned = sum(value.learned.values())
+        learned = self.once(value.learned)
         op = "affine" if learned else "activation"
         if value.statistics:
             op = {2 * shape[0]: "layer_norm", shape[0]: "l2_norm"}.get(learned, "feature_norm")
@@ -217,11 +221,7 @@ class Writer:
 
     def covers(self, view: View) -> bool:
         """Whether a view goes once over each element of its tensor."""
-        count = self.net.shape(view.tensor)[0]
-        atoms = [atom for axis in view.axes for atom in features(axis)]
-        last = view.start + sum((size - 1) * stride for size, stride in atoms)
-        every = view.start == 0 and last == count - 1 and prod(s for s, _ in atoms) == count
-        return every and prod(view.shape) == prod(self.net.shape(view.tensor))
+        return covers(view.axes, view.start, self.net.shape(view.tensor))
 
     def whole(self, view: View, label: str) -> View:
         """Return a view that goes over all of its tensor: a part of one becomes a row."""
@@ -297,18 +297,23 @@ class Writer:
                 operands.append(self.settle(self.view(name), node.label))
         operands = operands or [View(INPUT, self._entering(self.program.inputs[0]))]
         tensors = list(dict.fromkeys(view.tensor for view in operands))
-        for output, name in enumerate(filter(None, node.outputs)):
+        for name in filter(None, node.outputs):
             shape = self.program.shapes[name]
             axes = plain(shape, _likely_features(shape, operands[0]))
-            counted = sum(learned.values()) if output == 0 else 0
+            counted = self.once(learned)
             view = self.row(op, node.label, tensors, axes, learned=counted)
             self.remarks[view.tensor] = reason
             self.values[name] = view
 
-    def learned(self, parameters: Mapping[str, int]) -> int:
-        """Return the elements of parameters, and remember that a layer holds them."""
+    def holds(self, parameters: Mapping[str, int]) -> None:
+        """Remember that a layer has these parameters as its weights."""
         self.stored |= set(parameters)
-        return sum(parameters.values())
+
+    def once(self, parameters: Mapping[str, int]) -> int:
+        """Return the elements of those parameters that no row has counted yet."""
+        new = {name: count for name, count in parameters.items() if name not in self._counted}
+        self._counted |= set(new)
+        return sum(new.values())
 
     def refuse(self, node: Node, why: str) -> DiscosimError:
         """Return the error for a node that cannot be costed."""
