@@ -147,7 +147,17 @@ def _imported(tree: ast.Module, *, at_import: bool) -> set[str]:
 
 
 # modules that stand on an extra as a whole, and are imported inside functions only
-EXTRA_MODULES: set[str] = set()
+STANDS_ON_TORCH = (
+    "finetune",
+    "live_bytes",
+    "mixing",
+    "module",
+    "node",
+    "operators",
+    "split_checkpoint",
+    "wire",
+)
+EXTRA_MODULES = {f"masks/{name}.py" for name in STANDS_ON_TORCH}
 
 
 def test_what_is_imported_is_required_and_the_other_way_round(wheel: Path) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "timeline": "What each node and each link does when.",
     "calibrate": "Measure this machine: a hardware profile of it.",
     "mask": "Which features each node needs, chosen from the weights.",
+    "run": "The split network running, one process a node, beside the model.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
     "reproduce": "The paper's tables, figures and claims, beside what is computed.",

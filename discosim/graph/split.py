@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
@@ -97,12 +98,17 @@ def split_as_placed(
         counted=counted,
         needed=_stack([pairs[row][0] for row in counted], nodes),
         connected=_stack([pairs[row][1] for row in counted], nodes),
-        unit_elems=np.where(counted == len(table) - 1, 1.0, table.positions[counted]),
+        unit_elems=np.array([_unit_elems(table.rows[row]) for row in counted], dtype=float),
     )
 
 
 def _stack(matrices: list[Floats], nodes: int) -> Floats:
     return np.stack(matrices, axis=-1) if matrices else np.zeros((nodes, nodes, 0))
+
+
+def _unit_elems(layer: Layer) -> int:
+    """Elements of a feature that is sent before a row: it is the last operand that moves."""
+    return 1 if layer.op == "gather" else prod(layer.in_shapes[-1][1:])
 
 
 def _even_peers(layer: Layer, first: Owners, nodes: int, whole: bool) -> float:

@@ -17,7 +17,6 @@ from discosim.masks.mixing import Mixing
 from discosim.masks.module import outputs_of
 from discosim.masks.pieces import (
     Exchange,
-    check_heads_whole,
     feature_exchanges,
     held_features,
     moved,
@@ -100,7 +99,6 @@ class Node:
                     x, self.state.get(f"{at}.token"), self.state.get(f"{at}.weight")
                 )
             case "attention":
-                check_heads_whole(layer, self.mask.owners[names[0]])
                 return operators.attend(layer, x)
             case "reshape":
                 y = operators.reshape(layer, x)

@@ -106,16 +106,21 @@ def squeeze_excite_layers(network: Network) -> set[str]:
 
 
 def _before(network: Network, tensor: str) -> set[str]:
-    import networkx as nx
+    """The tensors that `tensor` depends on, itself included."""
+    found = {tensor}
+    for layer in reversed(network.layers):
+        if layer.name in found:
+            found.update(network.operands(layer.name))
+    return found
 
-    return {tensor, *nx.ancestors(network.graph, tensor)}
 
-
-def check_heads_whole(layer: Layer, owners: Owners) -> None:
+def check_heads_whole(network: Network, mask: Mask) -> None:
     """Raise DiscosimError where q, k and v of a head do not lie together on one node."""
-    if owners is None:
-        return
-    head = layer.out_features // layer.heads
-    by_head = owners.reshape(3, layer.heads, head)
-    if (by_head != by_head[:1, :, :1]).any():
-        raise DiscosimError(f"{layer.name}: a head is divided among nodes; heads are run whole")
+    for layer in network.layers:
+        owners = mask.owners[network.operands(layer.name)[0]]
+        if layer.op == "attention" and owners is not None:
+            by_head = owners.reshape(3, layer.heads, layer.out_features // layer.heads)
+            if (by_head != by_head[:1, :, :1]).any():
+                raise DiscosimError(
+                    f"{layer.name}: a head is divided among nodes; heads are run whole"
+                )

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+FORKS = sys.platform != "win32"
 TIMEOUT_S = 60.0
 GRACE_S = 3.0
 """How long the others may take to say what they lost, once one node has failed."""
@@ -58,6 +59,8 @@ class SplitNetwork:
         state: "Mapping[str, Tensor]",
         timeout_s: float = TIMEOUT_S,
     ) -> None:
+        if not timeout_s > 0:
+            raise DiscosimError(f"timeout {timeout_s:g} s; wanted more than 0 s")
         self.network, self.mask, self.timeout_s = network, mask, timeout_s
         self._state = state
         self._processes: list[BaseProcess] = []
@@ -77,8 +80,8 @@ class SplitNetwork:
         try:
             folder = Path(self._folder.name)
             paths = write_split(self.network, self.mask, self._state, folder)
-            context = get_context("spawn" if sys.platform == "win32" else "forkserver")
-            if sys.platform != "win32":
+            context = get_context("forkserver") if FORKS else get_context("spawn")
+            if FORKS:  # torch is imported once
                 context.set_forkserver_preload(["discosim.masks.node", "discosim.masks.live_bytes"])
             for rank, path in enumerate(paths):
                 job = Job(self.network, self.mask, rank, path, folder / "store", self.timeout_s)
@@ -141,10 +144,10 @@ class SplitNetwork:
                 for rank in range(len(self._processes))
                 if rank not in answers and rank not in failures
             ]
-            links = {self._links[rank]: rank for rank in open_ranks}
-            ends = {self._processes[rank].sentinel: rank for rank in open_ranks}
-            for source in wait([*links, *ends], left):
-                rank = links[source] if source in links else ends[source]
+            rank_of: dict[Any, int] = {self._links[rank]: rank for rank in open_ranks}
+            rank_of |= {self._processes[rank].sentinel: rank for rank in open_ranks}
+            for source in wait(list(rank_of), left):
+                rank = rank_of[source]
                 if rank in answers or rank in failures:
                     continue
                 answer = self._received(rank)

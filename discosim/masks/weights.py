@@ -97,8 +97,11 @@ def _few(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _read_tensors(path: str) -> "dict[str, torch.Tensor]":
-    """The tensors of a checkpoint that can be weights of layers, in the order of its modules."""
+def read_state(path: str) -> "dict[str, torch.Tensor]":
+    """Return all tensors of a checkpoint by name, in the order of its modules.
+
+    Raises DiscosimError where the file cannot be read.
+    """
     suffix = Path(path).suffix.lower()
     if suffix not in SAFETENSORS + TORCH:
         raise DiscosimError(
@@ -107,9 +110,14 @@ def _read_tensors(path: str) -> "dict[str, torch.Tensor]":
     if not Path(path).is_file():
         raise DiscosimError(f"weights {path} cannot be read: no such file")
     tensors = _safetensors(path) if suffix in SAFETENSORS else _state_dict(path)
+    return {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+
+
+def _read_tensors(path: str) -> "dict[str, torch.Tensor]":
+    """The tensors of a checkpoint that can be weights of layers."""
     return {
-        name.removeprefix("module."): tensor
-        for name, tensor in tensors.items()
+        name: tensor
+        for name, tensor in read_state(path).items()
         if tensor.ndim > 1 and name.endswith("weight") and tensor.is_floating_point()
     }
 

@@ -1,6 +1,7 @@
 """The process of one node: joins the group, reads its own weights, answers runs."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -115,8 +116,9 @@ def _answer(node: "Node", x: "torch.Tensor") -> Answer:
 
 
 def _one_line(error: Exception) -> str:
+    """What gloo says, without its place in the source and its guesses at the cause."""
     last = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
-    return f"{last[:200]}"
+    return re.sub(r"\[/[^]]*\] ", "", last).partition(". This is typically")[0][:200]
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,91 @@
+"""A split network on threads of one process: what processes and gloo do, without starting them."""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from discosim.graph.builder import Network
+from discosim.masks.mask import Mask
+from discosim.masks.node import Node
+from discosim.masks.split_checkpoint import node_state
+from discosim.masks.wire import Message
+
+State = Mapping[str, torch.Tensor]
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass
+class ThreadWire:
+    """A queue for each ordered pair of nodes; `change` may spoil what is sent."""
+
+    queues: Mapping[tuple[int, int], "queue.Queue[tuple[int, torch.Tensor]]"]
+    rank: int
+    change: Change
+
+    def exchange(
+        self,
+        row: int,
+        sends: Mapping[int, torch.Tensor],
+        receives: Mapping[int, torch.Tensor],
+    ) -> Callable[[], None]:
+        for node, tensor in sends.items():
+            self.queues[self.rank, node].put((row, self.change(tensor.clone())))
+
+        def wait() -> None:
+            for node, buffer in receives.items():
+                sent_for, tensor = self.queues[node, self.rank].get(timeout=60)
+                assert (sent_for, tensor.shape) == (row, buffer.shape)
+                buffer.copy_(tensor)
+
+        return wait
+
+
+@dataclass
+class ThreadRun:
+    outputs: tuple[np.ndarray, ...]
+    messages: tuple[Message, ...]
+    states: list[dict[str, torch.Tensor]]
+    left_over: int
+
+
+def run_on_threads(
+    network: Network,
+    mask: Mask,
+    state: State,
+    x: np.ndarray,
+    *,
+    states: list[dict[str, torch.Tensor]] | None = None,
+    change: Change = lambda tensor: tensor,
+) -> ThreadRun:
+    ranks = range(mask.nodes)
+    queues = {(a, b): queue.Queue() for a in ranks for b in ranks}
+    parts = states or [node_state(network, mask, state, rank) for rank in ranks]
+    nodes = [
+        Node(network, mask, rank, parts[rank], ThreadWire(queues, rank, change)) for rank in ranks
+    ]
+    outputs: dict[int, list[torch.Tensor] | Exception] = {}
+
+    def serve(rank: int) -> None:
+        try:
+            outputs[rank] = nodes[rank].run(torch.from_numpy(x)[None].clone())
+        except Exception as error:
+            outputs[rank] = error
+
+    threads = [threading.Thread(target=serve, args=(rank,)) for rank in ranks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for result in outputs.values():
+        if isinstance(result, Exception):
+            raise result
+    return ThreadRun(
+        tuple(output[0].numpy() for output in outputs[0]),
+        tuple(message for node in nodes for message in node.messages),
+        parts,
+        sum(q.qsize() for q in queues.values()),
+    )

@@ -1,0 +1,306 @@
+"""The split network: its output, what goes over its wires, what its nodes hold."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discosim.errors import DiscosimError
+from discosim.explore.split_run import kinds, predicted, run_split
+from discosim.explore.study import Study, conventions
+from discosim.explore.sweep import sweep
+from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.placement import place
+from discosim.graph.table import tabulate
+from discosim.masks.live_bytes import LiveBytes
+from discosim.masks.mask import Mask
+from discosim.masks.module import NetworkModule, dense_mask
+from discosim.masks.pieces import pieces
+from discosim.masks.run import SplitNetwork
+from discosim.masks.select import select
+from discosim.masks.split_checkpoint import node_state, payload_bytes, read_node, write_split
+from discosim.masks.state import checkpoint_state, masked_outputs, random_state
+from discosim.networks import build
+from discosim.partition.masked import masked_plan
+from discosim.partition.plan import CONVENTIONS
+from tests.split import State, ThreadRun, run_on_threads
+from tests.strategies import networks
+
+SPLIT = [  # concatenation, groups, squeeze-excite, attention, dilation, several outputs
+    ("resnet18/8", (64,), 2, 0.8),
+    ("resnet50/8", (64,), 3, 0.9),
+    ("squeezenet1-1", (64,), 4, 0.9),
+    ("esrgan/16", (8,), 3, 0.8),
+    ("mobilenetv2/2", (32,), 3, 0.9),
+    ("efficientnet-b0/2", (32,), 5, 0.9),
+    ("deit-ti", (32,), 2, 0.9),
+    ("deit-s", (32,), 4, 0.8),
+    ("ssd300-vgg16/16", (300,), 3, 0.9),
+    ("deeplabv3plus-resnet50/8", (33,), 2, 0.95),
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def masked(network: Network, nodes: int, s_comm: float, **how: object) -> tuple[Mask, State]:
+    state = random_state(network, 1)
+    weights = {name: tensor.numpy() for name, tensor in state.items()}
+    return select(network, nodes, s_comm, weights, **how), state
+
+
+def image(network: Network) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(network.input_shape, dtype=np.float32)
+
+
+def off(got: tuple[np.ndarray, ...], wanted: tuple[np.ndarray, ...]) -> float:
+    return max(
+        float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(got, wanted, strict=True)
+    )
+
+
+def check_counts(network: Network, mask: Mask, run: ThreadRun) -> None:
+    """Bytes and messages of each row and node, and weights of each node, are the plan's."""
+    table = tabulate(network)
+    plan = masked_plan(table, mask, CONVENTIONS["runtime"])
+    sent_bytes, messages = np.zeros((2, mask.nodes, len(table)))
+    of_row = kinds(table)
+    for message in run.messages:
+        row = table.name.index(message.layer) if message.layer != "output" else len(table) - 1
+        assert message.kind == of_row[row]
+        sent_bytes[message.sender, row] += message.nbytes
+        messages[message.sender, row] += 1
+    assert np.array_equal(sent_bytes, np.broadcast_to(4 * plan.exchange.sent, sent_bytes.shape))
+    assert np.array_equal(messages, np.broadcast_to(plan.exchange.send_peers, messages.shape))
+    frame = predicted(network, mask).groupby("node").first()
+    assert list(frame["weight_bytes"]) == [payload_bytes(state) for state in run.states]
+    assert run.left_over == 0
+
+
+@pytest.mark.parametrize(("name", "shape", "nodes", "s_comm"), SPLIT)
+def test_a_split_network_gives_the_masked_networks_output(
+    name: str, shape: tuple[int, ...], nodes: int, s_comm: float
+) -> None:
+    network = build(name, shape)
+    mask, state = masked(network, nodes, s_comm)
+    x = image(network)
+    run = run_on_threads(network, mask, state, x)
+    assert off(run.outputs, masked_outputs(network, mask, state, x)) < 1e-5
+    check_counts(network, mask, run)
+
+
+@settings(max_examples=30)
+@given(networks(), st.integers(1, 5), st.sampled_from([0.0, 0.5, 0.9, 1.0]), st.booleans())
+def test_any_network_on_any_number_of_nodes(
+    network: Network, nodes: int, s_comm: float, at_random: bool
+) -> None:
+    mask, state = masked(network, nodes, s_comm, criterion="random" if at_random else "l1")
+    x = image(network)
+    run = run_on_threads(network, mask, state, x)
+    wanted = masked_outputs(network, mask, state, x)
+    scale = max(1.0, *(float(np.abs(output).max()) for output in wanted))
+    for got, right in zip(run.outputs, wanted, strict=True):
+        np.testing.assert_allclose(got, right, atol=1e-5 * scale, rtol=0)
+    check_counts(network, mask, run)
+
+
+def test_operands_that_lie_elsewhere_are_moved_and_counted() -> None:
+    net = Builder("crossed", (3, 4, 4))
+    left, right = net.conv(INPUT, 5, 3, "left"), net.conv(INPUT, 3, 3, "right")
+    x = net.concat([left, right], "joined")
+    y = net.l2_norm(net.add(net.conv(INPUT, 8, 3, "other"), x, "sum"), "norm")
+    net.linear(net.flatten(y, "flat"), 7, "fc")
+    network = net.build()
+    mask, state = masked(network, 3, 0.5)
+    run = run_on_threads(network, mask, state, image(network))
+    assert {"alignment", "statistics", "features", "gather"} <= {m.kind for m in run.messages}
+    assert off(run.outputs, masked_outputs(network, mask, state, image(network))) < 1e-5
+    check_counts(network, mask, run)
+
+
+def test_what_is_received_is_used() -> None:
+    network = build("resnet18/8", (32,))
+    mask, state = masked(network, 2, 0.8)
+    x = image(network)
+    spoilt = run_on_threads(network, mask, state, x, change=torch.zeros_like)
+    assert off(spoilt.outputs, masked_outputs(network, mask, state, x)) > 1e-2
+
+
+def test_at_zero_nothing_changes() -> None:
+    network = build("mobilenetv2/4", (32,))
+    mask, state = masked(network, 3, 0.0)
+    module = NetworkModule(network).eval()
+    module.load_state_dict(dict(state))
+    with torch.inference_mode():
+        dense = module(torch.from_numpy(image(network))[None])[0].numpy()
+    run = run_on_threads(network, mask, state, image(network))
+    assert off(run.outputs, (dense,)) < 1e-5
+    masks = [dense_mask(mask, network, name) for name in mask.layers]
+    assert all(kept.all() for kept in masks)
+
+
+@pytest.mark.parametrize(("name", "apart"), [("resnet18/8", True), ("deit-ti", False)])
+def test_at_one_batch_norm_branches_are_independent(name: str, apart: bool) -> None:
+    """Node 1's own parameters have no effect on node 0, but through the statistics of norms."""
+    network = build(name, (32,))
+    mask, state = masked(network, 2, 1.0)
+    x = image(network)
+    run = run_on_threads(network, mask, state, x)
+    assert not any(message.kind == "features" for message in run.messages)
+    perturbed = [dict(run.states[0]), {n: 1.5 * t for n, t in run.states[1].items()}]
+    other = run_on_threads(network, mask, state, x, states=perturbed)
+    [owners] = [mask.owners[layer.name] for layer in network.layers[-1:]]
+    same = run.outputs[0] == other.outputs[0]
+    assert bool(same[owners == 0].all()) == apart
+    assert not same[owners == 1].any()
+
+
+def test_nodes_hold_their_weights_and_no_others(tmp_path) -> None:
+    """Put back where they belong, the nodes' weights are the masked weight, each entry once."""
+    network = build("mobilenetv2/4", (32,))
+    mask, state = masked(network, 3, 0.9)
+    paths = write_split(network, mask, state, tmp_path)
+    parts = [read_node(path) for path in paths]
+    for layer in network.layers:
+        if layer.name not in mask.layers:
+            continue
+        whole = torch.zeros_like(state[f"{layer.name}.weight"])
+        width = layer.in_features // layer.groups
+        for node, part in enumerate(parts):
+            rest = part.get(f"{layer.name}.weight")
+            for piece in pieces(layer, mask.layers[layer.name], node):
+                block = part.get(f"{layer.name}.weight.{piece.group}")
+                if block is None:
+                    block, rest = rest[: len(piece.outputs)], rest[len(piece.outputs) :]
+                columns = torch.from_numpy(piece.inputs - piece.group * width)
+                whole[torch.from_numpy(piece.outputs)[:, None], columns] = block
+        kept = torch.from_numpy(dense_mask(mask, network, layer.name))
+        expected = state[f"{layer.name}.weight"] * kept.reshape(
+            *kept.shape, *(1,) * len(layer.kernel)
+        )
+        assert torch.equal(whole, expected)
+    paths[0].write_bytes(paths[0].read_bytes()[:-100])
+    with pytest.raises(DiscosimError, match="no whole checkpoint"):
+        read_node(paths[0])
+
+
+def test_live_bytes_are_those_of_tensors_that_somebody_holds() -> None:
+    watched = LiveBytes()
+    with watched:
+        a = torch.ones(1000)
+        b = a + 1
+        view = a[10:]
+        assert watched.now == 8000
+        del a
+        assert watched.now == 8000
+        del view
+        assert watched.now == 4000
+        b.add_(1)
+    assert (watched.now, watched.peak) == (4000, 8000)
+
+
+# Processes
+
+
+def test_processes_do_what_threads_do(tmp_path) -> None:
+    network = build("efficientnet-b0/4", (32,))
+    mask, state = masked(network, 3, 0.9)
+    frame, apart = run_split(network, mask, state)
+    assert apart < 1e-5
+    for name in ("messages", "sent_bytes", "weight_bytes"):
+        assert list(frame[name]) == list(frame[f"predicted_{name}"])
+    assert set(frame.query("messages > 0")["kind"]) == {"features", "squeeze-excite", "gather"}
+    # the same as `sweep --mask --conventions runtime` says of the busiest node
+    study = Study("efficientnet-b0/4", (32,), conventions("runtime"), mask=mask)
+    cost = sweep(study, nodes=[3]).iloc[0]
+    with SplitNetwork(network, mask, state) as split:
+        messages = split.run(image(network)).messages
+        again = split.run(image(network)).messages
+        with pytest.raises(DiscosimError, match="wants 3x32x32"):
+            split.run(np.zeros((3, 31, 32), dtype=np.float32))
+    assert messages == again
+    sent = np.zeros((2, 3))
+    for message in messages:
+        sent[0, message.sender] += message.nbytes
+        sent[1, message.receiver] += message.nbytes
+    assert cost["bytes_per_node"] == sent.max()
+    assert cost["messages"] == np.bincount([m.sender for m in messages]).max()
+
+
+@pytest.mark.parametrize("ending", ["killed", "hanging"])
+def test_a_lost_node_ends_the_run_in_seconds(ending: str) -> None:
+    network = build("resnet18/8", (32,))
+    mask, state = masked(network, 3, 0.5)
+    began = time.monotonic()
+    with SplitNetwork(network, mask, state, timeout_s=1.0 if ending == "hanging" else 60) as split:
+        pids = split.pids
+        os.kill(pids[1], signal.SIGSTOP)
+        timer = threading.Timer(0.5, os.kill, (pids[1], signal.SIGKILL))
+        if ending == "killed":
+            timer.start()
+        with pytest.raises(DiscosimError, match="the run broke off") as lost:
+            split.run(image(network))
+        with pytest.raises(DiscosimError, match="does not run"):
+            split.run(image(network))
+    assert time.monotonic() - began < 45  # far below gloo's own half hour, on any machine
+    words = {"killed": f"node 1 (process {pids[1]}) was ended by SIGKILL", "hanging": "Timed out"}
+    assert words[ending] in str(lost.value)
+    assert "node 0: " in str(lost.value)
+    assert "\n" not in str(lost.value)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+# Bad input
+
+
+def test_a_head_is_never_divided() -> None:
+    network = build("deit-ti", (32,))
+    owners = place(network, 2, {"block.0.attn.qkv": np.arange(576) % 2})
+    mask, state = masked(network, 2, 0.5, owners=owners)
+    with pytest.raises(DiscosimError, match="a head is divided"):
+        node_state(network, mask, state, 0)
+
+
+def test_parameters_of_another_network_are_named(tmp_path) -> None:
+    network = build("resnet18/8", (32,))
+    state = random_state(build("resnet18/4", (32,)))
+    torch.save(state, tmp_path / "other.pt")
+    with pytest.raises(DiscosimError, match=r"conv1\.weight is 16x3x7x7, wanted 8x3x7x7"):
+        checkpoint_state(str(tmp_path / "other.pt"), network)
+    state = random_state(network)
+    torch.save(state, tmp_path / "same.pt")
+    assert all(
+        torch.equal(tensor, state[name])
+        for name, tensor in checkpoint_state(str(tmp_path / "same.pt"), network).items()
+    )
+    del state["bn1.running_mean"]
+    torch.save(state, tmp_path / "less.pt")
+    with pytest.raises(DiscosimError, match=r"bn1.running_mean \(8\) is missing"):
+        checkpoint_state(str(tmp_path / "less.pt"), network)
+    mask = masked(network, 2, 0.5)[0]
+    with pytest.raises(DiscosimError, match=r"no bn1.running_mean"):
+        node_state(network, mask, state, 0)
+    state["bn1.running_mean"] = torch.full((8,), float("nan"))
+    torch.save(state, tmp_path / "nan.pt")
+    with pytest.raises(DiscosimError, match=r"bn1\.running_mean has values that are NaN"):
+        checkpoint_state(str(tmp_path / "nan.pt"), network)
+
+
+def test_an_unknown_activation_is_named() -> None:
+    net = Builder("odd", (3, 4, 4))
+    net.activation(net.conv(INPUT, 4, 3, "conv"), "act", "rely")
+    with pytest.raises(DiscosimError, match=r"activation of act 'rely'; did you mean relu"):
+        NetworkModule(net.build())(torch.zeros(1, 3, 4, 4))
