@@ -14,6 +14,7 @@ COMMANDS = {
     "compare": "All strategies side by side.",
     "timeline": "What each node and each link does when.",
     "calibrate": "Measure this machine: a hardware profile of it.",
+    "validate": "Run the split network over a limited link, and compare.",
     "mask": "Which features each node needs, chosen from the weights.",
     "run": "The split network running, one process a node, beside the model.",
     "networks": "The networks that can be named, with their counts.",
