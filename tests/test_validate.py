@@ -24,7 +24,7 @@ from discosim.report.validate_plot import draw_validation
 from discosim.validate.compare import LEVELS, Question, validate
 from discosim.validate.fit import Line
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
-from discosim.validate.link import NoLinkError, shaped_link
+from discosim.validate.link import NoLinkError, link_between, shaped_link
 from discosim.validate.profiled import (
     Parts,
     between,
@@ -34,22 +34,13 @@ from discosim.validate.profiled import (
     traffic_of,
 )
 from discosim.validate.runs import NodeRun, Runs, median_rows
-from discosim.validate.wires import Mark, NoWire, Watched
+from discosim.validate.wires import Mark, NoWire, Paced, Watched
 from discosim.validate.worker import Order
 from tests.test_link import MARK, PATIENCE_S, _processes, _wait
 from tests.test_timeline_trace import _check_format
 
 TIMES = st.floats(0, 10)
 SMALL = ["--model", "resnet18/8", "--input", "32", "--runs", "3", "--seconds", "0.2"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def links() -> None:
-    try:
-        with shaped_link(2, 1e6):
-            pass
-    except NoLinkError as reason:
-        pytest.skip(str(reason))
 
 
 # The schedule of the profiled level
@@ -193,6 +184,53 @@ def test_without_a_network_what_is_received_is_finite() -> None:
     assert torch.isfinite(buffer).all()
 
 
+class _Loopback:
+    """Both ends of a wire: what is sent to a node is what is received from it, at once."""
+
+    def exchange(self, row: int, sends: Any, receives: Any) -> Callable[[], None]:
+        for node, buffer in receives.items():
+            buffer.copy_(sends[node])
+        return lambda: None
+
+
+def test_a_paced_message_takes_what_the_bandwidth_asks() -> None:
+    import torch
+
+    clock: list[float] = [100.0]
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock[0] += seconds
+
+    wire = Paced(_Loopback(), 1000.0, lambda: clock[0], sleep)
+    data, buffer = torch.ones(250), torch.zeros(250)  # 1000 bytes: a second
+    wait = wire.exchange(0, {1: data}, {1: buffer})
+    clock[0] += 0.25
+    wait()
+    assert slept == [pytest.approx(0.75)]
+    assert buffer.equal(data)
+    first = wire.exchange(1, {1: data}, {1: buffer})
+    second = wire.exchange(2, {1: data}, {1: buffer})
+    first()
+    second()
+    assert clock[0] == pytest.approx(103.0)  # one behind the other
+    wire.exchange(3, {}, {})()
+    assert clock[0] == pytest.approx(103.0)
+
+
+def test_without_namespaces_the_nodes_hold_messages_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discosim.validate.link.TOOLS", ("no-such-tool",))
+    with pytest.raises(NoLinkError), shaped_link(2, 1e6):
+        pass
+    asked = Question("resnet18/8", (32, 32), 2, 1e6, (0.5,), ("none",), 3, 0.3)
+    found = validate(asked)
+    assert "held back" in found.about["link"]
+    assert counts_exact(found.records)
+    sent = found.records[0]["bytes"] / 2
+    assert found.records[0]["measured_s"] > 0.9 * sent / 1e6
+
+
 # The judgement
 
 
@@ -325,7 +363,7 @@ def test_a_mistake_is_answered_in_one_line(
 def test_a_node_that_dies_is_an_error_and_not_a_hang() -> None:
     from discosim.validate.runs import split_network
 
-    with shaped_link(2, 37.5e6) as link, split_network("resnet18/8", 2, link, (32, 32)) as nodes:
+    with link_between(2, 37.5e6) as link, split_network("resnet18/8", 2, link, (32, 32)) as nodes:
         nodes.processes[1].kill()
         nodes.processes[1].wait()
         with pytest.raises(DiscosimError, match=r"node [01]"):

@@ -22,8 +22,7 @@ from discosim.timeline.schedule import Event
 from discosim.validate.bench import measure
 from discosim.validate.calibration import Calibration, calibrate, to_toml
 from discosim.validate.fit import Line
-from discosim.validate.keeper import bucket_bytes
-from discosim.validate.link import Link, shaped_link
+from discosim.validate.link import Link, link_between
 from discosim.validate.pingpong import fit_link, measured_on
 from discosim.validate.profiled import (
     Parts,
@@ -108,8 +107,8 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
         if progress is not None:
             progress(done, steps)
 
-    burst = bucket_bytes(question.bandwidth_Bps)
-    with shaped_link(question.nodes, question.bandwidth_Bps) as link:
+    with link_between(question.nodes, question.bandwidth_Bps) as link:
+        burst = link.burst_bytes
         messages = measured_on(link, question.seconds / 4)
         step()
         calibration = calibrate(measure(question.seconds * 3 / 4, 1), messages, burst)

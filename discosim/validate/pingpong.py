@@ -108,9 +108,10 @@ def one_way_s(
 
 
 def measured_on(link: Link, seconds: float) -> dict[int, Samples]:
-    """Return the same between the first two nodes of a shaped link.
+    """Return the same between the first two nodes of a link.
 
-    The end that measures is a process in the namespace of node 0.
+    The end that measures is a process in the namespace of node 0. On a paced link messages take
+    what they take on loopback, and at least what the bandwidth asks.
     """
     with echo(lambda words: link.inside(1, words), link.address(1)) as port:
         words = [sys.executable, "-m", "discosim.validate.pingpong", "--measure"]
@@ -120,8 +121,9 @@ def measured_on(link: Link, seconds: float) -> dict[int, Samples]:
         )  # fmt: skip
     if done.returncode:
         raise DiscosimError(f"the link could not be measured: {done.stderr.strip()[-200:]}")
+    least_s = 1 / link.bandwidth_Bps if link.paced else 0.0
     return {
-        int(size): Samples(np.array(values), refused, conclusive)
+        int(size): Samples(np.maximum(values, int(size) * least_s), refused, conclusive)
         for size, (values, refused, conclusive) in json.loads(done.stdout).items()
     }
 

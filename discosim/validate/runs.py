@@ -110,7 +110,8 @@ def split_network(
         processes = []
         for rank in range(nodes):
             store = str(Path(folder) / "store")
-            job = Job(model, input_shape, nodes, rank, store, link.interface(rank), threads)
+            paced = link.bandwidth_Bps if link.paced else None
+            job = Job(model, input_shape, nodes, rank, store, link.interface(rank), threads, paced)
             words = [sys.executable, "-m", "discosim.validate.worker", json.dumps(asdict(job))]
             process = subprocess.Popen(
                 link.inside(rank, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from discosim.graph.builder import Network
 from discosim.networks import build
 from discosim.validate.gate import run_delay_s
-from discosim.validate.wires import NoWire, Watched
+from discosim.validate.wires import NoWire, Paced, Watched
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,11 @@ TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class Job:
-    """Which node of which network; store: a file in which the nodes find each other."""
+    """Which node of which network.
+
+    store: a file in which the nodes find each other; paced_Bps: what to hold messages back to,
+    where the link does not.
+    """
 
     model: str
     input_shape: tuple[int, ...] | None
@@ -39,6 +43,7 @@ class Job:
     store: str
     interface: str
     threads: int
+    paced_Bps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,8 @@ class _Worker:
         distributed.init_process_group(
             "gloo", init_method=f"file://{job.store}", rank=job.rank, world_size=job.nodes
         )
-        self._gloo = GlooWire(TIMEOUT_S)
+        gloo = GlooWire(TIMEOUT_S)
+        self._wire = gloo if job.paced_Bps is None else Paced(gloo, job.paced_Bps)
         self._nodes: dict[tuple[float, bool], tuple[Node, Watched]] = {}
 
     def answer(self, order: Order) -> dict[str, Any]:
@@ -132,7 +138,7 @@ class _Worker:
             self._nodes.clear()
             mask = mask_of(self.network, self.job.nodes, s_comm)
             state = node_state(self.network, mask, self._state, self.job.rank)
-            wire = Watched(NoWire() if profile else self._gloo)
+            wire = Watched(NoWire() if profile else self._wire)
             node = _watched_node(self.network, mask, self.job.rank, state, wire)
             self._nodes[s_comm, profile] = node, wire
         return self._nodes[s_comm, profile]
