@@ -17,6 +17,7 @@ COMMANDS = {
     "pareto": "The configurations that no other one beats in everything.",
     "timeline": "What each node and each link does when.",
     "calibrate": "Measure this machine: a hardware profile of it.",
+    "validate": "Run the split network over a limited link, and compare.",
     "mask": "Which features each node needs, chosen from the weights.",
     "inspect": "What a network is made of, and what was not understood.",
     "allocate": "S_comm of each layer within limits on time, traffic or memory.",

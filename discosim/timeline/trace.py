@@ -11,15 +11,18 @@ from discosim.timeline.schedule import Event
 
 Record = dict[str, object]
 
-LINKS = 1_000_000
-"""Process number of the links; the nodes are those from 0 up."""
+LINKS = 999
+"""Process number of the links, after those of the nodes."""
 
 
-def trace_records(events: Iterable[Event], nodes: Sequence[str], process: str = "") -> list[Record]:
+def trace_records(
+    events: Iterable[Event], nodes: Sequence[str], process: str = "", first: int = 0
+) -> list[Record]:
     """Return complete events ("X", in microseconds) and the metadata that names their tracks.
 
     A node is a process with one thread, each link, port or medium a thread of one more process.
-    nodes: what to call each node; process: a prefix, to tell one run from another.
+    nodes: what to call each node; process: a prefix, to tell one run from another; first: number
+    of its first process.
     """
     prefix = f"{process}: " if process else ""
     ordered = sorted(events, key=lambda event: (event.track, event.begin_s))
@@ -27,10 +30,10 @@ def trace_records(events: Iterable[Event], nodes: Sequence[str], process: str = 
     links = {track: number for number, track in enumerate(dict.fromkeys(carriers))}
     records: list[Record] = []
     for node, name in enumerate(nodes):
-        records += _named(node, f"{prefix}node {node}: {name}", 0, "processor")
+        records += _named(first + node, f"{prefix}node {node}: {name}", 0, "processor")
     for track, number in links.items():
-        records += _named(LINKS, f"{prefix}links", number, track)
-    return records + [_complete(event, links) for event in ordered]
+        records += _named(first + LINKS, f"{prefix}links", number, track)
+    return records + [_complete(event, links, first) for event in ordered]
 
 
 def to_chrome(records: Sequence[Record], about: dict[str, str]) -> str:
@@ -52,7 +55,7 @@ def _named(process: int, name: str, thread: int, thread_name: str) -> list[Recor
     ]
 
 
-def _complete(event: Event, links: dict[str, int]) -> Record:
+def _complete(event: Event, links: dict[str, int], first: int) -> Record:
     """One event; both ends are rounded to nanoseconds, so that what follows does not overlap."""
     message = event.kind == "message"
     begin, end = round(event.begin_s * 1e6, 3), round(event.end_s * 1e6, 3)
@@ -63,7 +66,7 @@ def _complete(event: Event, links: dict[str, int]) -> Record:
         "ph": "X",
         "name": event.layer,
         "cat": event.kind,
-        "pid": LINKS if message else event.sources[0],
+        "pid": first + (LINKS if message else event.sources[0]),
         "tid": links[event.track] if message else 0,
         "ts": begin,
         "dur": round(end - begin, 3),

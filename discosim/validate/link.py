@@ -6,12 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from discosim.errors import DiscosimError
-from discosim.validate.keeper import address, interface
+from discosim.validate.keeper import address, bucket_bytes, interface
 
 TOOLS = ("ip", "tc", "nsenter")
 MOST_NODES = 16
@@ -21,36 +21,64 @@ MOST_NODES = 16
 class Link:
     """A link per pair of nodes, each direction held at `bandwidth_Bps`.
 
-    pids: the process that holds each node's network namespace. user: whether they lie in a user
-    namespace, where the program is not root.
+    pids: the process that holds each node's network namespace; none where the nodes share the
+    loopback interface and hold messages back themselves. user: whether the namespaces lie in a
+    user namespace, as the program is not root.
     """
 
     bandwidth_Bps: float
-    pids: tuple[int, ...]
-    user: bool
+    pids: tuple[int, ...] = ()
+    user: bool = False
+
+    @property
+    def paced(self) -> bool:
+        """Whether nothing but the nodes themselves holds the bandwidth."""
+        return not self.pids
 
     @property
     def how(self) -> str:
         """What the link is made of, in words."""
+        if self.paced:
+            return "loopback, each message held back until the bandwidth lets it arrive"
         own = " of a user namespace" if self.user else ""
         return f"network namespaces{own}, veth pairs, tc tbf"
 
     def inside(self, node: int, command: Sequence[str]) -> list[str]:
         """Return `command` as it is run in the namespace of `node`."""
+        if self.paced:
+            return list(command)
         user = ["-U", "--preserve-credentials"] if self.user else []
         return ["nsenter", "-t", str(self.pids[node]), *user, "-n", *command]
 
     def address(self, node: int) -> str:
         """Return the address of `node` for the others."""
-        return address(node)
+        return "127.0.0.1" if self.paced else address(node)
 
     def interface(self, node: int) -> str:
         """Return the interface that has the node's address."""
+        if self.paced:
+            return "lo" if sys.platform == "linux" else "lo0"
         return interface(node, 1 if node == 0 else 0)
+
+    @property
+    def burst_bytes(self) -> int:
+        """What passes at once."""
+        return 0 if self.paced else bucket_bytes(self.bandwidth_Bps)
 
 
 class NoLinkError(DiscosimError):
     """Links cannot be made on this machine; the text says why."""
+
+
+@contextmanager
+def link_between(nodes: int, bandwidth_Bps: float) -> Iterator[Link]:
+    """Join `nodes` by links of that bandwidth: shaped ones, or paced where there can be none."""
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(shaped_link(nodes, bandwidth_Bps))
+        except NoLinkError:
+            made = Link(float(bandwidth_Bps))
+        yield made
 
 
 @contextmanager

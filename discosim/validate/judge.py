@@ -1,0 +1,43 @@
+"""What measured and predicted latencies say together: errors, and whether the order is right."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+Record = Mapping[str, Any]
+
+
+def mean_error(records: Iterable[Record], level: str) -> float:
+    """Return the mean absolute relative error of a level; NaN where it has no record."""
+    errors = [abs(record["error"]) for record in records if record["level"] == level]
+    return float(np.mean(errors)) if errors else float("nan")
+
+
+def order_right(records: Sequence[Record], level: str) -> tuple[int, int]:
+    """Return how many pairs of configurations are ordered right, of how many.
+
+    Those pairs count whose measured latencies differ by more than the level's mean error.
+    """
+    stated = mean_error(records, level)
+    right = total = 0
+    for one, other in combinations([r for r in records if r["level"] == level], 2):
+        low, high = sorted((one, other), key=lambda record: float(record["measured_s"]))
+        if high["measured_s"] > (1 + stated) * low["measured_s"]:
+            total += 1
+            right += bool(high["predicted_s"] > low["predicted_s"])
+    return right, total
+
+
+def held_out(records: Iterable[Record]) -> list[Record]:
+    """Return the records at an S_comm that was not profiled."""
+    return [record for record in records if record["held_out"]]
+
+
+def counts_exact(records: Iterable[Record]) -> bool:
+    """Return whether bytes and messages on the wire are the model's, in every record."""
+    return all(
+        record["bytes"] == record["model_bytes"] and record["messages"] == record["model_messages"]
+        for record in records
+    )

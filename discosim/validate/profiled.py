@@ -1,0 +1,162 @@
+"""The profiled level: a node's computation as measured without a network, the link as fitted.
+
+How long a node computes in each row was measured at a few S_comm, and is straight lines in
+between. An exchange takes what the link's fit gives its bytes. What follows is the schedule.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from discosim.timeline.schedule import Event
+from discosim.validate.fit import Floats, Line
+from discosim.validate.runs import Runs, median_rows
+
+Traffic = Mapping[int, Mapping[tuple[int, int], float]]
+"""Bytes from one node to another, by the row before which they are sent."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What nodes compute in each row, (N, L) in seconds: before, beside, after its exchange."""
+
+    front_s: Floats
+    beside_s: Floats
+    after_s: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """When all is done, the events, and each row of node 0, (L,) in seconds."""
+
+    latency_s: float
+    events: tuple[Event, ...]
+    row_s: Floats
+
+
+def parts_of(runs: Runs, exchanges: Set[int]) -> Parts:
+    """Return the medians of what the nodes compute in runs without a network.
+
+    exchanges: the rows that have one at some S_comm. Where such a row has none, as nothing is
+    kept, all that is left of it needs no received feature.
+    """
+    rows = [median_rows([run[rank] for run in runs.counted]) for rank in range(len(runs.runs[0]))]
+    front, beside, after = (
+        np.stack([getattr(each, name) for each in rows])
+        for name in ("front_s", "beside_s", "after_s")
+    )
+    for rank, each in enumerate(rows):
+        alone = sorted(exchanges - each.exchanges)
+        beside[rank, alone], after[rank, alone] = after[rank, alone], 0.0
+    return Parts(front, beside, after)
+
+
+def between(profiles: Mapping[float, Parts], s_comm: float) -> Parts:
+    """Return the parts at `s_comm`: straight lines between the S_comm that were profiled."""
+    known = sorted(profiles)
+    above = next((index for index, s in enumerate(known) if s >= s_comm), len(known) - 1)
+    low, high = known[max(0, above - 1)], known[above]
+    share = (s_comm - low) / (high - low) if high > low else 1.0
+
+    def mixed(name: str) -> Floats:
+        less, more = (getattr(profiles[s], name) for s in (low, high))
+        line: Floats = (1 - share) * less + share * more
+        return line
+
+    return Parts(mixed("front_s"), mixed("beside_s"), mixed("after_s"))
+
+
+def traffic_of(runs: Runs, names: Sequence[str]) -> Traffic:
+    """Return the bytes of the messages of a run; names: those of the network's rows."""
+    index = {name: row for row, name in enumerate(names)}
+    traffic: dict[int, dict[tuple[int, int], float]] = defaultdict(dict)
+    for layer, _, sender, receiver, nbytes in runs.messages:
+        pairs = traffic[index[layer]]
+        pairs[sender, receiver] = pairs.get((sender, receiver), 0.0) + nbytes
+    return traffic
+
+
+def predict(
+    parts: Parts,
+    traffic: Traffic,
+    link: Line,
+    burst_bytes: int,
+    *,
+    serial: bool,
+    names: Sequence[str],
+) -> Prediction:
+    """Return the schedule of the nodes' computation and their messages, each link in order.
+
+    With `serial` an exchange ends before anything goes on, otherwise what lies beside it is
+    computed meanwhile.
+    """
+    nodes, rows = parts.front_s.shape
+    now = np.zeros(nodes)
+    free: dict[tuple[int, int], float] = {}
+    events: list[Event] = []
+    row_s = np.zeros(rows)
+
+    def compute(node: int, row: int, kind: str, begin_s: float, time_s: float) -> float:
+        end_s = begin_s + time_s
+        events.append(_computes(names[row], kind, node, begin_s, end_s))
+        return end_s
+
+    for row in range(rows):
+        begin_s = float(now[0])
+        for node in range(nodes):
+            now[node] = compute(node, row, "local", now[node], parts.front_s[node, row])
+        arrived = np.zeros(nodes)
+        for (i, j), nbytes in traffic.get(row, {}).items():
+            sent_s = max(float(now[i]), free.get((i, j), 0.0))
+            end_s = sent_s + link.constant_s + max(0.0, nbytes - burst_bytes) / link.rate
+            free[i, j] = end_s - link.constant_s
+            arrived[j] = max(arrived[j], end_s)
+            events.append(_sends(names[row], i, j, sent_s, end_s, nbytes))
+        for node in range(nodes):
+            at = max(now[node], arrived[node]) if serial else float(now[node])
+            at = compute(node, row, "local", at, parts.beside_s[node, row])
+            at = max(at, arrived[node])
+            now[node] = compute(node, row, "remote", at, parts.after_s[node, row])
+        row_s[row] = now[0] - begin_s
+    return Prediction(float(now.max()), tuple(events), row_s)
+
+
+def measured_events(runs: Runs, names: Sequence[str]) -> tuple[Event, ...]:
+    """Return the events of the run whose latency is nearest to the median.
+
+    A message is drawn from when its receiver began the exchange until it had it.
+    """
+    counted = runs.counted
+    seconds = np.array([max(n.ends_s for n in r) - min(n.begins_s for n in r) for r in counted])
+    run = counted[int(np.abs(seconds - np.median(seconds)).argmin())]
+    zero = min(node.begins_s for node in run)
+    traffic = traffic_of(runs, names)
+    events: list[Event] = []
+    for rank, node in enumerate(run):
+        marks = {mark.row: mark for mark in node.marks}
+        begins = [begin - zero for begin in (*node.row_begins_s, node.ends_s)]
+        for row, (begin, end) in enumerate(pairwise(begins)):
+            if row not in marks:
+                events.append(_computes(names[row], "local", rank, begin, end))
+                continue
+            asks, went_on, waits, has = (moment - zero for moment in marks[row][1:])
+            events.append(_computes(names[row], "local", rank, begin, asks))
+            events.append(_computes(names[row], "local", rank, went_on, waits))
+            events.append(_computes(names[row], "remote", rank, has, end))
+            events += [
+                _sends(names[row], i, j, asks, has, nbytes)
+                for (i, j), nbytes in traffic.get(row, {}).items()
+                if j == rank
+            ]
+    return tuple(events)
+
+
+def _computes(layer: str, kind: str, node: int, begin_s: float, end_s: float) -> Event:
+    return Event(layer, "", kind, f"node {node}", (node,), (), 0, begin_s, end_s, 0.0)
+
+
+def _sends(layer: str, i: int, j: int, begin_s: float, end_s: float, nbytes: float) -> Event:
+    return Event(layer, "", "message", f"link {i}→{j}", (i,), (j,), 0, begin_s, end_s, nbytes)

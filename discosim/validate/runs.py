@@ -1,0 +1,193 @@
+"""A split network that runs on a link, one process a node, and what its runs took."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from discosim.errors import DiscosimError
+from discosim.validate.gate import FEWEST, MOST_DELAY, Floats, Samples
+from discosim.validate.link import Link
+from discosim.validate.wires import Mark
+from discosim.validate.worker import Job, Order
+
+GRACE_S = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class NodeRun:
+    """One run of one node: when it, its rows and its exchanges begin and end, on one clock."""
+
+    begins_s: float
+    ends_s: float
+    delay_s: float
+    marks: tuple[Mark, ...]
+    row_begins_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Runs of all nodes at one S_comm; messages: (layer, kind, sender, receiver, bytes) of one."""
+
+    order: Order
+    runs: tuple[tuple[NodeRun, ...], ...]
+    messages: tuple[tuple[str, str, int, int, int], ...]
+
+    @property
+    def seconds(self) -> Floats:
+        """From when the first node begins to when the last has ended, for each run."""
+        return np.array(
+            [max(n.ends_s for n in run) - min(n.begins_s for n in run) for run in self.runs]
+        )
+
+    @property
+    def quiet(self) -> list[bool]:
+        """Of each run, whether no node waited long for a core."""
+        return [
+            all(n.delay_s <= MOST_DELAY * seconds for n in run)
+            for run, seconds in zip(self.runs, self.seconds, strict=True)
+        ]
+
+    @property
+    def counted(self) -> tuple[tuple[NodeRun, ...], ...]:
+        """The quiet runs; all where there are too few."""
+        kept = tuple(run for run, quiet in zip(self.runs, self.quiet, strict=True) if quiet)
+        return kept if len(kept) >= FEWEST else self.runs
+
+    @property
+    def samples(self) -> Samples:
+        """The latencies, gated."""
+        quiet = np.array(self.quiet)
+        conclusive = int(quiet.sum()) >= FEWEST
+        chosen = self.seconds[quiet] if conclusive else self.seconds
+        return Samples(chosen, int((~quiet).sum()), conclusive)
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """The processes of a split network, by rank."""
+
+    processes: tuple["subprocess.Popen[str]", ...]
+
+    def run(self, order: Order) -> Runs:
+        """Return what the nodes say to an order; raises DiscosimError where one has ended."""
+        for process in self.processes:
+            assert process.stdin is not None
+            try:
+                process.stdin.write(json.dumps(asdict(order)) + "\n")
+                process.stdin.flush()
+            except BrokenPipeError:
+                continue  # its answer says so
+        answers = [_answer(rank, process) for rank, process in enumerate(self.processes)]
+        by_node = [
+            [
+                NodeRun(b, e, d, tuple(Mark(*m) for m in marks), tuple(begins))
+                for b, e, d, marks, begins in answer["runs"]
+            ]
+            for answer in answers
+        ]
+        messages = [tuple(message) for answer in answers for message in answer["messages"]]
+        return Runs(order, tuple(zip(*by_node, strict=True)), tuple(messages))
+
+
+@contextmanager
+def split_network(
+    model: str, nodes: int, link: Link, input_shape: tuple[int, ...] | None = None, threads: int = 1
+) -> Iterator[Nodes]:
+    """Start one process a node on `link`; all have ended when the context is left.
+
+    Each ends by itself when its standard input does: with the program, however that ends.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="discosim-"))
+        processes = []
+        for rank in range(nodes):
+            store = str(Path(folder) / "store")
+            paced = link.bandwidth_Bps if link.paced else None
+            job = Job(model, input_shape, nodes, rank, store, link.interface(rank), threads, paced)
+            words = [sys.executable, "-m", "discosim.validate.worker", json.dumps(asdict(job))]
+            process = subprocess.Popen(
+                link.inside(rank, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                text=True, start_new_session=True,
+            )  # fmt: skip
+            stack.callback(_end, process)
+            processes.append(process)
+        for rank, process in enumerate(processes):
+            _answer(rank, process)
+        yield Nodes(tuple(processes))
+
+
+def _answer(rank: int, process: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise DiscosimError(f"the process of node {rank} has ended: code {process.wait()}")
+    answer: dict[str, Any] = json.loads(line)
+    return answer
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(BrokenPipeError):  # what it did not read any more
+        process.stdin.close()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Medians over runs of what one node does in each row, (L,) in seconds.
+
+    front_s: before the row's exchange begins; beside_s: while it goes on; waits_s: for its end;
+    after_s: when it has ended. A row without an exchange is all after.
+    """
+
+    exchanges: frozenset[int]
+    front_s: Floats
+    beside_s: Floats
+    waits_s: Floats
+    after_s: Floats
+
+    @property
+    def total_s(self) -> Floats:
+        """All of each row."""
+        total: Floats = self.front_s + self.beside_s + self.waits_s + self.after_s
+        return total
+
+
+def median_rows(runs: Sequence[NodeRun]) -> Rows:
+    """Return the rows of one node, from its runs."""
+    parts = np.array([_row_parts(run) for run in runs])
+    front, beside, waits, after = np.median(parts, axis=0)
+    exchanges = frozenset(mark.row for mark in runs[0].marks)
+    return Rows(exchanges, front, beside, waits, after)
+
+
+def _row_parts(run: NodeRun) -> Floats:
+    """(4, L): front, beside, waits, after of each row of a run."""
+    begins = np.array(run.row_begins_s)
+    ends = np.append(begins[1:], run.ends_s)
+    parts = np.zeros((4, len(begins)))
+    parts[3] = ends - begins
+    for mark in run.marks:
+        row = mark.row
+        waits = (mark.went_on_s - mark.begins_s) + (mark.has_s - mark.waits_s)
+        parts[:, row] = (
+            mark.begins_s - begins[row],
+            mark.waits_s - mark.went_on_s,
+            waits,
+            ends[row] - mark.has_s,
+        )
+    return parts
