@@ -157,7 +157,10 @@ STANDS_ON_TORCH = (
     "split_checkpoint",
     "wire",
 )
-EXTRA_MODULES = {f"masks/{name}.py" for name in STANDS_ON_TORCH}
+STANDS_ON_ONNX = ("onnx", "protos", "shapes")
+EXTRA_MODULES = {f"masks/{name}.py" for name in STANDS_ON_TORCH} | {
+    f"importers/{name}.py" for name in STANDS_ON_ONNX
+}
 
 
 def test_what_is_imported_is_required_and_the_other_way_round(wheel: Path) -> None:
