@@ -11,8 +11,11 @@ from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, layer_costs
 from discosim.explore.setting import Setting
 from discosim.explore.study import Study, conventions
 from discosim.explore.surrogate import Curve, he_normal_curves, lost_share
+from discosim.explore.weight_curves import weight_curves
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
+from discosim.masks.saliency import saliency_curves
+from discosim.masks.weights import random_weights
 from discosim.networks import build
 from discosim.simulate import Cost
 from tests.strategies import hardware, tables
@@ -160,6 +163,30 @@ def test_curves_of_real_masks_take_the_place_of_the_surrogate() -> None:
     del curves["layer2.0.conv1"]
     with pytest.raises(DiscosimError, match=r"layer2\.0\.conv1"):
         allocate("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves)
+
+
+@pytest.mark.parametrize("nodes", [2, 4])
+def test_the_surrogate_is_what_drawn_weights_lose(nodes: int) -> None:
+    """A second route: He-normal weights, drawn, their sub-rows' norms sorted and summed."""
+    network = build("resnet18")
+    drawn = weight_curves(network, nodes, random_weights(network))
+    stated = he_normal_curves(tabulate(network), nodes, whole=True)
+    assert set(drawn) == set(stated)
+    s_comm = np.linspace(0, 1, 21)
+    for name, curve in stated.items():
+        found, wanted = drawn[name].at(s_comm), curve.at(s_comm)
+        assert np.abs(found - wanted).max() <= 0.02 * wanted[-1], name
+
+
+def test_curves_of_weights_are_those_of_the_masks() -> None:
+    network = build("resnet18/4")
+    weights = random_weights(network)
+    curves, s_comm = weight_curves(network, 2, weights), np.array([0.0, 0.25, 0.5, 1.0])
+    shares = saliency_curves(network, 2, weights, s_comm)  # of a layer's whole norm
+    for name, curve in curves.items():
+        if curve.lost[-1]:
+            expected = shares[name] / shares[name][-1]
+            assert curve.at(s_comm) / curve.lost[-1] == pytest.approx(expected), name
 
 
 @pytest.mark.parametrize("weights", [1, 2, 5, 20, 200])

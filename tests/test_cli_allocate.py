@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from discosim.cli.app import run
+from discosim.masks.weights import random_weights
+from discosim.networks import build
 
 FIRST = "allocate --model resnet50 --latency 100ms"
 
@@ -143,6 +145,22 @@ def test_bad_input(line: str, words: list[str], cli: Cli) -> None:
     for word in words:
         assert word in err, err
     assert not list(cli.folder.iterdir())
+
+
+def test_a_checkpoint_takes_the_place_of_the_surrogate(cli: Cli) -> None:
+    import torch
+
+    weights = random_weights(build("resnet18/8"), seed=1)
+    weights["layer3.0.conv2.weight"] *= 1e-6  # worth nothing: it goes first
+    torch.save({name: torch.from_numpy(w) for name, w in weights.items()}, "w.pt")
+    line = "allocate --model resnet18/8 --bytes 98% --weights w.pt"
+    *layers, summary = cli.records(line)
+    assert {row["layer"] for row in layers if row["s_comm"]} == {"layer3.0.conv2"}
+    assert summary["saliency"].startswith("L1 norms of sub-rows of the weights of w.pt")
+    code, _, err = cli("allocate --model resnet18 --bytes 98% --weights w.pt")
+    assert code == 2
+    assert "w.pt" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_without_scipy_one_line_says_what_to_do(cli: Cli) -> None:

@@ -1,6 +1,6 @@
 """`discosim allocate`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from discosim.explore.allocate import Limit
+    from discosim.explore.study import Study
+    from discosim.explore.surrogate import Curves
+
+
+class Saliency(TypedDict, total=False):
+    """What `allocate` takes in place of its surrogate."""
+
+    curves: "Curves"
+    saliency: str
 
 
 def _limit(parse: "Callable[[str], float]") -> "Callable[[str], Limit]":
@@ -41,6 +50,7 @@ BYTES = types.Parsed("bytes", _limit(parse_bytes))
 @click.option("--bytes", "traffic", type=BYTES, help="Limit on the busiest node's traffic: 5MB.")
 @click.option("--memory", type=BYTES, help="Limit on a node's memory: 30MiB.")
 @click.option("--levels", type=types.S_COMM, help="S_comm to choose from [default: 0:0.95:0.05].")
+@click.option("--weights", "weights_path", help="A .safetensors or .pt checkpoint to lose from.")
 @click.option(
     "--method", default="exact", show_default=True, help="exact (needs scipy), fast or dynamic."
 )
@@ -76,6 +86,9 @@ def command(**values: Any) -> None:
     study = options.read_study({**values, **nothing})
     [hardware] = options.one("--hw", options.read_hardware({**values, **nothing}))
     [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (2,)))
+    if values["mask_path"] is not None and values["weights_path"] is not None:
+        raise click.UsageError("give --mask or --weights: each says what is lost")
+    saliency: Saliency = {} if values["weights_path"] is None else _saliency(values, study, nodes)
     found = allocate(
         study,
         hardware,
@@ -84,6 +97,7 @@ def command(**values: Any) -> None:
         levels=values["levels"] or DEFAULT_LEVELS,
         overlap=values["overlap"],
         method=values["method"],
+        **saliency,
     )
     lines = allocation.findings(found, values["convention"])
     output.write(allocation.to_frame(found), lines, allocation.show(found))
@@ -98,6 +112,21 @@ def command(**values: Any) -> None:
 
         save(draw_allocation(found, lines[0]), values["plot_path"])
         options.wrote(values["plot_path"])
+
+
+def _saliency(values: options.Values, study: "Study", nodes: int) -> "Saliency":
+    """The curves of a checkpoint's weights, and what is said of them."""
+    from discosim.explore.weight_curves import weight_curves
+    from discosim.masks.weights import read_weights
+    from discosim.partition import check_nodes
+
+    check_nodes(study.table, nodes)
+    network, path = study.table.network, values["weights_path"]
+    weights, renamed = read_weights(path, network)
+    if renamed:
+        options.note(f"weights of {path} have other names: taken by order and shape")
+    said = f"L1 norms of sub-rows of the weights of {path}, the least go first; accuracy is not "
+    return {"curves": weight_curves(network, nodes, weights), "saliency": f"{said}predicted"}
 
 
 def _check_plan_path(path: str | None) -> None:

@@ -12,6 +12,7 @@ COMMANDS = {
     "sweep": "Latency over S_comm and N, and whether one node is faster.",
     "layers": "Where the time goes, layer by layer.",
     "compare": "All strategies side by side.",
+    "breakeven": "From which bandwidth, latency, S_comm or N on splitting pays.",
     "size": "The smallest cluster within your limits, or what to give up.",
     "pareto": "The configurations that no other one beats in everything.",
     "timeline": "What each node and each link does when.",

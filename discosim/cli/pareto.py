@@ -47,7 +47,7 @@ def command(**values: Any) -> None:
     """The configurations that no other one beats in everything.
 
     Metrics: latency, throughput, bytes, memory, nodes, s_comm (the less is pruned, the better),
-    accuracy (published), price, energy, bandwidth, compute.
+    saliency (lost, by a surrogate), accuracy (published), price, energy, bandwidth, compute.
 
     \b
     discosim pareto --model resnet50 --by latency,s_comm --plot front.png

@@ -31,14 +31,19 @@ SAME = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """`nodes` against `versus` nodes of one kind, at one S_comm."""
+    """`nodes` nodes against one, or with `previous` against one less, at one S_comm."""
 
     study: Study
     hardware: Hardware
     nodes: int
-    versus: int
     s_comm: float
     overlap: str = "none"
+    previous: bool = False
+
+    @property
+    def versus(self) -> int:
+        """The other number of nodes."""
+        return self.nodes - 1 if self.previous else 1
 
     def latency_s(self, nodes: int, s_comm: float | Floats | None = None, **numbers: Any) -> Floats:
         """Return the latency on `nodes` nodes; `numbers` of the hardware take other values.
@@ -46,11 +51,10 @@ class Pair:
         `s_comm` and `numbers` are scalars or arrays (...).
         """
         knob = self.s_comm if s_comm is None else s_comm
-        shaped = {name: np.asarray(value, dtype=float) for name, value in numbers.items()}
-        hardware = replace(
-            self.hardware,
-            **{name: value[..., None, None] for name, value in shaped.items()},
-        )
+        shaped: dict[str, Any] = {
+            name: np.asarray(value, dtype=float)[..., None, None] for name, value in numbers.items()
+        }
+        hardware = replace(self.hardware, **shaped)
         setting = Setting(self.study, hardware, nodes, self.overlap)
         cost = setting.cost(np.asarray(knob, dtype=float)[..., None, None])
         return np.asarray(cost.latency_s, dtype=float)
@@ -115,9 +119,9 @@ def break_even(
     check_s_comm(np.array([s_comm]))
     if solve != "nodes" and nodes < 2:
         raise DiscosimError(f"{nodes} nodes against one; wanted 2 or more")
-    pair = Pair(study, hardware, nodes, nodes - 1 if previous else 1, s_comm, overlap)
+    pair = Pair(study, hardware, nodes, s_comm, overlap, previous)
     if solve == "nodes":
-        return [_nodes(pair, previous, most_nodes)]
+        return [_nodes(pair, most_nodes)]
     return {"bw": _bandwidth, "link-latency": _link_latency, "s-comm": _s_comm}[solve](pair)
 
 
@@ -196,16 +200,17 @@ def _s_comm(pair: Pair) -> list[BreakEven]:
     if _is_affine_in_s_comm(pair):  # but for the messages, which end at S_comm 1
         at_zero, at_half = (pair.difference_s(s).item() for s in (0.0, 0.5))
         line = [(x, before) for x, before in _zero(at_zero, 2 * (at_half - at_zero)) if x < 1]
-        crossings, method = (line, CLOSED) if line else (crossings, method)
+        if line:
+            crossings, method = [*line, *(c for c in crossings if c[0] == 1.0)], CLOSED
     found = [(x, "below" if before else "above") for x, before in crossings]
     answers = _answers(pair, "s-comm", "s_comm", found, method, reason)
     if len(answers) == 1 and answers[0].value == 1.0 and answers[0].reason:
         near = [_seconds(value) for value in pair.both_s(s_comm=float(S_COMM[-2]))]
-        reason = (
+        words = (
             f"{_count(pair.nodes)} are faster only at S_comm 1, where nothing is sent: just "
             f"below, they take {near[0]}, {_count(pair.versus)} {near[1]}"
         )
-        return [replace(answers[0], value=None, reason=reason, faster="never", latency_s=None)]
+        return [replace(answers[0], value=None, reason=words, faster="never", latency_s=None)]
     return answers
 
 
@@ -219,7 +224,7 @@ def _is_affine_in_s_comm(pair: Pair) -> bool:
     )
 
 
-def _nodes(pair: Pair, previous: bool, most: int) -> BreakEven:
+def _nodes(pair: Pair, most: int) -> BreakEven:
     table = pair.study.table
     most = min(most, int(np.maximum(table.in_features, table.out_features)[table.mixes].max()))
     if most < 2:
@@ -227,14 +232,13 @@ def _nodes(pair: Pair, previous: bool, most: int) -> BreakEven:
     one = before = pair.latency_s(1).item()
     for nodes in range(2, most + 1):
         now = pair.latency_s(nodes).item()
-        if previous and now >= before:
-            at = replace(pair, nodes=nodes, versus=nodes - 1)
+        at = replace(pair, nodes=nodes)
+        if pair.previous and now >= before:
             return BreakEven("nodes", nodes - 1.0, "", "below", COUNTED, at, before)
-        if not previous and now <= one:
-            at = replace(pair, nodes=nodes, versus=1)
+        if not pair.previous and now <= one:
             return BreakEven("nodes", float(nodes), "", "above", COUNTED, at, now)
         before = now
-    if previous:
+    if pair.previous:
         reason = f"each further node up to {most} is faster: {most} take {_seconds(before)}"
         return BreakEven("nodes", None, reason, "always", COUNTED, pair, None)
     reason = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from discosim.errors import UnknownNameError
 from discosim.explore.accuracy import published_accuracy
 from discosim.explore.points import Point
-from discosim.graph.table import Floats
+from discosim.explore.surrogate import Curves, he_normal_curves
+from discosim.graph.table import Floats, LayerTable
 from discosim.hardware import Hardware
 from discosim.simulate import Cost
 
@@ -89,6 +91,32 @@ def cluster_price_usd(hardware: Hardware, nodes: int) -> float:
     return nodes * price
 
 
+KEEPS_ALL = ("single", "pipeline", "dense")
+
+
+def saliency_lost(amounts: Amounts) -> Floats:
+    """Return the share of the L1 norm between nodes that is pruned, by the stated surrogate.
+
+    One S_comm for all layers (docs/allocate.md). NaN for strategies that choose otherwise.
+    """
+    point = amounts.point
+    if point.strategy.name in KEEPS_ALL:
+        return _one(0.0)
+    if point.fixed or point.strategy.name != "disco":
+        return _one(1.0 if point.strategy.name == "branches" else np.nan)
+    whole = point.study.conventions.whole
+    curves = list(_curves(point.study.table, point.nodes, whole).values())
+    lost: Floats = sum(
+        (curve.at(amounts.s_comm) for curve in curves), np.zeros_like(amounts.s_comm)
+    )
+    return lost / sum(float(curve.lost[-1]) for curve in curves)
+
+
+@lru_cache(maxsize=64)
+def _curves(table: LayerTable, nodes: int, whole: bool) -> Curves:
+    return he_normal_curves(table, nodes, whole=whole)
+
+
 def _accuracy(amounts: Amounts) -> Floats:
     point = amounts.point
     return published_accuracy(point.study.model, point.strategy.name, point.nodes, amounts.s_comm)
@@ -124,6 +152,13 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "memory": Metric("node_bytes", "memory per node", "B", lambda a: a.node_bytes),
         "nodes": Metric("nodes", "nodes", "", lambda a: _one(float(a.point.nodes))),
         "s_comm": Metric("avg_s_comm", "average S_comm", "", lambda a: a.avg_s_comm),
+        "saliency": Metric(
+            "saliency_lost",
+            "saliency lost (surrogate)",
+            "",
+            saliency_lost,
+            missing="it is known of disco, branches and strategies that prune nothing",
+        ),
         "accuracy": Metric(
             "accuracy",
             "published accuracy",

@@ -15,8 +15,8 @@ from discosim.graph.table import Floats, LayerTable
 
 POINTS = 201
 STATED = (
-    "surrogate: L1 norms of He-normal sub-rows, the least go first; no weights were read "
-    "(docs/allocate.md)"
+    "surrogate: L1 norms of He-normal sub-rows, the least go first; no weights were read and no "
+    "accuracy is predicted (docs/allocate.md)"
 )
 
 

@@ -76,8 +76,8 @@ def findings(found: Allocation, convention: str) -> list[str]:
         )
         given, took, all_sent = (format_quantity(v, unit, 4) for v in (limit, used, dense))
         lines.append(
-            f"Limit: {noun} {given}; the plan takes {took}, dense {all_sent} "
-            f"({_share(used, dense)} of it)."
+            f"Limit: {noun} {given}; the plan takes {took}, {_share(used, dense)} of the "
+            f"{all_sent} of dense."
         )
     lines.append(f"Lost: {_percent(plan.total_loss)} of the prunable saliency; {_proof(found)}.")
     return [*lines, _compared(found)]
