@@ -191,7 +191,7 @@ def test_nodes_hold_their_weights_and_no_others(tmp_path) -> None:
 
 
 def test_live_bytes_are_those_of_tensors_that_somebody_holds() -> None:
-    watched = LiveBytes()
+    watched, outside = LiveBytes(), torch.ones(1000)
     with watched:
         a = torch.ones(1000)
         b = a + 1
@@ -201,7 +201,8 @@ def test_live_bytes_are_those_of_tensors_that_somebody_holds() -> None:
         assert watched.now == 8000
         del view
         assert watched.now == 4000
-        b.add_(1)
+        b.add_(outside[:1])
+        outside.reshape(10, 100)
     assert (watched.now, watched.peak) == (4000, 8000)
 
 
