@@ -262,6 +262,12 @@ def test_a_lost_node_ends_the_run_in_seconds(ending: str) -> None:
 # Bad input
 
 
+def test_a_machine_is_not_flooded_with_processes() -> None:
+    mask, state = masked(build("resnet18/8", (32,)), 33, 0.5)
+    with pytest.raises(DiscosimError, match="33 nodes; .* at most 32"):
+        SplitNetwork(build("resnet18/8", (32,)), mask, state)
+
+
 def test_a_head_is_never_divided() -> None:
     network = build("deit-ti", (32,))
     owners = place(network, 2, {"block.0.attn.qkv": np.arange(576) % 2})
