@@ -264,7 +264,7 @@ def test_a_lost_node_ends_the_run_in_seconds(ending: str) -> None:
 
 def test_a_machine_is_not_flooded_with_processes() -> None:
     mask, state = masked(build("resnet18/8", (32,)), 33, 0.5)
-    with pytest.raises(DiscosimError, match="33 nodes; .* at most 32"):
+    with pytest.raises(DiscosimError, match=r"33 nodes; .* at most 32"):
         SplitNetwork(build("resnet18/8", (32,)), mask, state)
 
 
