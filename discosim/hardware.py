@@ -114,9 +114,11 @@ class Profile:
             if name not in DTYPES:
                 raise UnknownNameError("data type", name, DTYPES)
         if dtype not in self.dtypes:
+            has = f"only {', '.join(self.dtypes)}" if self.dtypes else "nor any other"
+            choose = f"choose --dtype {self.dtypes[0]} or " if self.dtypes else ""
             raise DiscosimError(
-                f"profile {self.name} has no {dtype} compute rate, only {', '.join(self.dtypes)}; "
-                f"choose --dtype {self.dtypes[0]} or give the rate with --compute"
+                f"profile {self.name} has no {dtype} compute rate, {has}; "
+                f"{choose}give the rate with --compute"
             )
         document = self.document
         link, memory, cost = document.link, document.memory, document.cost

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 
@@ -90,6 +91,43 @@ def test_a_mask_is_read_by_what_costs_something(command: str, cli: Cli) -> None:
     assert len(records) == {"layers": 21, "compare": 8}.get(command, 1)
 
 
+def test_a_front_may_be_that_of_a_mask_or_a_plan(cli: Cli) -> None:
+    cli(f"{MASK} --nodes 3 -o masks.npz")
+    plan = {"version": 1, "model": "resnet18/8", "nodes": 3, "s_comm": {"fc": 0.5}}
+    Path("plan.json").write_text(json.dumps(plan))
+    for knob in ("--mask masks.npz", "--plan plan.json"):
+        pareto, sweep = (
+            json.loads(cli(f"{line} --model resnet18/8 --input 64 {knob} --format json").out)
+            for line in ("pareto --jobs 1 --strategy disco --reduce all", "sweep")
+        )
+        assert [row["nodes"] for row in pareto] == [3]
+        assert pareto[0]["latency_s"] == pytest.approx(sweep[0]["latency_s"])
+
+
+def test_an_allocation_loses_what_the_masks_weights_lose(cli: Cli) -> None:
+    weights = random_weights(build("resnet18/8"))
+    for name in weights:
+        if name.startswith("layer3"):  # all but one feature in ten hardly matter there
+            weights[name][:, np.arange(weights[name].shape[1]) % 10 > 0] *= 1e-3
+    torch.save({name: torch.from_numpy(w) for name, w in weights.items()}, "w.pt")
+    cli(f"{MASK} --nodes 4 --weights w.pt -o masks.npz")
+    limits = "--input 64 --bytes 40% --levels 0,0.5,0.8 --format json"
+    answer = cli(f"allocate --model resnet18/8 --mask masks.npz {limits}")
+    *layers, plan = json.loads(answer.out)
+    assert plan["saliency"].endswith("weights of w.pt")
+    assert plan["nodes"] == 4
+    chosen = {row["layer"]: row for row in layers}
+    weak = [row for name, row in chosen.items() if name.startswith("layer3")]
+    assert all(row["s_comm"] >= 0.5 for row in weak)
+    assert sum(row["loss"] for row in weak) < 0.001 < plan["loss"]
+    assert (
+        plan["loss"]
+        < json.loads(cli(f"allocate --model resnet18/8 --nodes 4 {limits}").out)[-1]["loss"]
+    )
+    refused = cli(f"allocate --model resnet18/8 --mask masks.npz --nodes 2 {limits}")
+    assert "the mask is for 4 nodes, not for 2" in refused.err
+
+
 def test_a_mask_without_effect_is_said(cli: Cli) -> None:
     cli(f"{MASK} -o masks.npz")
     for command in ("sweep", "layers"):
@@ -147,7 +185,7 @@ def test_a_layer_is_drawn(suffix: str, cli: Cli) -> None:
     ("options", "words"),
     [
         ("--criterion l3", "unknown criterion 'l3'"),
-        ("--per row", "unknown competition"),
+        ("--per row", "unknown value of per"),
         ("--s-comm 1.5", "S_comm 1.5"),
         ("--s-comm 0.1,0.2", "--s-comm takes one value"),
         ("--nodes 2,4", "--nodes takes one value"),
@@ -187,7 +225,7 @@ def test_a_node_without_a_head_is_refused(cli: Cli) -> None:
         ("compare --model resnet18/8 --input 64 --mask masks.npz --nodes 4", "for 2 nodes, not"),
         ("sweep --model resnet18/8 --mask masks.npz --s-comm 0.5", "give one of --s-comm and"),
         ("sweep --model resnet18/8 --mask none.npz", "no such file"),
-        ("sweep --model resnet18/8 --mask text.npz", "no whole mask file"),
+        ("sweep --model resnet18/8 --mask text.npz", "not a whole file"),
     ],
 )
 def test_a_mask_for_another_is_refused(line: str, words: str, cli: Cli) -> None:

@@ -20,6 +20,7 @@ BELOW = {
     "hardware": {"profile_schema", "units", "errors", "model"},
     "partition": {"partition", "masks", "graph", "model", "registry", "errors"},
     "plan_file": {"graph", "errors"},
+    "published": set(),
     "masks": {"masks", "graph", "networks", "registry", "units", "errors"},
     "importers": {"importers", "graph", "registry", "units", "errors"},
     "simulate": {"partition", "hardware", "model", "graph", "errors"},
@@ -27,6 +28,8 @@ BELOW = {
 BELOW["timeline"] = {"timeline", "simulate", *BELOW["simulate"]}
 BELOW["explore"] = {
     "explore",
+    "published",
+    "units",
     "networks",
     "plan_file",
     "masks",
@@ -37,14 +40,14 @@ BELOW["explore"] = {
 BELOW["validate"] = {"validate", *BELOW["explore"]}
 BELOW["report"] = {"report", "units", *BELOW["validate"]}
 BELOW["paper"] = {"paper", *BELOW["report"], "registry"}
-BELOW["cli"] = {"cli", "report", "paper", "", *BELOW["report"]}
+BELOW["cli"] = {"cli", "report", "paper", "importers", "", *BELOW["report"]}
 
 ONLY_IN = {
     "click": {"cli"},
     "rich": {"cli", "report"},
     "pandas": {"explore", "report", "paper", "cli"},
     "matplotlib": {"report"},
-    "networkx": {"graph", "importers"},
+    "networkx": {"graph", "importers", "masks"},
     "torch": {"masks", "importers", "validate"},
     "onnx": {"importers"},
     "scipy": {"explore"},
@@ -79,9 +82,10 @@ def _imports(module: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import"
-            names.add(node.module or "")
             if node.module == "discosim":
                 names |= {f"discosim.{alias.name}" for alias in node.names}
+            else:
+                names.add(node.module or "")
     return names
 
 

@@ -219,7 +219,7 @@ def test_a_saliency_curve_is_what_selection_loses(network: Network, nodes: int) 
     curves = saliency_curves(network, nodes, weights, levels)
     for at, s_comm in enumerate(levels):
         for figure in figures(network, select(network, nodes, s_comm, weights), weights):
-            lost = curves[figure.layer.name][at]
+            lost = curves[figure.layer.name][at] / figure.l1
             assert lost == pytest.approx(1 - figure.retained_l1, abs=1e-12)
 
 
@@ -275,7 +275,7 @@ def test_blocks_of_a_concatenation_are_interleaved() -> None:
         ({"s_comm": 1.5}, "S_comm 1.5; wanted 0"),
         ({"nodes": 0}, "0 nodes"),
         ({"criterion": "l3"}, "unknown criterion 'l3'"),
-        ({"per": "row"}, "unknown competition 'row'"),
+        ({"per": "row"}, "unknown value of per 'row'"),
         ({"weights": None}, "l1 needs weights"),
         ({"weights": {}}, "no weight conv1.weight; wanted one of shape"),
         ({"s_comm": {"fc": 0.5}, "per": "network"}, "takes one S_comm"),
@@ -292,4 +292,13 @@ def test_a_weight_of_another_shape_is_refused_by_name() -> None:
     network = build("resnet18/8")
     weights = random_weights(build("resnet18/4"))
     with pytest.raises(DiscosimError, match=r"weight conv1\.weight has shape"):
+        select(network, 2, 0.5, weights)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(value: float) -> None:
+    network = build("resnet18/8")
+    weights = random_weights(network)
+    weights["layer1.0.conv2.weight"][0, 0, 0, 0] = value
+    with pytest.raises(DiscosimError, match=r"layer1\.0\.conv2\.weight has values that are NaN"):
         select(network, 2, 0.5, weights)

@@ -4,6 +4,7 @@ import json
 import pickle
 import zipfile
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from hypothesis import given
 from safetensors.torch import save_file
 
 from discosim.errors import DiscosimError
+from discosim.explore.masks import mask_curves
 from discosim.graph.builder import Network
 from discosim.masks.mask import Mask
 from discosim.masks.mask_file import read_mask, write_mask
+from discosim.masks.saliency import saliency_curves
 from discosim.masks.select import select
 from discosim.masks.weights import random_weights, read_weights
 from discosim.networks import build
@@ -25,7 +28,9 @@ SMALL = build("resnet18/8", (32,))
 
 
 def _mask(network: Network = SMALL, nodes: int = 2) -> Mask:
-    return select(network, nodes, 0.7, random_weights(network), source="some weights")
+    weights = random_weights(network)
+    mask = select(network, nodes, 0.7, weights, source="some weights")
+    return replace(mask, lost=saliency_curves(network, nodes, weights))
 
 
 @pytest.fixture
@@ -49,6 +54,15 @@ def _rewrite(path: Path, **changes: object) -> None:
 # Masks
 
 
+def test_what_layers_lose_may_be_left_out(tmp_path: Path) -> None:
+    mask = replace(_mask(), lost={})
+    write_mask(str(tmp_path / "masks.npz"), mask)
+    again = read_mask(str(tmp_path / "masks.npz"), SMALL)
+    assert not again.lost
+    with pytest.raises(DiscosimError, match="does not say what its layers lose"):
+        mask_curves(again)
+
+
 @given(networks())
 def test_what_is_written_is_read(network: Network) -> None:
     from tempfile import TemporaryDirectory
@@ -67,6 +81,7 @@ def test_what_is_written_is_read(network: Network) -> None:
         np.testing.assert_array_equal(again.layers[name].kept, each.kept)
         np.testing.assert_array_equal(again.layers[name].out_owner, each.out_owner)
         np.testing.assert_array_equal(again.layers[name].in_owner, each.in_owner)
+        np.testing.assert_allclose(again.lost[name], mask.lost[name], rtol=1e-6)
     for tensor, held in mask.owners.items():
         np.testing.assert_array_equal(again.owners[tensor], held)
 
@@ -87,7 +102,7 @@ def test_a_mask_of_another_network_is_refused(network: Network, words: str, writ
 def test_a_truncated_mask_is_refused(share: float, written: Path) -> None:
     data = written.read_bytes()
     written.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(DiscosimError, match=r"no whole mask file .*wanted the \.npz"):
+    with pytest.raises(DiscosimError, match=r"not a whole file of arrays; wanted the \.npz"):
         read_mask(str(written), SMALL)
 
 
@@ -97,17 +112,17 @@ def test_a_damaged_byte_is_noticed(written: Path) -> None:
         entry = archive.getinfo("kept/layer1.0.conv1.npy")
     data[entry.header_offset + 80] ^= 0xFF
     written.write_bytes(bytes(data))
-    with pytest.raises(DiscosimError, match="no whole mask file"):
+    with pytest.raises(DiscosimError, match="not a whole file"):
         read_mask(str(written), SMALL)
 
 
 def test_pickles_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "masks.npz"
     np.savez(path, about=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(DiscosimError, match="no whole mask file"):
+    with pytest.raises(DiscosimError, match="not a whole file"):
         read_mask(str(path), SMALL)
     path.write_bytes(pickle.dumps([1, 2]))
-    with pytest.raises(DiscosimError, match="no whole mask file"):
+    with pytest.raises(DiscosimError, match="not a whole file"):
         read_mask(str(path), SMALL)
 
 
@@ -133,6 +148,10 @@ def test_what_is_no_mask_is_refused(content: object, tmp_path: Path) -> None:
         ({"nodes": 1}, "owner/conv1 is not the node, 0 to 0"),
         ({"criterion": 1}, "does not say its criterion"),
         ({"kept/fc": None}, "has not the layers of resnet18/8: kept/fc"),
+        ({"lost/fc": None}, "has not the layers of resnet18/8: lost/fc"),
+        ({"lost/fc": np.zeros(100)}, "lost/fc does not rise from 0 in 101 steps"),
+        ({"lost/fc": np.linspace(0, -1, 101)}, "lost/fc does not rise"),
+        ({"lost/fc": np.full(101, np.nan)}, "lost/fc does not rise"),
         ({"kept/fc.x": np.zeros(2)}, r"kept/fc\.x"),
         ({"kept/fc": np.zeros((2, 64), dtype=bool)}, "leaves out a node's own features"),
         ({"kept/fc": np.ones((2, 64))}, "is not 2 x 64 true or false"),

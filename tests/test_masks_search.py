@@ -1,7 +1,13 @@
 """Placement search: balanced, consistent along skips, never worse, and right where known."""
 
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -18,6 +24,7 @@ from discosim.masks.weights import random_weights
 from discosim.networks import build
 from tests.strategies import networks
 
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SMALL = ["resnet18/8", "deit-ti/8", "mobilenetv2/4", "efficientnet-b0/4", "squeezenet1-1/8"]
 
 
@@ -123,3 +130,54 @@ def test_heads_and_squeezed_channels_are_tied() -> None:
     at = "stage2.0"
     np.testing.assert_array_equal(gated[f"{at}.se.expand"], gated[f"{at}.depthwise"])
     np.testing.assert_array_equal(gated[f"{at}.expand"], gated[f"{at}.depthwise"])
+
+
+def test_features_of_the_image_among_others_stay_where_they_are() -> None:
+    net = Builder("beside", (4, 4, 4))
+    x = net.concat([INPUT, net.conv(INPUT, 8, 1, "first")], "beside")
+    net.conv(net.conv(x, 8, 1, "second"), 4, 1, "third")
+    network = net.build()
+    weights = random_weights(network)
+    found = search_placement(network, 2, 0.8, weights)
+    assert found["beside"][:4].tolist() == [0, 0, 1, 1]
+    assert sorted(found["beside"][4:]) == [0] * 4 + [1] * 4
+    before, after = (_retained(network, 2, 0.8, weights, held) for held in (None, found))
+    assert after > before
+
+
+def test_a_network_without_an_exchange_stays_as_it_is() -> None:
+    net = Builder("one", (3, 4, 4))
+    net.conv(INPUT, 8, 1, "only")
+    network = net.build()
+    found = search_placement(network, 2, 0.8, random_weights(network))
+    np.testing.assert_array_equal(found["only"], place(network, 2)["only"])
+
+
+@pytest.fixture
+def _threads_as_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_threads_as_before")
+def test_the_measured_table_is_that_of_its_rows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One more row is measured on a network that is hardly trained, the others are read."""
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    from placement import main
+
+    measured = EXPERIMENTS / "measured"
+    monkeypatch.setattr(sys, "argv", ["placement.py", str(measured / "placement.jsonl")])
+    main()
+    assert capsys.readouterr().out == (measured / "placement.md").read_text()
+    rows = (measured / "placement.jsonl").read_text()
+    path = tmp_path / "rows.jsonl"
+    path.write_text(rows)
+    few = ["--networks", "vit", "--nodes", "2", "--s-comm", "0.9", "--seeds", "0", "7"]
+    monkeypatch.setattr(sys, "argv", ["placement.py", str(path), *few, "--budget", "0.02"])
+    main()
+    [row] = map(json.loads, path.read_text().removeprefix(rows).splitlines())
+    assert row["seed"] == 7
+    assert row["trained_searched_l1"] > row["trained_blocks_l1"]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discosim.explore.sweep import sweep
+from discosim.graph.split import split
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
@@ -135,7 +136,11 @@ def test_memory_adds_up(
     params = float(table.params.sum()) * 4
     assert cost.weight_bytes.item() <= params * (1 + 1e-9)
     if s_comm == 0 and convention == "paper":
-        assert cost.weight_bytes.item() * nodes == pytest.approx(params)
+        whole = cost.weight_bytes.item() * nodes
+        assert whole >= params * (1 - 1e-9)
+        uneven = split(table, nodes, False).counted < len(table) - 1  # groups that N does not fit
+        if not uneven.any():
+            assert whole == pytest.approx(params)
 
 
 def test_peak_against_walking_through_the_network() -> None:

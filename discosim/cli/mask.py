@@ -49,12 +49,14 @@ def command(**values: Any) -> None:
     discosim sweep --model resnet50 --mask masks.npz
     """
     from discosim.cli.output import Output, check_writable
+    from discosim.cli.progress import LazyProgress
     from discosim.cli.results import check_plot
     from discosim.explore.masks import mask_rows
     from discosim.explore.study import Study
     from discosim.explore.sweep import sweep
     from discosim.masks.mask_file import write_mask
     from discosim.masks.measure import figures, retained_share
+    from discosim.masks.saliency import saliency_curves
     from discosim.masks.select import check_choice, check_heads, select
     from discosim.report.mask_tables import mask_findings, search_finding, show_masks
 
@@ -76,7 +78,8 @@ def command(**values: Any) -> None:
     if values["search"]:
         from discosim.masks.search import search_placement
 
-        mask = choose(owners=search_placement(network, nodes, s_comm, weights))
+        with LazyProgress("placement search") as progress:
+            mask = choose(owners=search_placement(network, nodes, s_comm, weights, progress))
     kept = figures(network, mask, weights)
     rows = mask_rows(kept)
     cost = sweep(replace(study, mask=mask), nodes=[nodes]).iloc[0]
@@ -94,7 +97,8 @@ def command(**values: Any) -> None:
         options.note(noted)
     output.write(rows, lines, show_masks(rows))
     if values["mask_path"] is not None:
-        write_mask(values["mask_path"], mask)
+        lost = saliency_curves(network, nodes, weights, owners=mask.owners)
+        write_mask(values["mask_path"], replace(mask, lost=lost))
         options.wrote(values["mask_path"])
     if figure is not None:
         from discosim.report.style import save

@@ -30,7 +30,10 @@ def command(**values: Any) -> None:
     from discosim.report import tables
 
     names = [values["model"]] if values["model"] is not None else sorted(NETWORKS)
-    frame = pd.DataFrame([describe(build(name, values["input_shape"])) for name in names])
+    networks = [build(name, values["input_shape"]) for name in names]
+    for network in networks:
+        options.tell(network)
+    frame = pd.DataFrame([describe(network) for network in networks])
     lines = [
         "Parameters with norms and biases; MACs of convolutions, linear layers and attention.",
         "A name may carry a width divisor: resnet50/8 has an eighth of the channels.",

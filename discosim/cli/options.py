@@ -9,6 +9,8 @@ import click
 from discosim.cli import types
 from discosim.errors import UnknownNameError
 from discosim.explore.study import HALF, Study, conventions
+from discosim.graph.builder import Network
+from discosim.graph.counts import remarks
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
 from discosim.plan_file import read_plan
 
@@ -19,7 +21,9 @@ FORMATS = ("table", "csv", "json")
 KNOBS = {"--s-comm": "s_comm", "--plan": "plan_path", "--mask": "mask_path"}
 
 
-def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator for several options, in their order."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -29,11 +33,16 @@ def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]
 
 
 model = click.option(
-    "--model", required=True, help="Network; resnet50/8 has an eighth of the channels."
+    "--model",
+    required=True,
+    help="Network (discosim networks), resnet50/8 for an eighth of its channels; net.onnx, "
+    "net.json, net.csv; torch:package.module:factory.",
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
-hardware = _all(
+_MEMORY = click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB.")
+
+hardware_but_memory = together(
     click.option(
         "--hw",
         type=types.NAMES,
@@ -43,7 +52,6 @@ hardware = _all(
     ),
     click.option("--bw", type=types.BANDWIDTH, help="Link bandwidth: 37.5MB/s, 300Mbit/s."),
     click.option("--compute", type=types.COMPUTE, help="Rate of a node: 125GOP/s, 62.5GMAC/s."),
-    click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB."),
     click.option("--link-latency", type=types.TIME, help="Latency of a message: 1ms."),
     click.option("--topology", help=f"{', '.join(TOPOLOGIES)}."),
     click.option("--dtype", default="fp32", show_default=True, help=f"{', '.join(DTYPES)}."),
@@ -56,9 +64,11 @@ hardware = _all(
         help="Any other number of a profile: --set efficiency.conv=0.5.",
     ),
 )
+"""For the commands in which --memory is a limit."""
 
-counting = _all(
-    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+hardware = together(hardware_but_memory, _MEMORY)
+
+counted = together(
     click.option(
         "--conventions",
         "convention",
@@ -71,6 +81,12 @@ counting = _all(
     click.option(
         "--features", default="peak", show_default=True, help="Memory of features: peak or all."
     ),
+)
+"""What is counted."""
+
+counting = together(
+    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+    counted,
     click.option(
         "--objective",
         default="memory",
@@ -81,14 +97,14 @@ counting = _all(
     click.option("--mask", "mask_path", help="Mask of `discosim mask`: its uneven counts."),
 )
 
-output = _all(
+output = together(
     click.option(
         "--format", "form", type=click.Choice(FORMATS), help="On stdout [default: table]."
     ),
     click.option("-o", "--output", "path", help="Write to a .csv, .json, .md or .txt file."),
 )
 
-_plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
 
 
 overlaps = click.option(
@@ -100,7 +116,7 @@ overlaps = click.option(
     help="none, layer:K, layer:best or ideal.",
 )
 
-costing = _all(hardware, input_size, counting, output, _plot)
+costing = together(hardware, input_size, counting, output, plot)
 """What every command that costs something takes."""
 
 
@@ -133,7 +149,7 @@ def read_hardware(values: Values) -> list[Hardware]:
 def read_study(values: Values, target: float = HALF) -> Study:
     """Return the network and the conventions that the options name."""
     chosen = conventions(values["convention"], resend=values["resend"], rounding=values["rounding"])
-    given = [flag for flag, key in KNOBS.items() if values[key] is not None]
+    given = [flag for flag, key in KNOBS.items() if values.get(key) is not None]
     if len(given) > 1:
         raise click.UsageError(f"give one of {' and '.join(given)}: each says what is sent")
     plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
@@ -147,7 +163,8 @@ def read_study(values: Values, target: float = HALF) -> Study:
         plan=plan,
         target=target,
     )
-    if values["mask_path"] is None:
+    tell(study.table.network)
+    if values.get("mask_path") is None:
         return study
     from discosim.masks.mask_file import read_mask
 
@@ -167,6 +184,12 @@ def one(option: str, items: list[Any]) -> list[Any]:
     if len(items) != 1:
         raise click.UsageError(f"{option} takes one value here, not {len(items)}")
     return items
+
+
+def tell(network: Network) -> None:
+    """Tell the user, on stderr, what of an imported network was not understood."""
+    for line in remarks(network):
+        note(line)
 
 
 def wrote(path: str) -> None:

@@ -13,7 +13,13 @@ from discosim.errors import DiscosimError
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = {".csv": "csv", ".json": "json", ".md": "md", ".txt": "table"}
+SUFFIXES = {
+    ".csv": "csv",
+    ".json": "json",
+    ".md": "md",
+    ".txt": "table",
+    ".parquet": "parquet",
+}
 WIDE = 400
 """Columns of a table that does not go to a terminal: it is never folded."""
 
@@ -53,11 +59,20 @@ class Output:
         if form is not None and form != SUFFIXES[suffix]:
             raise DiscosimError(f"--format {form} and output file {path!r} disagree; give one")
         check_writable(path)
+        if SUFFIXES[suffix] == "parquet":
+            from discosim.report.frames import check_parquet
+
+            check_parquet()
         return cls(SUFFIXES[suffix], path)
 
     def write(self, frame: "pd.DataFrame", summary: list[str], shown: "pd.DataFrame") -> None:
         """Write `frame` as data, or `summary` and then `shown`, the frame for people."""
-        from discosim.report.frames import to_csv, to_json, to_markdown
+        from discosim.report.frames import to_csv, to_json, to_markdown, to_parquet
+
+        if self.form == "parquet" and self.path is not None:
+            write_bytes(self.path, to_parquet(frame))
+            print(f"wrote {self.path}", file=sys.stderr)
+            return
 
         texts: dict[str, Callable[[], str]] = {
             "csv": lambda: to_csv(frame),
@@ -82,14 +97,19 @@ class Output:
 
 def write_text(path: str, text: str) -> None:
     """Write a whole file or nothing: what is there stays until the new text is complete."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Write a whole file or nothing: what is there stays until the new content is complete."""
     target = Path(path)
     try:
         if target.exists() and not target.is_file():  # a pipe or a device
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(content)
             return
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".discosim-") as folder:
             whole = Path(folder) / "whole"
-            whole.write_text(text, encoding="utf-8")
+            whole.write_bytes(content)
             whole.replace(target)
     except OSError as error:
         raise DiscosimError(f"cannot write {path}: {error.strerror}") from None

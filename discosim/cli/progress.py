@@ -5,6 +5,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from discosim.units import format_quantity
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -18,6 +20,7 @@ class LazyProgress:
         self.title = title
         self._begin = time.monotonic()
         self._bar: Progress | None = None
+        self._first = (self._begin, 0)
 
     def __enter__(self) -> "LazyProgress":
         return self
@@ -38,9 +41,27 @@ class LazyProgress:
             if not (late and sys.stderr.isatty()):
                 return
             from rich.console import Console
-            from rich.progress import Progress
+            from rich.progress import (
+                BarColumn,
+                Progress,
+                TaskProgressColumn,
+                TextColumn,
+                TimeRemainingColumn,
+            )
 
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._bar.add_task(self.title, total=total)
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.add_task(self.title, total=total, rate="")
             self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=done)
+            self._first = (time.monotonic(), done)
+        begin, first = self._first
+        passed = time.monotonic() - begin
+        rate = f"{format_quantity((done - first) / passed, '/s', 3)}" if passed > 0 else ""
+        self._bar.update(self._bar.task_ids[0], completed=done, rate=rate)

@@ -61,6 +61,10 @@ def answer(
             overlaps=values["overlaps"],
             progress=progress,
         )
+    if values.get("band"):
+        from discosim.explore.band import with_band
+
+        frame = with_band(frame, study, hardware, strategies=names, nodes=counts, s_comm=knob)
     _notes(values, study, frame)
     if output.form in ("table", "md"):
         _write_for_people(output, frame, study, hardware, values)

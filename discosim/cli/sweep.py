@@ -20,6 +20,7 @@ from discosim.cli import options, types
     help="As `compare` lists them, separated by commas.",
 )
 @options.overlaps
+@click.option("--band", is_flag=True, help="Latency at best and at worst beside each one.")
 @options.costing
 def command(**values: Any) -> None:
     """Latency over S_comm and N, and whether one node is faster.

@@ -1,13 +1,25 @@
 """Text of the command line -> values; each raises one line that says what is wanted."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from discosim.errors import DiscosimError
-from discosim.units import parse_bandwidth, parse_bytes, parse_compute, parse_time
+from discosim.units import (
+    parse_bandwidth,
+    parse_bytes,
+    parse_compute,
+    parse_energy,
+    parse_price,
+    parse_time,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST_VALUES = 1_000_000
 MOST_POWERS = 30
@@ -47,24 +59,25 @@ MEMORY = Parsed("memory", _checked(parse_bytes))
 TIME = Parsed("time", _checked(parse_time))
 
 
-def _number(text: str, what: str) -> Decimal:
+def number(text: str, what: str) -> Decimal:
+    """Return the number of `0.3` or `30%`; raises DiscosimError with `what` is wanted."""
     percent = text.strip().endswith("%")
     try:
-        number = Decimal(text.strip().removesuffix("%"))
+        value = Decimal(text.strip().removesuffix("%"))
     except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
+        value = Decimal("NaN")
+    if not value.is_finite():
         raise DiscosimError(f"{text!r} is not a number; wanted {what}")
-    if number and abs(number.adjusted()) > MOST_POWERS:
+    if value and abs(value.adjusted()) > MOST_POWERS:
         raise DiscosimError(f"{text!r} is out of range; wanted {what}")
-    return number / 100 if percent else number
+    return value / 100 if percent else value
 
 
 def _series(text: str, what: str, default_step: Decimal | None) -> list[Decimal]:
     """Values written as a list `a,b,c` or as a range `from:to:step`, `to` included."""
     values: list[Decimal] = []
     for item in text.split(","):
-        ends = [_number(part, what) for part in item.split(":")]
+        ends = [number(part, what) for part in item.split(":")]
         if len(ends) == 1:
             values.append(ends[0])
             continue
@@ -123,6 +136,61 @@ def parse_setting(text: str) -> tuple[str, str]:
     return path.strip(), value.strip()
 
 
+@dataclass(frozen=True)
+class Series:
+    """Quantities as they are written: a list, or the two ends of `count` values in equal ratios."""
+
+    texts: tuple[str, ...]
+    count: int = 0
+
+    def values(self, parse: Callable[[str], float]) -> "NDArray[np.float64]":
+        """Return the numbers, each text read by `parse`."""
+        import numpy as np
+
+        numbers = [parse(text) for text in self.texts]
+        if not self.count:
+            return np.array(list(dict.fromkeys(numbers)))
+        return np.geomspace(numbers[0], numbers[1], self.count)
+
+
+def _series_of(parse: Callable[[str], float], example: str) -> Callable[[str], Series]:
+    """A parser of `a,b,c` or `from:to:count`, every quantity written as people write it."""
+
+    def read(text: str) -> Series:
+        ends = [part.strip() for part in text.split(":")]
+        if len(ends) == 1:
+            texts = tuple(part.strip() for part in text.split(","))
+            for each in texts:
+                parse(each)
+            return Series(texts)
+        if len(ends) != 3 or not ends[2].isdecimal():
+            raise DiscosimError(f"{text!r} is not a range; wanted from:to:count, as {example}")
+        low, high, count = parse(ends[0]), parse(ends[1]), int(ends[2][:12])
+        if not 0 < low < high or not 2 <= count <= MOST_VALUES:
+            raise DiscosimError(
+                f"range {text!r}; wanted an ascending one over 0, of 2 to {MOST_VALUES:,} values"
+            )
+        return Series((ends[0], ends[1]), count)
+
+    return read
+
+
+def parse_rate(text: str) -> float:
+    """Return results a second from `10/s`, `600/min`, `10fps` or a bare number."""
+    stem = text.strip()
+    for ending, seconds in (("/s", 1.0), ("fps", 1.0), ("/min", 60.0), ("/h", 3600.0)):
+        if stem.endswith(ending):
+            return float(number(stem.removesuffix(ending), "a rate as 10/s")) / seconds
+    return float(number(stem, "a rate as 10/s, 600/min"))
+
+
+SECONDS = Parsed("time", parse_time)
+PRICE = Parsed("price", parse_price)
+ENERGY = Parsed("energy", parse_energy)
+RATE = Parsed("rate", parse_rate)
+BANDWIDTHS = Parsed("bandwidths", _series_of(parse_bandwidth, "1MB/s:1GB/s:100"))
+COMPUTES = Parsed("rates", _series_of(parse_compute, "1GMAC/s:1TMAC/s:100"))
+TIMES = Parsed("times", _series_of(parse_time, "10us:10ms:20"))
 S_COMM = Parsed("values", parse_s_comm)
 NODES = Parsed("numbers", parse_nodes)
 INPUT = Parsed("size", parse_input)

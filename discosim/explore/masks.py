@@ -1,9 +1,13 @@
-"""What a mask keeps, as a frame: one row a convolution or linear layer."""
+"""A mask as a frame: what each layer keeps, and as curves: what it would lose."""
 
 import numpy as np
 import pandas as pd
 
+from discosim.errors import DiscosimError
+from discosim.explore.surrogate import Curve, Curves
+from discosim.masks.mask import Mask
 from discosim.masks.measure import LayerFigures
+from discosim.masks.saliency import LEVELS
 
 
 def mask_rows(layers: tuple[LayerFigures, ...]) -> pd.DataFrame:
@@ -12,6 +16,15 @@ def mask_rows(layers: tuple[LayerFigures, ...]) -> pd.DataFrame:
     `kept_pairs` is a list of lists: the features of node i that node j gets, at [i][j].
     """
     return pd.DataFrame([_row(layer) for layer in layers])
+
+
+def mask_curves(mask: Mask) -> Curves:
+    """Return what each layer loses, in L1 norm, over S_comm; raises DiscosimError if unknown."""
+    if not mask.lost:
+        raise DiscosimError(
+            f"the mask of {mask.model} does not say what its layers lose; discosim mask -o does"
+        )
+    return {name: Curve(LEVELS, lost) for name, lost in mask.lost.items()}
 
 
 def _row(layer: LayerFigures) -> dict[str, object]:

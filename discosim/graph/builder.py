@@ -1,10 +1,12 @@
 """Networks: a DAG with one Layer per node, and the builder that writes one down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from types import MappingProxyType
+from typing import Any
 
 import networkx as nx
 
@@ -15,6 +17,7 @@ INPUT = "input"
 """The name of the tensor that enters the network."""
 
 Size = int | tuple[int, ...]
+NO_REMARKS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +25,15 @@ class Network:
     """A network: a frozen DAG whose nodes carry a Layer, in execution order.
 
     A tensor is called after the layer that makes it, the network's input is called "input".
-    An edge's key `operand` says which operand of the reader the tensor is.
+    An edge's key `operand` says which operand of the reader the tensor is. `remarks` tell, by
+    layer, what an importer did not understand; `dtype` is the one that a file is quantised to.
     """
 
     name: str
     graph: "nx.MultiDiGraph[str]"
     input_shape: Shape
+    remarks: tuple[tuple[str, str], ...] = ()
+    dtype: str = ""
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -36,8 +42,14 @@ class Network:
 
     def operands(self, name: str) -> list[str]:
         """Return the tensors that layer `name` reads, in the order of its operands."""
-        edges = self.graph.in_edges(name, data=True)
-        return [t for _, t in sorted((data["operand"], t) for t, _, data in edges)]
+        return list(self._operands[name])
+
+    @cached_property
+    def _operands(self) -> dict[str, list[str]]:
+        found: dict[str, list[tuple[int, str]]] = {name: [] for name in self.graph}
+        for tensor, name, data in self.graph.edges(data=True):
+            found[name].append((data["operand"], tensor))
+        return {name: [tensor for _, tensor in sorted(pairs)] for name, pairs in found.items()}
 
     @property
     def params(self) -> int:
@@ -73,9 +85,48 @@ class Builder:
         """Return the shape of `tensor`, features first."""
         return self._shapes[tensor]
 
-    def build(self) -> Network:
+    def build(self, remarks: Mapping[str, str] = NO_REMARKS, dtype: str = "") -> Network:
         """Return the network as written so far."""
-        return Network(self._name, nx.freeze(self._graph), self._shapes[INPUT])
+        shape = self._shapes[INPUT]
+        return Network(self._name, nx.freeze(self._graph), shape, tuple(remarks.items()), dtype)
+
+    def append(
+        self,
+        op: str,
+        name: str,
+        operands: Sequence[str],
+        shape: Shape,
+        *,
+        in_shapes: Sequence[Shape] | None = None,
+        **fields: Any,
+    ) -> str:
+        """Write a layer of any operator, whose shapes an importer knows.
+
+        `in_shapes` are the operands' as this layer sees them, their own if not given.
+        """
+        return self._add(op, name, tuple(operands), shape, in_shapes, **fields)
+
+    def layer(self, name: str) -> Layer:
+        """Return a layer that was written before."""
+        layer: Layer = self._graph.nodes[name]["layer"]
+        return layer
+
+    def amend(self, name: str, **fields: Any) -> None:
+        """Change fields of a layer that was written before."""
+        node = self._graph.nodes[name]
+        node["layer"] = replace(node["layer"], **fields)
+
+    def names(self) -> list[str]:
+        """Return the layers written so far, in their order."""
+        return [name for name in self._graph if name != INPUT]
+
+    def operands(self, name: str) -> list[str]:
+        """Return the tensors that a layer reads."""
+        return [tensor for tensor, _ in self._graph.in_edges(name)]
+
+    def readers(self, tensor: str) -> list[str]:
+        """Return the layers that read a tensor."""
+        return list(self._graph.successors(tensor))
 
     def conv(
         self,
@@ -103,8 +154,13 @@ class Builder:
         reach = tuple(dilation * (k - 1) for k in kernels)
         pads = tuple(r // 2 for r in reach) if padding is None else _spread(padding, rank)
         out = self._window(name, shape, reach, strides, pads, ceil)
-        layer = {"kernel": kernels, "stride": strides, "groups": groups, "bias": bias}
-        run = {"padding": pads, "dilation": dilation}
+        layer: dict[str, Any] = {
+            "kernel": kernels,
+            "stride": strides,
+            "groups": groups,
+            "bias": bias,
+        }
+        run: dict[str, Any] = {"padding": pads, "dilation": dilation}
         return self._add("conv", name, (x,), (features, *out), **layer, **run)
 
     def pool(
@@ -124,7 +180,7 @@ class Builder:
         kernels, strides = _spread(kernel, rank), _spread(stride, rank)
         reach, pads = tuple(k - 1 for k in kernels), _spread(padding, rank)
         out = self._window(name, shape, reach, strides, pads, ceil)
-        run = {"padding": pads, "function": function}
+        run: dict[str, Any] = {"padding": pads, "function": function}
         return self._add(
             "pool", name, (x,), (shape[0], *out), kernel=kernels, stride=strides, **run
         )
@@ -160,7 +216,7 @@ class Builder:
 
     def activation(self, x: str, name: str, function: str = "relu", factor: float = 1.0) -> str:
         """Apply a function to each element."""
-        run = {"function": function, "factor": factor}
+        run: dict[str, Any] = {"function": function, "factor": factor}
         return self._add("activation", name, (x,), self._shapes[x], **run)
 
     def upsample(self, x: str, size: Size, name: str, function: str = "bilinear") -> str:
@@ -232,12 +288,18 @@ class Builder:
         return tuple(out)
 
     def _add(
-        self, op: str, name: str, operands: tuple[str, ...], shape: Shape, **fields: object
+        self,
+        op: str,
+        name: str,
+        operands: tuple[str, ...],
+        shape: Shape,
+        in_shapes: Sequence[Shape] | None = None,
+        **fields: Any,
     ) -> str:
         if name in self._shapes:
             raise DiscosimError(f"{self._name}: two layers are called {name!r}")
-        shapes = tuple(self._shapes[t] for t in operands)
-        layer = Layer(name, op, self._block, shapes, shape, **fields)  # type: ignore[arg-type]
+        shapes = tuple(in_shapes or (self._shapes[t] for t in operands))
+        layer = Layer(name, op, self._block, shapes, shape, **fields)
         self._graph.add_node(name, layer=layer)
         for operand, tensor in enumerate(operands):
             self._graph.add_edge(tensor, name, operand=operand)

@@ -6,23 +6,38 @@ from math import prod
 from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
 Shape = tuple[int, ...]
 """Features first, then positions: (C, H, W) of an image, (D, tokens) of a sequence."""
 
-Placing = Literal["mixes", "carries", "aligns", "joins"]
+Atom = tuple[int, int]
+"""(size, stride): a run of indices into the features of a tensor, `stride` apart."""
+
+Placing = Literal["mixes", "carries", "aligns", "joins", "looks-up", "reduces", "exchanges"]
 """How an operator's output features lie on the nodes.
 
 mixes: every output depends on all inputs (of its group), so the output is placed anew;
 carries: output feature f lives where input feature `carry(f)` lives;
-aligns: elementwise on two operands, the first one's placement wins;
-joins: the operands' placements side by side.
+aligns: elementwise on several operands, the first one's placement wins;
+joins: the operands' placements side by side;
+looks-up: the output is placed anew, and each node makes its part from what all nodes hold;
+reduces: over the features, so that every node has the result;
+exchanges: all operands are sent to all nodes whatever S_comm, and the output is placed anew.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator; every count below follows from the shapes alone.
+    """One operator; every count below follows from the shapes and these fields alone.
 
+    learned: parameters that no shape tells; terms: products that are summed into one output of a
+    matmul, or the positions that attention looks at (0: all of its own); parts: how many blocks
+    of `heads` heads lie side by side (0: as many as the attention that reads them has operands).
+    view, inner: of a view, where in the input its features and their positions come from, as
+    runs of indices from `start` on; see `strided`.
     padding, dilation, function and factor change no count; they say what a run computes.
     function: of an activation (relu, gelu, …), a pooling (max, mean) or an upsampling (nearest,
     bilinear); factor: its parameter, as the slope of leaky_relu.
@@ -40,6 +55,10 @@ class Layer:
     heads: int = 1
     start: int = 0
     learned: int = 0
+    terms: int = 0
+    parts: int = 0
+    view: tuple[Atom, ...] = ()
+    inner: tuple[Atom, ...] = ()
     padding: Shape = ()
     dilation: int = 1
     function: str = ""
@@ -114,6 +133,14 @@ def _per_output_position(layer: Layer) -> int:
     return layer.weights * prod(layer.out_shape[1:])
 
 
+def _per_input_position(layer: Layer) -> int:
+    return layer.weights * prod(layer.in_shape[1:])
+
+
+def _sums(layer: Layer) -> int:
+    return layer.out_elems * layer.terms
+
+
 def _bias(layer: Layer) -> int:
     return layer.out_features * layer.bias
 
@@ -131,15 +158,27 @@ def _learned(layer: Layer) -> int:
 
 
 def _attention_products(layer: Layer) -> int:
-    """Scores q k^T and their product with v: T x T x D each."""
+    """Scores q k^T, T x K x D_q, and their product with v, T x K x D."""
     tokens = prod(layer.out_shape[1:])
-    return 2 * tokens * tokens * layer.out_features
+    queries = layer.in_features if len(layer.in_shapes) > 1 else layer.in_features // 3
+    return tokens * (layer.terms or tokens) * (queries + layer.out_features)
+
+
+def strided(start: int, runs: tuple[Atom, ...]) -> Ints:
+    """Return the indices that nested runs of (size, stride) from `start` on go through."""
+    index: Ints = np.array([start])
+    for size, stride in runs:
+        index = (index[:, None] + stride * np.arange(size)).ravel()
+    return index
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
     """How one kind of operator counts and places its features.
 
+    carry: the input feature that each of the given output features comes from.
+    reads: (F, R), the features of an operand that each of F given output features needs, where
+    these are more, or others, than `carry` says.
     in_place: the output may take the memory of an operand that nobody reads later.
     statistics: scalars per position that each node sends when features are spread over nodes.
     """
@@ -148,40 +187,119 @@ class Operator:
     weights: Callable[[Layer], int] = _none
     biases: Callable[[Layer], int] = _none
     macs: Callable[[Layer], int] = _none
-    carry: Callable[[Layer, int], int] = lambda _, feature: feature
+    carry: Callable[[Layer, Ints], Ints] = lambda _, features: features
+    reads: Callable[[Layer, int, Ints], Ints] | None = None
     in_place: bool = False
     statistics: int = 0
 
 
-def _flatten_carry(layer: Layer, feature: int) -> int:
-    return feature // prod(layer.in_shape[1:])
+def _flatten_carry(layer: Layer, features: Ints) -> Ints:
+    return features // prod(layer.in_shape[1:])
 
 
-def _shuffle_carry(layer: Layer, feature: int) -> int:
+def _shuffle_carry(layer: Layer, features: Ints) -> Ints:
     """Channel shuffle: the groups x (C/groups) grid of channels, read the other way."""
-    row, column = feature % layer.groups, feature // layer.groups
+    row, column = features % layer.groups, features // layer.groups
     return row * (layer.in_features // layer.groups) + column
+
+
+def _slice_carry(layer: Layer, features: Ints) -> Ints:
+    return layer.start + features
+
+
+def _view_carry(layer: Layer, features: Ints) -> Ints:
+    return strided(layer.start, layer.view)[features]
+
+
+def _view_reads(layer: Layer, _: int, features: Ints) -> Ints:
+    return _view_carry(layer, features)[:, None] + strided(0, layer.inner)
+
+
+def _broadcast_reads(layer: Layer, operand: int, features: Ints) -> Ints:
+    """Feature by feature; fewer features stand for equal runs of the output's."""
+    return (features * layer.in_shapes[operand][0] // layer.out_features)[:, None]
+
+
+def _query_carry(layer: Layer, features: Ints) -> Ints:
+    """Head h of the output lies where head h of the queries does, or of q, k and v in one."""
+    return features if len(layer.in_shapes) == 1 else _head_carry(layer, features)
+
+
+def _head_carry(layer: Layer, features: Ints) -> Ints:
+    """Head h of a product lies where head h of its first operand begins."""
+    per_head, first = layer.out_features // layer.heads, layer.in_features // layer.heads
+    return features // per_head * first
+
+
+def _whole_head_reads(layer: Layer, operand: int, features: Ints) -> Ints:
+    """All features of the head, of either operand."""
+    width = layer.in_shapes[operand][0] // layer.heads
+    head = features // (layer.out_features // layer.heads)
+    return head[:, None] * width + np.arange(width)
+
+
+def _head_reads(layer: Layer, operand: int, features: Ints) -> Ints:
+    """All features of the head; a head of keys and values may serve several of queries."""
+    if len(layer.in_shapes) == 1:
+        return features[:, None]
+    width = layer.in_features // layer.heads
+    if operand == 2:
+        width = layer.out_features // layer.heads
+    heads = layer.in_shapes[operand][0] // width
+    head = features // (layer.out_features // layer.heads) * heads // layer.heads
+    return head[:, None] * width + np.arange(width)
+
+
+def _window_reads(layer: Layer, _: int, features: Ints) -> Ints:
+    """The neighbours of each feature, `kernel` of them with itself in their middle."""
+    near = np.arange(layer.kernel[0]) - layer.kernel[0] // 2
+    window: Ints = np.clip(features[:, None] + near, 0, layer.out_features - 1)
+    return window
 
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
     {
         "conv": Operator("mixes", _kernel_weights, _bias, _per_output_position),
+        "conv_transpose": Operator("mixes", _kernel_weights, _bias, _per_input_position),
         "linear": Operator("mixes", _kernel_weights, _bias, _per_output_position),
         # q, k and v of a head lie together, and head h of the output is where its values are
-        "attention": Operator("carries", macs=_attention_products),
+        "attention": Operator(
+            "carries",
+            biases=_learned,
+            macs=_attention_products,
+            carry=_query_carry,
+            reads=_head_reads,
+        ),
+        "mix_positions": Operator("carries", biases=_learned, macs=_sums),
+        "head_matmul": Operator("carries", macs=_sums, carry=_head_carry, reads=_whole_head_reads),
+        "matmul": Operator("exchanges", macs=_sums),
+        "exchange": Operator("exchanges", biases=_learned),
+        "opaque": Operator("exchanges", biases=_learned),
+        "lookup": Operator("looks-up", biases=_learned),
+        # a tensor of which only the shape is known, as in a table without edges
+        "assume": Operator("looks-up"),
         "batch_norm": Operator("carries", biases=_scale_and_shift, in_place=True),
+        "group_norm": Operator("carries", biases=_learned, in_place=True),
         "layer_norm": Operator("carries", biases=_scale_and_shift, in_place=True, statistics=2),
+        "feature_norm": Operator("carries", biases=_learned, in_place=True, statistics=2),
         "l2_norm": Operator("carries", biases=_scale, in_place=True, statistics=1),
+        "window_norm": Operator("carries", reads=_window_reads, in_place=True),
+        "softmax": Operator("carries", in_place=True, statistics=2),
+        "reduce": Operator("reduces", statistics=1),
         "activation": Operator("carries", in_place=True),
+        "affine": Operator("carries", biases=_learned, in_place=True),
         "pool": Operator("carries"),
         "upsample": Operator("carries"),
+        "pad": Operator("carries"),
         "embed": Operator("carries", biases=_learned),
         "flatten": Operator("carries", carry=_flatten_carry, in_place=True),
         "shuffle": Operator("carries", carry=_shuffle_carry),
-        "slice": Operator("carries", carry=lambda layer, f: layer.start + f, in_place=True),
+        "slice": Operator("carries", carry=_slice_carry, in_place=True),
+        "view": Operator("carries", carry=_view_carry, reads=_view_reads),
         "reshape": Operator("carries", in_place=True),
-        "add": Operator("aligns", in_place=True),
-        "multiply": Operator("aligns", in_place=True),
+        "add": Operator("aligns", reads=_broadcast_reads, in_place=True),
+        "multiply": Operator("aligns", reads=_broadcast_reads, in_place=True),
+        "stack": Operator("aligns", reads=_broadcast_reads),
         "concat": Operator("joins"),
         "gather": Operator("joins"),
     }

@@ -50,12 +50,13 @@ def _place_output(network: Network, layer: Layer, operands: list[Owners], nodes:
         case "carries":
             if first is None:
                 return None
-            if layer.op in ("flatten", "shuffle", "slice"):
-                carry = layer.operator.carry
-                return first[[carry(layer, f) for f in range(layer.out_features)]]
-            return first[: layer.out_features]
+            return first[layer.operator.carry(layer, np.arange(layer.out_features))]
         case "aligns":
-            return next((operand for operand in operands if operand is not None), None)
+            return _aligned(layer, operands, nodes)
+        case "reduces":
+            return None
+        case "looks-up" | "exchanges":
+            return contiguous(layer.out_features, nodes)
         case "joins":
             if all(operand is None for operand in operands):
                 return None
@@ -68,10 +69,19 @@ def _place_output(network: Network, layer: Layer, operands: list[Owners], nodes:
             )
 
 
+def _aligned(layer: Layer, operands: list[Owners], nodes: int) -> Owners:
+    """The first placed operand's owners; one with fewer features than the output has no say."""
+    placed = [operand for operand in operands if operand is not None]
+    full = [operand for operand in placed if len(operand) == layer.out_features]
+    if placed and not full:
+        return contiguous(layer.out_features, nodes)
+    return full[0] if full else None
+
+
 def _parts(network: Network, layer: Layer) -> int:
     """How many tensors stand side by side in an output that attention reads: q, k and v."""
-    if layer.heads == 1:
-        return 1
+    if layer.heads == 1 or layer.parts:
+        return max(1, layer.parts)
     readers = [network.graph.nodes[name]["layer"] for name in network.graph.successors(layer.name)]
     widths = [reader.out_features for reader in readers if reader.op == "attention"]
-    return layer.out_features // widths[0] if widths else 1
+    return max(1, layer.out_features // widths[0]) if widths else 1

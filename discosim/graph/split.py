@@ -6,12 +6,14 @@ from functools import lru_cache
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discosim.graph.builder import INPUT
 from discosim.graph.layer import Layer
 from discosim.graph.placement import Owners, contiguous, place
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
 
+READS_AT_ONCE = 1 << 20
 Pairs = tuple[Floats, Floats]
 """needed and connected of one row, (N, N) each; see Split."""
 
@@ -43,7 +45,7 @@ class Split:
     unit_elems: Floats
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def split(table: LayerTable, nodes: int, whole: bool) -> Split:
     """Return how `table` lies on `nodes` nodes, in contiguous blocks.
 
@@ -72,11 +74,16 @@ def split_as_placed(
 
     peers = np.where(table.mixes & ~replicated[table.source], float(nodes), 1.0)
     pairs: dict[int, Pairs] = {}
+    unit_elems = np.array(table.positions)
+    unit_elems[-1] = 1.0
     for row, layer in enumerate(table.network.layers):
         operands = [owners[tensor] for tensor in table.network.operands(layer.name)]
         first, out = operands[0], owners[layer.name]
-        if layer.operator.placing == "aligns":
-            pairs.update(_moved(row, operands, nodes))
+        placing = layer.operator.placing
+        if placing in ("aligns", "carries", "exchanges"):
+            moved = _moved(layer, operands, out, nodes)
+            if moved is not None:
+                pairs[row], unit_elems[row] = moved
         elif table.mixes[row] and layer.groups > 1 and first is not None and out is not None:
             peers[row] = _even_peers(layer, first, nodes, whole)
             if not peers[row]:
@@ -98,17 +105,12 @@ def split_as_placed(
         counted=counted,
         needed=_stack([pairs[row][0] for row in counted], nodes),
         connected=_stack([pairs[row][1] for row in counted], nodes),
-        unit_elems=np.array([_unit_elems(table.rows[row]) for row in counted], dtype=float),
+        unit_elems=unit_elems[counted],
     )
 
 
 def _stack(matrices: list[Floats], nodes: int) -> Floats:
     return np.stack(matrices, axis=-1) if matrices else np.zeros((nodes, nodes, 0))
-
-
-def _unit_elems(layer: Layer) -> int:
-    """Elements of a feature that is sent before a row: it is the last operand that moves."""
-    return 1 if layer.op == "gather" else prod(layer.in_shapes[-1][1:])
 
 
 def _even_peers(layer: Layer, first: Owners, nodes: int, whole: bool) -> float:
@@ -137,14 +139,49 @@ def _per_group(owners: Owners, groups: int, nodes: int) -> Floats:
     return counts
 
 
-def _moved(row: int, operands: list[Owners], nodes: int) -> dict[int, Pairs]:
-    """Features of the later operands that lie elsewhere than those of the first placed one."""
-    placed = [operand for operand in operands if operand is not None]
-    needed = np.zeros((nodes, nodes))
-    for operand in placed[1:]:
-        np.add.at(needed, (operand, placed[0]), 1.0)
-    np.fill_diagonal(needed, 0.0)
-    return {row: (needed, np.zeros_like(needed))} if needed.any() else {}
+def _moved(
+    layer: Layer, operands: list[Owners], out: Owners, nodes: int
+) -> tuple[Pairs, float] | None:
+    """What an operator that mixes nothing reads of other nodes, and the elements of one unit.
+
+    The unit is a feature of the operand that has the fewest positions among those that move.
+    """
+    everything = layer.operator.placing == "exchanges"
+    if out is None or not (everything or layer.operator.reads):
+        return None
+    moves = []
+    for number, (shape, owner) in enumerate(zip(layer.in_shapes, operands, strict=True)):
+        if owner is None or owner is out:
+            continue
+        needed = np.zeros((nodes, nodes))
+        if everything:
+            active = np.bincount(out, minlength=nodes) > 0
+            needed += np.outer(np.bincount(owner, minlength=nodes), active)
+        else:
+            np.add.at(needed, owner, _wants(layer, number, owner, out, nodes))
+        np.fill_diagonal(needed, 0.0)
+        if needed.any():
+            moves.append((float(prod(shape[1:])), needed))
+    if not moves:
+        return None
+    unit = min(positions for positions, _ in moves)
+    total = np.sum([needed * (positions / unit) for positions, needed in moves], axis=0)
+    return (total, np.zeros_like(total)), unit
+
+
+def _wants(
+    layer: Layer, operand: int, owner: NDArray[np.int64], out: NDArray[np.int64], nodes: int
+) -> Floats:
+    """(F, N): 1 where a node's part of the output needs a feature of an operand."""
+    reads = layer.operator.reads
+    assert reads is not None
+    wants = np.zeros((len(owner), nodes))
+    width = reads(layer, operand, np.arange(1)).size
+    block = max(1, READS_AT_ONCE // width)
+    for begin in range(0, len(out), block):
+        features = np.arange(begin, min(begin + block, len(out)))
+        wants[reads(layer, operand, features), out[features, None]] = 1.0
+    return wants
 
 
 def _gathered(table: LayerTable, held_elems: Floats, replicated: Bools) -> dict[int, Pairs]:

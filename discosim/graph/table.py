@@ -1,7 +1,7 @@
 """A network as a structure of arrays in execution order: what the model computes with."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -61,7 +61,7 @@ class LayerTable:
         """All parameters of each layer."""
         return self.weights + self.biases
 
-    @property
+    @cached_property
     def live_elems(self) -> Floats:
         """Elements in memory while each layer is executed on one node."""
         live: Floats = self.tensor_elems @ self.alive

@@ -1,7 +1,7 @@
 """A mask: which features of each layer's input every node gets, and where features live."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,3 +42,4 @@ class Mask:
     owners: Mapping[str, Ints | None]
     weights: str
     criterion: str
+    lost: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """Mask files: a .npz of plain arrays, no pickles (format in docs/masks.md).
 
 `about` is JSON: format, version, model, input, nodes, weights, criterion. `kept/LAYER`, (N, I)
-bool, and `owner/LAYER`, (O,) integers, are there once for each convolution and linear layer.
+bool, and `owner/LAYER`, (O,) integers, are there once for each convolution and linear layer, and
+`lost/LAYER`, (101,), for each or for none.
 """
 
 import json
@@ -20,12 +21,18 @@ from discosim.graph.builder import Network, shape_text
 from discosim.graph.layer import Layer
 from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Bools, Ints, LayerMask, Mask
-from discosim.masks.sub_rows import masked_layers, prunable
+from discosim.masks.saliency import LEVELS
+from discosim.masks.sub_rows import Floats, masked_layers, prunable
 
 FORMAT = "discosim mask"
 VERSION = 1
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error),
+    *(TypeError, AttributeError),  # a single array is no archive
+)
 """What numpy raises for a file that is not whole, not a .npz, or has pickles in it."""
+
+KINDS = ("kept", "owner")
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -53,6 +60,8 @@ def write_mask(path: str, mask: Mask) -> None:
     for name, layer in mask.layers.items():
         arrays[f"kept/{name}"] = layer.kept
         arrays[f"owner/{name}"] = layer.out_owner.astype(smallest)
+        if mask.lost:
+            arrays[f"lost/{name}"] = mask.lost[name].astype(np.float32)
     try:
         with tempfile.TemporaryDirectory(dir=Path(path).parent, prefix=".discosim-") as folder:
             whole = Path(folder) / "whole"
@@ -75,7 +84,8 @@ def read_mask(path: str, network: Network) -> Mask:
     _check_about(said, about["model"], about["input"], network.name, network.input_shape)
     nodes = about["nodes"]
     layers = masked_layers(network)
-    wanted = {f"{kind}/{layer.name}" for layer in layers for kind in ("kept", "owner")}
+    kinds = ("kept", "owner", "lost") if any(n.startswith("lost/") for n in arrays) else KINDS
+    wanted = {f"{kind}/{layer.name}" for layer in layers for kind in kinds}
     if wanted != set(arrays):
         odd = sorted(wanted ^ set(arrays))
         raise DiscosimError(f"{said} has not the layers of {network.name}: {_few(odd)}")
@@ -95,6 +105,7 @@ def read_mask(path: str, network: Network) -> Mask:
         owners,
         about["weights"],
         about["criterion"],
+        {layer.name: _lost(said, layer, arrays) for layer in layers if "lost" in kinds},
     )
 
 
@@ -128,10 +139,9 @@ def _read_arrays(path: str) -> Arrays:
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (*UNREADABLE, TypeError, AttributeError) as error:
-        reason = str(error).split("\n")[0]
+    except UNREADABLE:
         raise DiscosimError(
-            f"mask {path} is no whole mask file ({reason}); wanted the .npz of discosim mask"
+            f"mask {path} is not a whole file of arrays; wanted the .npz of discosim mask"
         ) from None
 
 
@@ -181,3 +191,13 @@ def _kept(
             "output of the node depends on"
         )
     return kept
+
+
+def _lost(said: str, layer: Layer, arrays: Arrays) -> Floats:
+    lost = arrays[f"lost/{layer.name}"]
+    fits = lost.shape == LEVELS.shape and lost.dtype.kind == "f"
+    if not fits or not np.isfinite(lost).all() or lost[0] != 0 or (np.diff(lost) < 0).any():
+        raise DiscosimError(
+            f"{said}: lost/{layer.name} does not rise from 0 in {len(LEVELS)} steps"
+        )
+    return lost.astype(np.float64)

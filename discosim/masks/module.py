@@ -104,7 +104,7 @@ class _Function(nn.Module):
             case "slice":
                 return x[:, layer.start : layer.start + layer.out_features]
             case "shuffle":
-                return x[:, [layer.operator.carry(layer, f) for f in range(layer.out_features)]]
+                return x[:, layer.operator.carry(layer, np.arange(layer.out_features))]
             case "concat":
                 return torch.cat([x, *others], dim=1)
             case "add":

@@ -203,7 +203,7 @@ class Node:
     def _carried(self, layer: Layer, source: str) -> Tensor:
         """Where in the node's input the features of its output are."""
         out = self._held(layer.name, layer.out_features)
-        wanted = np.array([layer.operator.carry(layer, int(f)) for f in out], dtype=np.int64)
+        wanted = layer.operator.carry(layer, out)
         return torch.from_numpy(np.searchsorted(self._held(source, layer.in_features), wanted))
 
     def _concat(self, layer: Layer, names: list[str], own: list[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What pruning costs: the share of a layer's L1 norm that is lost at each S_comm."""
+"""What pruning costs: the L1 norm that a layer loses at each S_comm."""
 
 from collections.abc import Mapping
 
@@ -10,19 +10,21 @@ from discosim.graph.placement import Owners, place
 from discosim.masks.select import Candidates, check_heads, find_candidates, pruned_count
 from discosim.masks.sub_rows import Floats, Weight
 
+LEVELS = np.linspace(0.0, 1.0, 101)
+"""S_comm at which a mask file says what each layer loses."""
+
 
 def saliency_curves(
     network: Network,
     nodes: int,
     weights: Mapping[str, Weight],
-    s_comm: ArrayLike,
+    s_comm: ArrayLike = LEVELS,
     owners: Mapping[str, Owners] | None = None,
 ) -> dict[str, Floats]:
-    """Return the lost share of each layer's L1 norm at each of `s_comm` (K,), by layer name.
+    """Return the L1 norm that each layer loses at each of `s_comm`, (K,), by layer name.
 
-    What `select` loses there per layer: 1 - retained_l1. Convex and rising but for the rounding
-    to whole features; zero where a layer's input is on every node. Raises DiscosimError as
-    `select` does.
+    What `select` prunes there per layer. Convex and rising but for the rounding to whole
+    features; zero where a layer's input is on every node. Raises DiscosimError as `select` does.
     """
     check_heads(network, nodes)
     held = place(network, nodes) if owners is None else owners
@@ -31,10 +33,9 @@ def saliency_curves(
 
 
 def saliency_curve(candidates: Candidates, s_comm: ArrayLike) -> Floats:
-    """Return the share of a layer's norm in the sub-rows pruned at each of `s_comm`, (K,)."""
+    """Return the norm of the sub-rows pruned at each of `s_comm`, (K,)."""
     least = np.sort(candidates.norms[candidates.prunable])
     lost = np.concatenate([[0.0], np.cumsum(least)])
     pruned = [pruned_count(len(least), float(s)) for s in np.atleast_1d(np.asarray(s_comm))]
-    whole = candidates.norms.sum()
-    shares: Floats = lost[pruned] / whole if whole else np.zeros(len(pruned))
-    return shares
+    norms: Floats = lost[pruned]
+    return norms

@@ -5,7 +5,7 @@ node as before, keeps more L1 norm at the same S_comm. This is balanced graph pa
 pool of interchangeable features in turn is reassigned by swaps, while all else stays.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -19,7 +19,7 @@ from discosim.masks.select import Knob, check_heads, layer_s_comm, pruned_count
 from discosim.masks.sub_rows import Floats, Weight, masked_layers, prunable, weight_of
 from discosim.masks.ties import Ties, find_ties, follows
 
-MOST_ROUNDS = 50
+MOST_ROUNDS = 20
 LEAST_GAIN = 1e-4
 """Of the L1 norm of all weights, in a round over all pools: less ends the search."""
 
@@ -59,23 +59,30 @@ class Kept:
 
 
 def search_placement(
-    network: Network, nodes: int, s_comm: Knob, weights: Mapping[str, Weight]
+    network: Network,
+    nodes: int,
+    s_comm: Knob,
+    weights: Mapping[str, Weight],
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Owners]:
     """Return owners of every tensor that keep more of the weights' L1 norm at `s_comm`.
 
     Never less than contiguous blocks keep, where a layer's sub-rows compete with each other; each
-    node has as many features of each tensor as there. Raises DiscosimError for what cannot be.
+    node has as many features of each tensor as there. `progress` is called with the steps done
+    and the most that there may be. Raises DiscosimError for what cannot be.
     """
     check_heads(network, nodes)
     blocks, ties = place(network, nodes), find_ties(network)
     couplings = _couplings(network, s_comm, weights, ties, blocks)
     node = _begin(network, ties, blocks)
-    now = [_keep(each, node, nodes) for each in couplings]
+    now = [_keep(each, node, _norms(each, node, nodes)) for each in couplings]
     least = LEAST_GAIN * sum(float(each.size.sum()) for each in couplings)
-    for _ in range(MOST_ROUNDS):
+    for number in range(MOST_ROUNDS):
         before = _retained(now)
-        for pool in ties.pools:
-            node, now = _reassigned(pool, node, now, couplings)
+        for step, pool in enumerate(ties.pools, start=1):
+            node, now = _reassigned(pool, node, now, couplings, nodes)
+            if progress is not None:
+                progress(number * len(ties.pools) + step, MOST_ROUNDS * len(ties.pools))
         if _retained(now) - before <= least:
             break
     chosen = {}
@@ -140,12 +147,18 @@ def _size(layer: Layer, weight: Weight) -> Floats:
     return whole.reshape(layer.out_features, layer.in_features)
 
 
-def _keep(coupling: Coupling, node: Ints, nodes: int) -> Kept:
-    """What the layer keeps where its sub-rows compete with each other."""
-    in_owner = _owner(coupling.inputs, node, coupling.in_blocks)
+def _norms(coupling: Coupling, node: Ints, nodes: int) -> Floats:
     out_owner = _owner(coupling.outputs, node, coupling.out_blocks)
     outputs = out_owner == np.arange(nodes)[:, None]
-    norms = (outputs.astype(coupling.size.dtype) @ coupling.size).astype(np.float64)
+    norms: Floats = (outputs.astype(coupling.size.dtype) @ coupling.size).astype(np.float64)
+    return norms
+
+
+def _keep(coupling: Coupling, node: Ints, norms: Floats) -> Kept:
+    """What the layer keeps where its sub-rows compete with each other."""
+    nodes = len(norms)
+    in_owner = _owner(coupling.inputs, node, coupling.in_blocks)
+    out_owner = _owner(coupling.outputs, node, coupling.out_blocks)
     may = prunable(coupling.layer, in_owner, out_owner, nodes)
     values = norms[may]
     pruned = pruned_count(len(values), coupling.s_comm)
@@ -156,30 +169,30 @@ def _keep(coupling: Coupling, node: Ints, nodes: int) -> Kept:
 
 
 def _reassigned(
-    pool: Ints, node: Ints, now: list[Kept], couplings: list[Coupling]
+    pool: Ints, node: Ints, now: list[Kept], couplings: list[Coupling], nodes: int
 ) -> tuple[Ints, list[Kept]]:
     """The nodes with the pool's sets where they keep more, if it does."""
-    place_in_pool = np.full(len(node), -1)
+    place_in_pool = np.full(len(node) + 1, -1)  # the last stands for features that stay
     place_in_pool[pool] = np.arange(len(pool))
-    nodes = len(now[0].norms)
     gain = np.zeros((len(pool), nodes))
-    touched = []
+    touched: dict[int, bool] = {}  # whether the layer's norms change too
     for index, (coupling, kept) in enumerate(zip(couplings, now, strict=True)):
         read, written = place_in_pool[coupling.inputs], place_in_pool[coupling.outputs]
-        if (read >= 0).any():
+        if reads := bool((read >= 0).any()):
             _add(gain, read, np.minimum(kept.norms, kept.bound).T)
-        if (written >= 0).any():
-            rows = coupling.size[written >= 0]
-            _add(gain, written[written >= 0], rows @ kept.kept.T.astype(rows.dtype))
-        if (read >= 0).any() or (written >= 0).any():
-            touched.append(index)
+        if writes := bool((written >= 0).any()):
+            _add(gain, written, coupling.size @ kept.kept.T.astype(coupling.size.dtype))
+        if reads or writes:
+            touched[index] = writes
     moved = node.copy()
     moved[pool] = swapped(gain, node[pool])
     if (moved == node).all():
         return node, now
     after = list(now)
-    for index in touched:
-        after[index] = _keep(couplings[index], moved, nodes)
+    for index, writes in touched.items():
+        coupling = couplings[index]
+        norms = _norms(coupling, moved, nodes) if writes else now[index].norms
+        after[index] = _keep(coupling, moved, norms)
     better = _retained([after[i] for i in touched]) > _retained([now[i] for i in touched])
     return (moved, after) if better else (node, now)
 

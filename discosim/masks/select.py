@@ -21,6 +21,7 @@ from discosim.masks.sub_rows import (
     masked_layers,
     prunable,
     sub_row_norms,
+    weight_name,
     weight_of,
 )
 
@@ -86,7 +87,7 @@ def select(
 
 def check_choice(criterion: str, per: str) -> None:
     """Raise UnknownNameError for a criterion or a competition that is none."""
-    for kind, given, known in (("criterion", criterion, CRITERIA), ("competition", per, PER)):
+    for kind, given, known in (("criterion", criterion, CRITERIA), ("value of per", per, PER)):
         if given not in known:
             raise UnknownNameError(kind, given, known)
 
@@ -127,6 +128,8 @@ def find_candidates(
             weight = weight_of(layer, weights)
             order = 1 if criterion == "l1" else 2
             norms = sub_row_norms(layer, weight, out_owner, nodes, order)
+            if not np.isfinite(norms).all():
+                raise DiscosimError(f"{weight_name(layer)} has values that are NaN or infinite")
         may = prunable(layer, in_owner, out_owner, nodes)
         found.append(Candidates(layer, in_owner, out_owner, may, norms))
     return found

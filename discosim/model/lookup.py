@@ -24,7 +24,7 @@ def sum_of_maxima(p: Floats, q: Floats, v: Floats) -> Floats:
         return np.stack(times, axis=-1) if times else np.zeros((len(p), 0))
     groups, count = len(p), len(v)
     with np.errstate(divide="ignore", invalid="ignore"):
-        bends = np.where(p > 0, q / p, np.inf)
+        bends = np.where(p > 0, q / p, np.where(q > 0, np.inf, 0.0))
     first = np.searchsorted(v, bends)  # from this v on, p v is the larger
     width = count + 1
     place = (first + width * np.arange(groups)[:, None]).ravel()

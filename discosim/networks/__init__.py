@@ -1,6 +1,7 @@
 """Networks by name: each family is one file here and registers its names.
 
-A name may carry the paper's width divisor: `resnet50/8` has an eighth of the channels.
+A name may carry the paper's width divisor: `resnet50/8` has an eighth of the channels. A path to a
+file that can be imported, or `torch:package.module:factory`, serves wherever a name does.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from math import isfinite
 from discosim.errors import DiscosimError
 from discosim.graph.builder import Network
 from discosim.graph.layer import Shape
+from discosim.importers import is_imported, load
 from discosim.registry import Registry
 
 Width = Callable[[int], int]
@@ -31,13 +33,21 @@ class Recipe:
 NETWORKS: Registry[Recipe] = Registry("network", __name__)
 
 
-@lru_cache(maxsize=64)
 def build(name: str, input_shape: Shape | None = None) -> Network:
     """Return the network called `name`, at its own input shape unless one is given.
+
+    The same request gives the same object, unless a file has changed.
 
     `input_shape` has the recipe's rank, features first; two entries stand for height and width.
     Raises UnknownNameError, or DiscosimError for a divisor or an input that cannot be.
     """
+    if is_imported(name):
+        return load(name, input_shape)
+    return _named(name, input_shape)
+
+
+@lru_cache(maxsize=64)
+def _named(name: str, input_shape: Shape | None) -> Network:
     stem, slash, divisor = name.partition("/")
     recipe = NETWORKS[stem]
     width = _width(name, divisor) if slash else _full_width

@@ -13,9 +13,9 @@ from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.networks import build
 from discosim.paper import Section, enter
 from discosim.paper.costs import hardware, number, strategy_cost
-from discosim.paper.published import entry, published
 from discosim.paper.row import EXACT, NAN, Row, claim, frame, unpublished
 from discosim.paper.tables import average_shares, planned, uniform_shares
+from discosim.published import entry, published
 
 TWO_MODELS = "the two headline claims, 4.7x and 5 %, use different latency models"
 HALF = 12.5

@@ -11,8 +11,8 @@ import pandas as pd
 
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
-from discosim.paper.published import of_section
 from discosim.paper.tables import NODES, Table, planned
+from discosim.published import of_section
 from discosim.simulate import Cost, Overlap, simulate
 
 HARDWARE = "splitnets-hmd"

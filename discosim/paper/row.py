@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from discosim.paper.published import Published, entry
+from discosim.published import Published, entry
 
 FITS, DIFFERS, NOT_PUBLISHED = "fits", "differs", "not published"
 

@@ -19,11 +19,11 @@ import pandas as pd
 from discosim.graph.table import Bools, Floats, LayerTable, tabulate
 from discosim.networks import build
 from discosim.paper import Section, enter
-from discosim.paper.published import Published, of_section
 from discosim.paper.row import EXACT, INTEGERS, Row, compared, frame
 from discosim.partition import STRATEGIES, Request, Strategy
 from discosim.partition.cut import rows_of
 from discosim.partition.plan import Plan
+from discosim.published import Published, of_section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

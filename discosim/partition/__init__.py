@@ -46,7 +46,8 @@ class Request:
 class Strategy:
     """A way to lay a network out.
 
-    has_knob: S_comm changes the plan; has_cut: `at` does; nodes: the only N there is, or None.
+    has_knob: S_comm changes the plan; has_cut: `at` does; nodes: the only N there is, or None;
+    staged: layers are placed whole, so that consecutive inputs overlap.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Strategy:
     has_knob: bool = False
     has_cut: bool = False
     nodes: int | None = None
+    staged: bool = False
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", __name__)
@@ -69,11 +71,14 @@ def strategy(
     has_knob: bool = False,
     has_cut: bool = False,
     nodes: int | None = None,
+    staged: bool = False,
 ) -> Callable[[_Planner], _Planner]:
     """Return a decorator that registers a function from a Request to a Plan under `name`."""
 
     def enter(planner: _Planner) -> _Planner:
-        STRATEGIES.register(name)(Strategy(name, summary, planner, has_knob, has_cut, nodes))
+        STRATEGIES.register(name)(
+            Strategy(name, summary, planner, has_knob, has_cut, nodes, staged)
+        )
         return planner
 
     return enter
@@ -81,6 +86,10 @@ def strategy(
 
 def check_nodes(table: LayerTable, nodes: int) -> None:
     """Raise DiscosimError where no layer has features for `nodes` nodes."""
+    if not table.mixes.any():
+        raise DiscosimError(
+            f"{table.network.name} has no convolution or linear layer: nothing to split over nodes"
+        )
     features = np.maximum(table.in_features, table.out_features)[table.mixes]
     widest = int(features.argmax())
     if nodes > features[widest]:

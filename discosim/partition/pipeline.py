@@ -10,8 +10,11 @@ from discosim.model.traffic import Exchange
 from discosim.partition import OBJECTIVES, Request, strategy
 from discosim.partition.plan import Plan
 
+FEW = 8
+"""Stages up to which the cuts are found at once."""
 
-@strategy("pipeline", "contiguous stages of whole layers, one node each")
+
+@strategy("pipeline", "contiguous stages of whole layers, one node each", staged=True)
 def pipeline(request: Request) -> Plan:
     """Return the plan with the stages that are best for the request's objective."""
     table, sizes = request.table, (request.feature_elem_bytes, request.weight_elem_bytes)
@@ -40,12 +43,27 @@ def stages(
         raise DiscosimError(
             f"a pipeline of {nodes} nodes needs as many layers; {table.network.name} has {layers}"
         )
+    upto = max(FEW, 1 << (nodes - 1).bit_length())
+    begins = _begins(table, upto, objective, feature_elem_bytes, weight_elem_bytes, features)
+    return _stages(begins[: nodes - 1], len(table))
+
+
+@lru_cache(maxsize=64)
+def _begins(
+    table: LayerTable,
+    nodes: int,
+    objective: str,
+    feature_elem_bytes: float,
+    weight_elem_bytes: float,
+    features: str,
+) -> list[Ints]:
+    """Where the last of 2, 3, ... `nodes` stages begins at best, for each row that it ends with."""
     node_bytes = _range_bytes(table, feature_elem_bytes, weight_elem_bytes, features)
     allowed = _holds_a_layer(table.mixes)
-    handed = table.cut_elems[:, None] * np.ones_like(node_bytes)  # on entry to the range
-    handed[0] = 0.0
     if objective == "memory":
         return _best_cuts(np.where(allowed, node_bytes, np.inf), nodes, np.maximum)
+    handed = table.cut_elems[:, None] * np.ones_like(node_bytes)  # on entry to the range
+    handed[0] = 0.0
     return _best_cuts(np.where(allowed, handed, np.inf), nodes, np.add)
 
 
@@ -70,9 +88,8 @@ def _holds_a_layer(mixes: Bools) -> Bools:
     return counts[None, 1:] > counts[:-1, None]
 
 
-def _best_cuts(cost: Floats, nodes: int, join: np.ufunc) -> Ints:
-    """Divide the rows 0..L-1 into `nodes` ranges whose joined cost [i, j] is least."""
-    rows = len(cost)
+def _best_cuts(cost: Floats, nodes: int, join: np.ufunc) -> list[Ints]:
+    """Divide the rows 0..j into 2, 3, ... `nodes` ranges whose joined cost [i, j] is least."""
     best = cost[0]  # of the rows 0..j in one range
     begins = []
     for _ in range(1, nodes):
@@ -81,6 +98,11 @@ def _best_cuts(cost: Floats, nodes: int, join: np.ufunc) -> Ints:
         candidates = join(before[:, None], cost)
         begins.append(candidates.argmin(axis=0))
         best = candidates.min(axis=0)
+    return begins
+
+
+def _stages(begins: list[Ints], rows: int) -> Ints:
+    """The stage of each row, read back from where the stages begin."""
     stage = np.zeros(rows, dtype=np.int64)
     end = rows - 1
     for index, begin in reversed(list(enumerate(begins, start=1))):

@@ -1,10 +1,13 @@
-"""Frames of results as data: CSV, JSON records in SI units, Markdown."""
+"""Frames of results as data: CSV, JSON records in SI units, Markdown, Parquet."""
 
+import io
 import json
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from discosim.errors import DiscosimError
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -26,6 +29,21 @@ def to_markdown(frame: pd.DataFrame, summary: list[str]) -> str:
     rows = [list(frame.columns), ["---:" for _ in frame.columns], *frame.to_numpy().tolist()]
     lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join([*(f"- {line}" for line in summary), "", *lines]).lstrip("\n") + "\n"
+
+
+def to_parquet(frame: pd.DataFrame) -> bytes:
+    """Return the frame as a Parquet file, in SI units."""
+    content = io.BytesIO()
+    frame.to_parquet(content, engine="pyarrow", index=False)
+    return content.getvalue()
+
+
+def check_parquet() -> None:
+    """Raise DiscosimError where Parquet cannot be written."""
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise DiscosimError("Parquet needs pyarrow: pip install 'discosim[parquet]'") from None
 
 
 def _cell(value: Any) -> str:

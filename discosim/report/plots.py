@@ -177,6 +177,12 @@ def _draw_line(axes: "Axes", rows: pd.DataFrame, label: str, look: Look) -> None
     if look.parts and not stacked:
         style = {**style, "lw": 4.5, "marker": ""}  # seen beside a part that hides the other
     axes.plot(x, latency, label=name, **style, **clip)
+    if "latency_low_s" in rows:
+        low, high = (rows[f"latency_{end}_s"] / look.factor for end in ("low", "high"))
+        if look.parts:
+            axes.plot(x, low, x, high, color=SINGLE, ls=":", lw=1.2, label="at best, at worst")
+        else:
+            axes.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
     if look.parts and stacked:
         axes.fill_between(
             x, comp, latency, color=COMM, alpha=0.55, lw=0, label="of it communication"

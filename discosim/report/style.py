@@ -13,6 +13,7 @@ from discosim.errors import DiscosimError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 # The palettes of Okabe and Ito, and of Tol: distinct for the colour-blind. COMM and COMP are
 # kept for communication and computation.
@@ -94,11 +95,11 @@ def log_y(axes: "Axes", low: float, high: float) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def legend_right(figure: "Figure", handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """Put a legend right of all axes, in as many columns as the height asks for."""
+def legend_right(figure: "Figure", handles: Sequence[Any], labels: Sequence[str]) -> "Legend":
+    """Return a legend right of all axes, in as many columns as the height asks for."""
     columns = -(-len(labels) // int(4 * figure.get_figheight()))
     figure.set_figwidth(figure.get_figwidth() + 2.6 * (columns - 1))
-    figure.legend(handles, labels, loc="outside right center", ncols=columns)
+    return figure.legend(handles, labels, loc="outside right center", ncols=columns)
 
 
 def check_suffix(path: str) -> None:

@@ -94,11 +94,14 @@ def _times(values: pd.Series) -> list[str]:
 
 
 def verdicts(frame: pd.DataFrame) -> list[str]:
-    """Return for each row whether it, or one node, is faster."""
+    """Return for each row whether it, or one node, is faster, or that its band leaves it open."""
     words = []
-    for nodes, speedup in zip(frame["nodes"], frame["speedup_vs_single"], strict=True):
+    columns = (frame["nodes"], frame["speedup_vs_single"], _within_band(frame))
+    for nodes, speedup, either in zip(*columns, strict=True):
         if nodes == 1:
             words.append("is one node")
+        elif either:
+            words.append("open: one node lies within the band")
         elif speedup < 1:
             words.append("one node is faster")
         else:
@@ -106,8 +109,17 @@ def verdicts(frame: pd.DataFrame) -> list[str]:
     return words
 
 
+def _within_band(frame: pd.DataFrame) -> list[bool]:
+    """Whether the latency of one node lies within each row's band; never without one."""
+    if "latency_low_s" not in frame:
+        return [False] * len(frame)
+    alone = frame["latency_s"] * frame["speedup_vs_single"]
+    return list((frame["latency_low_s"] < alone) & (alone < frame["latency_high_s"]))
+
+
 TEXT_COLUMNS = {"strategy", "at", "hardware", "overlap", "verdict", "layer", "op", "block"}
 TEXT_COLUMNS |= {"model", "input", "name", "figure", "value", "kind", "source", "description"}
+TEXT_COLUMNS |= {"binding", "bar", "dtype"}
 
 
 def show_results(frame: pd.DataFrame) -> pd.DataFrame:
@@ -122,10 +134,12 @@ def show_results(frame: pd.DataFrame) -> pd.DataFrame:
     if frame["s_comm"].isna().any():
         cells["avg S_comm [%]"] = _percent(frame["avg_s_comm"])
         cells["avg S_comp [%]"] = _percent(frame["avg_s_comp"])
+    banded = "latency_low_s" in frame
     columns = [
         ("comm", "comm_s", "s"),
         ("comp", "comp_s", "s"),
         ("latency", "latency_s", "s"),
+        *((("at best", "latency_low_s", "s"), ("at worst", "latency_high_s", "s")) * banded),
         ("interval", "interval_s", "s"),
         ("sent per node", "bytes_per_node", "B"),
         ("memory per node", "node_bytes", "B"),

@@ -1,0 +1,171 @@
+"""`discosim timeline`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from discosim.cli import options, types
+
+if TYPE_CHECKING:
+    from discosim.explore.study import Study
+    from discosim.partition import Request, Strategy
+    from discosim.timeline.cluster import Cluster
+    from discosim.timeline.schedule import Timeline
+
+
+@click.command("timeline")
+@options.model
+@click.option("--nodes", type=types.NODES, help="One number [default: 2, or one a profile].")
+@click.option("--s-comm", type=types.S_COMM, help="One S_comm, for disco [default: 0.8].")
+@click.option("--strategy", default="disco", show_default=True, help="As `compare` lists them.")
+@click.option(
+    "--overlap",
+    default="none",
+    show_default=True,
+    help="none, layer:K, layer:best, ideal, or across layers: stream:K.",
+)
+@click.option(
+    "--shares",
+    help="Of the features: even, balanced, or one a node: 0.7,0.3 "
+    "[default: balanced for unlike nodes].",
+)
+@options.hardware
+@options.input_size
+@options.counting
+@click.option("--format", "form", type=click.Choice(options.FORMATS), help="csv, json: each event.")
+@click.option("-o", "--output", "path", help="Write a Chrome trace to a .json file.")
+@click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+def command(**values: Any) -> None:
+    """What each node and each link does when; nodes may be unlike (--hw a,b, in turn).
+
+    \b
+    discosim timeline --model resnet50 --overlap layer:4 -o trace.json
+    discosim timeline --model resnet50 --hw rpi4-gigabit,rpi5-gigabit --plot gantt.png
+    """
+    from discosim.cli.output import Output
+    from discosim.cli.results import check_plot
+    from discosim.explore.study import strategy_named
+    from discosim.report import timeline_tables
+    from discosim.timeline.cluster import Cluster
+    from discosim.timeline.schedule import parse_overlap
+
+    output = Output.open(values["form"], None)
+    _check_trace(values["path"])
+    check_plot(values["plot_path"])
+    parse_overlap(values["overlap"])
+    study = options.read_study(values)
+    profiles = options.read_hardware(values)
+    [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (len(profiles),)))
+    if len(profiles) == 1 and values["nodes"] is None and not (study.plan or study.mask):
+        nodes = 2
+    strategy = strategy_named(values["strategy"])
+    nodes = strategy.nodes or nodes
+    if nodes < len(profiles):
+        raise click.UsageError(
+            f"{len(profiles)} profiles for {nodes} nodes; wanted at most one each"
+        )
+    cluster = Cluster(tuple(profiles[node % len(profiles)] for node in range(nodes)))
+    request = _request(values, study, strategy, cluster)
+    timeline, serial_s = _timeline(values, strategy, request, cluster)
+    knob = f" at S_comm {request.s_comm.item():g}" if _has_one_knob(strategy, study) else ""
+    title = f"{study.model}, {strategy.name}{knob} on {nodes} nodes"
+    frame = timeline_tables.nodes_frame(timeline)
+    if output.form == "table":
+        lines = [title, *timeline_tables.timeline_findings(timeline, serial_s)]
+        output.write(frame, lines, timeline_tables.show_nodes(frame))
+    else:
+        output.write(timeline_tables.events_frame(timeline.events), [], frame)
+    _write_files(values, timeline, title)
+
+
+def _request(
+    values: options.Values, study: "Study", strategy: "Strategy", cluster: "Cluster"
+) -> "Request":
+    """What to lay out, and a note of what was chosen for the user."""
+    import numpy as np
+
+    [s_comm] = options.one("--s-comm", values["s_comm"] or [0.8])
+    if values["s_comm"] is not None and not strategy.has_knob:
+        options.note(f"{strategy.name} has no S_comm: --s-comm has no effect")
+    first, nodes = cluster.nodes[0], len(cluster)
+    at = study.cut(strategy, nodes, first)
+    if at and not study.at:
+        options.note(f"no --at: {strategy.name} cuts at {at}")
+    return study.request(strategy, nodes, np.array([[s_comm]]), first, at)
+
+
+def _has_one_knob(strategy: "Strategy", study: "Study") -> bool:
+    return strategy.has_knob and study.plan is None and study.mask is None
+
+
+def _timeline(
+    values: options.Values, strategy: "Strategy", request: "Request", cluster: "Cluster"
+) -> tuple["Timeline", float]:
+    """The schedule asked for, and how long the same takes without overlap."""
+    from discosim.timeline.schedule import schedule
+    from discosim.timeline.shares import balanced_shares
+    from discosim.timeline.work import even_shares_of, work_of
+    from discosim.units import format_quantity
+
+    given, overlap = values["shares"], values["overlap"]
+    staged = strategy.plan(request).stage is not None
+    fixed = cluster.alike or staged or request.mask is not None
+    word = given or ("even" if fixed else "balanced")
+    shares = None
+    if word == "balanced":
+        shares = balanced_shares(strategy, request, cluster, overlap)
+        even_s = schedule(
+            work_of(strategy, request, cluster, even_shares_of(len(cluster))), overlap
+        ).latency_s
+        options.note(
+            "shares chosen to balance the nodes; equal ones would take "
+            + format_quantity(even_s, "s")
+        )
+    elif word != "even":
+        shares = _parse_shares(word)
+    work = work_of(strategy, request, cluster, shares)
+    if shares is not None and not request.conventions.whole and len(cluster) > 1:
+        options.note("shares are of whole features (--rounding exact)")
+    return schedule(work, overlap), schedule(work, "none").latency_s
+
+
+def _parse_shares(text: str) -> tuple[float, ...]:
+    """Return shares from 0.7,0.3, or from 7,3: they count in proportion."""
+    from discosim.errors import DiscosimError
+
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number < float("inf") for number in numbers):
+        raise DiscosimError(f"shares {text!r}; wanted even, balanced or one a node as 0.7,0.3")
+    return tuple(number / sum(numbers) for number in numbers)
+
+
+def _check_trace(path: str | None) -> None:
+    from discosim.cli.output import check_writable
+    from discosim.errors import DiscosimError
+
+    if path is None:
+        return
+    if not path.lower().endswith(".json"):
+        raise DiscosimError(f"trace file {path!r}; wanted a suffix of .json")
+    check_writable(path)
+
+
+def _write_files(values: options.Values, timeline: "Timeline", title: str) -> None:
+    names = [node.name for node in timeline.work.cluster.nodes]
+    if values["path"] is not None:
+        from discosim.cli.output import write_text
+        from discosim.timeline.trace import to_chrome, trace_records
+
+        about = {"run": title, "overlap": timeline.overlap, "from": "predicted by discosim"}
+        write_text(values["path"], to_chrome(trace_records(timeline.events, names), about))
+        options.wrote(values["path"])
+    if values["plot_path"] is not None:
+        from discosim.report.gantt_plot import draw_gantt
+        from discosim.report.style import save
+
+        picture = draw_gantt(timeline.events, names, f"{title}, overlap {timeline.overlap}")
+        save(picture, values["plot_path"])
+        options.wrote(values["plot_path"])

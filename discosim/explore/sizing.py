@@ -1,0 +1,282 @@
+"""Sizing: the smallest cluster that keeps all limits, what binds it, and what to give up if none.
+
+For each kind of node and each strategy: the fewest nodes, then the least S_comm.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from discosim.errors import DiscosimError
+from discosim.explore.engine import Progress
+from discosim.explore.evaluate import cost_at
+from discosim.explore.executors import ignore_interrupts
+from discosim.explore.grid import AXES
+from discosim.explore.limits import MONOTONE, Limits, excess
+from discosim.explore.metrics import METRICS, Amounts
+from discosim.explore.points import Point, points
+from discosim.explore.study import Study, strategy_named
+from discosim.graph.table import Floats
+from discosim.hardware import Hardware
+
+STRATEGIES = ("single", "pipeline", "disco")
+STEPS = tuple(i / 100 for i in range(101))
+"""The values of S_comm that are tried."""
+
+BEYOND = 4
+"""Where no number of nodes will do, up to this many times as many are tried."""
+
+NAMES = ("latency", "throughput", "memory", "accuracy", "price", "energy")
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """Values of S_comm of one point, their amounts, and by which factor each limit is missed."""
+
+    point: Point
+    s_comm: Floats
+    amounts: Amounts
+    missed: Mapping[str, Floats]
+
+    @property
+    def worst(self) -> Floats:
+        """The largest of the factors, (n,); zero without limits."""
+        none = np.zeros(len(self.s_comm))
+        worst: Floats = np.maximum.reduce([none, *self.missed.values()])
+        return worst
+
+    def broken(self, place: int) -> dict[str, float]:
+        """Return the limits that are missed at one S_comm, the worst first."""
+        factors = {name: float(values[place]) for name, values in self.missed.items()}
+        return dict(sorted(((n, f) for n, f in factors.items() if f > 1), key=lambda x: -x[1]))
+
+
+def size(
+    studies: Sequence[Study],
+    hardware: Sequence[Hardware],
+    limits: Limits,
+    *,
+    strategies: Sequence[str] = STRATEGIES,
+    s_comm: Sequence[float] = STEPS,
+    overlap: str = "none",
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Return a row for each network, hardware and strategy: its smallest cluster, or the nearest.
+
+    feasible: whether all limits are kept. binding: of a feasible row the limit that forbids one
+    step less sparse or, at the least S_comm, one node fewer ("" where nothing smaller exists);
+    of another the limit to give up, by the factor give_up. NAME_margin: the part of each limit
+    that is left. Best rows first. Raises DiscosimError.
+    """
+    steps = np.unique(np.asarray(s_comm, dtype=float))
+    if not (len(steps) and len(studies) and len(hardware) and len(strategies)):
+        raise DiscosimError(
+            "nothing to size: a network, a profile, a strategy and an S_comm wanted"
+        )
+    for study in studies:
+        for node in hardware:
+            limits.check(study.model, node)
+    work = partial(_rows, hardware, limits, strategies, steps, overlap)
+    rows: list[dict[str, Any]] = []
+    for done, found in enumerate(_each(work, studies, jobs), start=1):
+        rows += found
+        if progress is not None:
+            progress(done, len(studies))
+    if not rows:
+        raise DiscosimError(
+            f"no strategy of {', '.join(strategies)} can be had with at most {limits.nodes} nodes"
+        )
+    frame = pd.DataFrame(rows)
+    models = {study.model: place for place, study in enumerate(studies)}
+    worse = ~frame["feasible"]
+    order: list[Any] = [frame["model"].map(models), worse, frame["give_up"].fillna(1.0)]
+    order += [frame["nodes"], frame["price_usd"], frame["s_comm"].fillna(0.0), frame["latency_s"]]
+    return frame.iloc[np.lexsort(order[::-1])].reset_index(drop=True)
+
+
+def _each(
+    work: Callable[[Study], list[dict[str, Any]]], studies: Sequence[Study], jobs: int
+) -> Iterator[list[dict[str, Any]]]:
+    """The rows of each network, one after the other."""
+    if min(jobs, len(studies)) < 2:
+        yield from map(work, studies)
+        return
+    with ProcessPoolExecutor(min(jobs, len(studies)), initializer=ignore_interrupts) as pool:
+        yield from pool.map(work, studies)
+
+
+def _rows(
+    hardware: Sequence[Hardware],
+    limits: Limits,
+    strategies: Sequence[str],
+    steps: Floats,
+    overlap: str,
+    study: Study,
+) -> list[dict[str, Any]]:
+    found = [
+        _row(study, node, name, limits, steps, overlap) for node in hardware for name in strategies
+    ]
+    return [row for row in found if row is not None]
+
+
+def _row(
+    study: Study, node: Hardware, strategy: str, limits: Limits, steps: Floats, overlap: str
+) -> dict[str, Any] | None:
+    """The answer of one strategy on one kind of node; None where it cannot be at all."""
+    given = limits.of(node)
+    tried: list[Tried] = []
+    if strategy_named(strategy).nodes is None:  # of two nodes, one fewer is this
+        [alone] = points(study, [node], ["single"], [1], [overlap])
+        tried.append(_try(alone, steps, given))
+    known = len(tried)
+    for last in _sparsest(study, node, strategy, limits.nodes, overlap, steps, given):
+        if _hopeless(last):
+            tried.append(last)
+            continue
+        whole = _try(last.point, steps, given)
+        feasible = np.flatnonzero(whole.worst <= 1)
+        if len(feasible):
+            return _feasible(whole, int(feasible[0]), tried, given)
+        tried.append(whole)
+    return _infeasible(tried[known:], limits, steps, given) if len(tried) > known else None
+
+
+def _sparsest(
+    study: Study,
+    node: Hardware,
+    strategy: str,
+    most: int,
+    overlap: str,
+    steps: Floats,
+    given: Mapping[str, float],
+    least: int = 2,
+) -> Iterator[Tried]:
+    """The sparsest plan on 2, 3, ... `most` nodes, as far as the network has features or layers."""
+    if strategy_named(strategy).nodes is not None:
+        [alone] = points(study, [node], [strategy], [1], [overlap])
+        yield _try(alone, steps[-1:], given)
+        return
+    for nodes in range(least, most + 1):
+        try:
+            [point] = points(study, [node], [strategy], [nodes], [overlap])
+            found = _try(point, steps[-1:], given)
+        except DiscosimError:
+            return
+        yield found
+
+
+def _try(point: Point, steps: Floats, given: Mapping[str, float]) -> Tried:
+    knob = point.knob(steps)
+    numbers = [knob, *(point.axis(name) for name in AXES[1:])]
+    shaped = [values.reshape(-1, 1, 1, 1) for values in numbers]
+    cost = cost_at(point, shaped)
+    latency_s = np.broadcast_to(cost.latency_s, (len(knob), 1, 1, 1))
+    amounts = Amounts.of(point, shaped, latency_s, cost.interval_s, cost, slice(None))
+    return Tried(point, knob, amounts, excess(amounts, given))
+
+
+def _hopeless(last: Tried) -> bool:
+    """Whether the sparsest plan misses a limit that no less sparse one can keep."""
+    return any(last.missed[name][-1] > 1 for name in MONOTONE if name in last.missed)
+
+
+def _feasible(
+    whole: Tried, place: int, before: list[Tried], given: Mapping[str, float]
+) -> dict[str, Any]:
+    """The row of an answer, and why neither a step less sparse nor a node fewer would do."""
+    sparser = whole.broken(place - 1) if place else {}
+    fewer = _nearest(before[-1]) if before else {}
+    kept = before and not fewer
+    return {
+        **_amounts(whole, place, given),
+        "feasible": True,
+        "binding": next(iter(sparser or fewer), ""),
+        "give_up": np.nan,
+        "less_sparse": _words(sparser),
+        "fewer_nodes": "one node keeps all limits" if kept else _words(fewer),
+    }
+
+
+def _nearest(tried: Tried) -> dict[str, float]:
+    """The limits missed where a number of nodes comes nearest to keeping all."""
+    return tried.broken(int(tried.worst.argmin()))
+
+
+def _infeasible(
+    tried: Sequence[Tried], limits: Limits, steps: Floats, given: Mapping[str, float]
+) -> dict[str, Any]:
+    """The row that comes nearest: by giving up one limit by the least factor, else all of them."""
+    point = tried[0].point
+    best: tuple[float, str, Tried, int] | None = None
+    for each in [*tried, *_more_nodes(point, limits, steps, given)]:
+        if "accuracy" in given:  # of all others the sparsest plan is the best
+            each = _try(each.point, steps, given)
+        over = np.full(len(each.s_comm), max(1.0, each.point.nodes / limits.nodes))
+        missed = {**each.missed, "nodes": over}
+        for name, factor in missed.items():
+            others = [values for other, values in missed.items() if other != name]
+            kept = np.maximum.reduce([np.zeros(len(factor)), *others]) <= 1
+            places = np.flatnonzero(kept & (factor > 1) & np.isfinite(factor))
+            if len(places):
+                place = int(places[factor[places].argmin()])
+                if best is None or factor[place] < best[0]:
+                    best = (float(factor[place]), name, each, place)
+    if best is None:  # no one limit is enough: all that are missed, by the least factor
+        each = min(tried, key=lambda one: float(one.worst.min()))
+        place = int(each.worst.argmin())
+        best = (float(each.worst[place]), "+".join(each.broken(place)), each, place)
+    factor_, name, each, place = best
+    more = {"feasible": False, "binding": name, "give_up": factor_}
+    return {**_amounts(each, place, given), **more, "less_sparse": "", "fewer_nodes": ""}
+
+
+def _more_nodes(
+    point: Point, limits: Limits, steps: Floats, given: Mapping[str, float]
+) -> Iterator[Tried]:
+    """The first number of nodes beyond the limit that keeps all others, if there is one."""
+    if point.strategy.nodes is not None:
+        return
+    most, least = limits.nodes * BEYOND, limits.nodes + 1
+    names = (point.study, point.hardware, point.strategy.name, most, point.overlap)
+    for last in _sparsest(*names, steps, given, least):
+        if not _hopeless(last):
+            yield last
+            return
+
+
+def _amounts(tried: Tried, place: int, given: Mapping[str, float]) -> dict[str, Any]:
+    point = tried.point
+    row: dict[str, Any] = {
+        "model": point.study.model,
+        "hardware": point.hardware.name,
+        "dtype": point.hardware.dtype,
+        "strategy": point.strategy.name,
+        "nodes": point.nodes,
+        "s_comm": float(tried.s_comm[place]),
+    }
+    shape = tried.amounts.latency_s.shape
+    row["interval_s"] = float(np.broadcast_to(tried.amounts.interval_s, shape).ravel()[place])
+    for name in (*NAMES, "bytes"):
+        metric = METRICS[name]
+        values = np.broadcast_to(metric.of(tried.amounts), shape).ravel()
+        row[metric.column] = float(values[place])
+    for name in NAMES:
+        missed = tried.missed.get(name)
+        row[f"{name}_limit"] = given.get(name, np.nan)
+        row[f"{name}_margin"] = np.nan if missed is None else _margin(name, missed[place])
+    return row
+
+
+def _margin(name: str, factor: float) -> float:
+    """The part of a limit that is left: 0.25 where a quarter of it is, -1 where it is doubled."""
+    return float(1 / factor - 1 if METRICS[name].most else 1 - factor)
+
+
+def _words(broken: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {factor:.4g}x" for name, factor in broken.items())

@@ -1,0 +1,229 @@
+"""Operators that move elements: reshapes, slices, joins. Most of them only change a view."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import prod
+from types import MappingProxyType
+
+from discosim.graph.builder import INPUT
+from discosim.graph.layer import Shape
+from discosim.importers.layout import (
+    cut,
+    features,
+    merged,
+    network_shape,
+    plain,
+    reshaped,
+    transposed,
+)
+from discosim.importers.program import Node
+from discosim.importers.values import Scores, View
+from discosim.importers.writer import Writer
+
+TORN = "it tears features and positions apart; costed as a full exchange"
+BY_DATA = "it chooses features by data; costed as a full exchange"
+
+
+def read_as(view: View, shape: Shape) -> View | None:
+    """Return the same elements in another shape, or None where their features are torn apart."""
+    if view.tensor == INPUT:
+        axis = 1 if len(shape) > 1 else None
+        return View(INPUT, plain(shape, axis))
+    axes = reshaped(view.axes, shape)
+    return None if axes is None else View(view.tensor, axes, view.start)
+
+
+def reshape(writer: Writer, node: Node) -> None:
+    """Reshape, Flatten, Squeeze, Unsqueeze: the output's shape says all."""
+    shape = writer.shape(node)
+    value = writer.value(node.inputs[0])
+    if value.shape == shape:
+        writer.give(node, value)
+        return
+    if isinstance(value, Scores) and len(shape) > 2 and shape[-2:] == value.shape[-2:]:
+        queries = read_as(value.queries, (*shape[:-2], *value.queries.shape[-2:]))
+        keys = read_as(value.keys, (*shape[:-2], *value.keys.shape[-2:]))
+        if queries is not None and keys is not None:
+            writer.give(node, replace(value, queries=queries, keys=keys, shape=shape))
+            return
+    view = read_as(writer.view(node.inputs[0]), shape)
+    if view is None:
+        writer.exchange(node, TORN)
+    else:
+        writer.give(node, view)
+
+
+def transpose(writer: Writer, node: Node) -> None:
+    """Put the axes in another order, by default the reverse."""
+    view = writer.view(node.inputs[0])
+    order = tuple(node.attributes.get("perm") or reversed(range(len(view.axes))))
+    writer.give(node, View(view.tensor, transposed(view.axes, order), view.start))
+
+
+def depth_to_space(writer: Writer, node: Node) -> None:
+    """Make a larger image of fewer channels (pixel shuffle)."""
+    view = writer.view(node.inputs[0])
+    batch, channels, height, width = view.shape
+    size = int(node.attributes["blocksize"])
+    count = channels // size**2
+    if node.attributes.get("mode", "DCR") in ("CRD", b"CRD"):
+        split, order = (batch, count, size, size, height, width), (0, 1, 4, 2, 5, 3)
+    else:
+        split, order = (batch, size, size, count, height, width), (0, 3, 4, 1, 5, 2)
+    _split_and_join(writer, node, view, split, order)
+
+
+def space_to_depth(writer: Writer, node: Node) -> None:
+    """Make more channels of a smaller image."""
+    view = writer.view(node.inputs[0])
+    batch, channels, height, width = view.shape
+    size = int(node.attributes["blocksize"])
+    split = (batch, channels, height // size, size, width // size, size)
+    order = (0, 1, 3, 5, 2, 4) if node.attributes.get("mode") == "CRD" else (0, 3, 5, 1, 2, 4)
+    _split_and_join(writer, node, view, split, order)
+
+
+def _split_and_join(writer: Writer, node: Node, view: View, split: Shape, order: Shape) -> None:
+    parts = read_as(view, split)
+    turned = parts and View(parts.tensor, transposed(parts.axes, order), parts.start)
+    joined = turned and read_as(turned, writer.shape(node))
+    if joined is None:
+        writer.exchange(node, TORN)
+    else:
+        writer.give(node, joined)
+
+
+def taken(
+    writer: Writer, view: View, cuts: Mapping[int, tuple[int, int, int]], label: str
+) -> View | None:
+    """Return a part of a view: of each axis, (start, length, step).
+
+    A cut of features changes the view; one of positions is a row. None where features are torn.
+    """
+    axes, start = list(view.axes), view.start
+    for axis, (first, length, step) in cuts.items():
+        if features(axes[axis]):
+            part = cut(axes[axis], first, length, step) if step > 0 else None
+            if part is None:
+                return None
+            axes[axis], start = part[0], start + part[1]
+    left = View(view.tensor, tuple(axes), start)
+    shorter = {
+        axis: merged(((length, 0),))
+        for axis, (_, length, _) in cuts.items()
+        if not features(view.axes[axis]) and length != view.shape[axis]
+    }
+    if not shorter:
+        return left
+    if view.tensor == INPUT:
+        return View(INPUT, tuple(shorter.get(n, a) for n, a in enumerate(left.axes)))
+    base = writer.settle(left, label)
+    out = tuple(shorter.get(number, atoms) for number, atoms in enumerate(base.axes))
+    count, *positions = network_shape(out)
+    shape = (count, *(size for size in positions if size > 1))  # one of them is none
+    return View(writer.append("reshape", label, (base.tensor,), shape), out)
+
+
+def slices(writer: Writer, node: Node) -> None:
+    """A slice of some axes, known from attributes or constants."""
+    view = writer.view(node.inputs[0])
+    shape = writer.shape(node)
+    given = [_numbers(writer, node, name, at) for at, name in enumerate(("starts", "ends"), 1)]
+    starts = given[0]
+    axes = _numbers(writer, node, "axes", 3) or list(range(len(starts or ())))
+    steps = _numbers(writer, node, "steps", 4) or [1] * len(axes)
+    if starts is None:
+        writer.exchange(node, BY_DATA)
+        return
+    cuts = {}
+    for axis, start, step in zip(axes, starts, steps, strict=True):
+        axis %= len(view.axes)
+        size = view.shape[axis]
+        first = min(max(start + size if start < 0 else start, 0), size)
+        cuts[axis] = (first, shape[axis], step)
+    _give_taken(writer, node, view, cuts)
+
+
+def _give_taken(
+    writer: Writer, node: Node, view: View, cuts: Mapping[int, tuple[int, int, int]]
+) -> None:
+    part = taken(writer, view, cuts, node.label)
+    if part is None:
+        writer.exchange(node, TORN)
+    else:
+        writer.give(node, part)
+
+
+def _numbers(writer: Writer, node: Node, name: str, at: int) -> list[int] | None:
+    """Whole numbers given as an attribute, or as a constant operand."""
+    if name in node.attributes:
+        return [int(number) for number in node.attributes[name]]
+    constant = writer.constant(node, at)
+    if constant is None or constant.value is None:
+        return None
+    return [int(number) for number in constant.value.ravel()]
+
+
+def split(writer: Writer, node: Node) -> None:
+    """Several slices side by side."""
+    view = writer.view(node.inputs[0])
+    axis = int(node.attributes.get("axis", 0)) % len(view.axes)
+    start = 0
+    for output, name in enumerate(node.outputs):
+        length = writer.program.shapes[name][axis]
+        part = taken(writer, view, {axis: (start, length, 1)}, name)
+        if part is None:
+            writer.exchange(node, TORN)
+            return
+        writer.give(node, part, output)
+        start += length
+
+
+def gather(writer: Writer, node: Node) -> None:
+    """Rows of a tensor chosen by an index: a slice where they follow each other."""
+    view = writer.view(node.inputs[0])
+    axis = int(node.attributes.get("axis", 0)) % len(view.axes)
+    index, constant = writer.value(node.inputs[1]), writer.constant(node, 1)
+    numbers = None if constant is None or constant.value is None else constant.value.ravel()
+    across = prod(index.shape)
+    if numbers is None or (len(numbers) > 1 and len(set(numbers[1:] - numbers[:-1])) > 1):
+        if features(view.axes[axis]):
+            writer.exchange(node, BY_DATA)
+            return
+        start, step = 0, 1
+    else:
+        start = int(numbers[0]) % view.shape[axis] if len(numbers) else 0
+        step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
+    part = taken(writer, view, {axis: (start, across, step)}, node.label)
+    if part is not None and len(index.shape) != 1:
+        part = read_as(part, writer.shape(node))
+    if part is None:
+        writer.exchange(node, TORN)
+    else:
+        writer.give(node, part)
+
+
+def roll(writer: Writer, node: Node) -> None:
+    """Turn axes round: nothing moves between features unless they are turned themselves."""
+    view = writer.view(node.inputs[0])
+    rank = len(view.axes)
+    if any(features(view.axes[int(axis) % rank]) for axis in node.attributes["axes"]):
+        writer.exchange(node, "it turns features round; costed as a full exchange")
+    else:
+        writer.give(node, view)
+
+
+TABLE: Mapping[str, Callable[[Writer, Node], None]] = MappingProxyType(
+    {
+        "Reshape": reshape,
+        "Flatten": reshape,
+        "Squeeze": reshape,
+        "Unsqueeze": reshape,
+        "Transpose": transpose,
+        "DepthToSpace": depth_to_space,
+        "SpaceToDepth": space_to_depth,
+        "Roll": roll,
+        "Slice": slices,
+        "Split": split,
+    }
+)

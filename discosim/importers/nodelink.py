@@ -1,0 +1,235 @@
+"""Our own graph as node-link JSON: read and written, whole and versioned (docs/importing.md)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from discosim.errors import DiscosimError, suggest
+from discosim.graph.builder import INPUT, Network, shape_text
+from discosim.graph.layer import OPERATORS, Layer, Shape
+from discosim.graph.placement import place
+from discosim.importers.writer import LARGEST_TENSOR, MOST_FEATURES
+
+FORMAT = "discosim-network"
+VERSION = 1
+MOST_LAYERS = 100_000
+LARGEST_NUMBER = 1 << 53
+DEFAULTS = {field.name: field.default for field in fields(Layer) if field.default is not MISSING}
+KEYS = ("id", "op", "block", "in_shapes", "out_shape", *DEFAULTS)
+TUPLES = ("kernel", "stride")
+RUNS = ("view", "inner")
+
+
+def to_json(network: Network) -> str:
+    """Return the network as text: one line a layer and one an edge; defaults are left out."""
+    nodes: list[dict[str, Any]] = [{"id": INPUT, "out_shape": network.input_shape}]
+    for layer in network.layers:
+        node: dict[str, Any] = {"id": layer.name, "op": layer.op, "block": layer.block}
+        node |= {"in_shapes": layer.in_shapes, "out_shape": layer.out_shape}
+        chosen = {key: getattr(layer, key) for key in DEFAULTS}
+        nodes.append(node | {k: v for k, v in chosen.items() if v != DEFAULTS[k]})
+    edges = [
+        {"source": tensor, "target": layer.name, "operand": operand}
+        for layer in network.layers
+        for operand, tensor in enumerate(network.operands(layer.name))
+    ]
+    head = {"format": FORMAT, "version": VERSION, "name": network.name, "dtype": network.dtype}
+    head |= {"directed": True, "multigraph": True, "remarks": dict(network.remarks)}
+    parts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    for key, rows in (("nodes", nodes), ("edges", edges)):
+        lines = ",\n  ".join(json.dumps(row) for row in rows)
+        parts.append(f"{json.dumps(key)}: [\n  {lines}\n ]")
+    return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+
+def read_json(path: str, given: Shape | None) -> Network:
+    """Return the network in a JSON file; raises DiscosimError with what is wrong in it."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DiscosimError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise DiscosimError(f"{path} is not JSON: {error}") from None
+    network = _Reader(path, document).network()
+    if given is not None and given != network.input_shape:
+        raise DiscosimError(
+            f"{path} is for input {shape_text(network.input_shape)}: the shapes are written in it, "
+            "--input cannot change them"
+        )
+    return network
+
+
+class _Reader:
+    """A document on its way to a network; every fault is a DiscosimError that names its place."""
+
+    def __init__(self, path: str, document: Any) -> None:
+        self.path = path
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise self.fault(f"wanted an object with format {FORMAT!r}")
+        if document.get("version") != VERSION or isinstance(document["version"], bool):
+            raise self.fault(f"version is {document.get('version')!r}, wanted {VERSION}")
+        self.document: dict[str, Any] = document
+
+    def fault(self, what: str) -> DiscosimError:
+        return DiscosimError(f"{self.path}: {what}")
+
+    def network(self) -> Network:
+        nodes, edges = (self._list(key) for key in ("nodes", "edges"))
+        shapes: dict[str, Shape] = {}
+        layers: dict[str, Layer] = {}
+        for node in nodes:
+            name = self._text(node, "id", "a node")
+            if name in shapes:
+                raise self.fault(f"two nodes are called {name!r}")
+            shapes[name] = self._shape(node.get("out_shape"), f"out_shape of {name!r}")
+            if name != INPUT:
+                layers[name] = self._layer(name, node, shapes[name])
+        if INPUT not in shapes or not layers:
+            raise self.fault(f"wanted a node {INPUT!r} and at least one layer")
+        operands = self._operands(edges, layers)
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph.add_node(INPUT)
+        for name in self._order(layers, operands):
+            self._check_operands(layers[name], operands[name], shapes)
+            graph.add_node(name, layer=layers[name])
+            for operand, tensor in enumerate(operands[name]):
+                graph.add_edge(tensor, name, operand=operand)
+        remarks = self.document.get("remarks", {})
+        told = isinstance(remarks, dict) and all(isinstance(x, str) for x in remarks.values())
+        if not told:
+            raise self.fault("remarks is not an object from layer to text")
+        dtype = str(self.document.get("dtype", ""))
+        network = Network(
+            str(self.document.get("name", self.path)),
+            nx.freeze(graph),
+            shapes[INPUT],
+            tuple(remarks.items()),
+            dtype,
+        )
+        try:
+            place(network, 2)
+            total = network.macs + network.params
+        except (IndexError, ValueError, ZeroDivisionError, AssertionError):
+            raise self.fault("the features of its layers do not fit together") from None
+        if total > LARGEST_NUMBER:
+            raise self.fault("its counts are too large to be exact")
+        return network
+
+    def _list(self, key: str) -> list[dict[str, Any]]:
+        rows = self.document.get(key)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise self.fault(f"{key} is missing, wanted a list of objects")
+        if len(rows) > MOST_LAYERS:
+            raise self.fault(f"{len(rows):,} {key}; wanted at most {MOST_LAYERS:,}")
+        return rows
+
+    def _text(self, row: Mapping[str, Any], key: str, where: str) -> str:
+        text = row.get(key)
+        if not isinstance(text, str) or not text:
+            raise self.fault(f"{key} of {where} is {text!r:.40}, wanted a text")
+        return text
+
+    def _number(self, value: Any, what: str, least: int) -> int:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not least <= value <= LARGEST_TENSOR:
+            raise self.fault(f"{what} is {value!r:.40}, wanted a whole number from {least} up")
+        return int(value)
+
+    def _shape(self, value: Any, what: str, least: int = 1) -> Shape:
+        if not isinstance(value, list) or len(value) > 16:
+            raise self.fault(f"{what} is {value!r:.40}, wanted a list of sizes")
+        shape = tuple(self._number(size, what, least) for size in value)
+        if prod(shape) > LARGEST_TENSOR or (shape and least and shape[0] > MOST_FEATURES):
+            raise self.fault(f"{what} is {shape_text(shape)}, more than can be placed")
+        return shape
+
+    def _layer(self, name: str, node: Mapping[str, Any], out_shape: Shape) -> Layer:
+        op = self._text(node, "op", f"node {name!r}")
+        if op not in OPERATORS:
+            raise self.fault(f"unknown operator {op!r} of {name!r}; {suggest(op, OPERATORS)}")
+        unknown = [key for key in node if key not in KEYS]
+        if unknown:
+            raise self.fault(f"unknown key {unknown[0]!r} of {name!r}; {suggest(unknown[0], KEYS)}")
+        given = node.get("in_shapes")
+        if not isinstance(given, list) or not given:
+            raise self.fault(f"in_shapes of {name!r} is missing, wanted a shape for each operand")
+        in_shapes = tuple(self._shape(s, f"in_shapes of {name!r}") for s in given)
+        if not out_shape or not all(in_shapes):
+            raise self.fault(f"a shape of {name!r} has no features")
+        values: dict[str, Any] = {}
+        for key in DEFAULTS:
+            if key in node:
+                values[key] = self._field(key, node[key], f"{key} of {name!r}")
+        layer = Layer(name, op, str(node.get("block", "")), in_shapes, out_shape, **values)
+        if layer.in_features % layer.groups or layer.out_features % layer.groups:
+            raise self.fault(f"{layer.groups} groups do not divide the features of {name!r}")
+        if layer.out_features % layer.heads:
+            raise self.fault(f"{layer.heads} heads do not divide the features of {name!r}")
+        return layer
+
+    def _field(self, key: str, value: Any, what: str) -> Any:
+        if isinstance(DEFAULTS[key], bool):
+            if not isinstance(value, bool):
+                raise self.fault(f"{what} is {value!r:.40}, wanted true or false")
+            return value
+        if key in TUPLES:
+            return self._shape(value, what, 0)
+        if key in RUNS:
+            if not isinstance(value, list):
+                raise self.fault(f"{what} is {value!r:.40}, wanted a list of [size, stride]")
+            return tuple(self._shape(run, what, 0) for run in value if len(run) == 2)
+        return self._number(value, what, 1 if key in ("groups", "heads") else 0)
+
+    def _operands(
+        self, edges: list[dict[str, Any]], layers: Mapping[str, Layer]
+    ) -> dict[str, list[str]]:
+        found: dict[str, dict[int, str]] = {name: {} for name in layers}
+        for edge in edges:
+            source, target = (self._text(edge, key, "an edge") for key in ("source", "target"))
+            for name in (source, target):
+                if name != INPUT and name not in layers:
+                    raise self.fault(f"an edge leads to {name!r}; {suggest(name, layers)}")
+            if target == INPUT:
+                raise self.fault(f"an edge leads into {INPUT!r}")
+            operand = self._number(edge.get("operand", 0), f"operand of {target!r}", 0)
+            if operand in found[target]:
+                raise self.fault(f"operand {operand} of {target!r} is given twice")
+            found[target][operand] = source
+        for name, layer in layers.items():
+            if sorted(found[name]) != list(range(len(layer.in_shapes))):
+                raise self.fault(
+                    f"{name!r} has {len(layer.in_shapes)} in_shapes and operands "
+                    f"{sorted(found[name])}; wanted one edge for each, counted from 0"
+                )
+        return {name: [found[name][n] for n in sorted(found[name])] for name in layers}
+
+    def _order(self, layers: Mapping[str, Layer], operands: Mapping[str, list[str]]) -> list[str]:
+        """The layers as they are written, which is their order; refuses a cycle."""
+        done = {INPUT}
+        for name in layers:
+            late = [tensor for tensor in operands[name] if tensor not in done]
+            if late:
+                graph: nx.DiGraph[str] = nx.DiGraph()
+                graph.add_edges_from((t, n) for n in layers for t in operands[n])
+                if nx.is_directed_acyclic_graph(graph):
+                    raise self.fault(f"{name!r} reads {late[0]!r}, which comes after it")
+                cycle = [source for source, *_ in nx.find_cycle(graph)]
+                shown = " -> ".join([*cycle[:5], *(["…"] if len(cycle) > 5 else []), cycle[0]])
+                raise self.fault(f"its edges form a cycle: {shown}")
+            done.add(name)
+        return list(layers)
+
+    def _check_operands(
+        self, layer: Layer, operands: list[str], shapes: Mapping[str, Shape]
+    ) -> None:
+        for shape, tensor in zip(layer.in_shapes, operands, strict=True):
+            if tensor != INPUT and shape[0] != shapes[tensor][0]:
+                raise self.fault(
+                    f"{layer.name!r} reads {shape[0]} features of {tensor!r}, which has "
+                    f"{shapes[tensor][0]}"
+                )

@@ -1,0 +1,301 @@
+"""Products: linear layers, attention recognised by its heads, and what is neither."""
+
+from math import prod
+
+from discosim.graph.builder import INPUT
+from discosim.graph.layer import Shape
+from discosim.importers.layout import (
+    Axes,
+    Axis,
+    features,
+    merged,
+    network_shape,
+    plain,
+    positions,
+    renumbered,
+    reshaped,
+    transposed,
+)
+from discosim.importers.program import Constant, Node
+from discosim.importers.values import Function, Scores, Value, View
+from discosim.importers.writer import Writer
+
+NO_HEADS = "its placement cannot be derived: no heads that lie apart; costed as a full exchange"
+
+
+def weight_label(node: Node, weight: Constant) -> str:
+    """Return a layer's name: that of its weight, as torch calls both, or the node's own."""
+    for parameter in weight.parameters:
+        stem, dot, last = parameter.rpartition(".")
+        if dot and last == "weight":
+            return stem
+    return node.label
+
+
+def linear(
+    writer: Writer, node: Node, view: View, weight: Constant, axis: int, width: int, *, bias: bool
+) -> View:
+    """Write a matrix of weights over what lies on `axis`, which then has `width` features."""
+    label = weight_label(node, weight)
+    learned = writer.learned(weight.parameters) or prod(weight.shape)
+    axis %= len(view.axes)
+    shape = (*view.shape[:axis], width, *view.shape[axis + 1 :])
+    here, elsewhere = features(view.axes[axis]), features(_others(view.axes, axis))
+    if elsewhere and not here and view.tensor != INPUT:  # a mix of positions, feature by feature
+        base = writer.settle(view, label)
+        axes = tuple(
+            ((width, 0),) if number == axis else atoms for number, atoms in enumerate(base.axes)
+        )
+        learned += bias * width
+        terms = view.shape[axis]
+        tensors = (base.tensor,)
+        return writer.row("mix_positions", label, tensors, axes, learned=learned, terms=terms)
+    source, in_shape = writer.focus(view, axis, label)
+    axes = plain(shape, axis)
+    out = writer.append(
+        "linear",
+        label,
+        (source.tensor,),
+        network_shape(axes, axis),
+        in_shapes=(in_shape,),
+        bias=bias,
+    )
+    return View(out, axes)
+
+
+def _others(axes: Axes, axis: int) -> Axis:
+    return tuple(atom for number, atoms in enumerate(axes) if number != axis for atom in atoms)
+
+
+def matmul(writer: Writer, node: Node, left: Value, right: Value, shape: Shape) -> Value:
+    """Return the product over the last axis of `left` and the last but one of `right`."""
+    if isinstance(right, Constant) and len(right.shape) <= 2:
+        width = right.shape[-1] if len(right.shape) == 2 else 1
+        view = writer.written(left)
+        out = linear(writer, node, view, right, -1, width, bias=False)
+        return out if len(right.shape) == 2 else View(out.tensor, out.axes[:-1])
+    if isinstance(left, Constant) and len(left.shape) <= 2 and len(right.shape) >= 2:
+        return linear(writer, node, writer.written(right), left, -2, left.shape[0], bias=False)
+    if isinstance(left, Scores) and not isinstance(right, Constant):
+        attended = _attention(writer, left, writer.written(right))
+        if attended is not None:
+            return attended
+    first, second = (_unscaled(writer, value) for value in (left, right))
+    if len(first.axes) < 2 or len(second.axes) < 2:
+        return _product(writer, node.label, first, second, shape)
+    if _over_features(first, second):
+        return Scores(first, second, node.label, writer.now, shape)
+    return _product(writer, node.label, first, second, shape)
+
+
+def _unscaled(writer: Writer, value: Value) -> View:
+    """The view of a factor; that it is multiplied by a number is part of the product."""
+    if isinstance(value, Function) and value.scales:
+        return value.base
+    return writer.written(value)
+
+
+def _heads(view: View) -> int:
+    """How many features lie on the axes before the last two."""
+    return prod(size for atoms in view.axes[:-2] for size, _ in features(atoms))
+
+
+def _over_features(queries: View, keys: View) -> bool:
+    """Whether a product is over features, head by head."""
+    apart = positions(queries.axes[-1]) == positions(keys.axes[-2]) == 1
+    across = not (features(queries.axes[-2]) or features(keys.axes[-1]))
+    return apart and across and _heads(queries) % _heads(keys) == 0
+
+
+def _attention(writer: Writer, scores: Scores, values: View) -> View | None:
+    """Write attention, or return None where the values do not lie by heads as the queries do."""
+    queries, keys = scores.queries, scores.keys
+    heads = _heads(queries)
+    fits = len(values.axes) >= 2 and positions(values.axes[-1]) == 1
+    if not fits or features(values.axes[-2]) or heads % _heads(values):
+        return None
+    if any(view.tensor == INPUT for view in (queries, keys, values)):
+        return None
+    label = scores.label
+    for view in (queries, keys, values):
+        keep_heads_whole(writer, view)
+    operands, in_shapes = _operands(writer, label, queries, keys, values)
+    width = values.shape[-1]
+    batch = tuple(
+        tuple((size, stride * width) for size, stride in atoms) if features(atoms) else atoms
+        for atoms in renumbered(queries.axes[:-2])
+    )
+    axes = (*batch, queries.axes[-2], merged(((width, 1),)))
+    shape = network_shape(axes)
+    looked_at = values.shape[-2]
+    terms = 0 if looked_at == prod(shape[1:]) else looked_at
+    learned = writer.learned(scores.learned)
+    fields = {"heads": heads, "terms": terms, "learned": learned}
+    return writer.row("attention", label, operands, axes, in_shapes=in_shapes, **fields)
+
+
+def _unrepeated(writer: Writer, view: View) -> View:
+    """The view without the repetition of each head for several of the queries."""
+    batch = tuple(features(atoms) or atoms for atoms in view.axes[:-2])
+    once = View(view.tensor, (*batch, *view.axes[-2:]), view.start)
+    return once if writer.covers(once) else view
+
+
+def _operands(
+    writer: Writer, label: str, queries: View, keys: View, values: View
+) -> tuple[list[str], list[Shape] | None]:
+    """One tensor in which q, k and v lie side by side, or the three."""
+    keys = View(keys.tensor, _turned(keys.axes), keys.start)
+    views = (queries, _unrepeated(writer, keys), _unrepeated(writer, values))
+    tensors = {view.tensor for view in views}
+    count = writer.net.shape(queries.tensor)[0]
+    side_by_side = [view.start * 3 for view in views] == [0, count, 2 * count]
+    if len(tensors) == 1 and side_by_side and all(_ordered(view, count // 3) for view in views):
+        return [queries.tensor], None
+    settled = [writer.settle(view, label) for view in views]
+    return [view.tensor for view in settled], [network_shape(view.axes) for view in settled]
+
+
+def _turned(axes: Axes) -> Axes:
+    rank = len(axes)
+    return transposed(axes, (*range(rank - 2), rank - 1, rank - 2))
+
+
+def _ordered(view: View, count: int) -> bool:
+    """Whether a view goes through `count` features one after the other."""
+    atoms = tuple(atom for axis in view.axes for atom in features(axis))
+    return merged(atoms) == merged(((count, 1),))
+
+
+def keep_heads_whole(writer: Writer, view: View) -> None:
+    """Tell the layers that a view comes from to keep its heads whole on a node."""
+    atoms = [atom for axis in view.axes[:-2] for atom in features(axis)]
+    if len(atoms) != 1 or view.tensor == INPUT:
+        return
+    [(heads, stride)] = atoms
+    todo, seen = [(view.tensor, stride)], {INPUT}
+    while todo:
+        tensor, stride = todo.pop()
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        layer = writer.net.layer(tensor)
+        if layer.op in ("linear", "conv") and layer.groups == 1:
+            if layer.heads == 1 and layer.out_features % (stride * heads) == 0:
+                parts = layer.out_features // (stride * heads)
+                writer.net.amend(tensor, heads=heads, parts=parts)
+        elif layer.op == "view" and layer.view and layer.view[0][0] == heads:
+            todo.append((layer_operand(writer, tensor), layer.view[0][1]))
+        elif layer.operator.placing in ("carries", "aligns", "joins") and layer.op != "view":
+            todo += [(operand, stride) for operand in writer.net.operands(tensor)]
+
+
+def layer_operand(writer: Writer, tensor: str) -> str:
+    """Return the first tensor that a layer reads."""
+    return writer.net.operands(tensor)[0]
+
+
+def write_scores(writer: Writer, scores: Scores) -> View:
+    """Write products of queries and keys that no values are multiplied with."""
+    return _product(writer, scores.label, scores.queries, scores.keys, scores.shape)
+
+
+def _product(writer: Writer, label: str, left: View, right: View, shape: Shape) -> View:
+    """Write a product of two tensors: head by head where heads lie apart, or a full exchange."""
+    left, right = writer.settle(left, label), writer.settle(right, label)
+    terms = left.shape[-1]
+    operands = (left.tensor, right.tensor)
+    in_shapes = (network_shape(left.axes), network_shape(right.axes))
+    heads = _heads(left) if len(left.axes) > 2 and len(right.axes) > 2 else 1
+    if heads > 1 and heads == _heads(right) and len(shape) == len(left.axes) == len(right.axes):
+        marked = (*left.axes[:-2], left.axes[-2], right.axes[-1])
+        axes = renumbered(marked)
+        fields = {"heads": heads, "terms": terms}
+        return writer.row("head_matmul", label, operands, axes, in_shapes=in_shapes, **fields)
+    axes = plain(shape, len(shape) - 1 if shape else None)
+    fields = {"terms": terms}
+    view = writer.row("matmul", label, operands, axes, in_shapes=in_shapes, **fields)
+    if any(operand != INPUT for operand in operands):
+        writer.remarks[view.tensor] = NO_HEADS
+    return view
+
+
+def einsum(writer: Writer, node: Node, equation: str, left: Value, right: Value) -> Value | None:
+    """Return a product in Einstein's notation, where it is one of those above, or None."""
+    terms, arrow, out = equation.replace(" ", "").partition("->")
+    first, comma, second = terms.partition(",")
+    if not arrow or not comma or "." in equation:
+        return None
+    if any(len(set(text)) != len(text) for text in (first, second, out)):
+        return None
+    batch = [x for x in out if x in first and x in second]
+    summed = [x for x in first if x in second and x not in out]
+    rows = [x for x in out if x in first and x not in second]
+    columns = [x for x in out if x in second and x not in first]
+    if len(batch + rows + columns) != len(out) or len(summed) + len(batch + rows) != len(first):
+        return None
+    if len(batch) + len(summed) + len(columns) != len(second):
+        return None
+    size = dict(zip(first + second, (*left.shape, *right.shape), strict=True))
+    if isinstance(right, Constant) and not batch:
+        return _weighted(writer, node, left, right, first, (rows, summed, columns), out, size)
+    if isinstance(left, Constant) and not batch:
+        return _weighted(writer, node, right, left, second, (columns, summed, rows), out, size)
+    if isinstance(left, Constant) or isinstance(right, Constant):
+        return None
+    shape = tuple(prod(size[x] for x in part) for part in (rows, columns))
+    a = _grouped(writer, left, first, [*([x] for x in batch), rows, summed])
+    b = _grouped(writer, right, second, [*([x] for x in batch), summed, columns])
+    if a is None or b is None:
+        return None
+    out_shape = (*(size[x] for x in batch), *shape)
+    product = matmul(writer, node, a, b, out_shape)
+    order = [*batch, *rows, *columns]
+    return _as_written(writer, product, order, size, out)
+
+
+def _grouped(writer: Writer, value: Value, letters: str, groups: list[list[str]]) -> Value | None:
+    """The value with its axes in groups, one axis each."""
+    order = tuple(letters.index(x) for group in groups for x in group)
+    if isinstance(value, Scores):
+        single = all(len(group) == 1 for group in groups)
+        return value if single and order == tuple(range(len(letters))) else None
+    view = writer.written(value)
+    axes = transposed(view.axes, order)
+    sizes = dict(zip(letters, view.shape, strict=True))
+    shape = tuple(prod(sizes[x] for x in group) for group in groups)
+    joined = reshaped(axes, shape)
+    return None if joined is None else View(view.tensor, joined, view.start)
+
+
+def _as_written(
+    writer: Writer, product: Value, order: list[str], size: dict[str, int], out: str
+) -> Value | None:
+    """The product with its axes as the equation wants them."""
+    if isinstance(product, Scores) and "".join(order) == out and len(out) == len(product.shape):
+        return product
+    view = writer.written(product)
+    axes = reshaped(view.axes, tuple(size[x] for x in order))
+    if axes is None:
+        return None
+    return View(view.tensor, transposed(axes, tuple(order.index(x) for x in out)), view.start)
+
+
+def _weighted(
+    writer: Writer,
+    node: Node,
+    value: Value,
+    weight: Constant,
+    letters: str,
+    parts: tuple[list[str], list[str], list[str]],
+    out: str,
+    size: dict[str, int],
+) -> Value | None:
+    """A linear layer over the summed axes."""
+    rows, summed, columns = parts
+    view = _grouped(writer, value, letters, [*([x] for x in rows), summed])
+    if view is None:
+        return None
+    width = prod(size[x] for x in columns)
+    product = linear(writer, node, writer.written(view), weight, -1, width, bias=False)
+    return _as_written(writer, product, [*rows, *columns], size, out)

@@ -1,0 +1,199 @@
+"""Shapes of all tensors of an ONNX graph: by the onnx package, and by numbers that shapes hold.
+
+The package infers the whole graph at once. Where a shape is computed by the graph itself (Shape,
+Gather, Concat, Reshape), the small tensors on the way are evaluated and the rest is inferred node
+by node.
+"""
+
+from collections.abc import Mapping
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from discosim.errors import DiscosimError
+from discosim.graph.layer import Ints, Shape
+from discosim.importers.folding import evaluate
+from discosim.importers.onnx import array_of, attributes_of
+from discosim.importers.program import Constant
+from discosim.importers.writer import LARGEST_TENSOR
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TypeProto
+
+Attributes = dict[int, Mapping[str, Any]]
+
+
+def infer(
+    model: "ModelProto", name: str, initial: Mapping[str, Constant]
+) -> tuple[dict[str, Shape], dict[str, Constant], Attributes]:
+    """Return the shapes of all tensors, what is constant, and the attributes of each node.
+
+    Raises DiscosimError where a shape depends on the data, or the graph contradicts itself.
+    """
+    found = _Inference(model, name, initial)
+    attributes: Attributes = {}
+    for number, node in enumerate(model.graph.node):
+        attributes[number] = attributes_of(node)
+        found.add(node, attributes[number])
+    return found.shapes, found.constants, attributes
+
+
+class _Inference:
+    def __init__(self, model: "ModelProto", name: str, initial: Mapping[str, Constant]) -> None:
+        from onnx import shape_inference
+
+        self.name = name
+        self.opsets = list(model.opset_import)
+        opset = next(o.version for o in self.opsets if o.domain in ("", "ai.onnx"))
+        self.opset = opset
+        self.read = {name for node in model.graph.node for name in node.input}
+        self.read |= {value.name for value in model.graph.output}
+        self.numbers: dict[str, Any] = {}
+        self.constants = dict(initial)
+        self.shapes: dict[str, Shape] = {n: c.shape for n, c in initial.items()}
+        for tensor in model.graph.initializer:
+            self._know(tensor.name, array_of(tensor))
+        self.types: dict[str, TypeProto] = {}
+        try:
+            inferred = shape_inference.infer_shapes(model, data_prop=True)
+        except Exception as error:  # onnx raises its own C++ exceptions here
+            raise DiscosimError(f"{name}: its shapes contradict each other: {error}") from None
+        graph = inferred.graph
+        for value in (*graph.input, *graph.value_info, *graph.output):
+            self._type(value.name, value.type)
+
+    def _type(self, tensor: str, kind: "TypeProto") -> None:
+        if not kind.HasField("tensor_type"):
+            return
+        self.types[tensor] = kind
+        if kind.tensor_type.HasField("shape"):
+            dims = kind.tensor_type.shape.dim
+            if all(dim.HasField("dim_value") for dim in dims):
+                self.shapes[tensor] = tuple(dim.dim_value for dim in dims)
+                self._check(tensor)
+
+    def _check(self, tensor: str) -> None:
+        shape = self.shapes[tensor]
+        if min(shape, default=1) < 0 or prod(shape) > LARGEST_TENSOR:
+            raise DiscosimError(f"{self.name}: tensor {tensor!r} cannot have the shape {shape}")
+
+    def _know(self, tensor: str, numbers: Any) -> None:
+        """Keep the numbers of a small tensor."""
+        if numbers is None:
+            return
+        self.numbers[tensor] = numbers
+        self.shapes[tensor] = numbers.shape
+        value: Ints | None = None
+        if numbers.dtype.kind in "iub":
+            value = numbers.astype("int64")
+        before = self.constants.get(tensor)
+        parameters = before.parameters if before else {}
+        self.constants[tensor] = Constant(numbers.shape, parameters, value)
+
+    def add(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
+        """Take a node in: its numbers where they are known, its shapes otherwise."""
+        out = node.output[0] if node.output else ""
+        if node.op_type == "Constant":
+            self._constant(node, attributes)
+        elif node.op_type == "ConstantOfShape" and node.input[0] in self.numbers:
+            self._filled(node, attributes)
+        elif node.op_type in ("Shape", "Size"):
+            self._shape(node, attributes)
+        elif node.input and all(name in self.numbers or not name for name in node.input):
+            inputs = [self.numbers.get(name) for name in node.input]
+            if len(node.output) == 1:
+                self._know(out, evaluate(node.op_type, inputs, attributes))
+        for name in node.output:
+            if name not in self.read:  # an output that nobody wants, as the mask of dropout
+                self.shapes.setdefault(name, ())
+        if any(name and name not in self.shapes for name in node.output):
+            self._infer(node)
+
+    def _constant(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
+        import numpy as np
+
+        out = node.output[0]
+        tensor = attributes.get("value")
+        if tensor is not None:
+            shape = tuple(tensor.dims)
+            weighs = prod(shape) > 1 and tensor.data_type in (1, 10, 11, 16)
+            self.constants[out] = Constant(shape, {out: prod(shape)} if weighs else {})
+            self.shapes[out] = shape
+            self._know(out, array_of(tensor))
+            return
+        for key, kind in (
+            ("value_int", "int64"),
+            ("value_ints", "int64"),
+            ("value_float", "float32"),
+            ("value_floats", "float32"),
+        ):
+            if key in attributes:
+                self._know(out, np.array(attributes[key], dtype=kind))
+
+    def _filled(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
+        """A tensor of one number: of floats it stands for weights, as in files without them."""
+        out = node.output[0]
+        shape = tuple(int(size) for size in self.numbers[node.input[0]].ravel())
+        fill = attributes.get("value")
+        number = None if fill is None else array_of(fill)
+        self.shapes[out] = shape
+        self._check(out)
+        count = prod(shape)
+        floats = number is None or number.dtype.kind == "f"
+        self.constants[out] = Constant(shape, {out: count} if floats and count > 1 else {})
+        if not floats:
+            numbers = [self.numbers[node.input[0]]]
+            self._know(out, evaluate("ConstantOfShape", numbers, {"value": number}))
+
+    def _shape(self, node: "NodeProto", attributes: Mapping[str, Any]) -> None:
+        import numpy as np
+
+        shape = self.shapes.get(node.input[0])
+        if shape is None:
+            return
+        if node.op_type == "Size":
+            self._know(node.output[0], np.array(prod(shape), dtype="int64"))
+            return
+        end = attributes.get("end")
+        part = shape[slice(attributes.get("start", 0), end)]
+        self._know(node.output[0], np.array(part, dtype="int64"))
+
+    def _infer(self, node: "NodeProto") -> None:
+        """Infer the shapes of one node from what is known by now."""
+        from onnx import defs, helper, numpy_helper, shape_inference
+
+        missing = [name for name in node.input if name and name not in self.shapes]
+        if missing:
+            raise self._refusal(node, missing[0])
+        try:
+            schema = defs.get_schema(node.op_type, self.opset, "")
+            types = {}
+            for name in filter(None, node.input):
+                known = self.types.get(name)
+                kind = known.tensor_type.elem_type if known is not None else 0
+                if not kind and name in self.numbers:
+                    kind = helper.np_dtype_to_tensor_dtype(self.numbers[name].dtype)
+                types[name] = helper.make_tensor_type_proto(kind or 1, self.shapes[name])
+            data = {
+                name: numpy_helper.from_array(self.numbers[name])
+                for name in node.input
+                if name in self.numbers
+            }
+            found = shape_inference.infer_node_outputs(
+                schema, node, types, data, opset_imports=self.opsets
+            )
+        except Exception as error:  # onnx raises its own C++ exceptions here
+            why = " ".join(str(error).split())
+            raise DiscosimError(
+                f"{self.name}: {node.op_type} {node.name or node.output[0]!r}: {why}"
+            ) from None
+        for name, kind in found.items():
+            self._type(name, kind)
+        for name in filter(None, node.output):
+            if name not in self.shapes:
+                raise self._refusal(node, name)
+
+    def _refusal(self, node: "NodeProto", tensor: str) -> DiscosimError:
+        label = node.name or tensor
+        return DiscosimError(
+            f"{self.name}: the shape of {tensor!r} depends on the data ({node.op_type} {label!r})"
+        )

@@ -1,0 +1,267 @@
+"""Modules of torch: exported by torch.export, which runs no arithmetic, and lowered as ONNX is."""
+
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from discosim.errors import DiscosimError, suggest
+from discosim.graph.builder import Network
+from discosim.graph.layer import Shape
+from discosim.importers.aten import TRANSLATIONS, Call, Ref, Step, output_names, pointwise
+from discosim.importers.lower import lower
+from discosim.importers.program import Constant, Node, Program
+from discosim.importers.sizes import sized
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULT_INPUT = (1, 3, 224, 224)
+CONTROL_FLOW = ("cond", "while_loop", "scan", "map_impl", "associative_scan")
+MOST_NUMBERS = 4096
+"""Elements of a constant whose numbers are kept: indices are small."""
+SKIPPED = ("_assert_tensor_metadata", "_assert_async", "sym_constrain_range_for_size")
+
+
+def trace(module: "torch.nn.Module", example_input: Any, name: str = "module") -> Network:
+    """Return the network of a torch module, for an example of its input: a tensor, or several.
+
+    Raises DiscosimError where torch cannot export it or it cannot be costed.
+    """
+    _require_torch()
+    import torch
+
+    examples = (
+        tuple(example_input) if isinstance(example_input, (tuple, list)) else (example_input,)
+    )
+    training = module.training
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            exported = torch.export.export(module.eval(), examples)
+    except Exception as error:  # the module's own code runs here
+        line = " ".join(str(error).split())
+        raise DiscosimError(f"{name}: torch.export refuses it: {line[:300]}") from None
+    finally:
+        module.train(training)
+    return lower(_Reader(exported, name).program())
+
+
+def load_named(name: str, given: Shape | None) -> Network:
+    """Return the network that `torch:package.module:factory`, `timm:…` or `torchvision:…` names.
+
+    A factory returns a module, or a module and an example of its input.
+    """
+    _require_torch()
+    prefix, _, rest = name.partition(":")
+    made = _factory_of(name, rest) if prefix == "torch" else _from_library(prefix, rest)
+    return trace(*_module_and_example(name, made, given), name=name)
+
+
+def _require_torch() -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise DiscosimError(
+            "models of torch need it: python -m pip install 'discosim[torch]'"
+        ) from None
+
+
+def _factory_of(name: str, rest: str) -> Any:
+    path, colon, factory = rest.partition(":")
+    if not (path and colon and factory):
+        raise DiscosimError(f"{name!r}; wanted torch:package.module:factory")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        module = import_module(path)
+    except Exception as error:  # the user's module runs here
+        raise DiscosimError(f"{name}: cannot import {path}: {_one_line(error)}") from None
+    finally:
+        sys.path.remove(here)
+    if not hasattr(module, factory):
+        known = [item for item in vars(module) if not item.startswith("_")]
+        raise DiscosimError(f"{name}: {path} has no {factory!r}; {suggest(factory, known)}")
+    try:
+        return getattr(module, factory)()
+    except Exception as error:  # and here
+        raise DiscosimError(f"{name}: {factory}() failed: {_one_line(error)}") from None
+
+
+def _from_library(library: str, model: str) -> Any:
+    try:
+        package = import_module(library if library == "timm" else "torchvision.models")
+    except Exception as error:  # not installed, or not for this torch
+        raise DiscosimError(
+            f"{library}:{model} needs {library}: python -m pip install {library} "
+            f"({_one_line(error)})"
+        ) from None
+    try:
+        if library == "timm":
+            return package.create_model(model, pretrained=False)
+        return package.get_model(model, weights=None)
+    except Exception as error:  # an unknown name, mostly
+        raise DiscosimError(f"{library}:{model}: {_one_line(error)}") from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
+def _module_and_example(name: str, made: Any, given: Shape | None) -> tuple[Any, Any]:
+    import torch
+
+    module, example = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(module, torch.nn.Module):
+        raise DiscosimError(
+            f"{name}: its factory returns {type(module).__name__}, wanted a torch.nn.Module, or "
+            "one and an example of its input"
+        )
+    if example is None:
+        config = getattr(module, "default_cfg", None) or {}
+        shape = (1, *config.get("input_size", DEFAULT_INPUT[1:]))
+        example = torch.zeros(shape)
+    examples = list(example) if isinstance(example, (tuple, list)) else [example]
+    if given is not None:
+        shape = sized(tuple(examples[0].shape), given, f"{name}: its input", first=True)
+        examples[0] = torch.zeros(shape, dtype=examples[0].dtype)
+    return module, tuple(examples)
+
+
+class _Reader:
+    """An exported program on its way to ours."""
+
+    def __init__(self, exported: "torch.export.ExportedProgram", name: str) -> None:
+        self.exported = exported
+        self.name = name
+        self.shapes: dict[str, Shape] = {}
+        self.constants: dict[str, Constant] = {}
+        self.named: dict[str, str] = {}  # what a node of several outputs hands on, by its reader
+        self.inputs: list[str] = []
+        self.indices: set[str] = set()
+
+    def program(self) -> Program:
+        """Return the program; raises DiscosimError for control flow."""
+        nodes = []
+        for node in self.exported.graph.nodes:
+            if node.op == "placeholder":
+                self._placeholder(node)
+            elif node.op == "call_function":
+                nodes += list(self._call(node))
+            elif node.op == "output":
+                outputs = tuple(self._tensors(node.args[0]))
+        wanted = set(self.exported.graph_signature.user_outputs)
+        mutated = len(outputs) - len(wanted) if len(outputs) > len(wanted) else 0
+        return Program(
+            self.name,
+            tuple(sorted(self.inputs, key=lambda n: n in self.indices)),
+            outputs[mutated:],
+            tuple(nodes),
+            self.constants,
+            self.shapes,
+            indices=frozenset(self.indices),
+        )
+
+    def _tensors(self, argument: Any) -> Iterator[str]:
+        if isinstance(argument, (list, tuple)):
+            for each in argument:
+                yield from self._tensors(each)
+        elif hasattr(argument, "meta"):
+            yield self.named.get(argument.name, argument.name)
+
+    def _placeholder(self, node: Any) -> None:
+        signature = self.exported.graph_signature
+        value = node.meta.get("val")
+        if not hasattr(value, "shape"):
+            return
+        shape = tuple(int(size) for size in value.shape)
+        self.shapes[node.name] = shape
+        parameter = signature.inputs_to_parameters.get(node.name)
+        buffer = signature.inputs_to_buffers.get(node.name)
+        lifted = signature.inputs_to_lifted_tensor_constants.get(node.name)
+        if parameter is not None:
+            self.constants[node.name] = Constant(shape, {parameter: prod(shape)})
+        elif buffer is not None or lifted is not None:
+            self.constants[node.name] = Constant(shape, {}, self._numbers(buffer or lifted, shape))
+        else:
+            self.inputs.append(node.name)
+            if not value.dtype.is_floating_point:
+                self.indices.add(node.name)
+
+    def _numbers(self, name: str | None, shape: Shape) -> Any:
+        """The numbers of a small constant of whole numbers."""
+        held = {**self.exported.state_dict, **self.exported.constants}
+        tensor = held.get(name or "")
+        if tensor is None or prod(shape) > MOST_NUMBERS or tensor.dtype.is_floating_point:
+            return None
+        return None if tensor.is_complex() else tensor.cpu().numpy().astype("int64")
+
+    def _call(self, node: Any) -> Iterator[Node]:
+        if getattr(node.target, "__name__", "") == "getitem":
+            source, number = node.args
+            self.named[node.name] = f"{source.name}#{number}"
+            return
+        schema = getattr(node.target, "_schema", None)
+        kind = schema.name.rpartition("::")[2] if schema is not None else str(node.target)
+        if schema is None:
+            if getattr(node.target, "__name__", kind) in CONTROL_FLOW:
+                raise DiscosimError(
+                    f"{self.name}: {node.target} {node.name!r} is control flow, whose work is not "
+                    "known before it runs"
+                )
+            raise DiscosimError(f"{self.name}: {node.target} {node.name!r} cannot be costed")
+        kind = kind.removesuffix("_") if not kind.endswith("__") else kind
+        values = node.meta.get("val")
+        several = isinstance(values, (list, tuple))
+        found = values if isinstance(values, (list, tuple)) else [values]
+        shapes = tuple(tuple(int(s) for s in v.shape) if hasattr(v, "shape") else () for v in found)
+        if kind in SKIPPED or not shapes:
+            return
+        call = Call(node.name, self._arguments(node, schema), shapes)
+        outputs = output_names(call) if several else (node.name,)
+        label = _label(node)
+        for step in self._steps(kind, node, call):
+            names, sizes = (step.outputs, step.shapes) if step.outputs else (outputs, shapes)
+            self.shapes.update(zip(names, sizes, strict=True))
+            yield Node(step.op, step.inputs, names, step.attributes, label)
+
+    def _arguments(self, node: Any, schema: Any) -> Mapping[str, Any]:
+        arguments = {}
+        for position, argument in enumerate(schema.arguments):
+            value = node.args[position] if position < len(node.args) else None
+            if position >= len(node.args):
+                value = node.kwargs.get(argument.name, argument.default_value)
+            arguments[argument.name] = self._named(value)
+        return arguments
+
+    def _named(self, value: Any) -> Any:
+        """An argument with tensors by their names."""
+        if isinstance(value, (list, tuple)):
+            return [self._named(each) for each in value]
+        if hasattr(value, "meta") and hasattr(value, "name"):
+            return Ref(self.named.get(value.name, value.name))
+        return value
+
+    def _steps(self, kind: str, node: Any, call: Call) -> list[Step]:
+        import torch
+
+        if kind in TRANSLATIONS:
+            return TRANSLATIONS[kind](call)
+        if torch.Tag.pointwise in getattr(node.target, "tags", ()):
+            return pointwise(call)
+        tensors = tuple(self._tensors([*node.args, *node.kwargs.values()]))
+        fills = kind.endswith("_like") or kind.startswith("new_")
+        return [Step(kind, () if fills else tensors, {})]
+
+
+def _label(node: Any) -> str:
+    """The path of the module that a call belongs to, with the call where it holds more of them."""
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path, kind = stack[-1] if stack else ("", "")
+    kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    if path and kind.startswith("torch.nn.modules"):
+        return str(path)
+    return f"{path}.{node.name}".strip(".")

@@ -1,0 +1,123 @@
+"""The answer of `size` for people."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from discosim.explore.limits import Limits
+from discosim.explore.metrics import METRICS
+from discosim.explore.sizing import NAMES
+from discosim.report.labels import several
+from discosim.report.tables import scaled
+from discosim.units import format_quantity
+
+LISTED = 12
+"""Networks whose answer is a line of the summary; of more, the table tells."""
+
+
+def summary(frame: pd.DataFrame, limits: Limits) -> list[str]:
+    """Return the limits, and for each network its smallest cluster or what to give up."""
+    lines = [f"Wanted: {_wanted(frame, limits)}."]
+    answers = frame.groupby("model", sort=False)
+    for place, (model, rows) in enumerate(answers):
+        if place == LISTED:
+            lines.append(f"... and {answers.ngroups - LISTED} more networks: see the table.")
+            break
+        lines.append(f"{model}: {_answer(rows.iloc[0].to_dict())}")
+    first = answers.head(1)
+    if (first["s_comm"] > 0).any() and limits.accuracy is None:
+        lines.append(
+            "What pruning costs in accuracy is not in this answer: it has to be trained, or is "
+            "limited with --accuracy where it is published."
+        )
+    count = int(frame["feasible"].sum())
+    if len(frame) > 1:
+        lines.append(f"{count:,} of the {len(frame):,} combinations below keep all limits.")
+    return lines
+
+
+def _wanted(frame: pd.DataFrame, limits: Limits) -> str:
+    words = []
+    for name in NAMES:
+        given = frame[f"{name}_limit"].dropna().unique()
+        if len(given) == 1:
+            value = format_quantity(float(given[0]), METRICS[name].unit)
+            words.append(f"{name} {'from' if METRICS[name].most else 'up to'} {value}")
+        elif len(given):
+            words.append(f"{name} as each profile states it")
+    return ", ".join([*words, f"up to {limits.nodes} nodes" if limits.nodes > 1 else "one node"])
+
+
+def _answer(row: dict[Any, Any]) -> str:
+    what = f"{_cluster(row)}, {_quantities(row)}"
+    if row["feasible"]:
+        return f"{what}. {_why(row)}"
+    names = " and ".join(row["binding"].split("+"))
+    return f"nothing keeps all limits. Nearest: {what}: give up {names} by {row['give_up']:.3g}x."
+
+
+def _cluster(row: dict[Any, Any]) -> str:
+    nodes = "one node of" if row["nodes"] == 1 else f"{row['nodes']} nodes of"
+    s_comm = "" if np.isnan(row["s_comm"]) else f" at S_comm {row['s_comm']:.6g}"
+    how = "" if row["nodes"] == 1 else f", {row['strategy']}{s_comm}"
+    return f"{nodes} {row['hardware']}{how}"
+
+
+def _quantities(row: dict[Any, Any]) -> str:
+    latency, memory = (
+        format_quantity(row["latency_s"], "s"),
+        format_quantity(row["node_bytes"], "B"),
+    )
+    return f"{latency}, {memory} a node"
+
+
+def _why(row: dict[Any, Any]) -> str:
+    if row["less_sparse"]:
+        return f"{_first(row['less_sparse'])} binds: one step less sparse misses it."
+    if row["fewer_nodes"]:
+        return f"One node fewer misses {row['fewer_nodes']}."
+    return "Nothing smaller exists."
+
+
+def _first(reasons: str) -> str:
+    name = reasons.split()[0]
+    return name[0].upper() + name[1:]
+
+
+def show(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows for people; what never differs is left out."""
+    cells: dict[str, list[str]] = {}
+    for name in ("model", "hardware", "dtype"):
+        if several(frame[name]):
+            cells[name] = list(frame[name])
+    cells["strategy"] = list(frame["strategy"])
+    cells["N"] = [str(nodes) for nodes in frame["nodes"]]
+    cells["S_comm"] = ["-" if np.isnan(s) else f"{s:.6g}" for s in frame["s_comm"]]
+    columns = [("latency", "latency_s", "s"), ("interval", "interval_s", "s")]
+    columns += [("memory per node", "node_bytes", "B")]
+    for name in ("price", "energy", "accuracy"):
+        if frame[f"{name}_limit"].notna().any():
+            metric = METRICS[name]
+            unit = metric.unit if metric.unit in ("s", "B") else ""
+            header = f"{metric.quantity} [{metric.unit}]" if metric.unit else metric.quantity
+            columns.append((header, metric.column, unit))
+    for name, column, unit in columns:
+        header, texts = scaled(frame[column], name, unit)
+        cells[header] = texts
+    cells["margin [%]"] = [_margin(row) for row in frame.to_dict("records")]
+    cells["fits"] = ["yes" if feasible else "no" for feasible in frame["feasible"]]
+    cells["binding"] = [_binding(row) for row in frame.to_dict("records")]
+    return pd.DataFrame(cells)
+
+
+def _margin(row: dict[Any, Any]) -> str:
+    """What is left of the limit that is nearest, or missing of the one that is missed most."""
+    margins = [row[f"{name}_margin"] for name in NAMES if not np.isnan(row[f"{name}_margin"])]
+    return f"{100 * min(margins):.1f}" if margins else "-"
+
+
+def _binding(row: dict[Any, Any]) -> str:
+    if row["feasible"]:
+        return row["binding"] or ("one node does it" if row["fewer_nodes"] else "-")
+    return f"give up {row['binding'].replace('+', ' and ')}, {row['give_up']:.3g}x"

@@ -1,0 +1,85 @@
+"""A timeline as data and as tables for people."""
+
+import numpy as np
+import pandas as pd
+
+from discosim.report.tables import scaled
+from discosim.timeline.schedule import Event, Timeline
+from discosim.units import format_quantity
+
+
+def events_frame(events: tuple[Event, ...]) -> pd.DataFrame:
+    """Return one row an event, SI units; nodes of a message as text, such as 0 or 0+1."""
+    return pd.DataFrame(
+        {
+            "layer": [e.layer for e in events],
+            "op": [e.op for e in events],
+            "kind": [e.kind for e in events],
+            "track": [e.track for e in events],
+            "from": ["+".join(map(str, e.sources)) for e in events],
+            "to": ["+".join(map(str, e.sinks)) for e in events],
+            "chunk": [e.chunk for e in events],
+            "begin_s": [e.begin_s for e in events],
+            "end_s": [e.end_s for e in events],
+            "bytes": [e.nbytes for e in events],
+        }
+    )
+
+
+def nodes_frame(timeline: Timeline) -> pd.DataFrame:
+    """Return one row a node: what it holds, computes, waits for, sends and receives."""
+    work, total = timeline.work, timeline.latency_s
+    compute_s = (work.local_s + work.remote_s).sum(-1)
+    carried = work.message_bytes
+    return pd.DataFrame(
+        {
+            "node": range(work.plan.nodes),
+            "hardware": [node.name for node in work.cluster.nodes[: work.plan.nodes]],
+            "share": work.shares,
+            "compute_s": compute_s,
+            "waiting_s": total - compute_s,
+            "latency_s": total,
+            "sent_bytes": carried.sum(axis=(1, 2)),
+            "received_bytes": carried.sum(axis=(0, 2)),
+        }
+    )
+
+
+def show_nodes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `nodes_frame` for people."""
+    cells = {"node": frame["node"].map(str), "hardware": frame["hardware"]}
+    cells["share [%]"] = frame["share"].map(lambda share: f"{100 * share:.1f}")
+    for name, column, unit in (
+        ("computes", "compute_s", "s"),
+        ("waits", "waiting_s", "s"),
+        ("sends", "sent_bytes", "B"),
+        ("receives", "received_bytes", "B"),
+    ):
+        header, texts = scaled(frame[column], name, unit)
+        cells[header] = pd.Series(texts)
+    return pd.DataFrame(cells)
+
+
+def timeline_findings(timeline: Timeline, serial_s: float) -> list[str]:
+    """Return the latency, what overlap saves of `serial_s`, and what is busiest."""
+    total, nodes = timeline.latency_s, nodes_frame(timeline)
+    line = f"{format_quantity(total, 's')} with overlap {timeline.overlap}"
+    if timeline.overlap != "none" and total > 0:
+        line += f"; {format_quantity(serial_s, 's')} without, {serial_s / total:.3g}x as long"
+    busy = links_busy(timeline)
+    node = int(np.argmax(nodes["compute_s"]))
+    share = 100 * float(nodes["compute_s"][node]) / total if total else 0.0
+    second = f"Node {node} computes most: {share:.3g} % of the time"
+    if busy:
+        track = max(busy, key=lambda name: busy[name])
+        second += f"; the busiest of the links is {track}: {100 * busy[track] / total:.3g} %"
+    return [f"{line}.", f"{second}."]
+
+
+def links_busy(timeline: Timeline) -> dict[str, float]:
+    """Return for how many seconds each link, port or medium carries something."""
+    busy: dict[str, float] = {}
+    for event in timeline.events:
+        if event.kind == "message":
+            busy[event.track] = busy.get(event.track, 0.0) + event.end_s - event.begin_s
+    return busy

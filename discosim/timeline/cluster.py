@@ -1,0 +1,66 @@
+"""Nodes that may be unlike, and the links between them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from discosim.errors import DiscosimError
+from discosim.graph.table import Floats
+from discosim.hardware import Hardware
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """One Hardware a node, all on one kind of network and in one data type.
+
+    Raises DiscosimError where the nodes cannot be joined.
+    """
+
+    nodes: tuple[Hardware, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the nodes can be joined."""
+        for what, words in (
+            ("topologies", [node.topology for node in self.nodes]),
+            ("kinds of duplex", [node.duplex for node in self.nodes]),
+            ("data types", [node.dtype for node in self.nodes]),
+            ("data types of weights", [f"{node.weight_elem_bytes} B" for node in self.nodes]),
+        ):
+            if len(set(words)) > 1:
+                raise DiscosimError(
+                    f"nodes of different {what}: {', '.join(dict.fromkeys(words))}; "
+                    f"wanted one for all (--topology, --set link.duplex=full, --dtype)"
+                )
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.nodes)
+
+    @property
+    def topology(self) -> str:
+        """How the nodes are joined."""
+        return self.nodes[0].topology
+
+    @property
+    def half_duplex(self) -> bool:
+        """Whether a link carries one direction at a time."""
+        return self.nodes[0].duplex == "half"
+
+    @property
+    def alike(self) -> bool:
+        """Whether all nodes and links are the same."""
+        return all(node == self.nodes[0] for node in self.nodes)
+
+    @property
+    def link_Bps(self) -> Floats:
+        """Bandwidth between each two nodes, (N, N): that of the slower end."""
+        each = np.array([float(node.bandwidth_Bps) for node in self.nodes])
+        slower: Floats = np.minimum(each[:, None], each[None])
+        return slower
+
+    @property
+    def link_latency_s(self) -> Floats:
+        """Latency of a message between each two nodes, (N, N): that of the slower end."""
+        each = np.array([float(node.link_latency_s) for node in self.nodes])
+        slower: Floats = np.maximum(each[:, None], each[None])
+        return slower

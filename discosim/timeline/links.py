@@ -1,0 +1,131 @@
+"""Messages of one exchange, and the links, ports or medium that carry them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from discosim.timeline.work import Work
+
+Pair = tuple[int, int]
+Carriers = Mapping[Pair, tuple[str, ...]]
+"""What a message from one node to another holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent at a time: from `sources` to `sinks`, holding all of `carriers` meanwhile.
+
+    Two nodes on one half-duplex link swap in one message; a ring's exchange is one message.
+    """
+
+    track: str
+    carriers: tuple[str, ...]
+    sources: tuple[int, ...]
+    sinks: tuple[int, ...]
+    nbytes: float
+    bandwidth_Bps: float
+    latency_s: float
+
+    def time_s(self, chunks: float = 1.0) -> float:
+        """Return the seconds of one of `chunks` equal parts: alpha + bytes / B."""
+        return self.nbytes / chunks / self.bandwidth_Bps + self.latency_s
+
+
+@dataclass(eq=False)
+class Links:
+    """When each link, port or medium is free again."""
+
+    free_s: dict[str, float] = field(default_factory=dict)
+
+    def send(self, message: Message, ready_s: float, time_s: float) -> float:
+        """Return when a message begins that is ready at `ready_s`, and hold its carriers."""
+        begin = max([ready_s, *(self.free_s.get(carrier, 0.0) for carrier in message.carriers)])
+        for carrier in message.carriers:
+            self.free_s[carrier] = begin + time_s
+        return begin
+
+
+def messages_before(work: Work, row: int) -> list[Message]:
+    """Return the messages before `row`, in the order in which they are sent."""
+    match work.cluster.topology:
+        case "broadcast":
+            return list(_to_all(work, row))
+        case "ring":
+            return list(_around(work, row))
+        case "shared":
+            return list(_one_by_one(work, row, dict.fromkeys(_every(work), ("medium",))))
+    nodes = work.plan.nodes
+    mesh = work.cluster.topology == "full-mesh"
+    if work.cluster.half_duplex:
+        form = "link {}-{}" if mesh else "port {}|port {}"
+        return list(_swaps(work, row, {pair: _ends(pair, form) for pair in tournament(nodes)}))
+    form = "link {}→{}" if mesh else "port {} out|port {} in"
+    return list(_one_by_one(work, row, {pair: _ends(pair, form) for pair in _every(work)}))
+
+
+def _ends(pair: Pair, form: str) -> tuple[str, ...]:
+    return tuple(form.format(*pair).split("|"))
+
+
+def _every(work: Work) -> list[Pair]:
+    """All ordered pairs: first each to its neighbour, then to the one after, and so on."""
+    nodes = work.plan.nodes
+    return [(i, (i + step) % nodes) for step in range(1, nodes) for i in range(nodes)]
+
+
+def tournament(nodes: int) -> list[Pair]:
+    """Return all unordered pairs, as many disjoint ones in a row as there can be.
+
+    The circle method: one stays, the others move round.
+    """
+    seats = list(range(nodes)) + [-1] * (nodes % 2)
+    pairs = []
+    for _ in range(len(seats) - 1):
+        for i in range(len(seats) // 2):
+            one, other = sorted((seats[i], seats[-1 - i]))
+            if one >= 0:
+                pairs.append((one, other))
+        seats = [seats[0], seats[-1], *seats[1:-1]]
+    return pairs
+
+
+def _one_by_one(work: Work, row: int, carriers: Carriers) -> Iterator[Message]:
+    bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
+    for (i, j), ends in carriers.items():
+        nbytes = float(work.message_bytes[i, j, row])
+        if nbytes > 0:
+            yield Message(ends[0], ends, (i,), (j,), nbytes, bandwidth[i, j], latency[i, j])
+
+
+def _swaps(work: Work, row: int, carriers: Carriers) -> Iterator[Message]:
+    bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
+    for (i, j), ends in carriers.items():
+        there, back = (float(work.message_bytes[a, b, row]) for a, b in ((i, j), (j, i)))
+        if there + back > 0:
+            sources = (i,) * (there > 0) + (j,) * (back > 0)
+            sinks = (j,) * (there > 0) + (i,) * (back > 0)
+            rate, alpha = bandwidth[i, j], latency[i, j]
+            yield Message(ends[0], ends, sources, sinks, there + back, rate, alpha)
+
+
+def _to_all(work: Work, row: int) -> Iterator[Message]:
+    """One message a sender, as fast as the slowest of those who listen takes it."""
+    bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
+    for i in range(work.plan.nodes):
+        sinks = np.flatnonzero(work.message_bytes[i, :, row])
+        if len(sinks):
+            rate, alpha = bandwidth[i, sinks].min(), latency[i, sinks].max()
+            nbytes = float(work.union_bytes[i, row])
+            yield Message("medium", ("medium",), (i,), tuple(sinks.tolist()), nbytes, rate, alpha)
+
+
+def _around(work: Work, row: int) -> Iterator[Message]:
+    """The whole exchange of a ring, as long as its busiest link takes."""
+    sent = work.message_bytes[..., row] > 0
+    if sent.any():
+        used = sent.any(0) | sent.any(1)
+        rate = work.cluster.link_Bps[np.ix_(used, used)].min()
+        alpha = work.cluster.link_latency_s[np.ix_(used, used)].max() * work.ring_steps[row]
+        sources, sinks = (tuple(np.flatnonzero(sent.any(axis)).tolist()) for axis in (1, 0))
+        yield Message("ring", ("ring",), sources, sinks, float(work.ring_bytes[row]), rate, alpha)

@@ -1,0 +1,241 @@
+"""The events of a plan: with a barrier after each layer, or streamed from layer to layer."""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from discosim.errors import DiscosimError
+from discosim.graph.table import Floats
+from discosim.model.overlap import best_chunks, chunked_s
+from discosim.simulate import OVERLAPS, Overlap
+from discosim.timeline.links import Links, Message, messages_before
+from discosim.timeline.work import Work
+
+MOST_EVENTS = 2_000_000
+
+
+class Event(NamedTuple):
+    """Something that a node or a link does from `begin_s` to `end_s`.
+
+    kind: local or remote (computation without and with received features), or message.
+    track: the node, link, port or medium; nodes: who computes, or who sends and who receives.
+    """
+
+    layer: str
+    op: str
+    kind: str
+    track: str
+    sources: tuple[int, ...]
+    sinks: tuple[int, ...]
+    chunk: int
+    begin_s: float
+    end_s: float
+    nbytes: float
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """All events of one inference, in the order in which they were scheduled."""
+
+    work: Work
+    overlap: str
+    events: tuple[Event, ...]
+    latency_s: float
+
+
+def parse_overlap(text: str) -> Overlap:
+    """Return the overlap written as stream, stream:K, or as `Overlap.parse` reads it."""
+    if match := re.fullmatch(r"stream(?::0*([1-9][0-9]{0,8}))?", text):
+        return Overlap("stream", int(match[1] or 1))
+    try:
+        return Overlap.parse(text)
+    except DiscosimError:
+        known = ", ".join((*OVERLAPS, "stream:K"))
+        raise DiscosimError(
+            f"unknown overlap {text!r}; wanted {known}, K a whole number from 1 up"
+        ) from None
+
+
+def schedule(work: Work, overlap: str = "none") -> Timeline:
+    """Return the events of `work`; a pipeline's stages follow one another without overlap.
+
+    Raises DiscosimError for an unknown overlap or more events than can be drawn.
+    """
+    chosen = parse_overlap(overlap)
+    if work.plan.stage is not None:
+        chosen = Overlap("none")
+    messages = [messages_before(work, row) for row in range(len(work.table))]
+    chunks = [_chunks(work, chosen, row, each) for row, each in enumerate(messages)]
+    count = sum(k * (len(each) + work.plan.nodes) for k, each in zip(chunks, messages, strict=True))
+    if count > MOST_EVENTS:
+        raise DiscosimError(f"{count:,} events are too many for a timeline; wanted {MOST_EVENTS:,}")
+    run = _Run(work, [], Links())
+    if chosen.mode == "stream":
+        latency_s = run.streamed(messages, chunks)
+    else:
+        latency_s = 0.0
+        for row, each in enumerate(messages):
+            latency_s = run.barred(row, each, chosen.mode, chunks[row], latency_s)
+    return Timeline(work, overlap, tuple(run.events), latency_s)
+
+
+def exchange_s(messages: list[Message], chunks: float = 1.0) -> float:
+    """Return the seconds of an exchange in `chunks` chunks, begun on free links."""
+    links = Links()
+    times = [m.time_s() + (chunks - 1) * m.latency_s for m in messages]
+    begins = [links.send(m, 0.0, time_s) for m, time_s in zip(messages, times, strict=True)]
+    return max((b + t for b, t in zip(begins, times, strict=True)), default=0.0)
+
+
+def _chunks(work: Work, overlap: Overlap, row: int, messages: list[Message]) -> int:
+    """K of a row, at most the features sent; the best one where it is not given."""
+    if overlap.mode in ("none", "ideal") or not messages:
+        return 1
+    most = work.chunk_features[row]
+    if overlap.chunks is not None:
+        return int(min(float(overlap.chunks), most))
+    local_s, remote_s = work.local_s[:, row], work.remote_s[:, row]
+
+    def slowest_s(chunks: Floats) -> Floats:
+        count = float(chunks[0])
+        comm_s = np.array(exchange_s(messages, count))
+        node_s = chunked_s(comm_s, local_s, remote_s, np.array(count))
+        return np.array([node_s.max()])
+
+    return int(best_chunks(slowest_s, np.array([most]))[0])
+
+
+@dataclass(eq=False)
+class _Run:
+    """A schedule in the making."""
+
+    work: Work
+    events: list[Event]
+    links: Links
+
+    def barred(
+        self, row: int, messages: list[Message], mode: str, chunks: int, begin_s: float
+    ) -> float:
+        """Schedule a row that begins on all nodes at once; return when the last has ended.
+
+        The k-th remote part begins when the k-th chunk has reached every node (model.md §3).
+        """
+        arrived: list[float] = []
+        for chunk in range(chunks):
+            ends = [self._send(row, m, chunk, chunks, begin_s) for m in messages]
+            arrived.append(max([begin_s, *arrived[-1:], *ends]))
+        last_s = arrived[-1]
+        for node in range(self.work.plan.nodes):
+            local_s = float(self.work.local_s[node, row])
+            remote_s = float(self.work.remote_s[node, row])
+            first_s = arrived[-1] if mode == "none" else begin_s
+            free_s = self._compute(row, node, "local", first_s, local_s)
+            if mode == "ideal":  # endlessly many chunks: the last of them ends the work
+                free_s = max(free_s, arrived[-1] - remote_s)
+            for chunk in range(chunks):
+                ready_s = free_s if mode == "ideal" else max(free_s, arrived[chunk])
+                free_s = self._compute(row, node, "remote", ready_s, remote_s / chunks, chunk)
+            last_s = max(last_s, free_s)
+        return last_s
+
+    def streamed(self, messages: list[list[Message]], chunks: list[int]) -> float:
+        """Schedule all rows without barriers; return when the last thing has ended.
+
+        A node sends its outputs as it finishes them, and computes with received features when
+        all of them are there: model.md §3, start = max(previous end + local, comm end).
+        """
+        work, nodes = self.work, self.work.plan.nodes
+        free_s, last_s = np.zeros(nodes), 0.0
+        made: dict[str, tuple[Floats, Floats]] = {}  # when a tensor is begun, and how long it takes
+        for rows in _stages(work, messages):
+            row = rows[0]
+            arrived = self._stream_in(row, messages[row], chunks[row], made)
+            last_s = max(last_s, *arrived)
+            begin_s = np.zeros(nodes)
+            for node in range(nodes):
+                local_s, remote_s = work.local_s[node, row], work.remote_s[node, row]
+                if not messages[row]:  # nothing to wait for: outputs are finished all along
+                    begin_s[node] = free_s[node]
+                    at = self._compute(row, node, "local", begin_s[node], local_s)
+                else:
+                    at = self._compute(row, node, "local", free_s[node], local_s)
+                    at = begin_s[node] = max(at, arrived[node])
+                at = self._compute(row, node, "remote", at, remote_s)
+                for follower in rows[1:]:
+                    time_s = work.local_s[node, follower] + work.remote_s[node, follower]
+                    at = self._compute(follower, node, "local", at, time_s)
+                free_s[node] = at
+            for each in rows:
+                made[work.table.name[each]] = (begin_s, free_s - begin_s)
+        return float(max(last_s, *free_s))
+
+    def _stream_in(
+        self,
+        row: int,
+        messages: list[Message],
+        chunks: int,
+        made: dict[str, tuple[Floats, Floats]],
+    ) -> Floats:
+        """Send a row's input chunk by chunk as it is made; return when each node has it, (N,)."""
+        table, arrived = self.work.table, np.zeros(self.work.plan.nodes)
+        if not messages:
+            return arrived
+        operands = [table.name[tensor - 1] for tensor in _operands(self.work, row)]
+        whole = table.statistics[row] > 0  # statistics are of all features of a node
+        for chunk in range(chunks):
+            part = 1.0 if whole else (chunk + 1) / chunks
+            ready = np.max([made[name][0] + part * made[name][1] for name in operands], axis=0)
+            for message in messages:
+                end_s = self._send(row, message, chunk, chunks, max(ready[list(message.sources)]))
+                sinks = list(message.sinks)
+                arrived[sinks] = np.maximum(arrived[sinks], end_s)
+        return arrived
+
+    def _send(self, row: int, message: Message, chunk: int, chunks: int, ready_s: float) -> float:
+        time_s = message.time_s(chunks)
+        begin_s = self.links.send(message, ready_s, time_s)
+        table, part = self.work.table, message.nbytes / chunks
+        self.events.append(
+            Event(table.name[row], table.op[row], "message", message.track, message.sources,
+                  message.sinks, chunk, begin_s, begin_s + time_s, part)
+        )  # fmt: skip
+        return begin_s + time_s
+
+    def _compute(
+        self, row: int, node: int, kind: str, begin_s: float, time_s: float, chunk: int = 0
+    ) -> float:
+        if time_s > 0:
+            table = self.work.table
+            self.events.append(
+                Event(table.name[row], table.op[row], kind, f"node {node}", (node,), (),
+                      chunk, begin_s, begin_s + time_s, 0.0)
+            )  # fmt: skip
+        return begin_s + time_s
+
+
+def _operands(work: Work, row: int) -> list[int]:
+    """The tensors that a row reads and that are not the network's input."""
+    network, table = work.table.network, work.table
+    if row == len(table) - 1:
+        return [int(tensor) for tensor in table.outputs]
+    index = {name: i + 1 for i, name in enumerate(table.name)}
+    return [index[name] for name in network.operands(table.name[row]) if name in index]
+
+
+def _stages(work: Work, messages: list[list[Message]]) -> list[list[int]]:
+    """Rows that a node goes through chunk by chunk: a leading one, and those that follow it.
+
+    A row leads that mixes features, that waits for others, or that looks at all features of a
+    position or a head at once.
+    """
+    table = work.table
+    stages: list[list[int]] = []
+    for row in range(len(table)):
+        at_once = table.mixes[row] or table.statistics[row] > 0 or table.op[row] == "attention"
+        if at_once or messages[row] or not stages:
+            stages.append([row])
+        else:
+            stages[-1].append(row)
+    return stages

@@ -1,0 +1,65 @@
+"""Shares of the features that make unlike nodes finish together."""
+
+from itertools import permutations
+
+import numpy as np
+
+from discosim.partition import Request, Strategy
+from discosim.partition.uniform import single
+from discosim.simulate import simulate
+from discosim.timeline.cluster import Cluster
+from discosim.timeline.schedule import schedule
+from discosim.timeline.work import LEAST_SHARE, even_shares_of, work_of
+
+FIRST_STEP, LAST_STEP = 1 / 8, 1 / 256
+
+Shares = tuple[float, ...]
+
+
+def shares_by_speed(request: Request, cluster: Cluster) -> Shares:
+    """Return shares in proportion to how fast each node would do the whole network alone."""
+    plan = single(request)
+    each = [simulate(request.table, plan, node).latency_s.item() for node in cluster.nodes]
+    speed = 1.0 / np.array(each)
+    return _allowed(speed / speed.sum())
+
+
+def balanced_shares(strategy: Strategy, request: Request, cluster: Cluster, overlap: str) -> Shares:
+    """Return the shares with the least latency that a search finds, never worse than equal ones.
+
+    The search begins with the better of equal shares and those by speed, and moves from node to
+    node what makes the schedule shorter, in ever smaller steps: a local optimum.
+    """
+    if len(cluster) == 1:
+        return (1.0,)
+    tried: dict[Shares, float] = {}
+
+    def latency_s(shares: Shares) -> float:
+        if shares not in tried:
+            tried[shares] = schedule(work_of(strategy, request, cluster, shares), overlap).latency_s
+        return tried[shares]
+
+    starts = [even_shares_of(len(cluster)), shares_by_speed(request, cluster)]
+    best, step = min(starts, key=latency_s), FIRST_STEP
+    while step >= LAST_STEP:
+        moved = [_moved(best, i, j, step) for i, j in permutations(range(len(cluster)), 2)]
+        candidate = min(moved, key=latency_s)
+        if latency_s(candidate) < latency_s(best):
+            best = candidate
+        else:
+            step /= 2
+    return best
+
+
+def _moved(shares: Shares, giver: int, taker: int, step: float) -> Shares:
+    amount = np.array(shares)
+    step = min(step, amount[giver] - LEAST_SHARE)
+    amount[giver] -= step
+    amount[taker] += step
+    return _allowed(amount)
+
+
+def _allowed(amount: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Shares:
+    """The shares as numbers that add up to 1, none below the least."""
+    kept = np.maximum(amount, 2 * LEAST_SHARE)
+    return tuple(float(share) for share in kept / kept.sum())

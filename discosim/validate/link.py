@@ -1,0 +1,88 @@
+"""A link of a chosen bandwidth between processes of this machine, gone with the program."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from discosim.errors import DiscosimError
+from discosim.validate.keeper import address, interface
+
+TOOLS = ("ip", "tc", "nsenter")
+MOST_NODES = 16
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link per pair of nodes, each direction held at `bandwidth_Bps`.
+
+    pids: the process that holds each node's network namespace. user: whether they lie in a user
+    namespace, where the program is not root.
+    """
+
+    bandwidth_Bps: float
+    pids: tuple[int, ...]
+    user: bool
+
+    @property
+    def how(self) -> str:
+        """What the link is made of, in words."""
+        own = " of a user namespace" if self.user else ""
+        return f"network namespaces{own}, veth pairs, tc tbf"
+
+    def inside(self, node: int, command: Sequence[str]) -> list[str]:
+        """Return `command` as it is run in the namespace of `node`."""
+        user = ["-U", "--preserve-credentials"] if self.user else []
+        return ["nsenter", "-t", str(self.pids[node]), *user, "-n", *command]
+
+    def address(self, node: int) -> str:
+        """Return the address of `node` for the others."""
+        return address(node)
+
+    def interface(self, node: int) -> str:
+        """Return the interface that has the node's address."""
+        return interface(node, 1 if node == 0 else 0)
+
+
+class NoLinkError(DiscosimError):
+    """Links cannot be made on this machine; the text says why."""
+
+
+@contextmanager
+def shaped_link(nodes: int, bandwidth_Bps: float) -> Iterator[Link]:
+    """Join `nodes` namespaces by links of that bandwidth; nothing is left of them afterwards.
+
+    As root, or else in a user namespace where the kernel allows one. Raises NoLinkError where
+    neither can be.
+    """
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if sys.platform != "linux" or missing:
+        what = f"{', '.join(missing)} not found" if missing else "not Linux"
+        raise NoLinkError(f"no link of a chosen bandwidth can be made here: {what}")
+    if not 2 <= nodes <= MOST_NODES:
+        raise DiscosimError(f"{nodes} nodes on a link; wanted 2 to {MOST_NODES}")
+    user = os.geteuid() != 0
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "discosim.validate.keeper", str(nodes), repr(float(bandwidth_Bps)),
+         "user" if user else "root"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,  # Ctrl-C is for the program, which ends the keeper
+    )  # fmt: skip
+    assert keeper.stdin is not None
+    assert keeper.stdout is not None
+    try:
+        line = keeper.stdout.readline()
+        nothing = {"error": "the keeper of the namespaces has ended"}
+        answer: dict[str, Any] = json.loads(line) if line else nothing
+        if "error" in answer:
+            raise NoLinkError(f"no link of a chosen bandwidth can be made here: {answer['error']}")
+        yield Link(float(bandwidth_Bps), tuple(answer["pids"]), user)
+    finally:
+        keeper.stdin.close()
+        keeper.wait()
+        keeper.stdout.close()

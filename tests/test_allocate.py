@@ -1,0 +1,232 @@
+"""Allocation: costs add up over layers, limits hold, and it loses no more than uniform S_comm."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.explore.allocate import DEFAULT_LEVELS, METHODS, Limit, allocate
+from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, layer_costs
+from discosim.explore.setting import Setting
+from discosim.explore.study import Study, conventions
+from discosim.explore.surrogate import Curve, he_normal_curves, lost_share
+from discosim.explore.weight_curves import weight_curves
+from discosim.graph.table import LayerTable, tabulate
+from discosim.hardware import Hardware, load_profile
+from discosim.masks.saliency import saliency_curves
+from discosim.masks.weights import random_weights
+from discosim.networks import build
+from discosim.simulate import Cost
+from tests.strategies import hardware, tables
+
+HMD = load_profile("splitnets-hmd").hardware()
+COLUMNS = (LATENCY, BYTES, MEMORY)
+OVERLAPS = ("none", "layer", "layer:3", "layer:best", "ideal")
+
+
+class _Drawn(Study):
+    """A study of a table that no name stands for."""
+
+    drawn: LayerTable
+
+    @property
+    def table(self) -> LayerTable:
+        return self.drawn
+
+
+def _study(table: LayerTable, convention: str, features: str) -> Study:
+    study = _Drawn("resnet18", conventions=conventions(convention), features=features)
+    object.__setattr__(study, "drawn", table)
+    return study
+
+
+def _number(cost: Cost, column: str) -> float:
+    return float(getattr(cost, column).item())
+
+
+@given(
+    tables(), hardware(), st.integers(2, 5), st.sampled_from(OVERLAPS),
+    st.sampled_from(["paper", "runtime"]), st.sampled_from(["peak", "all"]), st.data(),
+)  # fmt: skip
+def test_the_sum_over_layers_is_what_simulate_says_of_a_mixed_plan(
+    table: LayerTable,
+    node: Hardware,
+    nodes: int,
+    overlap: str,
+    convention: str,
+    features: str,
+    data: st.DataObject,
+) -> None:
+    setting = Setting(_study(table, convention, features), node, nodes, overlap)
+    levels = np.array([0.0, 0.3, 0.7, 1.0])
+    costs = layer_costs(setting, levels)
+    assume(costs.choices)
+    choice = np.array([data.draw(st.integers(0, 3)) for _ in costs.choices])
+    s_comm = np.full((1, len(table)), data.draw(st.floats(0, 1)))  # no matter, where none is chosen
+    for rows, level in zip(costs.choices, choice, strict=True):
+        s_comm[0, rows] = levels[level]
+    cost = setting.cost(s_comm)
+    for column in COLUMNS:
+        assert costs.tallies[column].of(choice) == pytest.approx(_number(cost, column)), column
+
+
+@settings(max_examples=15)
+@given(tables(), hardware(), st.integers(2, 4), st.floats(0.05, 1), st.sampled_from(COLUMNS))
+def test_plans_keep_their_limit_and_lose_no_more_than_a_uniform_one(
+    table: LayerTable, node: Hardware, nodes: int, share: float, column: str
+) -> None:
+    study = _study(table, "paper", "peak")
+    levels = np.linspace(0, 1, 5)
+    setting = Setting(study, node, nodes)
+    costs = layer_costs(setting, levels)
+    assume(costs.choices)
+    most, least = (_number(setting.cost(np.full((1, 1), s)), column) for s in (0, 1))
+    limit = Limit(least + share * (most - least))
+    found = {
+        method: allocate(study, node, {column: limit}, nodes=nodes, levels=levels, method=method)
+        for method in ("exact", "fast")
+    }
+    for allocation in found.values():
+        assert _number(allocation.plan.cost, column) <= limit.value * (1 + 1e-11)
+        assert allocation.bound <= allocation.plan.total_loss + 1e-15
+    least = found["exact"].plan.total_loss
+    assert found["fast"].bound <= least + 1e-9
+    assert found["fast"].plan.total_loss >= least - 1e-9
+    names = [table.name[row] for rows in costs.choices for row in rows]
+    curves = [he_normal_curves(table, nodes)[name] for name in names]
+    total = sum(float(curve.lost[-1]) for curve in curves)
+    for level in levels:
+        if _number(setting.cost(np.full((1, 1), level)), column) <= limit.value:
+            assert least <= sum(float(curve.at(level)) for curve in curves) / total + 1e-9
+
+
+@pytest.mark.parametrize("convention", ["paper", "runtime"])
+def test_layers_that_read_one_tensor_share_its_s_comm_where_it_is_sent_once(
+    convention: str,
+) -> None:
+    setting = Setting(Study("resnet50", conventions=conventions(convention)), HMD, 2)
+    choices = layer_costs(setting, np.array([0.0, 0.5])).choices
+    names = [[setting.study.table.name[row] for row in rows] for rows in choices]
+    pair = ["layer2.0.conv1", "layer2.0.downsample.0"]
+    together = [sorted(group) for group in names if len(group) > 1]
+    assert len([name for group in names for name in group]) == 53  # 54, the first sends nothing
+    assert (pair in together) == (convention == "runtime")
+    assert len(together) == (4 if convention == "runtime" else 0)
+
+
+def test_resnet50_with_54_layers_and_20_levels_by_three_methods() -> None:
+    assert len(DEFAULT_LEVELS) == 20
+    limit = {LATENCY: Limit(0.1)}
+    exact, fast, dynamic = (
+        allocate("resnet50", HMD, limit, method=name) for name in ("exact", "fast", "dynamic")
+    )
+    assert len(exact.plan.s_comm) == 54
+    assert exact.gap < 1e-9
+    for other in (fast, dynamic):
+        assert other.bound <= exact.plan.total_loss + 1e-12
+        assert exact.plan.total_loss <= other.plan.total_loss + 1e-12
+        assert other.gap < 0.01
+    assert exact.uniform is not None
+    assert exact.plan.total_loss < exact.uniform.total_loss
+    assert _number(exact.uniform.cost, LATENCY) == pytest.approx(0.1)  # it uses the limit up
+    assert sum(exact.plan.loss.values()) == pytest.approx(exact.plan.total_loss)
+
+
+def test_several_limits_lose_at_least_what_each_alone_does() -> None:
+    limits = {LATENCY: Limit(0.3, True), MEMORY: Limit(0.8, True)}
+    both = allocate("resnet18", HMD, limits)
+    for name, limit in limits.items():
+        alone = allocate("resnet18", HMD, {name: limit})
+        assert both.plan.total_loss >= alone.plan.total_loss - 1e-12
+        assert _number(both.plan.cost, name) <= both.limits[name] * (1 + 1e-11)
+
+
+def test_a_limit_that_does_not_bind_keeps_everything() -> None:
+    for method in METHODS:
+        found = allocate("resnet18", HMD, {LATENCY: Limit(1.0, True)}, method=method)
+        assert set(found.plan.s_comm.values()) == {0.0}
+        assert (found.plan.total_loss, found.gap) == (0, 0)
+        assert found.uniform is not None
+        assert found.uniform.total_loss == 0
+
+
+def test_curves_of_real_masks_take_the_place_of_the_surrogate() -> None:
+    """A layer whose sub-rows are worth nothing goes first."""
+    table = tabulate(build("resnet18"))
+    points = np.linspace(0, 1, 11)
+    worth = {name: float(name != "layer1.0.conv1") for name in table.name}
+    curves = {name: Curve(points, value * points**2) for name, value in worth.items()}
+    found = allocate("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves, saliency="given")
+    assert found.plan.s_comm["layer1.0.conv1"] == 0.95
+    assert found.saliency == "given"
+    del curves["layer2.0.conv1"]
+    with pytest.raises(DiscosimError, match=r"layer2\.0\.conv1"):
+        allocate("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves)
+
+
+@pytest.mark.parametrize("nodes", [2, 4])
+def test_the_surrogate_is_what_drawn_weights_lose(nodes: int) -> None:
+    """A second route: He-normal weights, drawn, their sub-rows' norms sorted and summed."""
+    network = build("resnet18")
+    drawn = weight_curves(network, nodes, random_weights(network))
+    stated = he_normal_curves(tabulate(network), nodes, whole=True)
+    assert set(drawn) == set(stated)
+    s_comm = np.linspace(0, 1, 21)
+    for name, curve in stated.items():
+        found, wanted = drawn[name].at(s_comm), curve.at(s_comm)
+        assert np.abs(found - wanted).max() <= 0.02 * wanted[-1], name
+
+
+def test_curves_of_weights_are_those_of_the_masks() -> None:
+    network = build("resnet18/4")
+    weights = random_weights(network)
+    curves, s_comm = weight_curves(network, 2, weights), np.array([0.0, 0.25, 0.5, 1.0])
+    shares = saliency_curves(network, 2, weights, s_comm)  # of a layer's whole norm
+    for name, curve in curves.items():
+        if curve.lost[-1]:
+            expected = shares[name] / shares[name][-1]
+            assert curve.at(s_comm) / curve.lost[-1] == pytest.approx(expected), name
+
+
+@pytest.mark.parametrize("weights", [1, 2, 5, 20, 200])
+def test_the_lost_share_against_drawn_weights(weights: int) -> None:
+    """A second route: the L1 norms of 20,000 drawn sub-rows, sorted; gamma is off below 5."""
+    draws = np.random.default_rng(weights).normal(size=(20_000, weights))
+    norms = np.sort(np.abs(draws).sum(axis=1))
+    s_comm = np.linspace(0.05, 0.95, 19)
+    drawn = np.cumsum(norms)[(s_comm * len(norms)).astype(int) - 1] / norms.sum()
+    computed = lost_share(s_comm, np.array([weights]))[0]
+    assert np.abs(drawn - computed).max() < (0.02 if weights < 5 else 0.004)
+
+
+@given(st.floats(1, 1e6))
+def test_the_lost_share_is_convex_from_nothing_to_all(weights: float) -> None:
+    s_comm = np.linspace(0, 1, 101)
+    share = lost_share(s_comm, np.array([weights]))[0]
+    assert share[0] == 0
+    assert share[-1] == pytest.approx(1)
+    assert (np.diff(share) >= 0).all()
+    assert (np.diff(share, 2) >= -1e-12).all()
+    assert (share <= s_comm + 1e-12).all()  # the least go first
+
+
+@pytest.mark.parametrize(
+    ("limits", "changed", "words"),
+    [
+        ({}, {}, "no limit"),
+        ({"latency": Limit(1.0)}, {}, "latency_s"),
+        ({LATENCY: Limit(0.0)}, {}, r"least is 36\.85 ms, at S_comm 0\.95 everywhere"),
+        ({LATENCY: Limit(0.001), MEMORY: Limit(1.0)}, {}, "latency .* and memory"),
+        ({LATENCY: Limit(float("nan"))}, {}, "from 0 up"),
+        ({LATENCY: Limit(1.0)}, {"nodes": 1}, "nothing to allocate"),
+        ({LATENCY: Limit(1.0)}, {"levels": []}, "0 levels"),
+        ({LATENCY: Limit(1.0)}, {"levels": np.linspace(0, 1, 1001)}, "1,001 levels"),
+        ({LATENCY: Limit(1.0)}, {"levels": [2.0]}, "S_comm 2"),
+        ({LATENCY: Limit(1.0)}, {"method": "exakt"}, "exact"),
+    ],
+)
+def test_what_cannot_be_is_one_line(limits: dict, changed: dict, words: str) -> None:
+    with pytest.raises((DiscosimError, UnknownNameError), match=words) as caught:
+        allocate("resnet50", HMD, limits, **changed)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,304 @@
+"""Fits on synthetic data, the gate on a made-up clock, and the profile that comes of them."""
+
+import datetime
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from discosim.cli.app import run
+from discosim.graph.layer import Layer
+from discosim.hardware import load_profile
+from discosim.report.calibration_tables import calibration_findings, calibration_frame
+from discosim.validate import bench, gate
+from discosim.validate.bench import Case, layers, measure
+from discosim.validate.calibration import Calibration, calibrate, residual, to_toml
+from discosim.validate.fit import fit_line, fit_rate, mean_error
+from discosim.validate.gate import Samples, sample
+from discosim.validate.pingpong import SIZES, connect, echo, fit_link, listen, serve
+
+POSITIVE = st.floats(1e-6, 1e6)
+AMOUNTS = st.lists(st.floats(1.0, 1e6), min_size=2, max_size=8, unique=True)
+RATES = {"conv": 40e9, "depthwise": 8e9, "linear": 50e9, "attention": 30e9}
+OVERHEAD_S, MEMORY_BPS, LINK_BPS, ALPHA_S, BURST = 2e-6, 20e9, 36.7e6, 78e-6, 3200
+TODAY = datetime.date(2026, 11, 21)
+
+
+def _exact(seconds: float, conclusive: bool = True) -> Samples:
+    return Samples(np.full(5, seconds), 1, conclusive)
+
+
+def _takes(layer: Layer) -> float:
+    """What an operator takes on a made-up machine on which the model is exact."""
+    if layer.kind in RATES:
+        return OVERHEAD_S + layer.macs / RATES[layer.kind]
+    return OVERHEAD_S + bench.touched_bytes(layer) / MEMORY_BPS
+
+
+@pytest.fixture
+def calibration() -> Calibration:
+    cases = [Case(layer, _exact(_takes(layer))) for layer in layers()]
+    messages = {n: _exact(ALPHA_S + max(0, n - BURST) / LINK_BPS) for n in SIZES}
+    return calibrate(cases, messages, BURST)
+
+
+# Fits
+
+
+@given(AMOUNTS, st.floats(0, 1e3), POSITIVE)
+def test_a_line_is_found_exactly(amounts: list[float], constant: float, rate: float) -> None:
+    amount = np.array(amounts)
+    assume(np.ptp(amount) > 1e-3 * amount.max())
+    assume(amount.max() / rate > 1e-3 * constant)
+    assume(constant > 1e-3 * amount.min() / rate or constant == 0)
+    line = fit_line(amount, constant + amount / rate)
+    assert line.rate == pytest.approx(rate, rel=1e-5)
+    assert line.constant_s == pytest.approx(constant, rel=1e-4, abs=1e-5 * amount.max() / rate)
+    assert line.spread < 1e-5
+
+
+@given(st.lists(st.tuples(st.floats(1, 1e6), POSITIVE), min_size=2, max_size=8))
+def test_a_line_is_never_negative(pairs: list[tuple[float, float]]) -> None:
+    amount, seconds = np.array(pairs).T
+    assume(len(set(amount)) > 1)
+    line = fit_line(amount, seconds)
+    assert line.constant_s >= 0
+    assert line.rate > 0
+    assert line.spread == pytest.approx(mean_error(line.seconds(amount), seconds))
+
+
+@given(AMOUNTS, st.floats(0, 1e3), POSITIVE)
+def test_a_rate_is_found_exactly(amounts: list[float], constant: float, rate: float) -> None:
+    amount = np.array(amounts)
+    assume((amount / rate > 0.2 * constant).all())
+    line = fit_rate(amount, constant + amount / rate, constant)
+    assert line.rate == pytest.approx(rate)
+    assert line.constant_s == constant
+
+
+def test_all_numbers_of_a_made_up_machine_are_found(calibration: Calibration) -> None:
+    for kind, rate in RATES.items():
+        assert calibration.rates[kind].rate == pytest.approx(rate, rel=1e-6)
+    assert calibration.memory.rate == pytest.approx(MEMORY_BPS, rel=1e-6)
+    assert calibration.overhead_s == pytest.approx(OVERHEAD_S, rel=1e-6)
+    assert calibration.link.rate == pytest.approx(LINK_BPS, rel=1e-6)
+    assert calibration.link.constant_s == pytest.approx(ALPHA_S, rel=1e-6)
+    assert calibration.refused == len(layers()) + len(SIZES)
+    assert calibration.inconclusive == 0
+
+
+def test_what_is_inconclusive_is_left_out_where_others_are_enough() -> None:
+    cases = [Case(layer, _exact(_takes(layer))) for layer in layers()]
+    off = [Case(case.layer, _exact(9.0, conclusive=False)) for case in cases[:3]]
+    messages = {n: _exact(1e-3 + n / 1e6) for n in SIZES}
+    found = calibrate(off + cases[3:], messages)
+    assert found.rates["conv"].rate == pytest.approx(RATES["conv"], rel=1e-6)
+    assert found.inconclusive == 3
+    assert any("3 measurements are inconclusive" in x for x in calibration_findings(found, "TCP"))
+
+
+# The profile
+
+
+def test_the_profile_has_the_numbers(calibration: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(to_toml(calibration, 2, "TCP between two processes", TODAY))
+    profile = load_profile(str(path))
+    node = profile.hardware()
+    assert node.compute_macps == pytest.approx(max(RATES.values()), rel=1e-3)
+    for kind, rate in RATES.items():
+        assert node.efficiency[kind] * node.compute_macps == pytest.approx(rate, rel=1e-3)
+    assert node.memory_Bps == pytest.approx(MEMORY_BPS, rel=1e-3)
+    assert node.bandwidth_Bps == pytest.approx(LINK_BPS, rel=1e-3)
+    assert node.link_latency_s == pytest.approx(ALPHA_S, rel=1e-3)
+    assert "2 threads" in profile.description
+    for row in profile.figures():
+        assert "2026-11-21" in row.reference, row
+
+
+def test_the_frame_says_what_was_measured_and_fitted(calibration: Calibration) -> None:
+    frame = calibration_frame(calibration)
+    assert len(frame) == len(layers()) + len(SIZES)
+    free = frame[frame["kind"].isin([*RATES, "message", "activation"])]
+    bound = free["bytes"] / MEMORY_BPS > free["fitted_s"] - 2 * OVERHEAD_S
+    assert free.loc[~bound, "error"].abs().max() < 1e-5
+    assert residual(calibration) < 0.5
+
+
+# The gate
+
+
+class _Clock:
+    """A clock on which work takes what it is told to, and waits for the core as often."""
+
+    def __init__(self, takes: list[float], waits: list[float]) -> None:
+        self.now = self.waited = 0.0
+        self._takes, self._waits = iter(takes), iter(waits)
+
+    def work(self) -> None:
+        self.now += next(self._takes, 1.0)
+        self.waited += next(self._waits, 0.0)
+
+
+def _sample(clock: _Clock, seconds: float, most: int = 100) -> Samples:
+    return sample(
+        clock.work, seconds=seconds, most=most, clock=lambda: clock.now, delay=lambda: clock.waited
+    )
+
+
+def test_samples_that_waited_for_the_core_are_refused() -> None:
+    clock = _Clock([9, 1, 5, 1, 5, 1, 1], [0, 0, 4, 0, 4, 0, 0])
+    found = _sample(clock, 22.5)
+    assert found.seconds.tolist() == [1, 1, 1, 1]
+    assert found.refused == 2
+    assert found.conclusive
+    assert found.median_s == 1
+    assert found.spread == 0
+
+
+def test_with_too_few_samples_left_all_are_kept_and_nothing_is_said() -> None:
+    found = _sample(_Clock([1, 1, 2, 3], [0, 1, 1, 0]), 6.5)
+    assert sorted(found.seconds.tolist()) == [1, 2, 3]
+    assert not found.conclusive
+
+
+def test_short_work_is_repeated_within_a_sample() -> None:
+    clock = _Clock([1e-5] * 1000, [])
+    found = _sample(clock, 3.2e-3, most=3)
+    assert found.seconds == pytest.approx([1e-5] * 3)
+
+
+def test_at_least_one_sample_is_taken_and_no_more_than_asked_for() -> None:
+    assert len(_sample(_Clock([], []), 0.0).seconds) == 1
+    assert len(_sample(_Clock([], []), 1e9, most=4).seconds) == 4
+
+
+def test_the_delay_of_this_thread_only_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = gate.run_delay_s()
+    assert 0 <= first <= gate.run_delay_s()
+    monkeypatch.setattr(gate, "SCHEDSTAT", Path("/nowhere"))
+    assert gate.run_delay_s() == 0
+
+
+# Operators and messages
+
+
+def test_every_operator_is_executed_and_timed() -> None:
+    expected = iter(layers())
+    calls: list[object] = []
+
+    def timer(work: Callable[[], object], seconds: float) -> Samples:
+        calls.append(work())
+        assert seconds == pytest.approx(1.0 / len(layers()))
+        return _exact(_takes(next(expected)))
+
+    told: list[tuple[int, int]] = []
+    cases = measure(1.0, 1, lambda done, total: told.append((done, total)), timer)
+    assert told == [(i, len(cases)) for i in range(1, len(cases) + 1)]
+    for case, out in zip(cases, calls, strict=True):
+        shape = tuple(out.shape)  # type: ignore[attr-defined]
+        assert int(np.prod(shape)) == case.layer.out_elems, case.layer
+    kinds = {case.kind for case in cases}
+    assert kinds == {*RATES, "activation"}
+
+
+def test_messages_go_there_and_back() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        port = listener.getsockname()[1]
+        for _ in range(2):  # one connection after the other
+            with connect("127.0.0.1", port) as end:
+                end.sendall((5).to_bytes(8, "big") + b"hello")
+                assert end.recv(13, 256) == (5).to_bytes(8, "big") + b"hello"  # MSG_WAITALL
+
+
+def test_another_process_answers_until_it_is_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[str]] = []
+    begin = subprocess.Popen
+
+    def recorded(*words: object, **options: object) -> subprocess.Popen[str]:
+        started.append(begin(*words, **options))  # type: ignore[call-overload]
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", recorded)
+    with echo() as port, connect("127.0.0.1", port) as end:
+        end.sendall((0).to_bytes(8, "big"))
+        assert end.recv(8, 256) == bytes(8)
+        assert started[0].poll() is None
+    assert started[0].poll() == 0
+
+
+def test_the_link_is_fitted_past_the_burst() -> None:
+    messages = {n: _exact(1e-3 + max(0, n - 5000) / 1e6) for n in SIZES}
+    line = fit_link(messages, 5000)
+    assert (line.constant_s, line.rate) == pytest.approx((1e-3, 1e6))
+
+
+# The command
+
+
+@pytest.fixture
+def answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["discosim", "calibrate", *words])
+        code = run()
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_the_command_writes_a_profile_that_loads(
+    answer: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.toml"
+    code, out, err = answer("--seconds", "0.1", "--hw-out", str(path), "--format", "json")
+    assert code == 0, err
+    rows = json.loads(out)
+    assert all(row["measured_s"] > 0 and row["fitted_s"] > 0 for row in rows)
+    node = load_profile(str(path)).hardware()
+    numbers = [node.compute_macps, node.bandwidth_Bps, node.memory_Bps, *node.efficiency.values()]
+    assert all(number is not None and number > 0 for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--hw-out", "mine.tml"], "wanted a suffix of .toml"),
+        (["--hw-out", "/nowhere/mine.toml"], "cannot write"),
+        (["--connect", "here"], "wanted HOST:PORT"),
+        (["--connect", "here:http"], "wanted HOST:PORT"),
+        (["--connect", "127.0.0.1:1"], "connection refused"),
+        (["--connect", "127.0.0.1:99999"], "wanted HOST:PORT"),
+        (["--listen", "1.2.3.4:7000"], "cannot listen on 1.2.3.4:7000"),
+        (["--listen", "127.0.0.1:0", "--hw-out", "mine.toml"], "--listen only answers"),
+        (["--seconds", "0"], "0.1<=x<=3600"),
+        (["--threads", "0"], "--threads"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(
+    answer: Callable[..., tuple[int, str, str]], words: list[str], says: str
+) -> None:
+    code, out, err = answer(*words)
+    assert code == 2
+    assert out == ""
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_without_torch_it_says_how_to_install_it(
+    answer: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, _, err = answer("--seconds", "0.1")
+    assert code == 2
+    assert "pip install 'discosim[torch]'" in err

@@ -1,0 +1,109 @@
+"""`discosim inspect`: one record, findings and rows for people, a picture, files that it writes."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from importing import LIGHT, model
+from onnx import helper
+
+from discosim.cli.app import run
+from discosim.errors import DiscosimError
+from discosim.graph.counts import counts
+from discosim.networks import NETWORKS, build
+from discosim.report.graph_plot import draw_graph
+from discosim.report.inspection import rows
+
+RECORD = "model input layers weights params macs in_elems in_elems_once out_elems unknown_ops"
+Call = Callable[..., tuple[int, str, str]]
+RESNET50 = str(LIGHT / "light_resnet50.onnx")
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command line and returns its exit code, stdout and stderr."""
+
+    def run_it(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["discosim", *words])
+        code = run()
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_it
+
+
+def test_json_is_one_record(call: Call) -> None:
+    code, out, err = call("inspect", RESNET50, "--format", "json")
+    assert (code, err) == (0, "")
+    [record] = json.loads(out)
+    assert list(record) == [*RECORD.split(), "unknown_share"]
+    assert (
+        record["in_elems_once"]
+        == 10_664_448 - 64 * 56**2 - 256 * 56**2 - 512 * 28**2 - 1024 * 14**2
+    )
+    assert record["unknown_share"] == 0
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_a_tensor_read_twice_counts_once(name: str) -> None:
+    record = counts(build(name))
+    once, each = int(str(record["in_elems_once"])), int(str(record["in_elems"]))
+    assert 0 < once <= each
+
+
+def test_what_exchanges_adds_up_to_what_dense_receives() -> None:
+    frame = rows(build("vgg16"), 4)
+    received = frame["lacking"] * frame["in_elems"]
+    assert received.iloc[0] == 0  # the image is on every node
+    assert (frame["lacking"][frame["mixes"]].iloc[1:] == 0.75).all()
+
+
+def test_people_read_findings_and_layers(call: Call) -> None:
+    code, out, err = call("inspect", "deit-s", "--nodes", "4")
+    assert (code, err) == (0, "")
+    assert "50 convolutions and linear layers, 22.1 M parameters, 4.6 G MACs" in out
+    assert "Everything in it was understood" in out
+    assert "14 blocks to cut at (--at): embed, block.0" in out
+    assert "0.75 of input" in out
+
+
+def test_what_is_not_understood_is_loud_in_every_command(call: Call, tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], kernel_shape=[1, 1]),
+        helper.make_node("Det", ["a"], ["d"], name="odd"),
+    ]
+    graph = model(nodes, {"x": [1, 3, 4, 4]}, {"d": None}, {"w": (8, 3, 1, 1)})
+    path = str(tmp_path / "net.onnx")
+    onnx.save(graph, path)
+    words = "note: {}: 1 operators not understood, costed as full exchanges: Det (1); 0.00% of"
+    for command in (
+        ["inspect", path],
+        *([name, "--model", path] for name in ("sweep", "layers", "compare", "networks")),
+    ):
+        code, _, err = call(*command)
+        assert code == 0
+        assert words.format(path) in err, command
+
+
+def test_a_picture_of_a_small_network(call: Call, tmp_path: Path) -> None:
+    target = tmp_path / "graph.png"
+    code, _, err = call("inspect", "squeezenet1-1", "--plot", str(target))
+    assert (code, err) == (0, f"wrote {target}\n")
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(DiscosimError, match="at most 150 can be read"):
+        draw_graph(build("resnet152"), 2)
+
+
+def test_one_model_is_asked_for(call: Call) -> None:
+    assert call("inspect")[0] == 2
+    code, _, err = call("inspect", "resnet5O")
+    assert code == 2
+    assert "did you mean resnet50" in err
+    code, _, err = call("inspect", "net.onnx")
+    assert (code, err) == (2, "discosim: cannot read net.onnx: no such file or directory\n")
