@@ -69,10 +69,14 @@ def test_the_readme_has_exactly_two_commands_to_begin_with() -> None:
     "code",
     [c for p in PAGES for c in re.findall(r"```python\n(.*?)```", p.read_text(), re.S)],
 )
-def test_python_in_the_docs_runs(code: str) -> None:
+def test_python_in_the_docs_runs(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(code, names)
-    assert len(names["best"]) == 7
+    best = names.get("best")  # of docs/output.md
+    assert best is None or len(best) == 7
 
 
 def test_what_the_package_offers_is_there() -> None:

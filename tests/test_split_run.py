@@ -191,7 +191,7 @@ def test_nodes_hold_their_weights_and_no_others(tmp_path) -> None:
 
 
 def test_live_bytes_are_those_of_tensors_that_somebody_holds() -> None:
-    watched = LiveBytes()
+    watched, outside = LiveBytes(), torch.ones(1000)
     with watched:
         a = torch.ones(1000)
         b = a + 1
@@ -201,7 +201,8 @@ def test_live_bytes_are_those_of_tensors_that_somebody_holds() -> None:
         assert watched.now == 8000
         del view
         assert watched.now == 4000
-        b.add_(1)
+        b.add_(outside[:1])
+        outside.reshape(10, 100)
     assert (watched.now, watched.peak) == (4000, 8000)
 
 
@@ -259,6 +260,12 @@ def test_a_lost_node_ends_the_run_in_seconds(ending: str) -> None:
 
 
 # Bad input
+
+
+def test_a_machine_is_not_flooded_with_processes() -> None:
+    mask, state = masked(build("resnet18/8", (32,)), 33, 0.5)
+    with pytest.raises(DiscosimError, match=r"33 nodes; .* at most 32"):
+        SplitNetwork(build("resnet18/8", (32,)), mask, state)
 
 
 def test_a_head_is_never_divided() -> None:

@@ -69,6 +69,7 @@ def _what(values: options.Values) -> "tuple[Network, dict[str, Tensor], Mask]":
     """The network, its parameters and its mask; notes say which were made up."""
     from discosim.explore.study import Study
     from discosim.masks.mask_file import read_mask
+    from discosim.masks.run import check_count
     from discosim.masks.select import select
     from discosim.partition import check_nodes
 
@@ -84,6 +85,7 @@ def _what(values: options.Values) -> "tuple[Network, dict[str, Tensor], Mask]":
     if mask is not None and mask.nodes != nodes:
         raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {nodes}")
     check_nodes(table, nodes)
+    check_count(nodes)
     if values["weights_path"] is None:
         source = f"random weights, seed {values['seed']}"
         options.note(f"no --weights: {source}")

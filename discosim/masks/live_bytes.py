@@ -49,9 +49,14 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: Any = (),
         kwargs: Any = None,
     ) -> Any:
-        """Run one operator and count the tensors that it makes."""
+        """Run one operator and count the tensors that it makes, not those that it looks at."""
+        given = {tensor.untyped_storage().data_ptr() for tensor in _tensors((args, kwargs))}
         made = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(made):
-            if isinstance(leaf, Tensor):
-                self.hold(leaf)
+        for tensor in _tensors(made):
+            if tensor.untyped_storage().data_ptr() not in given:
+                self.hold(tensor)
         return made
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]

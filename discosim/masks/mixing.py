@@ -62,7 +62,11 @@ class Mixing:
         bias = self._bias if y is None else None
         if self._remote is not None:
             assert buffer is not None
-            far = operators.mix(self.layer, _chosen(buffer, self._of_received), self._remote, bias)
+            far = _chosen(buffer, self._of_received)
+            if y is not None and self.layer.op == "linear" and far.dim() > 2:
+                y[0].flatten(1).addmm_(self._remote, far[0].flatten(1))
+                return y
+            far = operators.mix(self.layer, far, self._remote, bias)
             return far if y is None else y.add_(far)
         return self._nothing(x, self._bias) if y is None else y
 

@@ -57,6 +57,7 @@ class Node:
         self.messages.clear()
         self._received.clear()
         tensors = {INPUT: x}
+        del x  # it goes when its last reader is done
         with torch.inference_mode():
             for row, layer in enumerate(self.network.layers):
                 names = self.network.operands(layer.name)
@@ -88,7 +89,7 @@ class Node:
                 )
                 return x.mul_(scale).add_(shift) if mine else torch.addcmul(shift, x, scale)
             case "layer_norm" | "l2_norm":
-                return self._normalize(layer, names[0], x)
+                return self._normalize(layer, names[0], x, mine)
             case "pool":
                 return operators.pool(layer, x)
             case "upsample":
@@ -174,7 +175,7 @@ class Node:
             self.messages.append(Message(row, kind, self.rank, node, nbytes))
         return self.wire.exchange(self._rows[row], sends, receives)
 
-    def _normalize(self, layer: Layer, source: str, x: Tensor) -> Tensor:
+    def _normalize(self, layer: Layer, source: str, x: Tensor, mine: bool) -> Tensor:
         """Share mean and squared deviations, or the sum of squares, of each position."""
         owners = self.mask.owners[source]
         counts = {self.rank: x.shape[1]}
@@ -197,7 +198,7 @@ class Node:
             return y * operators.along_features(weight, y)
         mean, variance = _merged(parts, counts)
         bias = self._parameter(layer, "bias", x.shape[1])
-        return operators.normalize(x, mean, variance, weight, bias)
+        return operators.normalize(x, mean, variance, weight, bias, mine)
 
     def _carried(self, layer: Layer, source: str) -> Tensor:
         """Where in the node's input the features of its output are."""

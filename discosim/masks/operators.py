@@ -62,9 +62,11 @@ def activate(layer: Layer, x: Tensor, inplace: bool = False) -> Tensor:
 def mix(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
     """Return the convolution or matrix product of `x` with `weight`, which may be a part of it."""
     if layer.op == "linear":
-        rows = weight @ x.flatten(2) if x.dim() > 2 else functional.linear(x, weight)
-        y = rows.reshape(x.shape[0], weight.shape[0], *x.shape[2:])
-        return y if bias is None else y + along_features(bias, y)
+        if x.dim() == 2:
+            return functional.linear(x, weight, bias)
+        rows, spread = x.flatten(2), weight.expand(x.shape[0], *weight.shape)
+        y = spread @ rows if bias is None else torch.baddbmm(bias[:, None], spread, rows)
+        return y.reshape(x.shape[0], -1, *x.shape[2:])
     convolve = CONVOLUTIONS[len(layer.kernel)]
     return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation, groups)
 
@@ -117,10 +119,20 @@ def attend(layer: Layer, qkv: Tensor) -> Tensor:
     return y.transpose(-1, -2).reshape(qkv.shape[0], -1, *qkv.shape[2:])
 
 
-def normalize(x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def normalize(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    inplace: bool = False,
+) -> Tensor:
     """Return the layer norm of `x` from the statistics of each position."""
-    y = (x - mean[:, None]) * torch.rsqrt(variance + LAYER_NORM_EPS)[:, None]
-    return y * along_features(weight, y) + along_features(bias, y)
+    rate = torch.rsqrt(variance + LAYER_NORM_EPS)[:, None]
+    scale, shift = along_features(weight, x), along_features(bias, x)
+    if inplace:
+        return x.sub_(mean[:, None]).mul_(rate).mul_(scale).add_(shift)
+    return torch.addcmul(shift, (x - mean[:, None]) * rate, scale)
 
 
 def along_features(vector: Tensor, x: Tensor) -> Tensor:

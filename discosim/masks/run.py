@@ -28,8 +28,17 @@ T = TypeVar("T")
 
 FORKS = sys.platform != "win32"
 TIMEOUT_S = 60.0
+MOST_NODES = 32
 GRACE_S = 3.0
 """How long the others may take to say what they lost, once one node has failed."""
+
+
+def check_count(nodes: int) -> None:
+    """Raise DiscosimError for more processes than a machine can be asked for."""
+    if nodes > MOST_NODES:
+        raise DiscosimError(
+            f"{nodes} nodes; a run starts a process for each on this machine, at most {MOST_NODES}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +70,7 @@ class SplitNetwork:
     ) -> None:
         if not timeout_s > 0:
             raise DiscosimError(f"timeout {timeout_s:g} s; wanted more than 0 s")
+        check_count(mask.nodes)
         self.network, self.mask, self.timeout_s = network, mask, timeout_s
         self._state = state
         self._processes: list[BaseProcess] = []

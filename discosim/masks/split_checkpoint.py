@@ -46,14 +46,22 @@ def payload_bytes(tensors: State) -> int:
 
 
 def write_split(network: Network, mask: Mask, state: State, folder: Path) -> list[Path]:
-    """Write `node0.safetensors`, … into `folder`, which is made, and return their paths."""
+    """Write `node0.safetensors`, … into `folder`, which is made, and return their paths.
+
+    Raises DiscosimError where that cannot be written.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"node{node}.safetensors" for node in range(mask.nodes)]
-    for node, path in enumerate(paths):
-        said = {"model": network.name, "node": str(node), "nodes": str(mask.nodes)}
-        save_file(node_state(network, mask, state, node), path, said)
+    states = (node_state(network, mask, state, node) for node in range(mask.nodes))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for node, (path, own) in enumerate(zip(paths, states, strict=True)):
+            said = {"model": network.name, "node": str(node), "nodes": str(mask.nodes)}
+            save_file(own, path, said)
+    except (OSError, SafetensorError) as error:
+        raise DiscosimError(f"cannot write weights of nodes to {folder}: {error}") from None
     return paths
 
 

@@ -101,16 +101,17 @@ def _serve(job: Job, link: "Connection[object, object]") -> None:
     link.send(Ready(payload_bytes(state)))
     while (given := link.recv()) is not None:
         assert isinstance(given, Path)
-        link.send(_answer(node, torch.from_numpy(np.load(given))))
+        link.send(_answer(node, [torch.from_numpy(np.load(given))]))
 
 
-def _answer(node: "Node", x: "torch.Tensor") -> Answer:
+def _answer(node: "Node", given: "list[torch.Tensor]") -> Answer:
+    """Run the input that is given, and taken: the node may let go of it."""
     from discosim.masks.live_bytes import LiveBytes
 
     watched = LiveBytes()
-    watched.hold(x)
+    watched.hold(given[0])
     with watched:
-        outputs = node.run(x)
+        outputs = node.run(given.pop())
     arrays = tuple(output[0].numpy() for output in outputs)
     return Answer(arrays, tuple(node.messages), watched.peak)
 
