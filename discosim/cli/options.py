@@ -61,7 +61,11 @@ hardware = _all(
 )
 
 counting = _all(
-    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+    click.option(
+        "--at",
+        default="",
+        help="Block of dense-then-split, split-then-aggregate; 0.5: half way by MACs.",
+    ),
     click.option(
         "--conventions",
         "convention",
