@@ -85,7 +85,11 @@ counted = together(
 """What is counted."""
 
 counting = together(
-    click.option("--at", default="", help="Block of dense-then-split, split-then-aggregate."),
+    click.option(
+        "--at",
+        default="",
+        help="Block of dense-then-split, split-then-aggregate; 0.5: half way by MACs.",
+    ),
     counted,
     click.option(
         "--objective",

@@ -42,6 +42,14 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
     label = weight_label(node, weight)
     source, in_shape = writer.focus(writer.view(node.inputs[0]), 1, label)
     rank = len(shape) - 2
+    groups = int(node.attributes.get("group", 1))
+    given = in_shape[0] if op == "conv_transpose" else in_shape[0] / groups
+    fits = weight.shape[0] == shape[1] if op == "conv" else weight.shape[1] * groups == shape[1]
+    at = 0 if op == "conv_transpose" else 1
+    if shape[1] % groups or in_shape[0] % groups or weight.shape[at] != given or not fits:
+        raise writer.refuse(
+            node, f"has weights {weight.shape} that do not fit its input {in_shape}"
+        )
     axes = plain(shape, 1)
     batch = shape[:1] if shape[0] > 1 else ()
     writer.holds(weight.parameters)
@@ -53,7 +61,7 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
         in_shapes=(in_shape,),
         kernel=weight.shape[2:],
         stride=tuple(node.attributes.get("strides") or (1,) * rank),
-        groups=int(node.attributes.get("group", 1)),
+        groups=groups,
         bias=bias_at < len(node.inputs) and bool(node.inputs[bias_at]),
     )
     writer.give(node, View(out, axes))

@@ -37,6 +37,8 @@ def linear(
 ) -> View:
     """Write a matrix of weights over what lies on `axis`, which then has `width` features."""
     label = weight_label(node, weight)
+    if len(weight.shape) == 2 and prod(weight.shape) != view.shape[axis] * width:
+        raise writer.refuse(node, f"has weights {weight.shape} that do not fit {view.shape}")
     writer.holds(weight.parameters)
     axis %= len(view.axes)
     shape = (*view.shape[:axis], width, *view.shape[axis + 1 :])

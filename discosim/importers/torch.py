@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from discosim.errors import DiscosimError, suggest
 from discosim.graph.builder import Network
 from discosim.graph.layer import Shape
-from discosim.importers.aten import TRANSLATIONS, Call, Ref, Step, output_names, pointwise
+from discosim.importers.aten import TRANSLATIONS, pointwise
+from discosim.importers.calls import Call, Ref, Step, output_names
 from discosim.importers.lower import lower
 from discosim.importers.program import Constant, Node, Program
 from discosim.importers.sizes import sized

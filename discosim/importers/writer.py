@@ -6,7 +6,6 @@ wait until something else reads them, so that a chain of them on one tensor is o
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any
 
 from discosim.errors import DiscosimError
@@ -24,6 +23,7 @@ from discosim.importers.layout import (
     strides,
 )
 from discosim.importers.program import Constant, Node, Program
+from discosim.importers.rearrange import rearrangement
 from discosim.importers.values import Function, Reduction, Scores, Value, View
 
 LARGEST_TENSOR = 1 << 50
@@ -262,26 +262,8 @@ class Writer:
             inner = tuple(a for n, x in enumerate(view.axes) if n != axis for a in features(x))
             axes = plain(view.shape, axis)
         own = self.net.shape(view.tensor)
-        op, fields = self._rearrangement(view, run, inner, own, network_shape(axes))
+        op, fields = rearrangement(view.start, run, inner, own, network_shape(axes))
         return self.row(op, f"{label}.{op}", (view.tensor,), axes, **fields)
-
-    def _rearrangement(
-        self, view: View, run: tuple[Atom, ...], inner: tuple[Atom, ...], own: Shape, shape: Shape
-    ) -> tuple[str, dict[str, Any]]:
-        """The plainest operator that reads features in this order."""
-        count, across = own[0], prod(own[1:])
-        if not inner:
-            if run == merged(((shape[0], 1),)) and shape[0] < count:
-                return "slice", {"start": view.start}
-            if run == merged(((shape[0], 1),)) and view.start == 0:
-                return ("flatten" if len(shape) == 1 else "reshape"), {}
-            if run == merged(((count, 1), (across, 0))) and view.start == 0 and len(shape) == 1:
-                return "flatten", {}
-            if len(run) == 2 and view.start == 0 and run[0][0] * run[1][0] == count:
-                (rows, one), (groups, step) = run
-                if one == 1 and step == rows:
-                    return "shuffle", {"groups": groups}
-        return "view", {"start": view.start, "view": run, "inner": inner}
 
     # What is not understood
 

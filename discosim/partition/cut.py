@@ -1,5 +1,6 @@
 """Strategies with one cut: dense on one side of it, separate branches on the other."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -19,13 +20,24 @@ def blocks(table: LayerTable) -> list[str]:
 def rows_of(table: LayerTable, at: str) -> Bools:
     """Return which rows lie in block `at`, or in the blocks below it (`layer3` of `layer3.1`).
 
-    Raises UnknownNameError with the nearest names.
+    A number from 0 to 1 stands for the block in which that part of the MACs is done. Raises
+    UnknownNameError with the nearest names.
     """
+    if re.fullmatch(r"0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+", at):
+        at = _block_after(table, float(at))
     rows = np.array([block == at or block.startswith(f"{at}.") for block in table.block])
     if not at or not rows.any():
         stems = {block.rpartition(".")[0] for block in blocks(table)} - {""}
         raise UnknownNameError("block", at, stems | set(blocks(table)))
     return rows
+
+
+def _block_after(table: LayerTable, part: float) -> str:
+    """The block of the first row up to which `part` of the MACs is done."""
+    done = np.cumsum(table.macs) / max(1.0, table.macs.sum())
+    named = np.array([bool(block) for block in table.block[:-1]])
+    rows = np.flatnonzero(named & (done[:-1] >= min(part, done[-1]) - 1e-12))
+    return table.block[rows[0]] if len(rows) else ""
 
 
 def _split_rows(request: Request, split: Bools) -> Plan:

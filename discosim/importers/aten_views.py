@@ -1,0 +1,137 @@
+"""Operators of torch that move elements, in ONNX's vocabulary."""
+
+from discosim.importers.calls import Call, Step, Translation, listed, output_names, single
+
+
+def two_axes(call: Call) -> list[Step]:
+    """Translate torch's two axes."""
+    rank = len(call.shape)
+    order = list(range(rank))
+    one, other = call["dim0"], call["dim1"]
+    one, other = (-2, -1) if one is None else (one, other)
+    if rank > 1:
+        order[one], order[other] = order[other], order[one]
+    return single("Transpose", [call["self"]], perm=tuple(order))
+
+
+def permute(call: Call) -> list[Step]:
+    """Translate torch's permute."""
+    rank = len(call.shape)
+    return single("Transpose", [call["self"]], perm=tuple(d % rank for d in call["dims"]))
+
+
+def movedim(call: Call) -> list[Step]:
+    """Translate torch's movedim."""
+    rank = len(call.shape)
+    source, target = ([d % rank for d in listed(call[key])] for key in ("source", "destination"))
+    rest = iter(axis for axis in range(rank) if axis not in source)
+    moved = dict(zip(target, source, strict=True))
+    order = tuple(moved[axis] if axis in moved else next(rest) for axis in range(rank))
+    return single("Transpose", [call["self"]], perm=order)
+
+
+def slice_call(call: Call) -> list[Step]:
+    """Translate torch's slice."""
+    start, step = call["start"] or 0, call["step"] or 1
+    numbers = {"starts": [start], "ends": [start], "axes": [call["dim"] or 0], "steps": [step]}
+    return single("Slice", [call["self"]], **numbers)
+
+
+def select_call(call: Call) -> list[Step]:
+    """Translate torch's select."""
+    part = f"{call.name}.part"
+    axis = call["dim"] % (len(call.shape) + 1)
+    shape = (*call.shape[:axis], 1, *call.shape[axis:])
+    numbers = {"starts": [call["index"]], "ends": [0], "axes": [axis], "steps": [1]}
+    return [
+        Step("Slice", (call["self"],), numbers, (part,), (shape,)),
+        *single("Reshape", [part]),
+    ]
+
+
+def split_call(call: Call) -> list[Step]:
+    """Translate torch's split."""
+    return single("Split", [call["self"]], axis=call["dim"] or 0)
+
+
+def unbind(call: Call) -> list[Step]:
+    """Translate torch's unbind."""
+    axis = (call["dim"] or 0) % (len(call.shape) + 1)
+    parts = tuple(f"{call.name}.part{n}" for n in range(len(call.shapes)))
+    shape = (*call.shape[:axis], 1, *call.shape[axis:])
+    split = Step("Split", (call["self"],), {"axis": axis}, parts, (shape,) * len(parts))
+    outputs = output_names(call)
+    reshapes = [
+        Step("Reshape", (part,), {}, (out,), (call.shape,))
+        for part, out in zip(parts, outputs, strict=True)
+    ]
+    return [split, *reshapes]
+
+
+def cat(call: Call) -> list[Step]:
+    """Translate torch's cat."""
+    return single("Concat", listed(call["tensors"]), axis=call["dim"] or 0)
+
+
+def stack_call(call: Call) -> list[Step]:
+    """Translate torch's stack."""
+    axis = (call["dim"] or 0) % len(call.shape)
+    shape = (*call.shape[:axis], 1, *call.shape[axis + 1 :])
+    parts = [f"{call.name}.part{n}" for n in range(len(call["tensors"]))]
+    reshapes = [
+        Step("Reshape", (tensor,), {}, (part,), (shape,))
+        for tensor, part in zip(call["tensors"], parts, strict=True)
+    ]
+    return [*reshapes, *single("Concat", parts, axis=axis)]
+
+
+def embedding(call: Call) -> list[Step]:
+    """Translate torch's embedding."""
+    return single("Gather", [call["weight"], call["indices"]], axis=0)
+
+
+def index_call(call: Call) -> list[Step]:
+    """Translate torch's index."""
+    given = [(axis, x) for axis, x in enumerate(call["indices"]) if x is not None]
+    if len(given) == 1:
+        axis, index = given[0]
+        return single("Gather", [call["self"], index], axis=axis)
+    return single("GatherND", [call["self"], *(index for _, index in given)])
+
+
+def index_select(call: Call) -> list[Step]:
+    """Translate torch's index select."""
+    return single("Gather", [call["self"], call["index"]], axis=call["dim"])
+
+
+def shuffle(op: str, size: str) -> Translation:
+    """Translate torch's shuffle."""
+    return lambda call: single(op, [call["self"]], blocksize=call[size], mode="CRD")
+
+
+def channel_shuffle(call: Call) -> list[Step]:
+    """Translate torch's channel shuffle."""
+    batch, channels, *rest = call.shape
+    groups = call["groups"]
+    grid = (batch, groups, channels // groups, *rest)
+    turned = (batch, channels // groups, groups, *rest)
+    order = (0, 2, 1, *range(3, len(grid)))
+    names = [f"{call.name}.grid", f"{call.name}.turned"]
+    return [
+        Step("Reshape", (call["self"],), {}, (names[0],), (grid,)),
+        Step("Transpose", (names[0],), {"perm": order}, (names[1],), (turned,)),
+        *single("Reshape", [names[1]]),
+    ]
+
+
+def glu(call: Call) -> list[Step]:
+    """Translate torch's glu."""
+    halves = (f"{call.name}.value", f"{call.name}.gate")
+    axis = -1 if call["dim"] is None else call["dim"]
+    split = Step("Split", (call["self"],), {"axis": axis}, halves, (call.shape,) * 2)
+    return [split, *single("Mul", halves)]
+
+
+def roll(call: Call) -> list[Step]:
+    """Translate torch's roll."""
+    return single("Roll", [call["self"]], axes=listed(call["dims"]))
