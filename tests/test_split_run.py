@@ -301,6 +301,14 @@ def test_parameters_of_another_network_are_named(tmp_path) -> None:
         checkpoint_state(str(tmp_path / "nan.pt"), network)
 
 
+def test_a_graph_that_only_counts_is_not_run() -> None:
+    net = Builder("imported", (3, 4, 4))
+    x = net.append("pad", "pad", [INPUT], (3, 6, 6))
+    net.append("conv", "conv", [x], (5, 6, 6), kernel=(3, 3), stride=(1, 1))
+    with pytest.raises(DiscosimError, match=r"does not know pad \(pad\), conv \(conv\)"):
+        NetworkModule(net.build())
+
+
 def test_an_unknown_activation_is_named() -> None:
     net = Builder("odd", (3, 4, 4))
     net.activation(net.conv(INPUT, 4, 3, "conv"), "act", "rely")

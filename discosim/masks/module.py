@@ -12,6 +12,7 @@ from discosim.graph.builder import INPUT, Network
 from discosim.graph.layer import Layer
 from discosim.masks import operators
 from discosim.masks.mask import Mask
+from discosim.masks.pieces import check_runnable
 
 CONVOLUTIONS: Mapping[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORMS: Mapping[int, type[nn.Module]] = {
@@ -152,6 +153,7 @@ class NetworkModule(nn.Module):
 
     def __init__(self, network: Network) -> None:
         super().__init__()
+        check_runnable(network)
         self.network = network
         for layer in network.layers:
             *path, last = layer.name.split(".")

@@ -114,6 +114,36 @@ def _before(network: Network, tensor: str) -> set[str]:
     return found
 
 
+RUN = {
+    *("conv", "linear", "attention", "batch_norm", "layer_norm", "l2_norm", "activation", "pool"),
+    *("upsample", "embed", "flatten", "shuffle", "slice", "reshape", "add", "multiply", "concat"),
+}
+"""The operators that a run knows; an importer's graph may have others, which only count."""
+
+
+def check_runnable(network: Network) -> None:
+    """Raise DiscosimError for a network whose graph does not say all that a run has to know."""
+    faults = [
+        f"{layer.name} ({layer.op})"
+        for layer in network.layers
+        if layer.op not in RUN
+        or (layer.stride and len(layer.padding) != len(layer.kernel))
+        or (layer.op == "attention" and len(layer.in_shapes) > 1)
+        or (layer.operator.placing == "aligns" and _broadcasts(layer))
+    ]
+    if faults:
+        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise DiscosimError(
+            f"{network.name} can be counted but not run: a run does not know "
+            f"{', '.join(faults[:3])}{more}"
+        )
+
+
+def _broadcasts(layer: Layer) -> bool:
+    """Whether a run would have to repeat features, or add more than two operands."""
+    return len(layer.in_shapes) != 2 or any(s[0] != layer.out_features for s in layer.in_shapes)
+
+
 def check_heads_whole(network: Network, mask: Mask) -> None:
     """Raise DiscosimError where q, k and v of a head do not lie together on one node."""
     for layer in network.layers:

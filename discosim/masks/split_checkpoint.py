@@ -16,7 +16,7 @@ from discosim.graph.builder import Network
 from discosim.graph.layer import Layer
 from discosim.masks.mask import Mask
 from discosim.masks.operators import BATCH_NORM_EPS
-from discosim.masks.pieces import alike, check_heads_whole, held_features, pieces
+from discosim.masks.pieces import alike, check_heads_whole, check_runnable, held_features, pieces
 
 State = Mapping[str, Tensor]
 
@@ -27,6 +27,7 @@ def node_state(network: Network, mask: Mask, state: State, node: int) -> dict[st
     `<layer>.weight` of a convolution or linear layer is (outputs, kept inputs, *kernel), both
     ascending; where groups keep unequally many there is one `<layer>.weight.<group>` for each.
     """
+    check_runnable(network)
     check_heads_whole(network, mask)
     tensors: dict[str, Tensor] = {}
     for layer in network.layers:
