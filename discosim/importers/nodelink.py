@@ -21,7 +21,7 @@ MOST_LAYERS = 100_000
 LARGEST_NUMBER = 1 << 53
 DEFAULTS = {field.name: field.default for field in fields(Layer) if field.default is not MISSING}
 KEYS = ("id", "op", "block", "in_shapes", "out_shape", *DEFAULTS)
-TUPLES = ("kernel", "stride")
+TUPLES = ("kernel", "stride", "padding")
 RUNS = ("view", "inner")
 
 
@@ -177,6 +177,14 @@ class _Reader:
             if not isinstance(value, bool):
                 raise self.fault(f"{what} is {value!r:.40}, wanted true or false")
             return value
+        if isinstance(DEFAULTS[key], str):
+            if not isinstance(value, str):
+                raise self.fault(f"{what} is {value!r:.40}, wanted a text")
+            return value
+        if isinstance(DEFAULTS[key], float):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise self.fault(f"{what} is {value!r:.40}, wanted a number")
+            return float(value)
         if key in TUPLES:
             return self._shape(value, what, 0)
         if key in RUNS:
