@@ -21,6 +21,7 @@ from discosim.graph.table import tabulate
 from discosim.masks.live_bytes import LiveBytes
 from discosim.masks.mask import Mask
 from discosim.masks.module import NetworkModule, dense_mask
+from discosim.masks.node import Node
 from discosim.masks.pieces import pieces
 from discosim.masks.run import SplitNetwork
 from discosim.masks.select import select
@@ -29,7 +30,7 @@ from discosim.masks.state import checkpoint_state, masked_outputs, random_state
 from discosim.networks import build
 from discosim.partition.masked import masked_plan
 from discosim.partition.plan import CONVENTIONS
-from tests.split import State, ThreadRun, on_one_thread, run_on_threads
+from tests.split import State, ThreadRun, ThreadWire, on_one_thread, run_on_threads
 from tests.strategies import networks
 
 SPLIT = [  # concatenation, groups, squeeze-excite, attention, dilation, several outputs
@@ -204,6 +205,18 @@ def test_live_bytes_are_those_of_tensors_that_somebody_holds() -> None:
         b.add_(outside[:1])
         outside.reshape(10, 100)
     assert (watched.now, watched.peak) == (4000, 8000)
+
+
+@pytest.mark.parametrize("name", ["resnet18/8", "deit-ti", "efficientnet-b0/2", "esrgan/16"])
+def test_one_node_holds_at_most_what_is_predicted(name: str) -> None:
+    network = build(name, (32,))
+    mask, state = masked(network, 1, 0.0)
+    node = Node(network, mask, 0, node_state(network, mask, state, 0), ThreadWire({}, 0, abs))
+    given, watched = [torch.from_numpy(image(network))[None].clone()], LiveBytes()
+    watched.hold(given[0])
+    with watched:
+        node.run(given.pop())
+    assert watched.peak == pytest.approx(predicted(network, mask)["peak_bytes"][0], rel=0.01)
 
 
 # Processes
