@@ -22,8 +22,8 @@ from zoo import ours
 from zoo.table import ZOO
 
 from discosim.explore.sweep import sweep
-from discosim.graph.builder import Network
 from discosim.graph.counts import counts
+from discosim.graph.network import Network
 from discosim.importers.nodelink import to_json
 from discosim.importers.torch import trace
 from discosim.networks import NETWORKS, build

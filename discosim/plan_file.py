@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from discosim.errors import DiscosimError, UnknownNameError, suggest
-from discosim.graph.builder import shape_text
+from discosim.graph.network import shape_text
 from discosim.graph.table import Floats, LayerTable
 
 VERSION = 1

@@ -25,7 +25,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.masks.finetune import Pruning, prune_and_finetune
 from discosim.masks.module import NetworkModule

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from digits import RECIPES, accuracy, base, data
 
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.masks.finetune import effective_weights
 from discosim.masks.mask import Mask
 from discosim.masks.measure import figures, retained_share

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.masks.node import Node
 from discosim.masks.split_checkpoint import node_state

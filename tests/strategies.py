@@ -2,7 +2,8 @@
 
 from hypothesis import strategies as st
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT, Network
 from discosim.masks.finetune import (
     Pruning,
     dense_state,

@@ -9,8 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import OPERATORS, Layer
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, build
 
 small = st.integers(1, 4)

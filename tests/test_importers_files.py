@@ -9,8 +9,8 @@ from strategies import networks as random_networks
 
 from discosim.errors import DiscosimError
 from discosim.explore.sweep import sweep
-from discosim.graph.builder import Network
 from discosim.graph.counts import counts
+from discosim.graph.network import Network
 from discosim.graph.split import split
 from discosim.graph.table import tabulate
 from discosim.importers.nodelink import read_json, to_json

@@ -10,8 +10,8 @@ from onnx import helper
 
 from discosim.errors import DiscosimError
 from discosim.explore.sweep import sweep
-from discosim.graph.builder import Network
 from discosim.graph.counts import counts
+from discosim.graph.network import Network
 from discosim.graph.placement import place
 from discosim.graph.split import split
 from discosim.graph.table import tabulate

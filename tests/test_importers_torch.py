@@ -17,8 +17,9 @@ from zoo.table import ZOO
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
 from discosim.explore.sweep import sweep
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.counts import counts
+from discosim.graph.network import INPUT, Network
 from discosim.graph.split import split
 from discosim.graph.table import LayerTable, tabulate
 from discosim.importers.torch import trace

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
 from discosim.masks.mask import Mask
 from discosim.masks.measure import figures, kept_pairs, needed_pairs, retained_share
 from discosim.masks.saliency import saliency_curves

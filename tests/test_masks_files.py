@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from discosim.errors import DiscosimError
 from discosim.explore.masks import mask_curves
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.masks.mask_file import read_mask, write_mask
 from discosim.masks.saliency import saliency_curves

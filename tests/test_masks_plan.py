@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from discosim.errors import DiscosimError
 from discosim.explore.study import Study, conventions
 from discosim.explore.sweep import sweep
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.graph.table import tabulate
 from discosim.hardware import Hardware
 from discosim.masks.mask import LayerMask, Mask

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.optimize import linear_sum_assignment
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT, Network
 from discosim.graph.placement import place
 from discosim.masks.mask_file import check_whole_heads
 from discosim.masks.measure import figures, retained_share

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.graph.builder import INPUT, Network
+from discosim.graph.network import INPUT, Network
 from discosim.networks import LARGEST_INPUT, NETWORKS, build
 
 REFERENCE = Path(__file__).parent / "reference"

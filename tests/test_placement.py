@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT, Network
 from discosim.graph.placement import contiguous, place
 from discosim.graph.split import split
 from discosim.graph.table import LayerTable, tabulate

@@ -15,7 +15,8 @@ from discosim.errors import DiscosimError
 from discosim.explore.split_run import kinds, predicted, run_split
 from discosim.explore.study import Study, conventions
 from discosim.explore.sweep import sweep
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT, Network
 from discosim.graph.placement import place
 from discosim.graph.table import tabulate
 from discosim.masks.live_bytes import LiveBytes

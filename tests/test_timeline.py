@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Builder
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.masks.select import select

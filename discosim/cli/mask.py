@@ -11,7 +11,7 @@ from discosim.errors import DiscosimError
 
 if TYPE_CHECKING:
     from discosim.explore.study import Study
-    from discosim.graph.builder import Network
+    from discosim.graph.network import Network
     from discosim.masks.weights import Weights
 
 

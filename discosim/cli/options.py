@@ -9,8 +9,8 @@ import click
 from discosim.cli import types
 from discosim.errors import UnknownNameError
 from discosim.explore.study import HALF, Study, conventions
-from discosim.graph.builder import Network
 from discosim.graph.counts import remarks
+from discosim.graph.network import Network
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
 from discosim.plan_file import read_plan
 

@@ -12,7 +12,7 @@ from discosim.units import parse_time
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from discosim.graph.builder import Network
+    from discosim.graph.network import Network
     from discosim.masks.mask import Mask
 
 

@@ -14,7 +14,7 @@ from discosim.explore.masks import mask_curves
 from discosim.explore.setting import Setting
 from discosim.explore.study import Study, check_s_comm
 from discosim.explore.surrogate import STATED, Curves, he_normal_curves
-from discosim.graph.builder import shape_text
+from discosim.graph.network import shape_text
 from discosim.hardware import Hardware
 from discosim.masks.mask import Mask
 from discosim.plan_file import PlanFile

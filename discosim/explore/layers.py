@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.explore.study import Study, strategy_named
-from discosim.graph.builder import Network, shape_text
+from discosim.graph.network import Network, shape_text
 from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.hardware import Hardware
 from discosim.simulate import Overlap, simulate

@@ -8,7 +8,7 @@ import pandas as pd
 from discosim.explore.evaluate import PROBE, cost_at
 from discosim.explore.grid import AXES, Grid, Place
 from discosim.explore.metrics import METRICS, Amounts
-from discosim.graph.builder import shape_text
+from discosim.graph.network import shape_text
 from discosim.graph.table import Ints
 
 WORDS = ("model", "input", "hardware", "dtype", "strategy", "overlap", "at", "nodes")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.masks.mask import Mask
 from discosim.masks.pieces import squeeze_excite_layers

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from discosim.errors import DiscosimError
 from discosim.explore.points import AXES, Point, points
 from discosim.explore.study import Study, check_s_comm
-from discosim.graph.builder import shape_text
+from discosim.graph.network import shape_text
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware, load_profile
 

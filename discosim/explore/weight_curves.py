@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from discosim.explore.surrogate import Curve, Curves
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.graph.placement import place
 from discosim.masks.select import Candidates, check_heads, find_candidates
 from discosim.masks.sub_rows import Weight

@@ -1,65 +1,18 @@
-"""Networks: a DAG with one Layer per node, and the builder that writes one down."""
+"""The builder that writes a network down."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from math import prod
-from types import MappingProxyType
 from typing import Any
 
 import networkx as nx
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer, Shape
-
-INPUT = "input"
-"""The name of the tensor that enters the network."""
+from discosim.graph.network import INPUT, NO_REMARKS, Network, shape_text
 
 Size = int | tuple[int, ...]
-NO_REMARKS: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    """A network: a frozen DAG whose nodes carry a Layer, in execution order.
-
-    A tensor is called after the layer that makes it, the network's input is called "input".
-    An edge's key `operand` says which operand of the reader the tensor is. `remarks` tell, by
-    layer, what an importer did not understand; `dtype` is the one that a file is quantised to.
-    """
-
-    name: str
-    graph: "nx.MultiDiGraph[str]"
-    input_shape: Shape
-    remarks: tuple[tuple[str, str], ...] = ()
-    dtype: str = ""
-
-    @cached_property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers in execution order."""
-        return tuple(data["layer"] for name, data in self.graph.nodes(data=True) if name != INPUT)
-
-    def operands(self, name: str) -> list[str]:
-        """Return the tensors that layer `name` reads, in the order of its operands."""
-        return list(self._operands[name])
-
-    @cached_property
-    def _operands(self) -> dict[str, list[str]]:
-        found: dict[str, list[tuple[int, str]]] = {name: [] for name in self.graph}
-        for tensor, name, data in self.graph.edges(data=True):
-            found[name].append((data["operand"], tensor))
-        return {name: [tensor for _, tensor in sorted(pairs)] for name, pairs in found.items()}
-
-    @property
-    def params(self) -> int:
-        """All parameters, biases, norms and embeddings included."""
-        return sum(layer.params for layer in self.layers)
-
-    @property
-    def macs(self) -> int:
-        """MACs of convolutions, linear layers and attention products."""
-        return sum(layer.macs for layer in self.layers)
 
 
 class Builder:
@@ -319,8 +272,3 @@ class Builder:
 
 def _spread(size: Size, rank: int) -> Shape:
     return (size,) * rank if isinstance(size, int) else size
-
-
-def shape_text(shape: Shape) -> str:
-    """Return a shape as people write it: 3x224x224."""
-    return "x".join(map(str, shape))

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from discosim.graph.builder import Network, shape_text
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network, shape_text
 
 NOT_UNDERSTOOD = "opaque"
 NOT_PLACED = ("exchange", "matmul")

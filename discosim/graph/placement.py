@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.graph.builder import INPUT, Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
 
 Owners = NDArray[np.int64] | None
 """The node that owns each feature of a tensor; None where every node holds all of it."""

@@ -8,8 +8,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.graph.builder import INPUT
 from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT
 from discosim.graph.placement import Owners, contiguous, place
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
 

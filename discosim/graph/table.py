@@ -7,8 +7,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.graph.builder import INPUT, Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

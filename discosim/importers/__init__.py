@@ -12,8 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network
 from discosim.graph.layer import Shape
+from discosim.graph.network import Network
 
 Reader = Callable[[str, Shape | None], Network]
 

@@ -2,7 +2,8 @@
 
 from itertools import takewhile
 
-from discosim.graph.builder import INPUT, Builder
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT
 
 
 def cut_points(net: Builder) -> list[int]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 from types import MappingProxyType
 
-from discosim.graph.builder import INPUT
+from discosim.graph.network import INPUT
 from discosim.importers.layout import features, merged, network_shape, plain
 from discosim.importers.program import Constant, Node
 from discosim.importers.values import View

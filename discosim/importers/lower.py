@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import prod
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.importers.blocks import write_blocks
 from discosim.importers.ops import TABLE
 from discosim.importers.program import Constant, Node, Program

@@ -5,8 +5,8 @@ from dataclasses import replace
 from math import prod
 from types import MappingProxyType
 
-from discosim.graph.builder import INPUT
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT
 from discosim.importers.layout import (
     cut,
     features,

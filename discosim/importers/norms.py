@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from discosim.graph.builder import INPUT
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT
 from discosim.importers.elementwise import function_of
 from discosim.importers.layout import features, plain
 from discosim.importers.program import Constant, Node

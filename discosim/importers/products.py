@@ -2,8 +2,8 @@
 
 from math import prod
 
-from discosim.graph.builder import INPUT
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT
 from discosim.importers.layout import (
     Axes,
     Axis,

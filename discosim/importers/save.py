@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 
 SUFFIXES = (".json", ".csv")
 

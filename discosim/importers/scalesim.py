@@ -12,8 +12,9 @@ from math import prod
 from pathlib import Path
 
 from discosim.errors import DiscosimError, suggest
-from discosim.graph.builder import INPUT, Builder, Network, shape_text
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer, Shape
+from discosim.graph.network import INPUT, Network, shape_text
 from discosim.importers.writer import LARGEST_TENSOR, MOST_FEATURES
 
 NAME = "Layer name"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from discosim.errors import DiscosimError, suggest
-from discosim.graph.builder import Network
 from discosim.graph.layer import Shape
+from discosim.graph.network import Network
 from discosim.importers.aten import TRANSLATIONS, pointwise
 from discosim.importers.calls import Call, Ref, Step, output_names
 from discosim.importers.lower import lower

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Builder
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Atom, Shape
+from discosim.graph.network import INPUT
 from discosim.importers.layout import (
     Axes,
     covers,

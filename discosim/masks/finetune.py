@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network, shape_text
+from discosim.graph.network import Network, shape_text
 from discosim.graph.placement import Owners, place
 from discosim.masks.mask import LayerMask, Mask
 from discosim.masks.module import dense_mask

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network, shape_text
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network, shape_text
 from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Bools, Ints, LayerMask, Mask
 from discosim.masks.saliency import LEVELS

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.graph.builder import Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network
 from discosim.masks.mask import Bools, Ints, LayerMask, Mask
 from discosim.masks.sub_rows import (
     Floats,

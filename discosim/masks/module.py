@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
 from discosim.masks import operators
 from discosim.masks.mask import Mask
 from discosim.masks.pieces import check_runnable

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
 from discosim.graph.placement import contiguous
 from discosim.masks import operators
 from discosim.masks.mask import Ints, Mask

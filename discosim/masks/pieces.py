@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network
 from discosim.graph.placement import Owners
 from discosim.masks.mask import Ints, LayerMask, Mask
 from discosim.masks.sent import sent_features

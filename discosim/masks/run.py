@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network, shape_text
+from discosim.graph.network import Network, shape_text
 from discosim.masks.mask import Mask
 from discosim.masks.wire import Message
 from discosim.masks.worker import Answer, Array, Failure, Job, Ready, main

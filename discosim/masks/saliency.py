@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.graph.placement import Owners, place
 from discosim.masks.select import Candidates, check_heads, find_candidates, pruned_count
 from discosim.masks.sub_rows import Floats, Weight

@@ -11,8 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
-from discosim.graph.builder import Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network
 from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Bools, Ints
 from discosim.masks.select import Knob, check_heads, layer_s_comm, pruned_count

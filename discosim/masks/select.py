@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.graph.builder import Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network
 from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Bools, Ints, LayerMask, Mask
 from discosim.masks.sub_rows import (

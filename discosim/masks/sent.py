@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.masks.mask import Bools, Mask
 
 

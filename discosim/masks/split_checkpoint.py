@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.masks.operators import BATCH_NORM_EPS
 from discosim.masks.pieces import alike, check_heads_whole, check_runnable, held_features, pieces

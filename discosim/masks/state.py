@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network, shape_text
+from discosim.graph.network import Network, shape_text
 from discosim.masks.mask import Mask
 from discosim.masks.weights import random_weights, read_state
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network
 from discosim.graph.placement import Owners
 from discosim.masks.mask import Bools, Ints
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discosim.graph.builder import Network
 from discosim.graph.layer import Layer
+from discosim.graph.network import Network
 from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Ints
 from discosim.masks.sub_rows import masked_layers

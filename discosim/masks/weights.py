@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network, shape_text
+from discosim.graph.network import Network, shape_text
 from discosim.masks.sub_rows import masked_layers, weight_name, weight_shape
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.masks.wire import Message
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from math import isfinite
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Network
 from discosim.graph.layer import Shape
+from discosim.graph.network import Network
 from discosim.importers import is_imported, load
 from discosim.registry import Registry
 

@@ -4,8 +4,9 @@ Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks, arX
 in torchvision's `models/alexnet.py`.
 """
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 from discosim.networks.vgg import classifier
 

@@ -9,8 +9,9 @@ decoder, 21 classes of PASCAL VOC, 513 pixels. Output stride 16; `-os8` names st
 from functools import partial
 from typing import NamedTuple
 
-from discosim.graph.builder import Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import Network
 from discosim.networks import NETWORKS, Recipe, Width
 from discosim.networks.resnet import DEPTHS, conv_norm, stages, stem
 

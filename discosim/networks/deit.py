@@ -7,8 +7,9 @@ ICLR 2021, Table 1. DeiT-B is ViT-B/16. Layer names as in timm's `models/vision_
 
 from functools import partial
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 
 PATCH = 16

@@ -6,8 +6,9 @@ are used here. The input is our choice, the size for a 512x512 result: the netwo
 the shares that the DISCO paper prints do not depend on it.
 """
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 
 BLOCKS = 23

@@ -7,8 +7,9 @@ torchvision's `models/mobilenetv2.py`.
 from functools import partial
 from typing import NamedTuple
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 
 CLASSES = 1000

@@ -6,8 +6,9 @@ torchvision's `models/resnet.py`, whose layer names are used here.
 
 from functools import partial
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 
 STAGE_WIDTHS = (64, 128, 256, 512)

@@ -4,8 +4,9 @@ Iandola et al., SqueezeNet, arXiv 1602.07360, with the changes of version 1.1 in
 repository; as in torchvision's `models/squeezenet.py`.
 """
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 
 FIRES = (  # squeezed features, expanded features of each branch

@@ -8,8 +8,9 @@ torchvision's `ssd300_vgg16` (`models/detection/ssd.py`) with 91 classes; the or
 
 from collections.abc import Sequence
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width, vgg
 from discosim.networks.resnet import DEPTHS, stages, stem
 

@@ -7,8 +7,9 @@ ICLR 2015, Table 1, columns D and E; without batch normalisation, as in torchvis
 
 from functools import partial
 
-from discosim.graph.builder import INPUT, Builder, Network
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 
 STAGE_WIDTHS = (64, 128, 256, 512, 512)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discosim.graph.builder import INPUT, Builder
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT
 from discosim.graph.table import LayerTable, tabulate
 from discosim.paper import Section, enter
 from discosim.paper.row import EXACT, claim, frame

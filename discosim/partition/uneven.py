@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.graph.placement import Owners, place
 from discosim.graph.split import Split, split_as_placed
 from discosim.graph.table import Ints, LayerTable

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from discosim.graph.builder import shape_text
+from discosim.graph.network import shape_text
 from discosim.report.tables import scaled
 from discosim.units import format_quantity
 from discosim.validate.calibration import Calibration, residual

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Network, shape_text
 from discosim.graph.counts import NOT_PLACED, NOT_UNDERSTOOD
+from discosim.graph.network import INPUT, Network, shape_text
 from discosim.report.inspection import rows
 from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
 

@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from discosim.graph.builder import Network, shape_text
 from discosim.graph.counts import counts, remarks
+from discosim.graph.network import Network, shape_text
 from discosim.graph.split import split
 from discosim.graph.table import tabulate
 from discosim.units import format_quantity

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.masks.mask import Bools, LayerMask, Mask
 from discosim.report.style import COMM, COMP, RC, new_figure
 

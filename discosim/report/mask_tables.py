@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from discosim.graph.builder import shape_text
+from discosim.graph.network import shape_text
 from discosim.masks.mask import Mask
 
 

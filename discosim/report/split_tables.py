@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from discosim.graph.builder import shape_text
+from discosim.graph.network import shape_text
 from discosim.masks.mask import Mask
 from discosim.units import format_quantity
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import INPUT, Builder
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT
 from discosim.validate.gate import Samples, sample
 
 TOKENS, HEAD = 197, 64

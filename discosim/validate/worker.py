@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from discosim.graph.builder import Network
+from discosim.graph.network import Network
 from discosim.networks import build
 from discosim.validate.gate import run_delay_s
 from discosim.validate.wires import NoWire, Paced, Watched
