@@ -32,9 +32,12 @@ _HEAD = struct.Struct("!Q")
 
 
 def serve(listener: socket.socket) -> None:
-    """Answer one connection after the other, for as long as the program runs."""
+    """Answer one connection after the other, for as long as the listener is open."""
     while True:
-        connection, _ = listener.accept()
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
         with connection, contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _answer(connection)
