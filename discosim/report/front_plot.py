@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.explore.metrics import METRICS
-from discosim.report.style import COMP, LINES, RC, legend_right, new_figure
+from discosim.report.style import COMP, LINES, RC, legend_right, new_figure, plain_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +81,7 @@ def draw_histogram(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
             low, frame["count"], width=high - low, align="edge", color=COMP, ec="white", lw=0.4
         )
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
+        plain_ticks(axes.xaxis, float(low.min()), float(high.max()))
         axes.set_xlabel(_label(by[0], frame["low"]))
         axes.set_ylabel("configurations in a tenth of a decade")
     return figure
@@ -140,7 +140,7 @@ def _scale(axes: "Axes", which: str, values: pd.Series) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     if low > 0 and high > LOG_FROM * low:
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-        axis.set_major_formatter("{x:g}")
+        plain_ticks(axis, low, high)
         return
     if low > 0:
         (axes.set_xlim if which == "x" else axes.set_ylim)(0.0, None)

@@ -12,6 +12,7 @@ from discosim.errors import DiscosimError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
 
@@ -85,14 +86,19 @@ def graded_styles(count: int) -> list[dict[str, Any]]:
 
 def log_y(axes: "Axes", low: float, high: float) -> None:
     """Make the y axis logarithmic from below `low` to above `high`, ticks in plain numbers."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
     axes.set_yscale("log")
     axes.set_ylim(low / 1.5, high * 1.5)
+    plain_ticks(axes.yaxis, low, high)
+
+
+def plain_ticks(axis: "Axis", low: float, high: float) -> None:
+    """Write the ticks of a logarithmic axis in plain numbers, more of them on a short one."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
     few = high < 30 * low
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def legend_right(figure: "Figure", handles: Sequence[Any], labels: Sequence[str]) -> "Legend":

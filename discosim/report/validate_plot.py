@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discosim.report.style import LINES, RC, SINGLE, new_figure, time_unit
+from discosim.report.style import LINES, RC, SINGLE, new_figure, plain_ticks, time_unit
 from discosim.validate.compare import LEVELS
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _draw_latencies(axes: "Axes", records: pd.DataFrame) -> None:
             )
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
+        plain_ticks(axis, low, high)
     axes.set(
         xlabel=f"measured [{unit}]",
         ylabel=f"predicted [{unit}]",
