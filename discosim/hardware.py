@@ -66,6 +66,7 @@ class Hardware:
     memory_bytes: FloatOrArray | None
     memory_Bps: FloatOrArray | None
     efficiency: Mapping[str, float]  # operator class to fraction; a missing one counts as 1
+    overhead_s: Mapping[str, float]  # operator class to seconds a call; a missing one counts as 0
     price_usd: FloatOrArray | None
     idle_power_W: FloatOrArray | None
     energy_per_mac_J: FloatOrArray | None
@@ -124,6 +125,7 @@ class Profile:
         link, memory, cost = document.link, document.memory, document.cost
         rate: Figure[str] = getattr(document.compute, dtype)
         shares = {key: figure.value for key, figure in document.efficiency if figure is not None}
+        calls = {key: parse_time(each.value) for key, each in document.overhead if each is not None}
         return Hardware(
             name=self.name,
             bandwidth_Bps=parse_bandwidth(link.bandwidth.value),
@@ -137,6 +139,7 @@ class Profile:
             memory_bytes=_si(memory.capacity, parse_bytes),
             memory_Bps=_si(memory.bandwidth, parse_bandwidth),
             efficiency=shares,
+            overhead_s=calls,
             price_usd=_si(cost.price, parse_price),
             idle_power_W=_si(cost.idle_power, parse_power),
             energy_per_mac_J=_si(cost.energy_per_mac, parse_energy),

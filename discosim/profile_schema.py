@@ -140,12 +140,31 @@ class Compute(_Strict):
 
 
 class Efficiency(_Strict):
-    """Fraction of the rate that an operator class reaches."""
+    """Fraction that an operator class reaches: of the rate, or without MACs of the bandwidth."""
 
     conv: Figure[Fraction] | None = None
     depthwise: Figure[Fraction] | None = None
     linear: Figure[Fraction] | None = None
     attention: Figure[Fraction] | None = None
+    batch_norm: Figure[Fraction] | None = None
+    layer_norm: Figure[Fraction] | None = None
+    activation: Figure[Fraction] | None = None
+    add: Figure[Fraction] | None = None
+    pool: Figure[Fraction] | None = None
+
+
+class Overhead(_Strict):
+    """What a call of an operator class takes, whatever its size."""
+
+    conv: Figure[TimeText] | None = None
+    depthwise: Figure[TimeText] | None = None
+    linear: Figure[TimeText] | None = None
+    attention: Figure[TimeText] | None = None
+    batch_norm: Figure[TimeText] | None = None
+    layer_norm: Figure[TimeText] | None = None
+    activation: Figure[TimeText] | None = None
+    add: Figure[TimeText] | None = None
+    pool: Figure[TimeText] | None = None
 
 
 class Memory(_Strict):
@@ -172,6 +191,7 @@ class Document(_Strict):
     link: Link
     compute: Compute
     efficiency: Efficiency = Efficiency()
+    overhead: Overhead = Overhead()
     memory: Memory = Memory()
     cost: Cost = Cost()
 

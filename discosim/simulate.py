@@ -155,6 +155,18 @@ def simulate(
 
 def _compute_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
     """Time that each node computes without and with received features, (..., R, L) each."""
+    local_s, remote_s = _work_s(table, plan, hardware)
+    if not hardware.overhead_s:
+        return local_s, remote_s
+    call_s = np.array([hardware.overhead_s.get(kind, 0.0) for kind in table.kind])
+    return (
+        local_s + compute.calls_s(plan.local, call_s),
+        remote_s + compute.calls_s(plan.remote, call_s),
+    )
+
+
+def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
+    """The same without what the calls take in themselves."""
     efficiency = np.array([hardware.efficiency.get(kind, 1.0) for kind in table.kind])
     whole_s = compute.arithmetic_s(table.macs, hardware.compute_macps, efficiency)
     local_s, remote_s = whole_s * plan.local, whole_s * plan.remote
@@ -165,7 +177,8 @@ def _compute_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Float
     elems = plan.in_share * table.in_elems + received + plan.out_share * table.out_elems
     params = table.weights * share + table.biases * plan.out_share
     touched = elems * hardware.feature_elem_bytes + params * hardware.weight_elem_bytes
-    node_s = compute.roofline_s(local_s + remote_s, touched * (share > 0), hardware.memory_Bps)
+    touched = touched * (share > 0) / np.where(table.macs > 0, 1.0, efficiency)
+    node_s = compute.roofline_s(local_s + remote_s, touched, hardware.memory_Bps)
     local_part = np.divide(plan.local, share, out=np.ones_like(share), where=share > 0)
     return node_s * local_part, node_s * (1.0 - local_part)
 

@@ -97,12 +97,45 @@ def test_faster_by_x_takes_one_xth(
         compute_macps=node.compute_macps * x,
         memory_Bps=None if node.memory_Bps is None else node.memory_Bps * x,
         link_latency_s=node.link_latency_s / x,
+        overhead_s={kind: each / x for kind, each in node.overhead_s.items()},
     )
     slow, fast = (
         _cost(table, each, nodes, s_comm, overlap, convention, strategy) for each in (node, faster)
     )
     assert fast.latency_s.item() * x == pytest.approx(slow.latency_s.item())
     assert fast.interval_s.item() * x == pytest.approx(slow.interval_s.item())
+
+
+@given(tables(), hardware(memory=False), st.integers(1, 4), st.floats(0, 1), st.floats(1e-6, 1e-2))
+def test_each_call_takes_its_overhead(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float, call_s: float
+) -> None:
+    slower = replace(node, overhead_s={"conv": call_s})
+    less, more = (_cost(table, each, nodes, s_comm, "none", "paper", "disco")
+                  for each in (node, slower))  # fmt: skip
+    convolutions = np.array([kind == "conv" for kind in table.kind])
+    local, remote = (more.local_s - less.local_s, more.remote_s - less.remote_s)
+    for added, part in ((local, less.local_s), (remote, less.remote_s)):
+        assert np.all(added[..., ~convolutions] == 0)
+        calls = (np.broadcast_to(part, added.shape) > 0) & convolutions
+        assert added == pytest.approx(call_s * calls, abs=1e-9 * (1 + part.max()))
+
+
+@given(tables(), hardware(), st.sampled_from(["conv", "add"]))
+def test_an_efficiency_is_of_the_rate_or_of_the_memory_bandwidth(
+    table: LayerTable, node: Hardware, kind: str
+) -> None:
+    plain = replace(node, efficiency={}, overhead_s={}, memory_Bps=1e6)
+    half = replace(plain, efficiency={kind: 0.5})
+    slowed = (replace(plain, compute_macps=node.compute_macps / 2) if kind == "conv"
+              else replace(plain, memory_Bps=5e5))  # fmt: skip
+    chosen = np.array([each == kind for each in table.kind])
+    found, slow, usual = (
+        _cost(table, each, 2, 0.5, "none", "paper", "disco").local_s
+        for each in (half, slowed, plain)
+    )
+    assert found[..., chosen] == pytest.approx(slow[..., chosen])
+    assert found[..., ~chosen] == pytest.approx(usual[..., ~chosen])
 
 
 @given(tables(), hardware(), NODES, CONVENTION, st.floats(0, 1), st.floats(0, 1))

@@ -261,6 +261,7 @@ def test_faster_by_x_takes_one_xth(
         compute_macps=node.compute_macps * x,
         memory_Bps=None if node.memory_Bps is None else node.memory_Bps * x,
         link_latency_s=node.link_latency_s / x,
+        overhead_s={kind: each / x for kind, each in node.overhead_s.items()},
     )
     request = _request(table, nodes, s_comm, "runtime")
     slow, fast = (schedule(_work(request, each), overlap).latency_s for each in (node, faster))

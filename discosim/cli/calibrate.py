@@ -53,7 +53,7 @@ def command(**values: Any) -> None:
 
     frame = tables.calibration_frame(calibration)
     lines = tables.calibration_findings(calibration, where)
-    output.write(frame, lines, tables.show_calibration(frame))
+    output.write(frame, lines, tables.show_calibration(calibration))
     if values["profile_path"] is not None:
         from discosim.cli.output import write_text
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--runs", type=click.IntRange(3, 1000), default=15, show_default=True,
               help="Runs of each.")  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=30.0, show_default=True,
-              help="For the calibration.")  # fmt: skip
 @click.option(
     "--format", "form", type=click.Choice(options.FORMATS), help="On stdout [default: table]."
 )
@@ -75,7 +73,6 @@ def _question(values: options.Values) -> "Question":
         s_comm=tuple(values["s_comm"]),
         overlaps=tuple(values["overlaps"]),
         count=values["runs"],
-        seconds=values["seconds"],
     )
 
 

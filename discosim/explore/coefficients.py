@@ -90,8 +90,8 @@ def coefficients(point: Point, s_comm: Floats) -> tuple[Rows | Stages | None, Co
     """Return the coefficients at each S_comm (S,), and the costs at B = C = 1, alpha = 0.
 
     Bytes, memory and averages of those costs hold for all numbers of the hardware. There are no
-    coefficients for several chunks, for chunks with a memory bandwidth, and where of unlike
-    nodes none is the slowest in both parts.
+    coefficients for several chunks, for chunks with a memory bandwidth, where a call takes time
+    in itself, and where of unlike nodes none is the slowest in both parts.
     """
     knob = s_comm[:, None, None]
     unit = replace(
@@ -100,6 +100,8 @@ def coefficients(point: Point, s_comm: Floats) -> tuple[Rows | Stages | None, Co
     cost = point.cost(unit, knob)
     overlap = Overlap.parse(point.overlap)
     chunked = overlap.mode == "layer" and not point.strategy.staged
+    if point.hardware.overhead_s:
+        return None, cost
     if chunked and (overlap.chunks != 1 or point.hardware.memory_Bps is not None):
         return None, cost
     free = replace(unit, bandwidth_Bps=inf, link_latency_s=1.0, compute_macps=inf)

@@ -286,8 +286,8 @@ def _statistics(layer: Layer, x: Tensor) -> Tensor:
     """(statistics, 1, positions…): the mean and the squared deviations, or the sum of squares."""
     if layer.op == "l2_norm":
         return x.square().sum(1)[None]
-    variance, mean = torch.var_mean(x, 1, correction=0)
-    return torch.stack([mean, variance * x.shape[1]])
+    mean = x.mean(1)
+    return torch.stack([mean, (x - mean[:, None]).square_().sum(1)])
 
 
 def _merged(parts: Mapping[int, Tensor], counts: Mapping[int, int]) -> tuple[Tensor, Tensor]:

@@ -17,3 +17,11 @@ def roofline_s(arithmetic: Floats, bytes_touched: Floats, memory_Bps: Floats | f
     Williams, Waterman, Patterson: Roofline, CACM 52(4), 2009.
     """
     return np.maximum(arithmetic, bytes_touched / memory_Bps)
+
+
+def calls_s(part: Floats, overhead_s: Floats) -> Floats:
+    """Seconds of the calls of operators whatever their size, where there is a `part` to compute.
+
+    What a layer makes of its own features is a call, what it makes of received ones another.
+    """
+    return overhead_s * (part > 0)

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from discosim.graph.network import shape_text
-from discosim.report.tables import scaled
 from discosim.units import format_quantity
 from discosim.validate.calibration import Calibration, residual
 
@@ -48,21 +47,51 @@ def calibration_frame(calibration: Calibration) -> pd.DataFrame:
     return frame
 
 
-def show_calibration(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `calibration_frame` for people."""
-    cells = {name: list(frame[name]) for name in ("kind", "input", "output", "kernel")}
-    macs, header = frame["macs"] / frame["measured_s"] / 1e9, "rate [GMAC/s]"
-    cells[header] = [f"{rate:.3g}" if rate else "-" for rate in macs]
-    cells["bytes"] = [format_quantity(each, "B") for each in frame["bytes"]]
-    for name, column in (("measured", "measured_s"), ("fitted", "fitted_s")):
-        header, texts = scaled(frame[column], name, "s")
-        cells[header] = texts
-    cells["error [%]"] = [f"{100 * error:+.0f}" for error in frame["error"]]
-    cells["spread [%]"] = [f"{100 * spread:.1f}" for spread in frame["spread"]]
-    cells["samples"] = list(frame["counted"].map(str))
-    cells["refused"] = list(frame["refused"].map(str))
-    cells["verdict"] = ["" if said else "inconclusive" for said in frame["conclusive"]]
-    return pd.DataFrame(cells)
+def show_calibration(calibration: Calibration) -> pd.DataFrame:
+    """Return one row an operator class or size of message, for people."""
+    frame = calibration_frame(calibration)
+    rows = []
+    for kinds, unit in ((calibration.rates, "MAC/s"), (calibration.speeds, "B/s")):
+        for kind, line in kinds.items():
+            chosen = frame[frame["kind"] == kind]
+            rows.append(
+                {
+                    "class": kind,
+                    "measured": _count(len(chosen), "operator"),
+                    "fitted": f"{format_quantity(line.constant_s, 's')} a call, then "
+                    f"{format_quantity(line.rate, unit)}",
+                    **_quality(chosen),
+                }
+            )
+    messages = frame[frame["kind"] == "message"]
+    link = calibration.link
+    alpha, rate = format_quantity(link.constant_s, "s"), format_quantity(link.rate, "B/s")
+    sizes = _count(len(messages), "size")
+    rows.append(
+        {
+            "class": "message",
+            "measured": sizes,
+            "fitted": f"{alpha} a message, then {rate}",
+            **_quality(messages),
+        }
+    )
+    return pd.DataFrame(rows)
+
+
+def _quality(chosen: pd.DataFrame) -> dict[str, str]:
+    """How well the line of a class fits, and how many samples it rests on."""
+    unsure = int((~chosen["conclusive"]).sum())
+    return {
+        "mean error [%]": f"{100 * chosen['error'].abs().mean():.0f}",
+        "spread [%]": f"{100 * chosen['spread'].median():.1f}",
+        "samples": str(chosen["counted"].sum()),
+        "refused": str(chosen["refused"].sum()),
+        "verdict": f"{unsure} inconclusive" if unsure else "",
+    }
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def calibration_findings(calibration: Calibration, where: str) -> list[str]:
@@ -70,15 +99,14 @@ def calibration_findings(calibration: Calibration, where: str) -> list[str]:
     rates = ", ".join(
         f"{kind} {format_quantity(line.rate, 'MAC/s')}" for kind, line in calibration.rates.items()
     )
-    memory, link = calibration.memory, calibration.link
+    link = calibration.link
     lines = [
         f"Arithmetic: {rates}.",
-        f"Memory: {format_quantity(memory.rate, 'B/s')} of elementwise work; an operator costs "
-        f"{format_quantity(memory.constant_s, 's')} in itself.",
+        f"Memory: {format_quantity(calibration.memory_Bps, 'B/s')} of elementwise work.",
         f"Link, {where}: {format_quantity(link.rate, 'B/s')}, "
         f"{format_quantity(link.constant_s, 's')} a message.",
         f"The fit is within {100 * residual(calibration):.0f} % of the operators on average; "
-        f"{calibration.refused} samples were refused because the core was busy.",
+        f"{calibration.refused} samples were refused: the core was busy, or not as fast as usual.",
     ]
     if calibration.inconclusive:
         lines.append(

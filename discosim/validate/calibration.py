@@ -3,34 +3,37 @@
 import datetime
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from discosim.graph.layer import Layer
 from discosim.validate.bench import Case, touched_bytes
-from discosim.validate.fit import Floats, Line, fit_line, fit_rate, mean_error
+from discosim.validate.fit import Line, fit_all, mean_error
 from discosim.validate.gate import Samples
 from discosim.validate.pingpong import fit_link
 
-KINDS = ("conv", "depthwise", "linear", "attention")
-ELEMENTWISE = "activation"
+MIXING = ("conv", "depthwise", "linear", "attention")
+"""Operator classes with MACs."""
+
+PLAIN = ("batch_norm", "layer_norm", "activation", "add", "pool")
+"""Those without."""
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """What was measured, and the numbers that fit it best.
 
-    rates: MAC/s by operator class, each with what an operator costs in itself; memory: byte/s of
-    work without MACs; link: byte/s and latency between two processes, of which `burst_bytes` of a
+    rates: MAC/s by operator class, speeds: byte/s by class without MACs, each with what a call
+    costs in itself; link: byte/s and latency between two processes, of which `burst_bytes` of a
     message pass at once.
     """
 
     cases: tuple[Case, ...]
     messages: Mapping[int, Samples]
     rates: Mapping[str, Line]
-    memory: Line
+    speeds: Mapping[str, Line]
     link: Line
     burst_bytes: int
 
@@ -40,15 +43,18 @@ class Calibration:
         return max(line.rate for line in self.rates.values())
 
     @property
-    def overhead_s(self) -> float:
-        """What an operator costs in itself, whatever its size."""
-        return self.memory.constant_s
+    def memory_Bps(self) -> float:
+        """The speed of the fastest class without MACs; the others are fractions of it."""
+        return max(line.rate for line in self.speeds.values())
 
     def operator_s(self, layer: Layer) -> float:
         """Return what the fits give for a layer: overhead + max(MACs / C, bytes / M)."""
-        line = self.rates.get(layer.kind)
-        work_s = layer.macs / line.rate if line else 0.0
-        return self.overhead_s + max(work_s, touched_bytes(layer) / self.memory.rate)
+        touched = touched_bytes(layer)
+        if layer.kind in self.rates:
+            line = self.rates[layer.kind]
+            return line.constant_s + max(layer.macs / line.rate, touched / self.memory_Bps)
+        line = self.speeds.get(layer.kind, Line(0.0, self.memory_Bps, 0.0))
+        return line.constant_s + touched / line.rate
 
     def message_s(self, size: float) -> float:
         """Return what the fit gives for a message: alpha + max(0, bytes - burst) / B."""
@@ -56,7 +62,7 @@ class Calibration:
 
     @property
     def refused(self) -> int:
-        """Samples in which another program had the core."""
+        """Samples in which the machine was not steady."""
         every = [case.samples for case in self.cases] + list(self.messages.values())
         return sum(samples.refused for samples in every)
 
@@ -70,31 +76,25 @@ class Calibration:
 def calibrate(
     cases: Sequence[Case], messages: Mapping[int, Samples], burst_bytes: int = 0
 ) -> Calibration:
-    """Return the fits of measured operators and messages.
+    """Return the fits of measured operators and messages: overhead + amount / rate of each class.
 
-    Memory: overhead + bytes / M of elementwise operators. Rates: overhead + MACs / C of each
-    class. Inconclusive measurements are left out where others are enough.
+    The amount is MACs, or bytes of classes without. Inconclusive measurements are left out where
+    others are enough.
     """
-    plain = _trusted(cases, ELEMENTWISE)
-    memory = fit_line(*_columns(plain, [case.nbytes for case in plain]))
-    rates = {}
-    for kind in KINDS:
-        chosen = _trusted(cases, kind)
-        macs = [float(case.layer.macs) for case in chosen]
-        rates[kind] = fit_rate(*_columns(chosen, macs), memory.constant_s)
+    chosen = [case for case in cases if case.kind in (*MIXING, *PLAIN)]
+    rates = {kind: _fit(cases, kind, lambda case: float(case.layer.macs)) for kind in MIXING}
+    speeds = {kind: _fit(cases, kind, lambda case: case.nbytes) for kind in PLAIN}
     link = fit_link(dict(messages), burst_bytes)
-    return Calibration(tuple(cases), messages, rates, memory, link, burst_bytes)
+    return Calibration(tuple(chosen), messages, rates, speeds, link, burst_bytes)
 
 
-def _trusted(cases: Sequence[Case], kind: str) -> list[Case]:
-    """The conclusive measurements of a class; all of them where fewer than two are."""
+def _fit(cases: Sequence[Case], kind: str, amount: Callable[[Case], float]) -> Line:
+    """The line of a class, moved so that all its operators together take what they took."""
     every = [case for case in cases if case.kind == kind]
     sure = [case for case in every if case.samples.conclusive]
-    return sure if len(sure) > 1 else every
-
-
-def _columns(cases: Sequence[Case], amount: Sequence[float]) -> tuple[Floats, Floats]:
-    return np.array(amount), np.array([case.samples.median_s for case in cases])
+    chosen = sure if len(sure) > 1 else every
+    amounts = np.array([amount(case) for case in chosen])
+    return fit_all(amounts, np.array([case.samples.median_s for case in chosen]))
 
 
 def residual(calibration: Calibration) -> float:
@@ -115,14 +115,15 @@ def to_toml(calibration: Calibration, threads: int, where: str, today: datetime.
     def figure(value: str, what: str, spread: float) -> str:
         return f'{{ value = {value}, source = "{by}: {what}, fit within {100 * spread:.0f} %" }}'
 
+    most = calibration.memory_Bps
     [fastest] = [kind for kind, line in calibration.rates.items() if line.rate == top][:1]
+    [plainest] = [kind for kind, line in calibration.speeds.items() if line.rate == most][:1]
     lines = [
         f'description = "{platform.machine()} under {platform.system()}, {_count(threads)} a node"',
         "",
-        f"# {calibration.refused} samples were refused because the core was busy;",
+        f"# {calibration.refused} samples were refused: a busy core, or an unusual speed;",
         f"# {calibration.inconclusive} measurements are inconclusive.",
         f"# Over all operators the model is within {100 * residual(calibration):.0f} % on average.",
-        f"# An operator costs {calibration.overhead_s * 1e6:.2f} us in itself, not in this file.",
         "",
         "[link]",
         "bandwidth = "
@@ -141,13 +142,17 @@ def to_toml(calibration: Calibration, threads: int, where: str, today: datetime.
         "",
         "[efficiency]",
     ]
-    for kind, line in calibration.rates.items():
-        share = min(1.0, float(f"{line.rate / top:.4g}"))
-        lines.append(f"{kind} = " + figure(f"{share:.4g}", f"{kind} operators", line.spread))
+    for lines_of, whole in ((calibration.rates, top), (calibration.speeds, most)):
+        for kind, line in lines_of.items():
+            share = f"{min(1.0, line.rate / whole):.4g}"
+            lines.append(f"{kind} = " + figure(share, f"{kind} operators", line.spread))
+    lines += ["", "[overhead]"]
+    for kind, line in {**calibration.rates, **calibration.speeds}.items():
+        call = f'"{line.constant_s * 1e6:.4g}us"'
+        lines.append(f"{kind} = " + figure(call, f"{kind} operators", line.spread))
     memory = figure(
-        f'"{calibration.memory.rate / 1e9:.4g}GB/s"', "elementwise operators",
-        calibration.memory.spread,
-    )  # fmt: skip
+        f'"{most / 1e9:.4g}GB/s"', f"{plainest} operators", calibration.speeds[plainest].spread
+    )
     lines += ["", "[memory]", f"bandwidth = {memory}"]
     if (capacity := _memory_bytes()) is not None:
         source = f'"{by}: all of this machine\'s memory"'

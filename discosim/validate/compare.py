@@ -13,17 +13,19 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.explore.study import Study, strategy_named
+from discosim.graph.network import Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
 from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.simulate import Cost, Overlap, simulate
 from discosim.timeline.schedule import Event
-from discosim.validate.bench import measure
+from discosim.validate.bench import Case, Passes
 from discosim.validate.calibration import Calibration, calibrate, to_toml
 from discosim.validate.fit import Line
 from discosim.validate.link import Link, link_between
-from discosim.validate.pingpong import fit_link, measured_on
+from discosim.validate.pingpong import SIZES, fit_link
+from discosim.validate.probes import probes
 from discosim.validate.profiled import (
     Parts,
     Prediction,
@@ -33,7 +35,7 @@ from discosim.validate.profiled import (
     predict,
     traffic_of,
 )
-from discosim.validate.runs import Nodes, Runs, median_rows, split_network
+from discosim.validate.runs import ROUNDS, Runs, median_rows, split_network
 from discosim.validate.worker import Order, mask_of
 
 LEVELS = ("paper", "calibrated", "profiled")
@@ -43,9 +45,6 @@ PROFILED_AT = (0.0, 0.9, 1.0)
 KINDS = {"none": "serial", "layer": "overlapped"}
 """How a run goes, by the --overlap that describes it."""
 
-TRIES = 3
-"""How often runs are repeated until enough of them had a core of their own."""
-
 Progress = Callable[[int, int], None]
 
 
@@ -53,7 +52,7 @@ Progress = Callable[[int, int], None]
 class Question:
     """What is to be measured: a network on `nodes` nodes with links of `bandwidth_Bps`.
 
-    count: runs of each S_comm and overlap; seconds: for the calibration.
+    count: runs of each S_comm and overlap.
     """
 
     model: str
@@ -63,7 +62,6 @@ class Question:
     s_comm: tuple[float, ...]
     overlaps: tuple[str, ...]
     count: int
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,41 +96,55 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     """Measure and predict; raises DiscosimError where that cannot be done here."""
     _check(question)
     table = tabulate(build(question.model, question.input_shape))
-    steps = len(question.s_comm) * len(question.overlaps) + len(PROFILED_AT) + 2
+    networks = probes()
+    count = question.count
+    settings = [(s, overlap) for s in question.s_comm for overlap in question.overlaps]
+    orders = {
+        "messages": [Order("messages", count, size=size) for size in SIZES],
+        "probes": [Order("probe", count, probe=number) for number in range(len(networks))],
+        "alone": [Order("profile", count, s) for s in PROFILED_AT],
+        "runs": [Order(KINDS[overlap], count, s) for s, overlap in settings],
+    }
+    every = sorted((order for some in orders.values() for order in some), key=lambda o: o.s_comm)
     done = 0
 
     def step() -> None:
         nonlocal done
         done += 1
         if progress is not None:
-            progress(done, steps)
+            progress(done, ROUNDS * len(every))
 
-    with link_between(question.nodes, question.bandwidth_Bps) as link:
-        burst = link.burst_bytes
-        messages = measured_on(link, question.seconds / 4)
-        step()
-        calibration = calibrate(measure(question.seconds * 3 / 4, 1), messages, burst)
-        step()
-        names = question.model, question.nodes, link, question.input_shape
-        with split_network(*names) as nodes:
-            alone = {}
-            for s_comm in PROFILED_AT:
-                alone[s_comm] = _runs(nodes, Order("profile", s_comm, question.count))
-                step()
-            nodes_alone = [node for runs in alone.values() for node in runs.runs[0]]
-            exchanges = {mark.row for node in nodes_alone for mark in node.marks}
-            profiles = {s_comm: parts_of(runs, exchanges) for s_comm, runs in alone.items()}
-            known = _Known(
-                question, table, calibration, fit_link(dict(messages)), calibration.link, burst,
-                _hardware(calibration, fit_link(dict(messages))), profiles,
-            )  # fmt: skip
-            found = []
-            for s_comm in question.s_comm:
-                for overlap in question.overlaps:
-                    order = Order(KINDS[overlap], s_comm, question.count)
-                    found.append((s_comm, overlap, _runs(nodes, order)))
-                    step()
+    names = question.model, question.nodes
+    with (
+        link_between(question.nodes, question.bandwidth_Bps) as link,
+        split_network(*names, link, question.input_shape) as nodes,
+    ):
+        by_order = dict(zip(every, nodes.rounds(every, step), strict=True))
+    taken = {name: [by_order[order] for order in some] for name, some in orders.items()}
+    messages = {order.size: by_order[order].samples for order in orders["messages"]}
+    cases = _cases(networks, taken["probes"])
+    calibration = calibrate(cases, messages, link.burst_bytes)
+    nodes_alone = [node for runs in taken["alone"] for node in runs.runs[0]]
+    exchanges = {mark.row for node in nodes_alone for mark in node.marks}
+    profiles = {runs.order.s_comm: parts_of(runs, exchanges) for runs in taken["alone"]}
+    straight = fit_link(dict(messages))
+    known = _Known(
+        question, table, calibration, straight, calibration.link, link.burst_bytes,
+        _hardware(calibration, straight), profiles,
+    )  # fmt: skip
+    found = [(*one, runs) for one, runs in zip(settings, taken["runs"], strict=True)]
     return _validation(known, found, link)
+
+
+def _cases(networks: Sequence[Network], taken: Sequence[Runs]) -> list[Case]:
+    """The operators of the probes, as all nodes took for them at the same time."""
+    cases: list[Case] = []
+    for network, runs in zip(networks, taken, strict=True):
+        rows = len(network.layers)
+        each = [np.diff(node.row_begins_s)[:rows] for run in runs.runs for node in run]
+        steady = np.repeat(runs.quiet, len(runs.runs[0]))
+        cases += Passes(network, np.array(each), steady).cases()
+    return cases
 
 
 def _check(question: Question) -> None:
@@ -143,17 +155,6 @@ def _check(question: Question) -> None:
             )
     if question.nodes < 2:
         raise DiscosimError(f"{question.nodes} nodes: a split network has 2 or more")
-
-
-def _runs(nodes: Nodes, order: Order) -> Runs:
-    """Runs, until enough of them had a core of their own or three times as many were tried."""
-    runs = nodes.run(order)
-    for _ in range(TRIES - 1):
-        if runs.samples.conclusive:
-            break
-        more = nodes.run(order)
-        runs = replace(runs, runs=runs.runs + more.runs)
-    return runs
 
 
 def _hardware(calibration: Calibration, straight: Line) -> Hardware:
@@ -173,7 +174,7 @@ def _cost(known: _Known, level: str, s_comm: float, overlap: str) -> tuple[Plan,
     node = known.node
     if level == "paper":  # one C, one B and nothing else
         node = replace(
-            node, memory_Bps=None, efficiency={}, link_latency_s=0.0,
+            node, memory_Bps=None, efficiency={}, overhead_s={}, link_latency_s=0.0,
             bandwidth_Bps=question.bandwidth_Bps,
         )  # fmt: skip
     mask = mask_of(known.table.network, question.nodes, s_comm) if level != "paper" else None
@@ -199,7 +200,7 @@ def _validation(known: _Known, found: Sequence[tuple[float, str, Runs]], link: L
         plan, runtime = _cost(known, "calibrated", s_comm, overlap)
         said = {
             "paper": _cost(known, "paper", s_comm, overlap)[1].latency_s.item(),
-            "calibrated": runtime.latency_s.item() + _overhead_s(known),
+            "calibrated": runtime.latency_s.item(),
             "profiled": profiled.latency_s,
         }
         base = _record(known, s_comm, overlap, runs, plan, profiled)
@@ -210,11 +211,6 @@ def _validation(known: _Known, found: Sequence[tuple[float, str, Runs]], link: L
         measured[s_comm, overlap] = measured_events(runs, names)
         predicted[s_comm, overlap] = profiled.events
     return Validation(tuple(records), tuple(rows), _about(known, link), measured, predicted)
-
-
-def _overhead_s(known: _Known) -> float:
-    """What a node's operators cost in themselves, whatever their size."""
-    return known.calibration.overhead_s * len(known.table.network.layers)
 
 
 def _record(
@@ -291,7 +287,8 @@ def _about(known: _Known, link: Link) -> dict[str, Any]:
         "link_latency_s": known.bent.constant_s,
         "burst_bytes": known.burst_bytes,
         "rates_macps": {kind: line.rate for kind, line in calibration.rates.items()},
-        "memory_Bps": calibration.memory.rate,
-        "operator_s": calibration.overhead_s,
+        "memory_Bps": calibration.memory_Bps,
+        "efficiency": dict(known.node.efficiency),
+        "overhead_s": dict(known.node.overhead_s),
         "profiled_at": list(PROFILED_AT),
     }

@@ -35,14 +35,15 @@ def fit_line(amount: Floats, seconds: Floats) -> Line:
     return Line(line.constant_s, line.rate, mean_error(line.seconds(amount), seconds))
 
 
-def fit_rate(amount: Floats, seconds: Floats, constant_s: float) -> Line:
-    """Return the line through a known constant: all amounts over all the time that is left.
+def fit_all(amount: Floats, seconds: Floats) -> Line:
+    """Return the line of `fit_line`, moved so that all together take as long as was measured.
 
-    Long times count more: a network's time is their sum.
+    A network's time is a sum, in which long operators count more than short ones.
     """
-    left = np.maximum(seconds - constant_s, 0.1 * seconds)
-    line = Line(constant_s, float(amount.sum() / left.sum()), 0.0)
-    return Line(constant_s, line.rate, mean_error(line.seconds(amount), seconds))
+    line = fit_line(amount, seconds)
+    share = float(seconds.sum() / line.seconds(amount).sum())
+    moved = Line(line.constant_s * share, line.rate / share, 0.0)
+    return Line(moved.constant_s, moved.rate, mean_error(moved.seconds(amount), seconds))
 
 
 def mean_error(predicted: Floats, measured: Floats) -> float:

@@ -1,5 +1,6 @@
 """Samples of how long something takes, without those in which another program had the core."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,12 @@ Floats = NDArray[np.float64]
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 MOST_DELAY = 0.02
 """Share of a sample's time that it may have waited for a core."""
+
+MOST_ASTRAY = 0.1
+"""How far the machine may be from its usual speed, either way."""
+
+REFERENCE = 1024
+"""Rows of the matrices whose product says how fast the machine is: too large for a core's cache."""
 
 FEWEST = 3
 """Samples below which a measurement says nothing."""
@@ -53,6 +60,40 @@ def run_delay_s() -> float:
         return int(SCHEDSTAT.read_text().split()[1]) / 1e9
     except OSError:
         return 0.0
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def is_steady(took_s: float, delay_s: float, reference_s: float, usual_s: float) -> bool:
+    """Whether something that took that long had a core of its own, of a usual speed."""
+    astray = abs(reference_s / usual_s - 1) > MOST_ASTRAY
+    return delay_s <= MOST_DELAY * took_s and not astray
+
+
+def reference() -> Callable[[], float]:
+    """Return what times the same arithmetic each time: where that varies, so does the machine.
+
+    Other guests of a host slow a core down without ever taking it away: no counter shows that.
+    """
+    import torch
+
+    draw = torch.Generator().manual_seed(0)
+    pair = torch.randn((2, REFERENCE, REFERENCE), generator=draw)
+    narrow = torch.randn((REFERENCE, 64), generator=draw)
+
+    def seconds() -> float:
+        with torch.inference_mode():
+            begin_s = time.perf_counter()
+            for matrix in pair:
+                matrix @ narrow
+            return time.perf_counter() - begin_s
+
+    return seconds
 
 
 def sample(

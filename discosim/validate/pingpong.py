@@ -1,12 +1,10 @@
 """Messages there and back over TCP: how long they take, and so the bandwidth and the latency.
 
 Run as `python -m discosim.validate.pingpong ADDRESS PORT`: sends back what it gets, until its
-standard input ends; as `… --measure ADDRESS PORT SECONDS` it is the other end. A message is its
-length, eight bytes, and as many bytes; so is the answer.
+standard input ends. A message is its length, eight bytes, and as many bytes; so is the answer.
 """
 
 import contextlib
-import json
 import os
 import socket
 import struct
@@ -20,7 +18,6 @@ import numpy as np
 from discosim.errors import DiscosimError
 from discosim.validate.fit import Floats, Line, fit_line
 from discosim.validate.gate import Samples, sample
-from discosim.validate.link import Link
 
 SIZES = (1, 1_000, 4_000, 16_000, 64_000, 250_000, 1_000_000, 4_000_000)
 """Bytes of the messages that are timed."""
@@ -110,27 +107,6 @@ def one_way_s(
     return found
 
 
-def measured_on(link: Link, seconds: float) -> dict[int, Samples]:
-    """Return the same between the first two nodes of a link.
-
-    The end that measures is a process in the namespace of node 0. On a paced link messages take
-    what they take on loopback, and at least what the bandwidth asks.
-    """
-    with echo(lambda words: link.inside(1, words), link.address(1)) as port:
-        words = [sys.executable, "-m", "discosim.validate.pingpong", "--measure"]
-        done = subprocess.run(
-            link.inside(0, [*words, link.address(1), str(port), str(seconds)]),
-            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-    if done.returncode:
-        raise DiscosimError(f"the link could not be measured: {done.stderr.strip()[-200:]}")
-    least_s = 1 / link.bandwidth_Bps if link.paced else 0.0
-    return {
-        int(size): Samples(np.maximum(values, int(size) * least_s), refused, conclusive)
-        for size, (values, refused, conclusive) in json.loads(done.stdout).items()
-    }
-
-
 def fit_link(samples: dict[int, Samples], burst_bytes: int = 0) -> Line:
     """Return latency and bandwidth of a link: seconds = alpha + max(0, bytes - burst) / B.
 
@@ -169,17 +145,8 @@ def _main(host: str, port: int) -> None:
         pass
 
 
-def _tell(host: str, port: int, seconds: float) -> None:
-    with connect(host, port) as connection:
-        found = one_way_s(connection, seconds)
-    print(json.dumps({n: [s.seconds.tolist(), s.refused, s.conclusive] for n, s in found.items()}))
-
-
 if __name__ == "__main__":
     try:
-        if sys.argv[1] == "--measure":
-            _tell(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
-        else:
-            _main(sys.argv[1], int(sys.argv[2]))
+        _main(sys.argv[1], int(sys.argv[2]))
     except (DiscosimError, OSError) as error:  # the link has gone, with the program
         sys.exit(f"discosim: {error}")

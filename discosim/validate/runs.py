@@ -3,42 +3,54 @@
 import json
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from discosim.errors import DiscosimError
-from discosim.validate.gate import FEWEST, MOST_DELAY, Floats, Samples
+from discosim.validate.gate import FEWEST, Floats, Samples, is_steady
 from discosim.validate.link import Link
 from discosim.validate.wires import Mark
 from discosim.validate.worker import Job, Order
 
 GRACE_S = 2.0
 
+ROUNDS = 3
+"""In how many turns the runs of an order are taken."""
+
+TRIES = 3
+"""How many times as often they are, where too few were steady."""
+
 
 @dataclass(frozen=True, eq=False)
 class NodeRun:
-    """One run of one node: when it, its rows and its exchanges begin and end, on one clock."""
+    """One run of one node: when it, its rows and its exchanges begin and end, on one clock.
+
+    delay_s: how long it waited for a core; reference_s: what the reference took next to it.
+    """
 
     begins_s: float
     ends_s: float
     delay_s: float
+    reference_s: float
     marks: tuple[Mark, ...]
     row_begins_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Runs of all nodes at one S_comm; messages: (layer, kind, sender, receiver, bytes) of one."""
+    """Runs of all nodes at one S_comm; messages: (layer, kind, sender, receiver, bytes) of one.
+
+    usual_s: what the reference usually takes on this machine.
+    """
 
     order: Order
     runs: tuple[tuple[NodeRun, ...], ...]
     messages: tuple[tuple[str, str, int, int, int], ...]
+    usual_s: float
 
     @property
     def seconds(self) -> Floats:
@@ -49,9 +61,9 @@ class Runs:
 
     @property
     def quiet(self) -> list[bool]:
-        """Of each run, whether no node waited long for a core."""
+        """Of each run, whether every node had a core of its own, of usual speed."""
         return [
-            all(n.delay_s <= MOST_DELAY * seconds for n in run)
+            all(is_steady(seconds, n.delay_s, n.reference_s, self.usual_s) for n in run)
             for run, seconds in zip(self.runs, self.seconds, strict=True)
         ]
 
@@ -72,29 +84,50 @@ class Runs:
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
-    """The processes of a split network, by rank."""
+    """The processes of a split network, by rank; references_s: what the reference took so far."""
 
     processes: tuple["subprocess.Popen[str]", ...]
+    references_s: list[float] = field(default_factory=list)
+
+    @property
+    def usual_s(self) -> float:
+        """What the reference usually takes."""
+        return float(np.median(self.references_s))
 
     def run(self, order: Order) -> Runs:
         """Return what the nodes say to an order; raises DiscosimError where one has ended."""
         for process in self.processes:
-            assert process.stdin is not None
-            try:
-                process.stdin.write(json.dumps(asdict(order)) + "\n")
-                process.stdin.flush()
-            except BrokenPipeError:
-                continue  # its answer says so
+            _tell(process, asdict(order))
         answers = [_answer(rank, process) for rank, process in enumerate(self.processes)]
         by_node = [
             [
-                NodeRun(b, e, d, tuple(Mark(*m) for m in marks), tuple(begins))
-                for b, e, d, marks, begins in answer["runs"]
+                NodeRun(b, e, d, r, tuple(Mark(*m) for m in marks), tuple(begins))
+                for b, e, d, r, marks, begins in answer["runs"]
             ]
             for answer in answers
         ]
         messages = [tuple(message) for answer in answers for message in answer["messages"]]
-        return Runs(order, tuple(zip(*by_node, strict=True)), tuple(messages))
+        self.references_s.extend(run.reference_s for runs in by_node for run in runs)
+        return Runs(order, tuple(zip(*by_node, strict=True)), tuple(messages), self.usual_s)
+
+    def rounds(self, orders: Sequence[Order], step: Callable[[], None] | None = None) -> list[Runs]:
+        """Return the runs of each order, taken in turns: what drifts does so for all of them.
+
+        Those of which too few were steady are repeated, up to TRIES times as often.
+        """
+        found: dict[Order, Runs] = {}
+        for number in range(ROUNDS * TRIES):
+            for order in orders:
+                had = found.get(order)
+                if number < ROUNDS or (had is not None and not had.samples.conclusive):
+                    some = self.run(replace(order, count=-(-order.count // ROUNDS)))
+                    earlier = () if had is None else had.runs
+                    found[order] = replace(some, order=order, runs=(*earlier, *some.runs))
+                    if step is not None and number < ROUNDS:
+                        step()
+            for order in orders:
+                found[order] = replace(found[order], usual_s=self.usual_s)
+        return [found[order] for order in orders]
 
 
 @contextmanager
@@ -106,12 +139,10 @@ def split_network(
     Each ends by itself when its standard input does: with the program, however that ends.
     """
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="discosim-"))
         processes = []
         for rank in range(nodes):
-            store = str(Path(folder) / "store")
             paced = link.bandwidth_Bps if link.paced else None
-            job = Job(model, input_shape, nodes, rank, store, link.interface(rank), threads, paced)
+            job = Job(model, input_shape, nodes, rank, link.address(rank), threads, paced)
             words = [sys.executable, "-m", "discosim.validate.worker", json.dumps(asdict(job))]
             process = subprocess.Popen(
                 link.inside(rank, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -119,18 +150,28 @@ def split_network(
             )  # fmt: skip
             stack.callback(_end, process)
             processes.append(process)
+        ports = [_answer(rank, process) for rank, process in enumerate(processes)]
+        addresses = [(link.address(rank), port) for rank, port in enumerate(ports)]
+        for process in processes:
+            _tell(process, addresses)
         for rank, process in enumerate(processes):
             _answer(rank, process)
         yield Nodes(tuple(processes))
 
 
-def _answer(rank: int, process: "subprocess.Popen[str]") -> dict[str, Any]:
+def _tell(process: "subprocess.Popen[str]", what: object) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # its answer says so
+        process.stdin.write(json.dumps(what) + "\n")
+        process.stdin.flush()
+
+
+def _answer(rank: int, process: "subprocess.Popen[str]") -> Any:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
         raise DiscosimError(f"the process of node {rank} has ended: code {process.wait()}")
-    answer: dict[str, Any] = json.loads(line)
-    return answer
+    return json.loads(line)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -39,14 +39,14 @@ class Watched:
         self.begins: list[float] = []  # of each row of the network, by the node
         self.serial = False
         self.now = clock
-        self._wire = wire
+        self.inner = wire
 
     def exchange(
         self, row: int, sends: "Mapping[int, Tensor]", receives: "Mapping[int, Tensor]"
     ) -> Callable[[], None]:
         """Begin to send and to receive, by node; return what waits for the end of both."""
         begins_s = self.now()
-        inner = self._wire.exchange(row, sends, receives)
+        inner = self.inner.exchange(row, sends, receives)
         if self.serial:
             inner()
         went_on_s = self.now()

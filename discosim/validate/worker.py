@@ -9,13 +9,16 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from discosim.graph.network import Network
 from discosim.networks import build
-from discosim.validate.gate import run_delay_s
+from discosim.validate.gate import cores, reference, run_delay_s
+from discosim.validate.probes import probes
+from discosim.validate.sockets import SocketWire, joined, listening
 from discosim.validate.wires import NoWire, Paced, Watched
 
 if TYPE_CHECKING:
@@ -26,22 +29,26 @@ if TYPE_CHECKING:
 
 SEED = 0
 TIMEOUT_S = 120.0
+LEAD_S = 1e-3
+"""How long before a run its beginning is named."""
+
+MEETING = -1
+"""The row of the messages that name it."""
 
 
 @dataclass(frozen=True)
 class Job:
     """Which node of which network.
 
-    store: a file in which the nodes find each other; paced_Bps: what to hold messages back to,
-    where the link does not.
+    host: where it listens for the others; paced_Bps: what to hold messages back to, where the
+    link does not.
     """
 
     model: str
     input_shape: tuple[int, ...] | None
     nodes: int
     rank: int
-    store: str
-    interface: str
+    host: str
     threads: int
     paced_Bps: float | None = None
 
@@ -50,12 +57,16 @@ class Job:
 class Order:
     """Runs at one S_comm: as many as `count`, after one that is not counted.
 
-    kind: serial, overlapped, or profile, which computes without a network.
+    kind: serial, overlapped, or profile, which computes without the others; messages: instead of
+    the network each node sends `size` bytes to each other one; probe: it computes the probe of
+    that number, whole.
     """
 
     kind: str
-    s_comm: float
     count: int
+    s_comm: float = 0.0
+    size: int = 0
+    probe: int = 0
 
 
 def mask_of(network: Network, nodes: int, s_comm: float) -> "Mask":
@@ -68,11 +79,12 @@ def mask_of(network: Network, nodes: int, s_comm: float) -> "Mask":
     return select(network, nodes, s_comm, None, "random", per="pair", seed=SEED)
 
 
-def _watched_node(
+def watched_node(
     network: Network, mask: "Mask", rank: int, state: "Mapping[str, Tensor]", wire: Watched
 ) -> "Node":
-    """A node that also says when it begins each row."""
+    """Return a node that also says when it begins each row."""
     from discosim.masks.node import Node
+    from discosim.masks.split_checkpoint import node_state
 
     class WatchedNode(Node):
         def _execute(self, *row: Any) -> Any:
@@ -83,65 +95,111 @@ def _watched_node(
             wire.begins.append(wire.now())
             return super()._gather(*outputs)
 
-    return WatchedNode(network, mask, rank, state, wire)
+    return WatchedNode(network, mask, rank, node_state(network, mask, state, rank), wire)
+
+
+def probe_node(network: Network) -> tuple["Node", Watched, "Tensor"]:
+    """Return one node that has all of a network, its wire and an input."""
+    import torch
+
+    from discosim.masks.module import NetworkModule
+
+    wire = Watched(NoWire())
+    state = NetworkModule(network).state_dict()
+    node = watched_node(network, mask_of(network, 1, 0.0), 0, state, wire)
+    return node, wire, torch.randn((1, *network.input_shape))
 
 
 class _Worker:
-    """The network, the group of nodes, and the node at the S_comm of the last order."""
+    """The network, the connections of the nodes, and the node at the S_comm of the last order."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, connections: Mapping[int, socket]) -> None:
         import torch
-        from torch import distributed
 
         from discosim.masks.module import NetworkModule
-        from discosim.masks.wire import GlooWire
 
-        os.environ["GLOO_SOCKET_IFNAME"] = job.interface
         torch.set_num_threads(job.threads)
         torch.manual_seed(SEED)
         self.job = job
         self.network = build(job.model, job.input_shape)
         self._state: dict[str, Tensor] = NetworkModule(self.network).state_dict()
         self._x = torch.randn((1, *self.network.input_shape))
-        distributed.init_process_group(
-            "gloo", init_method=f"file://{job.store}", rank=job.rank, world_size=job.nodes
-        )
-        gloo = GlooWire(TIMEOUT_S)
-        self._wire = gloo if job.paced_Bps is None else Paced(gloo, job.paced_Bps)
-        self._nodes: dict[tuple[float, bool], tuple[Node, Watched]] = {}
+        spins = job.nodes * job.threads <= cores()
+        self._sockets = SocketWire(connections, TIMEOUT_S, spins=spins)
+        paced = job.paced_Bps
+        self._wire = self._sockets if paced is None else Paced(self._sockets, paced)
+        self._reference_s = reference()
+        self._last: tuple[float, Node, Watched] | None = None
 
     def answer(self, order: Order) -> dict[str, Any]:
         """Run as often as ordered; times of each run, its exchanges, and all messages of one."""
-        from torch import distributed
-
-        profile = order.kind == "profile"
-        node, wire = self._node(order.s_comm, profile)
+        if order.kind == "messages":
+            work, wire = self._sender(order.size), Watched(NoWire())
+            return {"runs": self._runs(work, wire, order.count), "messages": []}
+        if order.kind == "probe":
+            node, wire, x = probe_node(probes()[order.probe])
+        else:
+            node, wire = self._node(order.s_comm, order.kind == "profile")
+            x = self._x
         wire.serial = order.kind == "serial"
-        runs = []
-        for number in range(order.count + 1):
-            wire.marks, wire.begins = [], []
-            if not profile:
-                distributed.barrier()
-            waited, begins_s = run_delay_s(), wire.now()
-            node.run(self._x)
-            ends_s = wire.now()
-            if number:
-                delay_s = run_delay_s() - waited
-                runs.append([begins_s, ends_s, delay_s, wire.marks, wire.begins])
+        runs = self._runs(lambda: node.run(x), wire, order.count)
         sent = [[m.layer, m.kind, m.sender, m.receiver, m.nbytes] for m in node.messages]
         return {"runs": runs, "messages": sent}
 
-    def _node(self, s_comm: float, profile: bool) -> tuple["Node", Watched]:
-        from discosim.masks.split_checkpoint import node_state
+    def _runs(self, work: Callable[[], object], wire: Watched, count: int) -> list[list[Any]]:
+        """When each run of `work` begins and ends, its wait for a core, and what `wire` noted.
 
-        if (s_comm, profile) not in self._nodes:
-            self._nodes.clear()
+        With them goes what the reference took before or after, whichever is longer.
+        """
+        runs, before_s = [], 0.0
+        for number in range(count + 1):
+            wire.marks, wire.begins = [], []
+            self._meet(wire.now)
+            waited, begins_s = run_delay_s(), wire.now()
+            work()
+            ends_s = wire.now()
+            delay_s = run_delay_s() - waited
+            self._meet(wire.now)
+            after_s = self._reference_s()
+            if number:
+                slowest_s = max(before_s, after_s)
+                runs.append([begins_s, ends_s, delay_s, slowest_s, wire.marks, wire.begins])
+            before_s = after_s
+        return runs
+
+    def _meet(self, clock: Callable[[], float]) -> None:
+        """Go on at the same moment as all other nodes, which node 0 names."""
+        import torch
+
+        others = [node for node in range(self.job.nodes) if node != self.job.rank]
+        here, moment = torch.zeros(1), torch.zeros(1, dtype=torch.float64)
+        if self.job.rank:
+            self._sockets.exchange(MEETING, {0: here}, {0: moment})()
+        else:
+            self._sockets.exchange(MEETING, {}, {node: torch.zeros(1) for node in others})()
+            moment += clock() + LEAD_S
+            self._sockets.exchange(MEETING, dict.fromkeys(others, moment), {})()
+        while clock() < moment:
+            pass
+
+    def _sender(self, size: int) -> Callable[[], None]:
+        """What sends `size` bytes to each other node and receives as many from each."""
+        import torch
+
+        others = [node for node in range(self.job.nodes) if node != self.job.rank]
+        full = torch.zeros(size, dtype=torch.uint8)
+        buffers = {node: torch.zeros_like(full) for node in others}
+        return lambda: self._wire.exchange(0, dict.fromkeys(others, full), buffers)()
+
+    def _node(self, s_comm: float, profile: bool) -> tuple["Node", Watched]:
+        if self._last is None or self._last[0] != s_comm:
             mask = mask_of(self.network, self.job.nodes, s_comm)
-            state = node_state(self.network, mask, self._state, self.job.rank)
-            wire = Watched(NoWire() if profile else self._wire)
-            node = _watched_node(self.network, mask, self.job.rank, state, wire)
-            self._nodes[s_comm, profile] = node, wire
-        return self._nodes[s_comm, profile]
+            wire = Watched(NoWire())
+            node = watched_node(self.network, mask, self.job.rank, self._state, wire)
+            self._last = s_comm, node, wire
+        _, node, wire = self._last
+        wire.inner = NoWire() if profile else self._wire
+        return node, wire
 
 
 def _orders() -> "queue.SimpleQueue[str]":
@@ -158,15 +216,22 @@ def _orders() -> "queue.SimpleQueue[str]":
 
 
 def main(job: Job) -> None:
-    """Answer orders until the standard input ends."""
+    """Find the other nodes, then answer orders until the standard input ends."""
     lines = _orders()
-    worker = _Worker(job)
+    with listening(job.host) as listener:
+        print(json.dumps(listener.getsockname()[1]), flush=True)
+        addresses = [(host, port) for host, port in json.loads(lines.get())]
+        try:
+            connections = joined(job.rank, listener, addresses, TIMEOUT_S)
+        except RuntimeError as error:
+            sys.exit(f"discosim: node {job.rank}: {error}")
+    worker = _Worker(job, connections)
     print(json.dumps("ready"), flush=True)
     while True:
         order = Order(**json.loads(lines.get()))
         try:
             answer = worker.answer(order)
-        except RuntimeError as error:  # of gloo: another node has gone
+        except RuntimeError as error:  # another node has gone
             sys.exit(f"discosim: node {job.rank}: {str(error).splitlines()[0]}")
         print(json.dumps(answer), flush=True)
 
