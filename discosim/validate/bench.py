@@ -9,7 +9,15 @@ import numpy as np
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.validate.gate import FEWEST, Floats, Samples, is_steady, reference, run_delay_s
+from discosim.validate.gate import (
+    FEWEST,
+    Floats,
+    Samples,
+    is_steady,
+    reference,
+    run_delay_s,
+    usually,
+)
 from discosim.validate.probes import probes
 
 Progress = Callable[[int, int], None]
@@ -95,7 +103,7 @@ def measure(
             first = False
             if progress is not None:
                 progress(min(99, round(100 * (clock() - begin_s) / seconds)), 100)
-        usual_s = float(np.median([each[2] for some in judged for each in some]))
+        usual_s = usually([each[2] for some in judged for each in some])
     finally:
         torch.set_num_threads(before)
     return [

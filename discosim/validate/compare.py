@@ -22,25 +22,28 @@ from discosim.simulate import Cost, Overlap, simulate
 from discosim.timeline.schedule import Event
 from discosim.validate.bench import Case, Passes
 from discosim.validate.calibration import Calibration, calibrate, to_toml
-from discosim.validate.fit import Line
 from discosim.validate.link import Link, link_between
-from discosim.validate.pingpong import SIZES, fit_link
+from discosim.validate.pingpong import SIZES
 from discosim.validate.probes import probes
 from discosim.validate.profiled import (
     Parts,
     Prediction,
+    Wires,
     between,
     measured_events,
     parts_of,
     predict,
     traffic_of,
 )
-from discosim.validate.runs import ROUNDS, Runs, median_rows, split_network
+from discosim.validate.runs import ROUNDS, Runs, row_parts, split_network
 from discosim.validate.worker import Order, mask_of
 
 LEVELS = ("paper", "calibrated", "profiled")
 PROFILED_AT = (0.0, 0.9, 1.0)
 """S_comm at which computation is measured without a network."""
+
+DRAG_S = 0.02
+"""How long the message takes beside which computation is timed: several times that."""
 
 KINDS = {"none": "serial", "layer": "overlapped"}
 """How a run goes, by the --overlap that describes it."""
@@ -85,9 +88,7 @@ class _Known:
     question: Question
     table: LayerTable
     calibration: Calibration
-    straight: Line
-    bent: Line
-    burst_bytes: int
+    wires: Wires
     node: Hardware
     profiles: Mapping[float, Parts]
 
@@ -105,7 +106,9 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
         "alone": [Order("profile", count, s) for s in PROFILED_AT],
         "runs": [Order(KINDS[overlap], count, s) for s, overlap in settings],
     }
-    every = sorted((order for some in orders.values() for order in some), key=lambda o: o.s_comm)
+    drag = Order("drag", count, size=round(DRAG_S * question.bandwidth_Bps))
+    every = [drag, *(order for some in orders.values() for order in some)]
+    every.sort(key=lambda order: order.s_comm)  # a node is built for each S_comm
     done = 0
 
     def step() -> None:
@@ -127,13 +130,17 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     nodes_alone = [node for runs in taken["alone"] for node in runs.runs[0]]
     exchanges = {mark.row for node in nodes_alone for mark in node.marks}
     profiles = {runs.order.s_comm: parts_of(runs, exchanges) for runs in taken["alone"]}
-    straight = fit_link(dict(messages))
-    known = _Known(
-        question, table, calibration, straight, calibration.link, link.burst_bytes,
-        _hardware(calibration, straight), profiles,
-    )  # fmt: skip
+    wires = Wires(calibration.link, link.burst_bytes, _drag(by_order[drag]))
+    known = _Known(question, table, calibration, wires, _hardware(calibration), profiles)
     found = [(*one, runs) for one, runs in zip(settings, taken["runs"], strict=True)]
     return _validation(known, found, link)
+
+
+def _drag(runs: Runs) -> float:
+    """How many times as long the reference took while messages were under way."""
+    nodes = [node for run in runs.counted for node in run]
+    beside = [node.marks[0].waits_s - node.marks[0].went_on_s for node in nodes]
+    return max(1.0, float(np.median(beside)) / runs.usual_s)
 
 
 def _cases(networks: Sequence[Network], taken: Sequence[Runs]) -> list[Case]:
@@ -157,14 +164,13 @@ def _check(question: Question) -> None:
         raise DiscosimError(f"{question.nodes} nodes: a split network has 2 or more")
 
 
-def _hardware(calibration: Calibration, straight: Line) -> Hardware:
-    """The calibrated profile, as `calibrate` writes it, with the straight fit of the link."""
+def _hardware(calibration: Calibration) -> Hardware:
+    """The calibrated profile, as `calibrate` writes it."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
     with tempfile.TemporaryDirectory(prefix="discosim-") as folder:
         path = Path(folder) / "calibrated.toml"
         path.write_text(to_toml(calibration, 1, "the shaped link", today), encoding="utf-8")
-        node = load_profile(str(path)).hardware()
-    return replace(node, bandwidth_Bps=straight.rate, link_latency_s=straight.constant_s)
+        return load_profile(str(path)).hardware()
 
 
 def _cost(known: _Known, level: str, s_comm: float, overlap: str) -> tuple[Plan, Cost]:
@@ -193,10 +199,7 @@ def _validation(known: _Known, found: Sequence[tuple[float, str, Runs]], link: L
     for s_comm, overlap, runs in found:
         traffic = traffic_of(runs, names)
         parts = between(known.profiles, s_comm)
-        profiled = predict(
-            parts, traffic, known.bent, known.burst_bytes,
-            serial=overlap == "none", names=names,
-        )  # fmt: skip
+        profiled = predict(parts, traffic, known.wires, serial=overlap == "none", names=names)
         plan, runtime = _cost(known, "calibrated", s_comm, overlap)
         said = {
             "paper": _cost(known, "paper", s_comm, overlap)[1].latency_s.item(),
@@ -254,7 +257,7 @@ def _rows(
     Times are those of node 0, measured and predicted at the profiled level.
     """
     table, question = known.table, known.question
-    took = median_rows([run[0] for run in runs.counted]).total_s
+    took = np.median([row_parts(run[0]).sum(0) for run in runs.counted], axis=0)
     leads = table.mixes | (table.macs > 0)
     leads[0] = True
     starts = np.flatnonzero(leads)
@@ -283,9 +286,10 @@ def _about(known: _Known, link: Link) -> dict[str, Any]:
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "link": link.how,
-        "link_Bps": known.bent.rate,
-        "link_latency_s": known.bent.constant_s,
-        "burst_bytes": known.burst_bytes,
+        "link_Bps": known.wires.line.rate,
+        "link_latency_s": known.wires.line.constant_s,
+        "burst_bytes": known.wires.burst_bytes,
+        "drag": known.wires.drag,
         "rates_macps": {kind: line.rate for kind, line in calibration.rates.items()},
         "memory_Bps": calibration.memory_Bps,
         "efficiency": dict(known.node.efficiency),

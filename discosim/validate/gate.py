@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +71,20 @@ def cores() -> int:
 
 def is_steady(took_s: float, delay_s: float, reference_s: float, usual_s: float) -> bool:
     """Whether something that took that long had a core of its own, of a usual speed."""
-    astray = abs(reference_s / usual_s - 1) > MOST_ASTRAY
-    return delay_s <= MOST_DELAY * took_s and not astray
+    return delay_s <= MOST_DELAY * took_s and not is_astray(reference_s, usual_s)
+
+
+def is_astray(reference_s: float, usual_s: float) -> bool:
+    """Whether the machine is slower or faster than usual."""
+    return abs(reference_s / usual_s - 1) > MOST_ASTRAY
+
+
+def usually(references_s: Sequence[float]) -> float:
+    """Return what the reference takes while nobody else slows the machine down.
+
+    The lower quartile: there is one way to be undisturbed, and many to be disturbed.
+    """
+    return float(np.percentile(references_s, 25))
 
 
 def reference() -> Callable[[], float]:

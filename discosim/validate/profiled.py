@@ -1,7 +1,8 @@
 """The profiled level: a node's computation as measured without a network, the link as fitted.
 
 How long a node computes in each row was measured at a few S_comm, and is straight lines in
-between. An exchange takes what the link's fit gives its bytes. What follows is the schedule.
+between. An exchange takes what the link's fit gives its bytes, and slows computation down. What
+follows is the schedule.
 """
 
 from collections import defaultdict
@@ -13,7 +14,7 @@ import numpy as np
 
 from discosim.timeline.schedule import Event
 from discosim.validate.fit import Floats, Line
-from discosim.validate.runs import Runs, median_rows
+from discosim.validate.runs import Runs, row_parts
 
 Traffic = Mapping[int, Mapping[tuple[int, int], float]]
 """Bytes from one node to another, by the row before which they are sent."""
@@ -21,11 +22,27 @@ Traffic = Mapping[int, Mapping[tuple[int, int], float]]
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What nodes compute in each row, (N, L) in seconds: before, beside, after its exchange."""
+    """What nodes compute in each row of each of K runs, (K, N, L) in seconds.
+
+    front_s: before the row's exchange; beside_s: while it goes on; after_s: when it has ended.
+    """
 
     front_s: Floats
     beside_s: Floats
     after_s: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """What links do with messages, and with computation.
+
+    burst_bytes: what passes at once after a pause; drag: how many times as long computation takes
+    while messages are under way.
+    """
+
+    line: Line
+    burst_bytes: int = 0
+    drag: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +55,26 @@ class Prediction:
 
 
 def parts_of(runs: Runs, exchanges: Set[int]) -> Parts:
-    """Return the medians of what the nodes compute in runs without a network.
+    """Return what the nodes compute in runs without a network.
 
     exchanges: the rows that have one at some S_comm. Where such a row has none, as nothing is
     kept, all that is left of it needs no received feature.
     """
-    rows = [median_rows([run[rank] for run in runs.counted]) for rank in range(len(runs.runs[0]))]
-    front, beside, after = (
-        np.stack([getattr(each, name) for each in rows])
-        for name in ("front_s", "beside_s", "after_s")
+    counted = runs.counted
+    front, beside, _, after = np.moveaxis(
+        np.array([[row_parts(node) for node in run] for run in counted]), 2, 0
     )
-    for rank, each in enumerate(rows):
-        alone = sorted(exchanges - each.exchanges)
-        beside[rank, alone], after[rank, alone] = after[rank, alone], 0.0
+    for rank, node in enumerate(counted[0]):
+        alone = sorted(exchanges - {mark.row for mark in node.marks})
+        beside[:, rank, alone], after[:, rank, alone] = after[:, rank, alone], 0.0
     return Parts(front, beside, after)
 
 
 def between(profiles: Mapping[float, Parts], s_comm: float) -> Parts:
-    """Return the parts at `s_comm`: straight lines between the S_comm that were profiled."""
+    """Return the parts at `s_comm`: straight lines between the S_comm that were profiled.
+
+    The first run of one with the first of the other, and so on.
+    """
     known = sorted(profiles)
     above = next((index for index, s in enumerate(known) if s >= s_comm), len(known) - 1)
     low, high = known[max(0, above - 1)], known[above]
@@ -63,7 +82,8 @@ def between(profiles: Mapping[float, Parts], s_comm: float) -> Parts:
 
     def mixed(name: str) -> Floats:
         less, more = (getattr(profiles[s], name) for s in (low, high))
-        line: Floats = (1 - share) * less + share * more
+        runs = min(len(less), len(more))
+        line: Floats = (1 - share) * less[:runs] + share * more[:runs]
         return line
 
     return Parts(mixed("front_s"), mixed("beside_s"), mixed("after_s"))
@@ -80,22 +100,39 @@ def traffic_of(runs: Runs, names: Sequence[str]) -> Traffic:
 
 
 def predict(
-    parts: Parts,
+    parts: Parts, traffic: Traffic, wires: Wires, *, serial: bool, names: Sequence[str]
+) -> Prediction:
+    """Return the prediction for the run with the median latency.
+
+    At each exchange a node waits for the slowest one, and each is the slowest at times: medians of
+    rows would be too short.
+    """
+    runs = zip(parts.front_s, parts.beside_s, parts.after_s, strict=True)
+    every = sorted(
+        (schedule(*run, traffic, wires, serial=serial, names=names) for run in runs),
+        key=lambda prediction: prediction.latency_s,
+    )
+    return every[len(every) // 2]
+
+
+def schedule(
+    front_s: Floats,
+    beside_s: Floats,
+    after_s: Floats,
     traffic: Traffic,
-    link: Line,
-    burst_bytes: int,
+    wires: Wires,
     *,
     serial: bool,
     names: Sequence[str],
 ) -> Prediction:
-    """Return the schedule of the nodes' computation and their messages, each link in order.
+    """Return when the nodes compute, (N, L) seconds each, and their messages, each link in order.
 
     With `serial` an exchange ends before anything goes on, otherwise what lies beside it is
     computed meanwhile.
     """
-    nodes, rows = parts.front_s.shape
+    nodes, rows = front_s.shape
     now = np.zeros(nodes)
-    free: dict[tuple[int, int], float] = {}
+    links = {pair: _Link(wires) for pairs in traffic.values() for pair in pairs}
     events: list[Event] = []
     row_s = np.zeros(rows)
 
@@ -107,21 +144,49 @@ def predict(
     for row in range(rows):
         begin_s = float(now[0])
         for node in range(nodes):
-            now[node] = compute(node, row, "local", now[node], parts.front_s[node, row])
-        arrived = np.zeros(nodes)
+            now[node] = compute(node, row, "local", now[node], front_s[node, row])
+        arrived, busy = np.zeros(nodes), np.zeros(nodes)
         for (i, j), nbytes in traffic.get(row, {}).items():
-            sent_s = max(float(now[i]), free.get((i, j), 0.0))
-            end_s = sent_s + link.constant_s + max(0.0, nbytes - burst_bytes) / link.rate
-            free[i, j] = end_s - link.constant_s
+            sent_s, end_s = links[i, j].carries(float(now[i]), nbytes)
             arrived[j] = max(arrived[j], end_s)
+            for node in (i, j):
+                busy[node] = max(busy[node], end_s)
             events.append(_sends(names[row], i, j, sent_s, end_s, nbytes))
         for node in range(nodes):
-            at = max(now[node], arrived[node]) if serial else float(now[node])
-            at = compute(node, row, "local", at, parts.beside_s[node, row])
+            at, time_s = float(now[node]), float(beside_s[node, row])
+            if serial:
+                at = max(at, arrived[node])
+            else:
+                time_s = _dragged_s(time_s, float(busy[node]) - at, wires.drag)
+            at = compute(node, row, "local", at, time_s)
             at = max(at, arrived[node])
-            now[node] = compute(node, row, "remote", at, parts.after_s[node, row])
+            now[node] = compute(node, row, "remote", at, after_s[node, row])
         row_s[row] = now[0] - begin_s
     return Prediction(float(now.max()), tuple(events), row_s)
+
+
+class _Link:
+    """One direction between two nodes: a bucket that fills at the bandwidth and lets that pass."""
+
+    def __init__(self, wires: Wires) -> None:
+        self._wires = wires
+        self._free_s, self._held = 0.0, float(wires.burst_bytes)
+
+    def carries(self, now_s: float, nbytes: float) -> tuple[float, float]:
+        """When a message that is handed over now is under way, and when it is there."""
+        rate, most = self._wires.line.rate, self._wires.burst_bytes
+        begin_s = max(now_s, self._free_s)
+        held = min(most, self._held + (begin_s - self._free_s) * rate)
+        over_s = begin_s + max(0.0, nbytes - held) / rate
+        self._free_s, self._held = over_s, max(0.0, held - nbytes)
+        return begin_s, over_s + self._wires.line.constant_s
+
+
+def _dragged_s(work_s: float, busy_s: float, drag: float) -> float:
+    """How long work takes that is slowed down for the first `busy_s`."""
+    if work_s * drag <= busy_s:
+        return work_s * drag
+    return work_s if busy_s <= 0 else busy_s + (work_s - busy_s / drag)
 
 
 def measured_events(runs: Runs, names: Sequence[str]) -> tuple[Event, ...]:

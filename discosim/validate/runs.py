@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from discosim.errors import DiscosimError
-from discosim.validate.gate import FEWEST, Floats, Samples, is_steady
+from discosim.validate.gate import FEWEST, Floats, Samples, is_steady, usually
 from discosim.validate.link import Link
 from discosim.validate.wires import Mark
 from discosim.validate.worker import Job, Order
@@ -92,12 +92,12 @@ class Nodes:
     @property
     def usual_s(self) -> float:
         """What the reference usually takes."""
-        return float(np.median(self.references_s))
+        return usually(self.references_s) if self.references_s else 0.0
 
     def run(self, order: Order) -> Runs:
         """Return what the nodes say to an order; raises DiscosimError where one has ended."""
         for process in self.processes:
-            _tell(process, asdict(order))
+            _tell(process, asdict(replace(order, usual_s=self.usual_s)))
         answers = [_answer(rank, process) for rank, process in enumerate(self.processes)]
         by_node = [
             [
@@ -187,37 +187,12 @@ def _end(process: "subprocess.Popen[str]") -> None:
     process.stdout.close()
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Medians over runs of what one node does in each row, (L,) in seconds.
+def row_parts(run: NodeRun) -> Floats:
+    """Return what one node does in each row of a run, (4, L) in seconds.
 
-    front_s: before the row's exchange begins; beside_s: while it goes on; waits_s: for its end;
-    after_s: when it has ended. A row without an exchange is all after.
+    That is before the row's exchange begins, while it goes on, waiting for its end, and when it
+    has ended. A row without an exchange is all the last.
     """
-
-    exchanges: frozenset[int]
-    front_s: Floats
-    beside_s: Floats
-    waits_s: Floats
-    after_s: Floats
-
-    @property
-    def total_s(self) -> Floats:
-        """All of each row."""
-        total: Floats = self.front_s + self.beside_s + self.waits_s + self.after_s
-        return total
-
-
-def median_rows(runs: Sequence[NodeRun]) -> Rows:
-    """Return the rows of one node, from its runs."""
-    parts = np.array([_row_parts(run) for run in runs])
-    front, beside, waits, after = np.median(parts, axis=0)
-    exchanges = frozenset(mark.row for mark in runs[0].marks)
-    return Rows(exchanges, front, beside, waits, after)
-
-
-def _row_parts(run: NodeRun) -> Floats:
-    """(4, L): front, beside, waits, after of each row of a run."""
     begins = np.array(run.row_begins_s)
     ends = np.append(begins[1:], run.ends_s)
     parts = np.zeros((4, len(begins)))

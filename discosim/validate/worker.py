@@ -9,6 +9,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from socket import socket
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from discosim.graph.network import Network
 from discosim.networks import build
-from discosim.validate.gate import cores, reference, run_delay_s
+from discosim.validate.gate import cores, is_astray, reference, run_delay_s
 from discosim.validate.probes import probes
 from discosim.validate.sockets import SocketWire, joined, listening
 from discosim.validate.wires import NoWire, Paced, Watched
@@ -26,11 +27,17 @@ if TYPE_CHECKING:
 
     from discosim.masks.mask import Mask
     from discosim.masks.node import Node
+    from discosim.masks.wire import Wire
 
 SEED = 0
 TIMEOUT_S = 120.0
 LEAD_S = 1e-3
 """How long before a run its beginning is named."""
+
+PATIENCE_S = 4.0
+"""For how long the runs of an order wait for the usual speed, all together."""
+
+PAUSE_S = 0.02
 
 MEETING = -1
 """The row of the messages that name it."""
@@ -58,8 +65,9 @@ class Order:
     """Runs at one S_comm: as many as `count`, after one that is not counted.
 
     kind: serial, overlapped, or profile, which computes without the others; messages: instead of
-    the network each node sends `size` bytes to each other one; probe: it computes the probe of
-    that number, whole.
+    the network each node sends `size` bytes to each other one; drag: meanwhile it computes the
+    reference; probe: it computes the probe of that number, whole. usual_s: what the reference
+    usually takes; a run waits for a while until it does.
     """
 
     kind: str
@@ -67,6 +75,7 @@ class Order:
     s_comm: float = 0.0
     size: int = 0
     probe: int = 0
+    usual_s: float = 0.0
 
 
 def mask_of(network: Network, nodes: int, s_comm: float) -> "Mask":
@@ -134,62 +143,97 @@ class _Worker:
     def answer(self, order: Order) -> dict[str, Any]:
         """Run as often as ordered; times of each run, its exchanges, and all messages of one."""
         if order.kind == "messages":
-            work, wire = self._sender(order.size), Watched(NoWire())
-            return {"runs": self._runs(work, wire, order.count), "messages": []}
+            work, wire = self._sender(order.size, self._wire), Watched(NoWire())
+            return {"runs": self._runs(work, wire, order), "messages": []}
+        if order.kind == "drag":
+            wire = Watched(self._wire)
+            work = self._sender(order.size, wire, self._reference_s)
+            return {"runs": self._runs(work, wire, order), "messages": []}
         if order.kind == "probe":
             node, wire, x = probe_node(probes()[order.probe])
         else:
             node, wire = self._node(order.s_comm, order.kind == "profile")
             x = self._x
         wire.serial = order.kind == "serial"
-        runs = self._runs(lambda: node.run(x), wire, order.count)
+        runs = self._runs(lambda: node.run(x), wire, order)
         sent = [[m.layer, m.kind, m.sender, m.receiver, m.nbytes] for m in node.messages]
         return {"runs": runs, "messages": sent}
 
-    def _runs(self, work: Callable[[], object], wire: Watched, count: int) -> list[list[Any]]:
+    def _runs(self, work: Callable[[], object], wire: Watched, order: Order) -> list[list[Any]]:
         """When each run of `work` begins and ends, its wait for a core, and what `wire` noted.
 
         With them goes what the reference took before or after, whichever is longer.
         """
-        runs, before_s = [], 0.0
-        for number in range(count + 1):
+        runs = []
+        until_s = wire.now() + PATIENCE_S
+        for number in range(order.count + 1):
+            before_s = self._steady_s(order.usual_s, lambda: wire.now() < until_s)
             wire.marks, wire.begins = [], []
             self._meet(wire.now)
             waited, begins_s = run_delay_s(), wire.now()
             work()
             ends_s = wire.now()
             delay_s = run_delay_s() - waited
-            self._meet(wire.now)
-            after_s = self._reference_s()
+            self._agree(True)
+            longest_s = max(before_s, self._reference_s())
             if number:
-                slowest_s = max(before_s, after_s)
-                runs.append([begins_s, ends_s, delay_s, slowest_s, wire.marks, wire.begins])
-            before_s = after_s
+                runs.append([begins_s, ends_s, delay_s, longest_s, wire.marks, wire.begins])
         return runs
+
+    def _steady_s(self, usual_s: float, patient: Callable[[], bool]) -> float:
+        """What the reference takes, once that is usual on every node, or patience has ended."""
+        while True:
+            took_s = self._reference_s()
+            if self._agree(not usual_s or not is_astray(took_s, usual_s) or not patient()):
+                return took_s
+            time.sleep(PAUSE_S)
+
+    def _agree(self, here: bool) -> bool:
+        """Whether that holds on every node; all learn it together."""
+        import torch
+
+        own, every = torch.tensor([float(here)]), torch.zeros(1)
+        if self.job.rank:
+            self._sockets.exchange(MEETING, {0: own}, {0: every})()
+            return bool(every)
+        theirs = {node: torch.zeros(1) for node in self._others}
+        self._sockets.exchange(MEETING, {}, theirs)()
+        every[0] = min([own, *theirs.values()])
+        self._sockets.exchange(MEETING, dict.fromkeys(self._others, every), {})()
+        return bool(every)
 
     def _meet(self, clock: Callable[[], float]) -> None:
         """Go on at the same moment as all other nodes, which node 0 names."""
         import torch
 
-        others = [node for node in range(self.job.nodes) if node != self.job.rank]
-        here, moment = torch.zeros(1), torch.zeros(1, dtype=torch.float64)
+        self._agree(True)
+        moment = torch.tensor([clock() + LEAD_S], dtype=torch.float64)
         if self.job.rank:
-            self._sockets.exchange(MEETING, {0: here}, {0: moment})()
+            self._sockets.exchange(MEETING, {}, {0: moment})()
         else:
-            self._sockets.exchange(MEETING, {}, {node: torch.zeros(1) for node in others})()
-            moment += clock() + LEAD_S
-            self._sockets.exchange(MEETING, dict.fromkeys(others, moment), {})()
+            self._sockets.exchange(MEETING, dict.fromkeys(self._others, moment), {})()
         while clock() < moment:
             pass
 
-    def _sender(self, size: int) -> Callable[[], None]:
+    @property
+    def _others(self) -> list[int]:
+        return [node for node in range(self.job.nodes) if node != self.job.rank]
+
+    def _sender(
+        self, size: int, wire: "Wire", meanwhile: Callable[[], object] = lambda: None
+    ) -> Callable[[], None]:
         """What sends `size` bytes to each other node and receives as many from each."""
         import torch
 
-        others = [node for node in range(self.job.nodes) if node != self.job.rank]
         full = torch.zeros(size, dtype=torch.uint8)
-        buffers = {node: torch.zeros_like(full) for node in others}
-        return lambda: self._wire.exchange(0, dict.fromkeys(others, full), buffers)()
+        buffers = {node: torch.zeros_like(full) for node in self._others}
+
+        def work() -> None:
+            wait = wire.exchange(0, dict.fromkeys(buffers, full), buffers)
+            meanwhile()
+            wait()
+
+        return work
 
     def _node(self, s_comm: float, profile: bool) -> tuple["Node", Watched]:
         if self._last is None or self._last[0] != s_comm:
