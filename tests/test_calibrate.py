@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +15,35 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.cli.app import run
+from discosim.explore.study import strategy_named
+from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
+from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
-from discosim.report.calibration_tables import calibration_findings, calibration_frame
-from discosim.validate import bench, gate
-from discosim.validate.bench import Case, layers, measure
-from discosim.validate.calibration import Calibration, calibrate, residual, to_toml
-from discosim.validate.fit import fit_line, fit_rate, mean_error
-from discosim.validate.gate import Samples, sample
+from discosim.networks import NETWORKS
+from discosim.partition import Request
+from discosim.report.calibration_tables import (
+    calibration_findings,
+    calibration_frame,
+    show_calibration,
+)
+from discosim.simulate import Overlap, simulate
+from discosim.validate import gate
+from discosim.validate.bench import Case, Passes, measure, touched_bytes
+from discosim.validate.calibration import MIXING, PLAIN, Calibration, calibrate, residual, to_toml
+from discosim.validate.fit import fit_all, fit_line, mean_error
+from discosim.validate.gate import Samples, is_steady, reference, sample, usually
 from discosim.validate.pingpong import SIZES, connect, echo, fit_link, listen, serve
+from discosim.validate.probes import probes
 
 POSITIVE = st.floats(1e-6, 1e6)
 AMOUNTS = st.lists(st.floats(1.0, 1e6), min_size=2, max_size=8, unique=True)
 RATES = {"conv": 40e9, "depthwise": 8e9, "linear": 50e9, "attention": 30e9}
-OVERHEAD_S, MEMORY_BPS, LINK_BPS, ALPHA_S, BURST = 2e-6, 20e9, 36.7e6, 78e-6, 3200
+SPEEDS = {"batch_norm": 2e9, "layer_norm": 5e8, "activation": 4e9, "add": 3e9, "pool": 1e9}
+CALLS_S = {kind: 1e-6 * number for number, kind in enumerate((*RATES, *SPEEDS), start=2)}
+LINK_BPS, ALPHA_S, BURST = 36.7e6, 78e-6, 3200
+LAYERS = [layer for network in probes() for layer in network.layers if layer.kind in CALLS_S]
 TODAY = datetime.date(2026, 11, 21)
 
 
@@ -38,13 +54,13 @@ def _exact(seconds: float, conclusive: bool = True) -> Samples:
 def _takes(layer: Layer) -> float:
     """What an operator takes on a made-up machine on which the model is exact."""
     if layer.kind in RATES:
-        return OVERHEAD_S + layer.macs / RATES[layer.kind]
-    return OVERHEAD_S + bench.touched_bytes(layer) / MEMORY_BPS
+        return CALLS_S[layer.kind] + layer.macs / RATES[layer.kind]
+    return CALLS_S[layer.kind] + touched_bytes(layer) / SPEEDS[layer.kind]
 
 
 @pytest.fixture
 def calibration() -> Calibration:
-    cases = [Case(layer, _exact(_takes(layer))) for layer in layers()]
+    cases = [Case(layer, _exact(_takes(layer))) for layer in LAYERS]
     messages = {n: _exact(ALPHA_S + max(0, n - BURST) / LINK_BPS) for n in SIZES}
     return calibrate(cases, messages, BURST)
 
@@ -74,28 +90,30 @@ def test_a_line_is_never_negative(pairs: list[tuple[float, float]]) -> None:
     assert line.spread == pytest.approx(mean_error(line.seconds(amount), seconds))
 
 
-@given(AMOUNTS, st.floats(0, 1e3), POSITIVE)
-def test_a_rate_is_found_exactly(amounts: list[float], constant: float, rate: float) -> None:
-    amount = np.array(amounts)
-    assume((amount / rate > 0.2 * constant).all())
-    line = fit_rate(amount, constant + amount / rate, constant)
-    assert line.rate == pytest.approx(rate)
-    assert line.constant_s == constant
+@given(st.lists(st.tuples(st.floats(1, 1e6), POSITIVE), min_size=2, max_size=8))
+def test_a_line_through_all_of_them_takes_as_long_as_all(pairs: list[tuple[float, float]]) -> None:
+    amount, seconds = np.array(pairs).T
+    assume(len(set(amount)) > 1)
+    line = fit_all(amount, seconds)
+    assert line.seconds(amount).sum() == pytest.approx(seconds.sum())
+    assert line.spread == pytest.approx(mean_error(line.seconds(amount), seconds))
 
 
 def test_all_numbers_of_a_made_up_machine_are_found(calibration: Calibration) -> None:
-    for kind, rate in RATES.items():
-        assert calibration.rates[kind].rate == pytest.approx(rate, rel=1e-6)
-    assert calibration.memory.rate == pytest.approx(MEMORY_BPS, rel=1e-6)
-    assert calibration.overhead_s == pytest.approx(OVERHEAD_S, rel=1e-6)
+    for kind, rate in (*RATES.items(), *SPEEDS.items()):
+        line = {**calibration.rates, **calibration.speeds}[kind]
+        assert line.rate == pytest.approx(rate, rel=1e-6), kind
+        assert line.constant_s == pytest.approx(CALLS_S[kind], rel=1e-5), kind
+    assert calibration.compute_macps == pytest.approx(max(RATES.values()), rel=1e-6)
+    assert calibration.memory_Bps == pytest.approx(max(SPEEDS.values()), rel=1e-6)
     assert calibration.link.rate == pytest.approx(LINK_BPS, rel=1e-6)
     assert calibration.link.constant_s == pytest.approx(ALPHA_S, rel=1e-6)
-    assert calibration.refused == len(layers()) + len(SIZES)
+    assert calibration.refused == len(LAYERS) + len(SIZES)
     assert calibration.inconclusive == 0
 
 
 def test_what_is_inconclusive_is_left_out_where_others_are_enough() -> None:
-    cases = [Case(layer, _exact(_takes(layer))) for layer in layers()]
+    cases = [Case(layer, _exact(_takes(layer))) for layer in LAYERS]
     off = [Case(case.layer, _exact(9.0, conclusive=False)) for case in cases[:3]]
     messages = {n: _exact(1e-3 + n / 1e6) for n in SIZES}
     found = calibrate(off + cases[3:], messages)
@@ -115,7 +133,10 @@ def test_the_profile_has_the_numbers(calibration: Calibration, tmp_path: Path) -
     assert node.compute_macps == pytest.approx(max(RATES.values()), rel=1e-3)
     for kind, rate in RATES.items():
         assert node.efficiency[kind] * node.compute_macps == pytest.approx(rate, rel=1e-3)
-    assert node.memory_Bps == pytest.approx(MEMORY_BPS, rel=1e-3)
+    assert node.memory_Bps is not None
+    for kind, speed in SPEEDS.items():
+        assert node.efficiency[kind] * node.memory_Bps == pytest.approx(speed, rel=1e-3)
+    assert node.overhead_s == pytest.approx(CALLS_S, rel=1e-3)
     assert node.bandwidth_Bps == pytest.approx(LINK_BPS, rel=1e-3)
     assert node.link_latency_s == pytest.approx(ALPHA_S, rel=1e-3)
     assert "2 threads" in profile.description
@@ -123,13 +144,32 @@ def test_the_profile_has_the_numbers(calibration: Calibration, tmp_path: Path) -
         assert "2026-11-21" in row.reference, row
 
 
+def test_a_network_takes_on_the_profile_what_its_operators_took(
+    calibration: Calibration, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(to_toml(calibration, 1, "TCP", TODAY))
+    node = replace(load_profile(str(path)).hardware(), memory_Bps=1e12)  # arithmetic decides
+    node = replace(node, efficiency={k: v for k, v in node.efficiency.items() if k in RATES})
+    for network in probes():
+        table = tabulate(network)
+        plan = strategy_named("single").plan(Request(table, 1, np.zeros((1, 1))))
+        took = simulate(table, plan, node, Overlap.parse("none")).local_s
+        assert took.size == len(network.layers) + 1  # the output's row
+        for layer, seconds in zip(network.layers, took.ravel()[:-1], strict=True):
+            if layer.kind in RATES:
+                assert seconds == pytest.approx(_takes(layer), rel=1e-3), layer.name
+
+
 def test_the_frame_says_what_was_measured_and_fitted(calibration: Calibration) -> None:
     frame = calibration_frame(calibration)
-    assert len(frame) == len(layers()) + len(SIZES)
-    free = frame[frame["kind"].isin([*RATES, "message", "activation"])]
-    bound = free["bytes"] / MEMORY_BPS > free["fitted_s"] - 2 * OVERHEAD_S
+    assert len(frame) == len(LAYERS) + len(SIZES)
+    free = frame[frame["kind"].isin([*RATES, "message", *SPEEDS])]
+    bound = free["bytes"] / calibration.memory_Bps > free["fitted_s"] - 2 * max(CALLS_S.values())
     assert free.loc[~bound, "error"].abs().max() < 1e-5
     assert residual(calibration) < 0.5
+    shown = show_calibration(calibration)
+    assert list(shown["class"]) == [*MIXING, *PLAIN, "message"]
 
 
 # The gate
@@ -187,26 +227,55 @@ def test_the_delay_of_this_thread_only_grows(monkeypatch: pytest.MonkeyPatch) ->
     assert gate.run_delay_s() == 0
 
 
+def test_what_is_steady_had_a_core_of_usual_speed() -> None:
+    assert is_steady(1.0, 0.02, 1.09, 1.0)
+    assert not is_steady(1.0, 0.03, 1.0, 1.0)
+    assert not is_steady(1.0, 0.0, 1.2, 1.0)
+    assert not is_steady(1.0, 0.0, 0.8, 1.0)
+    assert usually([1.0, 1.0, 2.0, 9.0]) == 1.0
+    assert reference()() > 0
+    assert gate.cores() >= 1
+
+
 # Operators and messages
 
 
+def _tiny() -> Network:
+    net = Builder("tiny", (4, 6, 6))
+    net.activation(net.conv(INPUT, 8, 3, "conv"), "relu")
+    return net.build()
+
+
 def test_every_operator_is_executed_and_timed() -> None:
-    expected = iter(layers())
-    calls: list[object] = []
-
-    def timer(work: Callable[[], object], seconds: float) -> Samples:
-        calls.append(work())
-        assert seconds == pytest.approx(1.0 / len(layers()))
-        return _exact(_takes(next(expected)))
-
+    moments = iter(range(1000))
     told: list[tuple[int, int]] = []
-    cases = measure(1.0, 1, lambda done, total: told.append((done, total)), timer)
-    assert told == [(i, len(cases)) for i in range(1, len(cases) + 1)]
-    for case, out in zip(cases, calls, strict=True):
-        shape = tuple(out.shape)  # type: ignore[attr-defined]
-        assert int(np.prod(shape)) == case.layer.out_elems, case.layer
-    kinds = {case.kind for case in cases}
-    assert kinds == {*RATES, "activation"}
+    cases = measure(5.0, 1, lambda done, total: told.append((done, total)),
+                    networks=[_tiny()], clock=lambda: float(next(moments)))  # fmt: skip
+    assert [case.layer.name for case in cases] == ["conv", "relu"]
+    assert all(case.samples.median_s > 0 for case in cases)
+    assert told == sorted(told)
+    assert all(done < total for done, total in told)
+
+
+def test_only_steady_passes_count() -> None:
+    rows = np.arange(8.0).reshape(4, 2)
+    steady = np.array([True, False, True, True])
+    one, other = Passes(_tiny(), rows, steady).cases()
+    assert one.samples.seconds.tolist() == [0, 4, 6]
+    assert (other.samples.refused, other.samples.conclusive) == (1, True)
+    few, _ = Passes(_tiny(), rows, ~steady).cases()
+    assert few.samples.seconds.tolist() == [0, 2, 4, 6]
+    assert not few.samples.conclusive
+
+
+def test_the_probes_have_every_class_at_several_sizes() -> None:
+    networks = probes()
+    assert not {network.name for network in networks} & set(NETWORKS)
+    sizes: dict[str, set[float]] = {}
+    for layer in LAYERS:
+        sizes.setdefault(layer.kind, set()).add(float(layer.macs or touched_bytes(layer)))
+    assert set(sizes) == {*MIXING, *PLAIN}
+    assert all(len(some) > 1 for some in sizes.values())
 
 
 def test_messages_go_there_and_back() -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,29 +28,31 @@ from discosim.validate.judge import counts_exact, held_out, mean_error, order_ri
 from discosim.validate.link import NoLinkError, link_between, shaped_link
 from discosim.validate.profiled import (
     Parts,
+    Wires,
     between,
     measured_events,
     parts_of,
     predict,
     traffic_of,
 )
-from discosim.validate.runs import NodeRun, Runs, median_rows
+from discosim.validate.runs import ROUNDS, TRIES, NodeRun, Nodes, Runs, row_parts
 from discosim.validate.wires import Mark, NoWire, Paced, Watched
 from discosim.validate.worker import Order
 from tests.test_link import MARK, PATIENCE_S, _processes, _wait
 from tests.test_timeline_trace import _check_format
 
 TIMES = st.floats(0, 10)
-SMALL = ["--model", "resnet18/8", "--input", "32", "--runs", "3", "--seconds", "0.2"]
+SMALL = ["--model", "resnet18/8", "--input", "32", "--runs", "3"]
 
 
 # The schedule of the profiled level
 
 
 @st.composite
-def parts(draw: st.DrawFn, nodes: int = 2, rows: int = 4) -> Parts:
+def parts(draw: st.DrawFn, nodes: int = 2, rows: int = 4, runs: int = 1) -> Parts:
     def times() -> np.ndarray:
-        return np.array([[draw(TIMES)] * rows] * nodes) + np.arange(rows) * draw(TIMES)
+        flat = np.array([[[draw(TIMES)] * rows] * nodes] * runs)
+        return flat + np.arange(rows) * draw(TIMES)
 
     return Parts(times(), times(), times())
 
@@ -57,11 +60,11 @@ def parts(draw: st.DrawFn, nodes: int = 2, rows: int = 4) -> Parts:
 @given(parts(), st.lists(st.floats(0, 1e6), min_size=4, max_size=4), st.floats(0, 1))
 def test_alike_nodes_follow_the_closed_form(work: Parts, sent: list[float], alpha: float) -> None:
     traffic = {row: {(0, 1): n, (1, 0): n} for row, n in enumerate(sent)}
-    link, names = Line(alpha, 1e5, 0.0), list("abcd")
-    comm = alpha + np.maximum(0, np.array(sent) - 100) / 1e5
-    front, beside, after = (each[0] for each in (work.front_s, work.beside_s, work.after_s))
+    wires, names = Wires(Line(alpha, 1e5, 0.0)), list("abcd")
+    comm = alpha + np.array(sent) / 1e5
+    front, beside, after = (each[0, 0] for each in (work.front_s, work.beside_s, work.after_s))
     serial, overlapped = (
-        predict(work, traffic, link, 100, serial=serial, names=names) for serial in (True, False)
+        predict(work, traffic, wires, serial=serial, names=names) for serial in (True, False)
     )
     assert serial.latency_s == pytest.approx((front + comm + beside + after).sum())
     assert overlapped.latency_s == pytest.approx((front + np.maximum(comm, beside) + after).sum())
@@ -73,59 +76,113 @@ def test_alike_nodes_follow_the_closed_form(work: Parts, sent: list[float], alph
 
 @given(parts(nodes=3), st.booleans())
 def test_without_messages_there_is_only_computation(work: Parts, serial: bool) -> None:
-    found = predict(work, {}, Line(1.0, 1.0, 0.0), 0, serial=serial, names=list("abcd"))
+    wires = Wires(Line(1.0, 1.0, 0.0), drag=2.0)
+    found = predict(work, {}, wires, serial=serial, names=list("abcd"))
     total = work.front_s + work.beside_s + work.after_s
     assert found.latency_s == pytest.approx(total.sum(-1).max())
 
 
-@given(parts(), parts(), st.floats(0, 1))
+def _one_row(beside: float, nbytes: float, wires: Wires, serial: bool = False) -> float:
+    none = np.zeros((1, 2, 1))
+    traffic = {0: {(0, 1): nbytes, (1, 0): nbytes}}
+    parts = Parts(none, none + beside, none)
+    return predict(parts, traffic, wires, serial=serial, names=["a"]).latency_s
+
+
+@given(st.floats(0, 10), st.floats(0, 10), st.floats(1, 5))
+def test_messages_slow_down_what_is_computed_beside_them(
+    beside: float, comm: float, drag: float
+) -> None:
+    took = _one_row(beside, comm, Wires(Line(0.0, 1.0, 0.0), drag=drag))
+    if beside * drag <= comm:
+        assert took == pytest.approx(comm)
+    else:  # the same work: some of it slowly, the rest not
+        assert comm / drag + (took - comm) == pytest.approx(beside)
+    assert _one_row(beside, comm, Wires(Line(0.0, 1.0, 0.0), drag=drag), True) == pytest.approx(
+        beside + comm
+    )
+
+
+@given(st.floats(0, 30), st.floats(0, 30), st.floats(0, 20))
+def test_a_bucket_lets_pass_what_has_flown_in(first: float, second: float, pause: float) -> None:
+    burst, rate = 10, 2.0
+    front = np.zeros((1, 2, 2))
+    front[0, :, 1] = pause
+    none = np.zeros_like(front)
+    traffic = {0: {(0, 1): first}, 1: {(0, 1): second}}
+    wires = Wires(Line(0.0, rate, 0.0), burst)
+    found = predict(Parts(front, none, none), traffic, wires, serial=True, names=["a", "b"])
+    one, other = [(e.begin_s, e.end_s) for e in found.events if e.kind == "message"]
+    assert one[1] == pytest.approx(max(0, first - burst) / rate)
+    left = max(0.0, burst - first)
+    had = min(burst, left + rate * (other[0] - one[1]))
+    assert other[1] - other[0] == pytest.approx(max(0.0, second - had) / rate)
+
+
+@given(parts(runs=3))
+def test_the_median_run_is_told(work: Parts) -> None:
+    found = predict(work, {}, Wires(Line(0, 1, 0)), serial=True, names=list("abcd"))
+    totals = (work.front_s + work.beside_s + work.after_s).sum(-1).max(-1)
+    assert found.latency_s == pytest.approx(np.median(totals))
+
+
+@given(parts(runs=2), parts(runs=3), st.floats(0, 1))
 def test_between_two_profiles_lie_straight_lines(low: Parts, high: Parts, s_comm: float) -> None:
     profiles = {0.0: low, 1.0: high}
     for s, known in profiles.items():
-        assert between(profiles, s).beside_s == pytest.approx(known.beside_s)
+        assert between(profiles, s).beside_s == pytest.approx(known.beside_s[:2])
     line = between(profiles, s_comm)
-    assert line.after_s == pytest.approx((1 - s_comm) * low.after_s + s_comm * high.after_s)
+    assert line.after_s == pytest.approx((1 - s_comm) * low.after_s + s_comm * high.after_s[:2])
 
 
 def test_the_nearest_two_profiles_count() -> None:
-    three = {s: Parts(*[np.full((2, 1), value)] * 3) for s, value in ((0, 8.0), (0.9, 2), (1, 1))}
-    assert between(three, 0.45).front_s[0, 0] == pytest.approx(5)
-    assert between(three, 0.95).front_s[0, 0] == pytest.approx(1.5)
+    three = {s: Parts(*[np.full((1, 2, 1), v)] * 3) for s, v in ((0, 8.0), (0.9, 2), (1, 1))}
+    assert between(three, 0.45).front_s[0, 0, 0] == pytest.approx(5)
+    assert between(three, 0.95).front_s[0, 0, 0] == pytest.approx(1.5)
 
 
 # Runs
 
 
-def _run(begin: float, marks: list[Mark], delay: float = 0.0) -> NodeRun:
+USUAL_S = 2e-3
+
+
+def _run(begin: float, marks: list[Mark], delay: float, reference_s: float) -> NodeRun:
     """Three rows, of one second, of two, and of the rest up to six."""
     moved = tuple(Mark(m.row, *(begin + t for t in m[1:])) for m in marks)
-    return NodeRun(begin, begin + 6, delay, moved, (begin, begin + 1, begin + 3))
+    return NodeRun(begin, begin + 6, delay, reference_s, moved, (begin, begin + 1, begin + 3))
 
 
 MARKS = [Mark(1, 1.25, 1.5, 2.0, 2.75)]
 
 
-def _runs(delays: list[float], marks: list[Mark] | None = None) -> Runs:
+def _runs(
+    delays: list[float], marks: list[Mark] | None = None, slower: dict[int, float] | None = None
+) -> Runs:
     chosen = MARKS if marks is None else marks
-    runs = tuple((_run(10.0 * i, chosen, d), _run(10.0 * i, chosen)) for i, d in enumerate(delays))
+    runs = tuple(
+        (
+            _run(10.0 * i, chosen, delay, USUAL_S),
+            _run(10.0 * i, chosen, 0.0, USUAL_S * (slower or {}).get(i, 1.0)),
+        )
+        for i, delay in enumerate(delays)
+    )
     messages = (("b", "features", 0, 1, 7), ("b", "features", 1, 0, 9), ("b", "x", 0, 1, 1))
-    return Runs(Order("serial", 0.5, len(delays)), runs, messages)
+    return Runs(Order("serial", len(delays), 0.5), runs, messages, USUAL_S)
 
 
 def test_a_row_is_divided_by_its_exchange() -> None:
-    rows = median_rows([run[0] for run in _runs([0, 0, 0]).runs])
-    assert rows.exchanges == {1}
-    assert rows.front_s.tolist() == [0, 0.25, 0]
-    assert rows.beside_s.tolist() == [0, 0.5, 0]
-    assert rows.waits_s.tolist() == [0, 1.0, 0]
-    assert rows.after_s.tolist() == [1, 0.25, 3]
-    assert rows.total_s.tolist() == [1, 2, 3]
+    front, beside, waits, after = row_parts(_runs([0]).runs[0][0]).tolist()
+    assert front == [0, 0.25, 0]
+    assert beside == [0, 0.5, 0]
+    assert waits == [0, 1.0, 0]
+    assert after == [1, 0.25, 3]
 
 
 def test_a_row_that_keeps_nothing_needs_nothing() -> None:
     work = parts_of(_runs([0, 0, 0], []), {1})
-    assert work.after_s.tolist() == [[1, 0, 3]] * 2
-    assert work.beside_s.tolist() == [[0, 2, 0]] * 2
+    assert work.after_s.tolist() == [[[1, 0, 3]] * 2] * 3
+    assert work.beside_s.tolist() == [[[0, 2, 0]] * 2] * 3
 
 
 def test_runs_that_waited_for_a_core_are_refused() -> None:
@@ -136,6 +193,32 @@ def test_runs_that_waited_for_a_core_are_refused() -> None:
     busy = _runs([1, 1, 0])
     assert not busy.samples.conclusive
     assert len(busy.counted) == len(busy.samples.seconds) == 3
+
+
+def test_runs_at_an_unusual_speed_are_refused() -> None:
+    runs = _runs([0] * 5, slower={1: 1.2, 3: 0.85, 4: 1.05})
+    assert runs.quiet == [True, False, True, False, True]
+
+
+def test_rounds_go_on_until_enough_runs_are_steady() -> None:
+    steady, busy = Order("serial", 6, 0.5), Order("serial", 6, 0.9)
+    asked: list[tuple[float, int]] = []
+
+    class Made(Nodes):
+        def run(self, order: Order) -> Runs:
+            asked.append((order.s_comm, order.count))
+            delay = 0.0 if order.s_comm == 0.5 else 1.0
+            self.references_s.append(USUAL_S)
+            return replace(_runs([delay] * order.count), order=order)
+
+    steps: list[None] = []
+    found = Made(()).rounds([steady, busy], lambda: steps.append(None))
+    assert [runs.order for runs in found] == [steady, busy]
+    assert len(found[0].runs) == 6
+    assert len(found[1].runs) == 6 * TRIES
+    assert asked[: 2 * ROUNDS] == [(0.5, 2), (0.9, 2)] * ROUNDS  # in turns
+    assert len(steps) == 2 * ROUNDS
+    assert [runs.samples.conclusive for runs in found] == [True, False]
 
 
 def test_measured_events_fill_the_run() -> None:
@@ -223,7 +306,7 @@ def test_without_namespaces_the_nodes_hold_messages_back(monkeypatch: pytest.Mon
     monkeypatch.setattr("discosim.validate.link.TOOLS", ("no-such-tool",))
     with pytest.raises(NoLinkError), shaped_link(2, 1e6):
         pass
-    asked = Question("resnet18/8", (32, 32), 2, 1e6, (0.5,), ("none",), 3, 0.3)
+    asked = Question("resnet18/8", (32, 32), 2, 1e6, (0.5,), ("none",), 3)
     found = validate(asked)
     assert "held back" in found.about["link"]
     assert counts_exact(found.records)
@@ -262,9 +345,7 @@ def test_a_perfect_prediction_orders_all_right(times: list[float]) -> None:
 
 @pytest.fixture(scope="module")
 def small() -> Any:
-    return validate(
-        Question("resnet18/8", (32, 32), 2, 37.5e6, (0.5, 1.0), ("none", "layer"), 3, 0.3)
-    )
+    return validate(Question("resnet18/8", (32, 32), 2, 37.5e6, (0.5, 1.0), ("none", "layer"), 3))
 
 
 def test_bytes_and_messages_are_the_models(small: Any) -> None:
@@ -317,12 +398,12 @@ def test_the_command_writes_what_it_measured(
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_of_a_run_that_is_ended(ending: signal.Signals) -> None:
     mark = uuid.uuid4().hex
-    words = [sys.executable, "-m", "discosim", "validate", *SMALL, "--seconds", "60"]
+    words = [sys.executable, "-m", "discosim", "validate", *SMALL, "--runs", "1000"]
     process = subprocess.Popen(
         words, env={**os.environ, MARK: mark}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     try:
-        assert _wait(lambda: len(_processes(mark)) >= 4)  # the keeper, the nodes, the echo
+        assert _wait(lambda: len(_processes(mark)) >= 4)  # the keeper, two namespaces
         time.sleep(0.1)
         process.send_signal(ending)
         _, said = process.communicate(timeout=PATIENCE_S)
@@ -367,4 +448,4 @@ def test_a_node_that_dies_is_an_error_and_not_a_hang() -> None:
         nodes.processes[1].kill()
         nodes.processes[1].wait()
         with pytest.raises(DiscosimError, match=r"node [01]"):
-            nodes.run(Order("serial", 0.5, 1))
+            nodes.run(Order("serial", 1, 0.5))

@@ -45,6 +45,11 @@ PROFILED_AT = (0.0, 0.9, 1.0)
 DRAG_S = 0.02
 """How long the message takes beside which computation is timed: several times that."""
 
+LONGEST_S = 0.05
+"""Of a message that is timed."""
+
+FEWEST_SIZES = 5
+
 KINDS = {"none": "serial", "layer": "overlapped"}
 """How a run goes, by the --overlap that describes it."""
 
@@ -101,7 +106,7 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     count = question.count
     settings = [(s, overlap) for s in question.s_comm for overlap in question.overlaps]
     orders = {
-        "messages": [Order("messages", count, size=size) for size in SIZES],
+        "messages": [Order("messages", count, size=size) for size in _sizes(question)],
         "probes": [Order("probe", count, probe=number) for number in range(len(networks))],
         "alone": [Order("profile", count, s) for s in PROFILED_AT],
         "runs": [Order(KINDS[overlap], count, s) for s, overlap in settings],
@@ -134,6 +139,12 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     known = _Known(question, table, calibration, wires, _hardware(calibration), profiles)
     found = [(*one, runs) for one, runs in zip(settings, taken["runs"], strict=True)]
     return _validation(known, found, link)
+
+
+def _sizes(question: Question) -> list[int]:
+    """The sizes of messages that are timed: those that do not take too long."""
+    most = LONGEST_S * question.bandwidth_Bps
+    return [size for number, size in enumerate(SIZES) if number < FEWEST_SIZES or size <= most]
 
 
 def _drag(runs: Runs) -> float:

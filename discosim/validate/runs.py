@@ -21,6 +21,9 @@ GRACE_S = 2.0
 ROUNDS = 3
 """In how many turns the runs of an order are taken."""
 
+PATIENCE_S = 0.25
+"""For how long a run may wait for the usual speed; what one does not need others may."""
+
 TRIES = 3
 """How many times as often they are, where too few were steady."""
 
@@ -82,12 +85,17 @@ class Runs:
         return Samples(chosen, int((~quiet).sum()), conclusive)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Nodes:
-    """The processes of a split network, by rank; references_s: what the reference took so far."""
+    """The processes of a split network, by rank.
+
+    references_s: what the reference took so far; patience_s: for how long all runs together may
+    wait until it takes the usual again.
+    """
 
     processes: tuple["subprocess.Popen[str]", ...]
     references_s: list[float] = field(default_factory=list)
+    patience_s: float = 0.0
 
     @property
     def usual_s(self) -> float:
@@ -97,7 +105,8 @@ class Nodes:
     def run(self, order: Order) -> Runs:
         """Return what the nodes say to an order; raises DiscosimError where one has ended."""
         for process in self.processes:
-            _tell(process, asdict(replace(order, usual_s=self.usual_s)))
+            asked = replace(order, usual_s=self.usual_s, patience_s=self.patience_s)
+            _tell(process, asdict(asked))
         answers = [_answer(rank, process) for rank, process in enumerate(self.processes)]
         by_node = [
             [
@@ -107,6 +116,7 @@ class Nodes:
             for answer in answers
         ]
         messages = [tuple(message) for answer in answers for message in answer["messages"]]
+        self.patience_s = min(answer["left_s"] for answer in answers)
         self.references_s.extend(run.reference_s for runs in by_node for run in runs)
         return Runs(order, tuple(zip(*by_node, strict=True)), tuple(messages), self.usual_s)
 
@@ -115,6 +125,7 @@ class Nodes:
 
         Those of which too few were steady are repeated, up to TRIES times as often.
         """
+        self.patience_s = PATIENCE_S * sum(order.count for order in orders)
         found: dict[Order, Runs] = {}
         for number in range(ROUNDS * TRIES):
             for order in orders:

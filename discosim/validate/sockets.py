@@ -4,6 +4,7 @@ The kernel sends and receives while the node computes; a node asks it for what h
 needs it. There is no thread that would have to wake, and so a message costs a few system calls.
 """
 
+import os
 import select
 import socket
 import struct
@@ -29,6 +30,12 @@ _RANK = struct.Struct("!I")
 Address = tuple[str, int]
 
 
+def give_way() -> None:
+    """Let another process have the core, where one waits for it."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+
+
 def listening(host: str) -> socket.socket:
     """Return a socket that listens at some port of `host`, with large buffers."""
     listener = socket.socket()
@@ -45,15 +52,14 @@ def joined(
 
     addresses: where each node listens. Raises RuntimeError where a node does not come.
     """
-    connections = {}
+    connections: dict[int, socket.socket] = {}
     try:
         for node, address in enumerate(addresses[:rank]):
-            connection = socket.socket()
+            connections[node] = connection = socket.socket()
             _enlarge(connection)
             connection.settimeout(timeout_s)
             connection.connect(address)
             connection.sendall(_RANK.pack(rank))
-            connections[node] = connection
         listener.settimeout(timeout_s)
         for _ in addresses[rank + 1 :]:
             connection, _ = listener.accept()
@@ -61,6 +67,8 @@ def joined(
             [node] = _RANK.unpack(connection.recv(_RANK.size, socket.MSG_WAITALL))
             connections[node] = connection
     except (OSError, struct.error) as error:
+        for connection in connections.values():
+            connection.close()
         raise RuntimeError(f"the nodes do not find each other: {error}") from None
     for connection in connections.values():
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -113,7 +121,9 @@ class SocketWire:
         self._move()
         end_s = self._clock() + self._timeout_s
         while not complete():
-            if not self._spins:
+            if self._spins:
+                give_way()
+            else:
                 lines = self._lines.values()
                 inward = [line.connection for line in lines if line.inward]
                 outward = [line.connection for line in lines if line.outward]

@@ -19,7 +19,7 @@ from discosim.graph.network import Network
 from discosim.networks import build
 from discosim.validate.gate import cores, is_astray, reference, run_delay_s
 from discosim.validate.probes import probes
-from discosim.validate.sockets import SocketWire, joined, listening
+from discosim.validate.sockets import SocketWire, give_way, joined, listening
 from discosim.validate.wires import NoWire, Paced, Watched
 
 if TYPE_CHECKING:
@@ -34,10 +34,8 @@ TIMEOUT_S = 120.0
 LEAD_S = 1e-3
 """How long before a run its beginning is named."""
 
-PATIENCE_S = 4.0
-"""For how long the runs of an order wait for the usual speed, all together."""
-
 PAUSE_S = 0.02
+"""How often it is looked whether the machine has its usual speed again."""
 
 MEETING = -1
 """The row of the messages that name it."""
@@ -67,7 +65,7 @@ class Order:
     kind: serial, overlapped, or profile, which computes without the others; messages: instead of
     the network each node sends `size` bytes to each other one; drag: meanwhile it computes the
     reference; probe: it computes the probe of that number, whole. usual_s: what the reference
-    usually takes; a run waits for a while until it does.
+    usually takes; the runs wait until it does, for `patience_s` all together.
     """
 
     kind: str
@@ -76,6 +74,7 @@ class Order:
     size: int = 0
     probe: int = 0
     usual_s: float = 0.0
+    patience_s: float = 0.0
 
 
 def mask_of(network: Network, nodes: int, s_comm: float) -> "Mask":
@@ -138,17 +137,26 @@ class _Worker:
         paced = job.paced_Bps
         self._wire = self._sockets if paced is None else Paced(self._sockets, paced)
         self._reference_s = reference()
+        self._patience_s = 0.0
         self._last: tuple[float, Node, Watched] | None = None
 
     def answer(self, order: Order) -> dict[str, Any]:
-        """Run as often as ordered; times of each run, its exchanges, and all messages of one."""
+        """Run as often as ordered; times of each run, its exchanges, and all messages of one.
+
+        left_s: what is left of the patience.
+        """
+        self._patience_s = order.patience_s
+        runs, messages = self._ran(order)
+        return {"runs": runs, "messages": messages, "left_s": self._patience_s}
+
+    def _ran(self, order: Order) -> tuple[list[list[Any]], list[list[Any]]]:
         if order.kind == "messages":
             work, wire = self._sender(order.size, self._wire), Watched(NoWire())
-            return {"runs": self._runs(work, wire, order), "messages": []}
+            return self._runs(work, wire, order), []
         if order.kind == "drag":
             wire = Watched(self._wire)
             work = self._sender(order.size, wire, self._reference_s)
-            return {"runs": self._runs(work, wire, order), "messages": []}
+            return self._runs(work, wire, order), []
         if order.kind == "probe":
             node, wire, x = probe_node(probes()[order.probe])
         else:
@@ -157,7 +165,7 @@ class _Worker:
         wire.serial = order.kind == "serial"
         runs = self._runs(lambda: node.run(x), wire, order)
         sent = [[m.layer, m.kind, m.sender, m.receiver, m.nbytes] for m in node.messages]
-        return {"runs": runs, "messages": sent}
+        return runs, sent
 
     def _runs(self, work: Callable[[], object], wire: Watched, order: Order) -> list[list[Any]]:
         """When each run of `work` begins and ends, its wait for a core, and what `wire` noted.
@@ -165,9 +173,8 @@ class _Worker:
         With them goes what the reference took before or after, whichever is longer.
         """
         runs = []
-        until_s = wire.now() + PATIENCE_S
         for number in range(order.count + 1):
-            before_s = self._steady_s(order.usual_s, lambda: wire.now() < until_s)
+            before_s = self._steady_s(order.usual_s)
             wire.marks, wire.begins = [], []
             self._meet(wire.now)
             waited, begins_s = run_delay_s(), wire.now()
@@ -180,13 +187,15 @@ class _Worker:
                 runs.append([begins_s, ends_s, delay_s, longest_s, wire.marks, wire.begins])
         return runs
 
-    def _steady_s(self, usual_s: float, patient: Callable[[], bool]) -> float:
+    def _steady_s(self, usual_s: float) -> float:
         """What the reference takes, once that is usual on every node, or patience has ended."""
         while True:
             took_s = self._reference_s()
-            if self._agree(not usual_s or not is_astray(took_s, usual_s) or not patient()):
+            steady = not usual_s or not is_astray(took_s, usual_s) or self._patience_s <= 0
+            if self._agree(steady):
                 return took_s
             time.sleep(PAUSE_S)
+            self._patience_s -= took_s + PAUSE_S
 
     def _agree(self, here: bool) -> bool:
         """Whether that holds on every node; all learn it together."""
@@ -213,7 +222,7 @@ class _Worker:
         else:
             self._sockets.exchange(MEETING, dict.fromkeys(self._others, moment), {})()
         while clock() < moment:
-            pass
+            give_way()
 
     @property
     def _others(self) -> list[int]:
@@ -259,25 +268,28 @@ def _orders() -> "queue.SimpleQueue[str]":
     return lines
 
 
+def _say(what: object) -> None:
+    """Answer on the standard output; with nobody there any more, end."""
+    try:
+        print(json.dumps(what), flush=True)
+    except BrokenPipeError:
+        os._exit(0)
+
+
 def main(job: Job) -> None:
     """Find the other nodes, then answer orders until the standard input ends."""
     lines = _orders()
-    with listening(job.host) as listener:
-        print(json.dumps(listener.getsockname()[1]), flush=True)
-        addresses = [(host, port) for host, port in json.loads(lines.get())]
-        try:
+    try:
+        with listening(job.host) as listener:
+            _say(listener.getsockname()[1])
+            addresses = [(host, port) for host, port in json.loads(lines.get())]
             connections = joined(job.rank, listener, addresses, TIMEOUT_S)
-        except RuntimeError as error:
-            sys.exit(f"discosim: node {job.rank}: {error}")
-    worker = _Worker(job, connections)
-    print(json.dumps("ready"), flush=True)
-    while True:
-        order = Order(**json.loads(lines.get()))
-        try:
-            answer = worker.answer(order)
-        except RuntimeError as error:  # another node has gone
-            sys.exit(f"discosim: node {job.rank}: {str(error).splitlines()[0]}")
-        print(json.dumps(answer), flush=True)
+        worker = _Worker(job, connections)
+        _say("ready")
+        while True:
+            _say(worker.answer(Order(**json.loads(lines.get()))))
+    except RuntimeError as error:  # another node has gone
+        sys.exit(f"discosim: node {job.rank}: {str(error).splitlines()[0]}")
 
 
 if __name__ == "__main__":
