@@ -60,7 +60,8 @@ def validation_findings(validation: Validation) -> list[str]:
     if unsure:
         lines.append(
             f"{len(unsure)} of {len(records) // len(LEVELS)} configurations are inconclusive: "
-            "other programs had the cores. Their errors say more of those than of the model."
+            "too few runs had cores of their own at the usual speed. Their errors say more of the "
+            "machine than of the model."
         )
     return lines
 

@@ -94,6 +94,7 @@ class _Known:
     table: LayerTable
     calibration: Calibration
     wires: Wires
+    usual_s: float
     node: Hardware
     profiles: Mapping[float, Parts]
 
@@ -136,7 +137,9 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     exchanges = {mark.row for node in nodes_alone for mark in node.marks}
     profiles = {runs.order.s_comm: parts_of(runs, exchanges) for runs in taken["alone"]}
     wires = Wires(calibration.link, link.burst_bytes, _drag(by_order[drag]))
-    known = _Known(question, table, calibration, wires, _hardware(calibration), profiles)
+    usual_s = by_order[drag].usual_s
+    node = _hardware(calibration)
+    known = _Known(question, table, calibration, wires, usual_s, node, profiles)
     found = [(*one, runs) for one, runs in zip(settings, taken["runs"], strict=True)]
     return _validation(known, found, link)
 
@@ -301,6 +304,7 @@ def _about(known: _Known, link: Link) -> dict[str, Any]:
         "link_latency_s": known.wires.line.constant_s,
         "burst_bytes": known.wires.burst_bytes,
         "drag": known.wires.drag,
+        "reference_s": known.usual_s,
         "rates_macps": {kind: line.rate for kind, line in calibration.rates.items()},
         "memory_Bps": calibration.memory_Bps,
         "efficiency": dict(known.node.efficiency),
