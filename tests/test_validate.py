@@ -130,15 +130,29 @@ def test_the_median_run_is_told(work: Parts) -> None:
 def test_between_two_profiles_lie_straight_lines(low: Parts, high: Parts, s_comm: float) -> None:
     profiles = {0.0: low, 1.0: high}
     for s, known in profiles.items():
-        assert between(profiles, s).beside_s == pytest.approx(known.beside_s[:2])
-    line = between(profiles, s_comm)
+        assert between(profiles, s, set()).beside_s == pytest.approx(known.beside_s[:2])
+    line = between(profiles, s_comm, set())
     assert line.after_s == pytest.approx((1 - s_comm) * low.after_s + s_comm * high.after_s[:2])
 
 
+def _constant(value: float, exchanges: frozenset[int] = frozenset()) -> Parts:
+    return Parts(*[np.full((1, 2, 2), value)] * 3, exchanges)
+
+
 def test_the_nearest_two_profiles_count() -> None:
-    three = {s: Parts(*[np.full((1, 2, 1), v)] * 3) for s, v in ((0, 8.0), (0.9, 2), (1, 1))}
-    assert between(three, 0.45).front_s[0, 0, 0] == pytest.approx(5)
-    assert between(three, 0.95).front_s[0, 0, 0] == pytest.approx(1.5)
+    three = {s: _constant(v) for s, v in ((0, 8.0), (0.9, 2), (1, 1))}
+    assert between(three, 0.45, set()).front_s[0, 0, 0] == pytest.approx(5)
+    assert between(three, 0.95, set()).front_s[0, 0, 0] == pytest.approx(1.5)
+
+
+def test_a_row_with_an_exchange_is_like_those_with_one() -> None:
+    one = frozenset({1})
+    three = {0.0: _constant(11.0, one), 0.9: _constant(2.0, one), 1.0: _constant(0.1)}
+    plain, exchanges = between(three, 0.95, {1}).beside_s[0, 0]
+    assert plain == pytest.approx(1.05)  # between 0.9 and 1
+    assert exchanges == pytest.approx(1.5)  # on the line through 0 and 0.9
+    assert between(three, 0.95, set()).beside_s[0, 0].tolist() == pytest.approx([1.05, 0.1])
+    assert between(three, 1.0, {1}).beside_s.min() >= 0
 
 
 # Runs
@@ -317,9 +331,18 @@ def test_without_namespaces_the_nodes_hold_messages_back(monkeypatch: pytest.Mon
 # The judgement
 
 
-def _records(pairs: list[tuple[float, float]], held: bool = True) -> list[dict[str, Any]]:
+def _records(
+    pairs: list[tuple[float, float]], held: bool = True, spread: float = 0.0
+) -> list[dict[str, Any]]:
     return [
-        {"level": "paper", "measured_s": m, "predicted_s": p, "error": p / m - 1, "held_out": held}
+        {
+            "level": "paper",
+            "measured_s": m,
+            "predicted_s": p,
+            "error": p / m - 1,
+            "held_out": held,
+            "spread": spread,
+        }
         for m, p in pairs
     ]
 
@@ -332,6 +355,12 @@ def test_the_order_is_judged_where_it_can_be() -> None:
     assert right == 2
     assert np.isnan(mean_error(records, "profiled"))
     assert held_out([*records, *_records([(1, 1)], held=False)]) == records
+
+
+def test_pairs_whose_order_the_runs_do_not_tell_are_not_judged() -> None:
+    pairs = [(1.0, 1.0), (1.1, 1.0)]
+    assert order_right(_records(pairs, spread=0.01), "paper") == (0, 1)
+    assert order_right(_records(pairs, spread=0.06), "paper") == (0, 0)
 
 
 @given(st.lists(st.floats(0.1, 10), min_size=2, max_size=6))

@@ -95,7 +95,7 @@ def plain_ticks(axis: "Axis", low: float, high: float) -> None:
     """Write the ticks of a logarithmic axis in plain numbers, more of them on a short one."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    few = high < 30 * low
+    few = high < 300 * low
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -212,7 +212,9 @@ def _validation(known: _Known, found: Sequence[tuple[float, str, Runs]], link: L
     measured, predicted = {}, {}
     for s_comm, overlap, runs in found:
         traffic = traffic_of(runs, names)
-        parts = between(known.profiles, s_comm)
+        parts = between(
+            known.profiles, s_comm, {mark.row for n in runs.runs[0] for mark in n.marks}
+        )
         profiled = predict(parts, traffic, known.wires, serial=overlap == "none", names=names)
         plan, runtime = _cost(known, "calibrated", s_comm, overlap)
         said = {

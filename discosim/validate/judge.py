@@ -18,16 +18,26 @@ def mean_error(records: Iterable[Record], level: str) -> float:
 def order_right(records: Sequence[Record], level: str) -> tuple[int, int]:
     """Return how many pairs of configurations are ordered right, of how many.
 
-    Those pairs count whose measured latencies differ by more than the level's mean error.
+    Those pairs count whose measured latencies differ by more than the level's mean error, and
+    whose order the runs themselves leave no doubt of: the ranges of their quartiles are apart.
     """
     stated = mean_error(records, level)
     right = total = 0
     for one, other in combinations([r for r in records if r["level"] == level], 2):
         low, high = sorted((one, other), key=lambda record: float(record["measured_s"]))
-        if high["measured_s"] > (1 + stated) * low["measured_s"]:
+        apart = _least_s(high) > _most_s(low)
+        if apart and high["measured_s"] > (1 + stated) * low["measured_s"]:
             total += 1
             right += bool(high["predicted_s"] > low["predicted_s"])
     return right, total
+
+
+def _least_s(record: Record) -> float:
+    return float(record["measured_s"] * (1 - record["spread"]))
+
+
+def _most_s(record: Record) -> float:
+    return float(record["measured_s"] * (1 + record["spread"]))
 
 
 def held_out(records: Iterable[Record]) -> list[Record]:

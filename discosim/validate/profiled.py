@@ -25,11 +25,13 @@ class Parts:
     """What nodes compute in each row of each of K runs, (K, N, L) in seconds.
 
     front_s: before the row's exchange; beside_s: while it goes on; after_s: when it has ended.
+    exchanges: the rows that have one.
     """
 
     front_s: Floats
     beside_s: Floats
     after_s: Floats
+    exchanges: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +69,39 @@ def parts_of(runs: Runs, exchanges: Set[int]) -> Parts:
     for rank, node in enumerate(counted[0]):
         alone = sorted(exchanges - {mark.row for mark in node.marks})
         beside[:, rank, alone], after[:, rank, alone] = after[:, rank, alone], 0.0
-    return Parts(front, beside, after)
+    have = frozenset(mark.row for node in counted[0] for mark in node.marks)
+    return Parts(front, beside, after, have)
 
 
-def between(profiles: Mapping[float, Parts], s_comm: float) -> Parts:
-    """Return the parts at `s_comm`: straight lines between the S_comm that were profiled.
+def between(profiles: Mapping[float, Parts], s_comm: float, exchanges: Set[int]) -> Parts:
+    """Return the parts at `s_comm`: straight lines between or through what was profiled.
 
-    The first run of one with the first of the other, and so on.
+    exchanges: the rows that have one at `s_comm`. Such a row is called for its own features and
+    for received ones, however few these are: its line is through S_comm at which it has an
+    exchange as well. The first run of one S_comm goes with the first of the other, and so on.
     """
-    known = sorted(profiles)
-    above = next((index for index, s in enumerate(known) if s >= s_comm), len(known) - 1)
-    low, high = known[max(0, above - 1)], known[above]
-    share = (s_comm - low) / (high - low) if high > low else 1.0
+    names = ("front_s", "beside_s", "after_s")
+    runs = min(len(parts.front_s) for parts in profiles.values())
+    rows = next(iter(profiles.values())).front_s.shape[-1]
+    found = {name: np.empty((runs, *profiles[max(profiles)].front_s.shape[1:])) for name in names}
+    for row in range(rows):
+        alike = [
+            s for s in sorted(profiles) if (row in profiles[s].exchanges) == (row in exchanges)
+        ]
+        low, high = _around(alike or sorted(profiles), s_comm)
+        share = (s_comm - low) / (high - low) if high > low else 0.0
+        for name in names:
+            less, more = (getattr(profiles[s], name)[:runs, :, row] for s in (low, high))
+            found[name][..., row] = np.maximum(0.0, (1 - share) * less + share * more)
+    front, beside, after = (found[name] for name in names)
+    return Parts(front, beside, after, frozenset(exchanges))
 
-    def mixed(name: str) -> Floats:
-        less, more = (getattr(profiles[s], name) for s in (low, high))
-        runs = min(len(less), len(more))
-        line: Floats = (1 - share) * less[:runs] + share * more[:runs]
-        return line
 
-    return Parts(mixed("front_s"), mixed("beside_s"), mixed("after_s"))
+def _around(known: Sequence[float], wanted: float) -> tuple[float, float]:
+    """The two next to a number, or the last two on its side, or the only one twice."""
+    above = next((index for index, s in enumerate(known) if s >= wanted), len(known) - 1)
+    high = max(above, min(1, len(known) - 1))
+    return known[max(0, high - 1)], known[high]
 
 
 def traffic_of(runs: Runs, names: Sequence[str]) -> Traffic:
