@@ -194,7 +194,10 @@ def test_a_row_is_divided_by_its_exchange() -> None:
 
 
 def test_a_row_that_keeps_nothing_needs_nothing() -> None:
-    work = parts_of(_runs([0, 0, 0], []), {1})
+    runs = _runs([0, 0, 0], [])
+    work = parts_of(replace(runs, messages=()), {1}, list("abc"))
+    assert work.exchanges == frozenset()
+    assert parts_of(runs, {1}, list("abc")).exchanges == {1}
     assert work.after_s.tolist() == [[[1, 0, 3]] * 2] * 3
     assert work.beside_s.tolist() == [[[0, 2, 0]] * 2] * 3
 

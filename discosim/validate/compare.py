@@ -134,8 +134,9 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     cases = _cases(networks, taken["probes"])
     calibration = calibrate(cases, messages, link.burst_bytes)
     nodes_alone = [node for runs in taken["alone"] for node in runs.runs[0]]
-    exchanges = {mark.row for node in nodes_alone for mark in node.marks}
-    profiles = {runs.order.s_comm: parts_of(runs, exchanges) for runs in taken["alone"]}
+    marked = {mark.row for node in nodes_alone for mark in node.marks}
+    rows = [*table.name]
+    profiles = {runs.order.s_comm: parts_of(runs, marked, rows) for runs in taken["alone"]}
     wires = Wires(calibration.link, link.burst_bytes, _drag(by_order[drag]))
     usual_s = by_order[drag].usual_s
     node = _hardware(calibration)
@@ -212,9 +213,7 @@ def _validation(known: _Known, found: Sequence[tuple[float, str, Runs]], link: L
     measured, predicted = {}, {}
     for s_comm, overlap, runs in found:
         traffic = traffic_of(runs, names)
-        parts = between(
-            known.profiles, s_comm, {mark.row for n in runs.runs[0] for mark in n.marks}
-        )
+        parts = between(known.profiles, s_comm, set(traffic))
         profiled = predict(parts, traffic, known.wires, serial=overlap == "none", names=names)
         plan, runtime = _cost(known, "calibrated", s_comm, overlap)
         said = {

@@ -25,7 +25,7 @@ class Parts:
     """What nodes compute in each row of each of K runs, (K, N, L) in seconds.
 
     front_s: before the row's exchange; beside_s: while it goes on; after_s: when it has ended.
-    exchanges: the rows that have one.
+    exchanges: the rows before which something is sent.
     """
 
     front_s: Floats
@@ -56,29 +56,28 @@ class Prediction:
     row_s: Floats
 
 
-def parts_of(runs: Runs, exchanges: Set[int]) -> Parts:
-    """Return what the nodes compute in runs without a network.
+def parts_of(runs: Runs, marked: Set[int], names: Sequence[str]) -> Parts:
+    """Return what the nodes compute in runs without a network; names: of the network's rows.
 
-    exchanges: the rows that have one at some S_comm. Where such a row has none, as nothing is
-    kept, all that is left of it needs no received feature.
+    marked: the rows that are divided by an exchange at some S_comm. Where such a row has none, as
+    nothing is kept, all that is left of it needs no received feature.
     """
     counted = runs.counted
     front, beside, _, after = np.moveaxis(
         np.array([[row_parts(node) for node in run] for run in counted]), 2, 0
     )
     for rank, node in enumerate(counted[0]):
-        alone = sorted(exchanges - {mark.row for mark in node.marks})
+        alone = sorted(marked - {mark.row for mark in node.marks})
         beside[:, rank, alone], after[:, rank, alone] = after[:, rank, alone], 0.0
-    have = frozenset(mark.row for node in counted[0] for mark in node.marks)
-    return Parts(front, beside, after, have)
+    return Parts(front, beside, after, frozenset(traffic_of(runs, names)))
 
 
 def between(profiles: Mapping[float, Parts], s_comm: float, exchanges: Set[int]) -> Parts:
     """Return the parts at `s_comm`: straight lines between or through what was profiled.
 
-    exchanges: the rows that have one at `s_comm`. Such a row is called for its own features and
-    for received ones, however few these are: its line is through S_comm at which it has an
-    exchange as well. The first run of one S_comm goes with the first of the other, and so on.
+    exchanges: the rows before which something is sent at `s_comm`. Such a row is called for its
+    own features and for received ones, however few these are: its line is through S_comm at which
+    that is so as well. The first run of one S_comm goes with the first of the other, and so on.
     """
     names = ("front_s", "beside_s", "after_s")
     runs = min(len(parts.front_s) for parts in profiles.values())
