@@ -45,7 +45,7 @@ BYTES = types.Parsed("bytes", _limit(parse_bytes))
 
 @click.command("allocate")
 @options.model
-@click.option("--nodes", type=types.NODES, help="One number of nodes [default: 2].")
+@options.one_number_of_nodes
 @click.option("--latency", type=TIME, help="Limit: 100ms, or 30% of dense.")
 @click.option("--bytes", "traffic", type=BYTES, help="Limit on the busiest node's traffic: 5MB.")
 @click.option("--memory", type=BYTES, help="Limit on a node's memory: 30MiB.")
@@ -72,14 +72,14 @@ def command(**values: Any) -> None:
     discosim allocate --model resnet50 --bytes 30% --nodes 4 --plot plan.png
     discosim sweep --model resnet50 --plan plan.json
     """
-    from discosim.cli.output import Output
+    from discosim.cli.output import Output, check_file
     from discosim.cli.results import check_plot
     from discosim.explore.allocate import DEFAULT_LEVELS, allocate
     from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY
     from discosim.report import allocation
 
     output = Output.open(values["form"], None)
-    _check_plan_path(values["path"])
+    check_file(values["path"], "plan file", ".json")
     check_plot(values["plot_path"])
     given = {LATENCY: values["latency"], BYTES: values["traffic"], MEMORY: values["memory"]}
     nothing = {"at": "", "objective": "memory", "plan_path": None, "s_comm": None, "memory": None}
@@ -127,14 +127,3 @@ def _saliency(values: options.Values, study: "Study", nodes: int) -> "Saliency":
         options.note(f"weights of {path} have other names: taken by order and shape")
     said = f"L1 norms of sub-rows of the weights of {path}, the least go first; accuracy is not "
     return {"curves": weight_curves(network, nodes, weights), "saliency": f"{said}predicted"}
-
-
-def _check_plan_path(path: str | None) -> None:
-    """Raise DiscosimError where no plan file can be written at `path`."""
-    if path is None:
-        return
-    from discosim.cli.output import check_writable
-
-    if not path.lower().endswith(".json"):
-        raise DiscosimError(f"plan file {path!r}; wanted a .json file (the table goes to stdout)")
-    check_writable(path)

@@ -34,17 +34,13 @@ def command(**values: Any) -> None:
     discosim calibrate --listen 0.0.0.0:7000                 (on one machine)
     discosim calibrate --connect 192.168.1.7:7000 --hw-out mine.toml   (on the other)
     """
-    from discosim.cli.output import Output, check_writable
-    from discosim.errors import DiscosimError
+    from discosim.cli.output import Output, check_file
 
     output = Output.open(values["form"], values["path"])
     if values["listen"] is not None:
         _answer_others(values)
         return
-    if values["profile_path"] is not None:
-        if not values["profile_path"].lower().endswith(".toml"):
-            raise DiscosimError(f"profile {values['profile_path']!r}; wanted a suffix of .toml")
-        check_writable(values["profile_path"])
+    check_file(values["profile_path"], "profile", ".toml")
     calibration, where = _measure(values)
     import datetime
 

@@ -23,12 +23,7 @@ ORDER = [
 @options.model
 @click.option("--nodes", type=types.NODES, help="2 or 2,4,8 [default: 2].")
 @click.option("--s-comm", type=types.S_COMM, help="0.8 or 0,0.8 [default: 0.8].")
-@click.option(
-    "--strategy",
-    "strategies",
-    type=types.NAMES,
-    help="Names separated by commas [default: all].",
-)
+@options.strategies()
 @options.overlaps
 @options.costing
 def command(**values: Any) -> None:

@@ -9,7 +9,7 @@ from discosim.cli import options, types
 
 @click.command("layers")
 @options.model
-@click.option("--nodes", type=types.NODES, help="One number of nodes [default: 2].")
+@options.one_number_of_nodes
 @click.option("--s-comm", type=types.S_COMM, help="One S_comm, for disco [default: 0.8].")
 @click.option("--strategy", help="[default: dense, or disco with --s-comm, --plan or --mask]")
 @click.option(

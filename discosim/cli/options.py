@@ -40,6 +40,24 @@ model = click.option(
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
+one_number_of_nodes = click.option(
+    "--nodes", type=types.NODES, help="One number of nodes [default: 2]."
+)
+weights = click.option("--weights", "weights_path", help="A .safetensors or .pt checkpoint.")
+
+
+def strategies(default: str | None = None) -> Callable[[Command], Command]:
+    """Return the option that names strategies, all of them by default."""
+    return click.option(
+        "--strategy",
+        "strategies",
+        type=types.NAMES,
+        default=default,
+        show_default=default is not None,
+        help="As `compare` lists them, by commas" + ("." if default else " [default: all]."),
+    )
+
+
 _MEMORY = click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB.")
 
 hardware_but_memory = together(

@@ -39,6 +39,15 @@ def check_writable(path: str) -> None:
         raise DiscosimError(f"cannot write {path}: {reason.lower()}") from None
 
 
+def check_file(path: str | None, what: str, suffix: str) -> None:
+    """Raise DiscosimError where `path` has another suffix, or no file can be written there."""
+    if path is None:
+        return
+    if not path.lower().endswith(suffix):
+        raise DiscosimError(f"{what} {path!r}; wanted a suffix of {suffix}")
+    check_writable(path)
+
+
 @dataclass(frozen=True)
 class Output:
     """A destination that is known to be writable, and the form of what goes there."""

@@ -17,14 +17,7 @@ S_COMM = "0:1:0.05"
 @grid_options.models
 @click.option("--nodes", type=types.NODES, help=f"2,4,8 or 2:8 [default: {NODES}].")
 @click.option("--s-comm", type=types.S_COMM, help=f"0,0.8 or 0:1:0.1 [default: {S_COMM}].")
-@click.option(
-    "--strategy",
-    "strategies",
-    type=types.NAMES,
-    default=STRATEGIES,
-    show_default=True,
-    help="As `compare` lists them.",
-)
+@options.strategies(STRATEGIES)
 @click.option("--by", type=types.NAMES, help=f"Metrics [default: {BY}; of best: latency].")
 @click.option(
     "--reduce",

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.command("run")
 @options.model
 @options.input_size
-@click.option("--nodes", type=types.NODES, help="One number of nodes [default: 2].")
+@options.one_number_of_nodes
 @click.option("--s-comm", type=types.S_COMM, help="Fraction that is not sent [default: 0.8].")
 @click.option("--mask", "mask_path", help="Mask of `discosim mask`, in place of --s-comm.")
-@click.option("--weights", "weights_path", help="A .safetensors or .pt checkpoint.")
+@options.weights
 @click.option(
     "--seed",
     type=click.IntRange(0),

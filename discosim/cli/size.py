@@ -23,14 +23,7 @@ STRATEGIES = "single,pipeline,disco"
 @click.option(
     "--s-comm", type=types.S_COMM, default="0:1:0.01", show_default=True, help="What is tried."
 )
-@click.option(
-    "--strategy",
-    "strategies",
-    type=types.NAMES,
-    default=STRATEGIES,
-    show_default=True,
-    help="As `compare` lists them.",
-)
+@options.strategies(STRATEGIES)
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes [default: all cores].")
 @options.overlaps
 @options.hardware

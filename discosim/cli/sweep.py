@@ -11,14 +11,7 @@ from discosim.cli import options, types
 @options.model
 @click.option("--nodes", type=types.NODES, help="2,4,8 or 2:8 [default: 2,4,8].")
 @click.option("--s-comm", type=types.S_COMM, help="0,0.8 or 0:1:0.1 [default: 0:1:0.1].")
-@click.option(
-    "--strategy",
-    "strategies",
-    type=types.NAMES,
-    default="disco",
-    show_default=True,
-    help="As `compare` lists them, separated by commas.",
-)
+@options.strategies("disco")
 @options.overlaps
 @click.option("--band", is_flag=True, help="Latency at best and at worst beside each one.")
 @options.costing

@@ -42,7 +42,7 @@ def command(**values: Any) -> None:
     discosim timeline --model resnet50 --overlap layer:4 -o trace.json
     discosim timeline --model resnet50 --hw rpi4-gigabit,rpi5-gigabit --plot gantt.png
     """
-    from discosim.cli.output import Output
+    from discosim.cli.output import Output, check_file
     from discosim.cli.results import check_plot
     from discosim.explore.study import strategy_named
     from discosim.report import timeline_tables
@@ -50,7 +50,7 @@ def command(**values: Any) -> None:
     from discosim.timeline.schedule import parse_overlap
 
     output = Output.open(values["form"], None)
-    _check_trace(values["path"])
+    check_file(values["path"], "trace file", ".json")
     check_plot(values["plot_path"])
     parse_overlap(values["overlap"])
     study = options.read_study(values)
@@ -140,17 +140,6 @@ def _parse_shares(text: str) -> tuple[float, ...]:
     if not numbers or not all(0 < number < float("inf") for number in numbers):
         raise DiscosimError(f"shares {text!r}; wanted even, balanced or one a node as 0.7,0.3")
     return tuple(number / sum(numbers) for number in numbers)
-
-
-def _check_trace(path: str | None) -> None:
-    from discosim.cli.output import check_writable
-    from discosim.errors import DiscosimError
-
-    if path is None:
-        return
-    if not path.lower().endswith(".json"):
-        raise DiscosimError(f"trace file {path!r}; wanted a suffix of .json")
-    check_writable(path)
 
 
 def _write_files(values: options.Values, timeline: "Timeline", title: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.command("validate")
 @options.model
 @options.input_size
-@click.option("--nodes", type=types.NODES, help="One number of nodes [default: 2].")
+@options.one_number_of_nodes
 @click.option(
     "--bw", type=types.BANDWIDTH, default="37.5MB/s", show_default=True, help="Of each link."
 )
@@ -77,15 +77,11 @@ def _question(values: options.Values) -> "Question":
 
 
 def _check_files(values: options.Values) -> None:
-    from discosim.cli.output import check_writable
+    from discosim.cli.output import check_file
     from discosim.cli.results import check_plot
-    from discosim.errors import DiscosimError
 
-    for flag, name in (("-o", "path"), ("--trace", "trace_path")):
-        if values[name] is not None:
-            if not values[name].lower().endswith(".json"):
-                raise DiscosimError(f"{flag} {values[name]!r}; wanted a suffix of .json")
-            check_writable(values[name])
+    check_file(values["path"], "-o", ".json")
+    check_file(values["trace_path"], "--trace", ".json")
     check_plot(values["plot_path"])
 
 
