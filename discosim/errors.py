@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 
 class DiscosimError(ValueError):
@@ -13,6 +14,14 @@ class UnknownNameError(DiscosimError):
 
     def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
         super().__init__(f"unknown {kind} {given!r}; {suggest(given, known)}")
+
+
+def require(what: str, extra: str, *packages: str) -> None:
+    """Raise DiscosimError where a package that `what` needs, of an extra, is not installed."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        names = " and ".join(missing)
+        raise DiscosimError(f"{what} needs {names}: pip install 'discosim[{extra}]'")
 
 
 def suggest(given: str, known: Iterable[str], most: int = 3) -> str:

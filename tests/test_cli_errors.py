@@ -1,6 +1,7 @@
 """Bad input: one clear line on stderr, exit code 2, no traceback, nothing on stdout."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -289,3 +290,38 @@ def test_what_fails_while_it_is_written_leaves_the_old_file(
     assert "No space left on device" in message
     assert path.read_text() == "kept"
     assert list(tmp_path.iterdir()) == [path]
+
+
+HIDING = """
+import sys
+for package in ("torch", "safetensors", "onnx", "scipy", "pyarrow", "distributed"):
+    sys.modules[package] = None
+from discosim.cli.app import run
+sys.argv[0] = "discosim"
+sys.exit(run())
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "extra"),
+    [
+        ("run --model resnet18", "torch"),
+        ("validate --model resnet18", "torch"),
+        ("calibrate --seconds 1", "torch"),
+        ("mask --model resnet18 --weights weights.pt", "torch"),
+        ("inspect torch:a.b:c", "torch"),
+        ("inspect net.onnx", "onnx"),
+        ("allocate --model resnet18 --latency 100ms", "milp"),
+        ("pareto --model resnet18 -o front.parquet", "parquet"),
+        ("pareto --model resnet18 --scheduler tcp://127.0.0.1:8786", "cluster"),
+    ],
+)
+def test_without_an_extra_it_says_how_to_install_it(line: str, extra: str, tmp_path: Path) -> None:
+    for name in ("weights.pt", "net.onnx"):
+        (tmp_path / name).write_bytes(b"\0" * 100)
+    words = [sys.executable, "-c", HIDING, *line.split()]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"pip install 'discosim[{extra}]'" in done.stderr
+    assert done.stderr.startswith("discosim: ")
+    assert len(done.stderr.splitlines()) == 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from discosim.cli import options, types
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, require
 from discosim.units import parse_time
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def command(**values: Any) -> int:
     discosim run --model resnet18 --nodes 2 --s-comm 0.9
     discosim run --model resnet18 --mask masks.npz --weights resnet18.safetensors
     """
+    require("run", "torch", "torch", "safetensors")
     from discosim.cli.output import Output
     from discosim.explore.split_run import run_split
     from discosim.report.split_tables import differences, run_findings, show_run
@@ -71,10 +72,8 @@ def _what(values: options.Values) -> "tuple[Network, dict[str, Tensor], Mask]":
     from discosim.masks.mask_file import read_mask
     from discosim.masks.run import check_count
     from discosim.masks.select import select
-    from discosim.partition import check_nodes
-
-    _check_torch()
     from discosim.masks.state import checkpoint_state, random_state
+    from discosim.partition import check_nodes
 
     if values["mask_path"] is not None and values["s_comm"] is not None:
         raise click.UsageError("give one of --s-comm and --mask: each says what is sent")
@@ -98,10 +97,3 @@ def _what(values: options.Values) -> "tuple[Network, dict[str, Tensor], Mask]":
         weights = {name: tensor.numpy() for name, tensor in state.items()}
         mask = select(network, nodes, s_comm, weights, source=source)
     return network, state, mask
-
-
-def _check_torch() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None or find_spec("safetensors") is None:
-        raise DiscosimError("run needs torch and safetensors: pip install 'discosim[torch]'")

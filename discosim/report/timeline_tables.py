@@ -7,6 +7,9 @@ from discosim.report.tables import scaled
 from discosim.timeline.schedule import Event, Timeline
 from discosim.units import format_quantity
 
+ROUNDING = 1e-12
+"""Share of the latency below which a node does not wait: sums in two orders differ by that."""
+
 
 def events_frame(events: tuple[Event, ...]) -> pd.DataFrame:
     """Return one row an event, SI units; nodes of a message as text, such as 0 or 0+1."""
@@ -30,6 +33,7 @@ def nodes_frame(timeline: Timeline) -> pd.DataFrame:
     """Return one row a node: what it holds, computes, waits for, sends and receives."""
     work, total = timeline.work, timeline.latency_s
     compute_s = (work.local_s + work.remote_s).sum(-1)
+    idle_s = total - compute_s
     carried = work.message_bytes
     return pd.DataFrame(
         {
@@ -37,7 +41,7 @@ def nodes_frame(timeline: Timeline) -> pd.DataFrame:
             "hardware": [node.name for node in work.cluster.nodes[: work.plan.nodes]],
             "share": work.shares,
             "compute_s": compute_s,
-            "waiting_s": total - compute_s,
+            "waiting_s": np.where(idle_s > ROUNDING * total, idle_s, 0.0),
             "latency_s": total,
             "sent_bytes": carried.sum(axis=(1, 2)),
             "received_bytes": carried.sum(axis=(0, 2)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discosim.errors import DiscosimError
+from discosim.errors import require
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.validate.gate import (
@@ -75,7 +75,7 @@ def measure(
 
     All are run in turns for `seconds`, at least once. Raises DiscosimError without torch.
     """
-    _check_torch()
+    require("calibrate", "torch", "torch")
     import torch
 
     from discosim.validate.worker import probe_node
@@ -114,12 +114,3 @@ def measure(
             np.array([is_steady(*each, usual_s) for each in sure]),
         ).cases()
     ]  # fmt: skip
-
-
-def _check_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise DiscosimError(
-            "calibrate needs torch, which is not installed: pip install 'discosim[torch]'"
-        ) from None

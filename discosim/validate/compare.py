@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, require
 from discosim.explore.study import Study, strategy_named
 from discosim.graph.network import Network
 from discosim.graph.table import LayerTable, tabulate
@@ -101,6 +101,7 @@ class _Known:
 
 def validate(question: Question, progress: Progress | None = None) -> Validation:
     """Measure and predict; raises DiscosimError where that cannot be done here."""
+    require("validate", "torch", "torch")
     _check(question)
     table = tabulate(build(question.model, question.input_shape))
     networks = probes()
