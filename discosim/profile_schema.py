@@ -139,32 +139,25 @@ class Compute(_Strict):
     int8: Figure[ComputeText] | None = None
 
 
-class Efficiency(_Strict):
-    """Fraction that an operator class reaches: of the rate, or without MACs of the bandwidth."""
+class PerClass(_Strict, Generic[V]):
+    """A figure for each operator class."""
 
-    conv: Figure[Fraction] | None = None
-    depthwise: Figure[Fraction] | None = None
-    linear: Figure[Fraction] | None = None
-    attention: Figure[Fraction] | None = None
-    batch_norm: Figure[Fraction] | None = None
-    layer_norm: Figure[Fraction] | None = None
-    activation: Figure[Fraction] | None = None
-    add: Figure[Fraction] | None = None
-    pool: Figure[Fraction] | None = None
+    conv: Figure[V] | None = None
+    depthwise: Figure[V] | None = None
+    linear: Figure[V] | None = None
+    attention: Figure[V] | None = None
+    batch_norm: Figure[V] | None = None
+    layer_norm: Figure[V] | None = None
+    activation: Figure[V] | None = None
+    add: Figure[V] | None = None
+    pool: Figure[V] | None = None
 
 
-class Overhead(_Strict):
-    """What a call of an operator class takes, whatever its size."""
+Efficiency = PerClass[Fraction]
+"""Fraction that a class reaches: of the rate, or without MACs of the memory's bandwidth."""
 
-    conv: Figure[TimeText] | None = None
-    depthwise: Figure[TimeText] | None = None
-    linear: Figure[TimeText] | None = None
-    attention: Figure[TimeText] | None = None
-    batch_norm: Figure[TimeText] | None = None
-    layer_norm: Figure[TimeText] | None = None
-    activation: Figure[TimeText] | None = None
-    add: Figure[TimeText] | None = None
-    pool: Figure[TimeText] | None = None
+Overhead = PerClass[TimeText]
+"""What a call takes, whatever its size."""
 
 
 class Memory(_Strict):

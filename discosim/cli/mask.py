@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from discosim.cli import options, types
+from discosim.cli import options
 from discosim.errors import DiscosimError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.model
 @options.input_size
 @options.one_number_of_nodes
-@click.option("--s-comm", type=types.S_COMM, help="Fraction that is not sent [default: 0.8].")
+@options.one_s_comm
 @click.option("--plan", "plan_path", help="JSON file with S_comm of each layer.")
 @options.weights
 @click.option(

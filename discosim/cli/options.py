@@ -43,6 +43,9 @@ input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 
 one_number_of_nodes = click.option(
     "--nodes", type=types.NODES, help="One number of nodes [default: 2]."
 )
+one_s_comm = click.option(
+    "--s-comm", type=types.S_COMM, help="Fraction that is not sent [default: 0.8]."
+)
 weights = click.option("--weights", "weights_path", help="A .safetensors or .pt checkpoint.")
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.model
 @options.input_size
 @options.one_number_of_nodes
-@click.option("--s-comm", type=types.S_COMM, help="Fraction that is not sent [default: 0.8].")
+@options.one_s_comm
 @click.option("--mask", "mask_path", help="Mask of `discosim mask`, in place of --s-comm.")
 @options.weights
 @click.option(
