@@ -383,6 +383,8 @@ def small() -> Any:
 def test_bytes_and_messages_are_the_models(small: Any) -> None:
     assert counts_exact(small.records)
     assert {r["bytes"] for r in small.records if r["s_comm"] == 0.5} != {0}
+    off = {record["output_error"] for record in small.records}
+    assert 0 < max(off) < 1e-5
     wrong = [dict(record, bytes=record["bytes"] + 1) for record in small.records]
     assert not counts_exact(wrong)
 
@@ -428,15 +430,19 @@ def test_the_command_writes_what_it_measured(
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_is_left_of_a_run_that_is_ended(ending: signal.Signals) -> None:
+@pytest.mark.parametrize(("processes", "seconds"), [(4, 0.1), (6, 0.0), (6, 4.0)])
+def test_nothing_is_left_of_a_run_that_is_ended(
+    ending: signal.Signals, processes: int, seconds: float
+) -> None:
+    """4: the program, the keeper, two namespaces; 6: the nodes as well; 4 s later they run."""
     mark = uuid.uuid4().hex
     words = [sys.executable, "-m", "discosim", "validate", *SMALL, "--runs", "1000"]
     process = subprocess.Popen(
         words, env={**os.environ, MARK: mark}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     try:
-        assert _wait(lambda: len(_processes(mark)) >= 4)  # the keeper, two namespaces
-        time.sleep(0.1)
+        assert _wait(lambda: len(_processes(mark)) >= processes)
+        time.sleep(seconds)
         process.send_signal(ending)
         _, said = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == (130 if ending == signal.SIGINT else -ending)

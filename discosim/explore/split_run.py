@@ -100,7 +100,7 @@ def run_split(
     the output's largest magnitude. `timeout_s` is SplitNetwork's.
     """
     from discosim.masks.run import SplitNetwork
-    from discosim.masks.state import masked_outputs
+    from discosim.masks.state import largest_difference, masked_outputs
 
     draws = np.random.default_rng(seed)
     x = draws.standard_normal(network.input_shape, dtype=np.float32)
@@ -109,11 +109,7 @@ def run_split(
         frame = measured(run, split.weight_bytes)
     model = predicted(network, mask).drop(columns=["node", "kind"])
     wanted = masked_outputs(network, mask, state, x)
-    off = max(
-        float(np.abs(got - want).max() / np.abs(want).max())
-        for got, want in zip(run.outputs, wanted, strict=True)
-    )
-    return frame.join(model.add_prefix("predicted_")), off
+    return frame.join(model.add_prefix("predicted_")), largest_difference(run.outputs, wanted)
 
 
 def _per_node(values: Floats, nodes: int) -> Floats:

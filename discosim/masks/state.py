@@ -1,6 +1,6 @@
 """All parameters of a network, as a run needs them: from a checkpoint, or seeded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,3 +87,11 @@ def masked_outputs(
         outputs = module(torch.from_numpy(x)[None])
     several = outputs if isinstance(outputs, tuple) else (outputs,)
     return tuple(output[0].numpy() for output in several)
+
+
+def largest_difference(outputs: Sequence[Array], wanted: Sequence[Array]) -> float:
+    """Return how far outputs are off, as a fraction of the largest value of those wanted."""
+    return max(
+        float(np.abs(one - other).max() / np.abs(other).max())
+        for one, other in zip(outputs, wanted, strict=True)
+    )

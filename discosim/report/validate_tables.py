@@ -55,7 +55,11 @@ def validation_findings(validation: Validation) -> list[str]:
         f"nine of ten within {_percent(high)}."
     )
     same = "are the model's, exactly" if counts_exact(records) else "are NOT the model's"
-    lines.append(f"Bytes and messages on the wire {same}.")
+    off = max(record["output_error"] for record in records)
+    lines.append(
+        f"Bytes and messages on the wire {same}; outputs are within {off:.2g} of those of the "
+        "masked network on one process."
+    )
     unsure = {(r["overlap"], r["s_comm"]) for r in records if not r["conclusive"]}
     if unsure:
         lines.append(

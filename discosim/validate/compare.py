@@ -260,6 +260,7 @@ def _record(
         "model_bytes": round(float(plan.exchange.total.sum()) * elem_bytes),
         "messages": len(runs.messages),
         "model_messages": round(float(plan.exchange.total_messages.sum())),
+        "output_error": runs.off,
         "link_share": busy["link"] / said.latency_s,
         "node_share": busy["node"] / said.latency_s,
     }

@@ -47,13 +47,15 @@ class NodeRun:
 class Runs:
     """Runs of all nodes at one S_comm; messages: (layer, kind, sender, receiver, bytes) of one.
 
-    usual_s: what the reference usually takes on this machine.
+    usual_s: what the reference usually takes on this machine; off: how far an output is from that
+    of the masked network on one process, as a fraction of the largest value.
     """
 
     order: Order
     runs: tuple[tuple[NodeRun, ...], ...]
     messages: tuple[tuple[str, str, int, int, int], ...]
     usual_s: float
+    off: float = 0.0
 
     @property
     def seconds(self) -> Floats:
@@ -118,7 +120,9 @@ class Nodes:
         messages = [tuple(message) for answer in answers for message in answer["messages"]]
         self.patience_s = min(answer["left_s"] for answer in answers)
         self.references_s.extend(run.reference_s for runs in by_node for run in runs)
-        return Runs(order, tuple(zip(*by_node, strict=True)), tuple(messages), self.usual_s)
+        runs = tuple(zip(*by_node, strict=True))
+        off = max(answer["off"] for answer in answers)
+        return Runs(order, runs, tuple(messages), self.usual_s, off)
 
     def rounds(self, orders: Sequence[Order], step: Callable[[], None] | None = None) -> list[Runs]:
         """Return the runs of each order, taken in turns: what drifts does so for all of them.
@@ -133,7 +137,8 @@ class Nodes:
                 if number < ROUNDS or (had is not None and not had.samples.conclusive):
                     some = self.run(replace(order, count=-(-order.count // ROUNDS)))
                     earlier = () if had is None else had.runs
-                    found[order] = replace(some, order=order, runs=(*earlier, *some.runs))
+                    off = max(some.off, 0.0 if had is None else had.off)
+                    found[order] = replace(some, order=order, runs=(*earlier, *some.runs), off=off)
                     if step is not None and number < ROUNDS:
                         step()
             for order in orders:

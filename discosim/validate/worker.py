@@ -139,15 +139,19 @@ class _Worker:
         self._reference_s = reference()
         self._patience_s = 0.0
         self._last: tuple[float, Node, Watched] | None = None
+        self._wanted: tuple[Any, ...] | None = None
+        self._off = 0.0
 
     def answer(self, order: Order) -> dict[str, Any]:
         """Run as often as ordered; times of each run, its exchanges, and all messages of one.
 
-        left_s: what is left of the patience.
+        left_s: what is left of the patience; off: how far the last output of node 0 is from that
+        of the masked network.
         """
-        self._patience_s = order.patience_s
+        self._patience_s, self._off = order.patience_s, 0.0
         runs, messages = self._ran(order)
-        return {"runs": runs, "messages": messages, "left_s": self._patience_s}
+        left_s, off = self._patience_s, self._off
+        return {"runs": runs, "messages": messages, "left_s": left_s, "off": off}
 
     def _ran(self, order: Order) -> tuple[list[list[Any]], list[list[Any]]]:
         if order.kind == "messages":
@@ -162,8 +166,15 @@ class _Worker:
         else:
             node, wire = self._node(order.s_comm, order.kind == "profile")
             x = self._x
+        outputs: list[Tensor] = []
+
+        def run() -> None:
+            outputs[:] = node.run(x)
+
         wire.serial = order.kind == "serial"
-        runs = self._runs(lambda: node.run(x), wire, order)
+        runs = self._runs(run, wire, order)
+        if self.job.rank == 0 and order.kind in ("serial", "overlapped"):
+            self._off = self._compared(outputs)
         sent = [[m.layer, m.kind, m.sender, m.receiver, m.nbytes] for m in node.messages]
         return runs, sent
 
@@ -244,12 +255,22 @@ class _Worker:
 
         return work
 
+    def _compared(self, outputs: "list[Tensor]") -> float:
+        """How far the outputs of a run are from those of the masked network on one process."""
+        from discosim.masks.state import largest_difference, masked_outputs
+
+        assert self._last is not None
+        mask, x = self._last[1].mask, self._x[0].numpy()
+        if self._wanted is None:
+            self._wanted = masked_outputs(self.network, mask, self._state, x)
+        return largest_difference([output[0].numpy() for output in outputs], self._wanted)
+
     def _node(self, s_comm: float, profile: bool) -> tuple["Node", Watched]:
         if self._last is None or self._last[0] != s_comm:
             mask = mask_of(self.network, self.job.nodes, s_comm)
             wire = Watched(NoWire())
             node = watched_node(self.network, mask, self.job.rank, self._state, wire)
-            self._last = s_comm, node, wire
+            self._last, self._wanted = (s_comm, node, wire), None
         _, node, wire = self._last
         wire.inner = NoWire() if profile else self._wire
         return node, wire
