@@ -335,7 +335,10 @@ def test_without_namespaces_the_nodes_hold_messages_back(monkeypatch: pytest.Mon
 
 
 def _records(
-    pairs: list[tuple[float, float]], held: bool = True, spread: float = 0.0
+    pairs: list[tuple[float, float]],
+    held: bool = True,
+    spread: float = 0.0,
+    conclusive: bool = True,
 ) -> list[dict[str, Any]]:
     return [
         {
@@ -345,6 +348,7 @@ def _records(
             "error": p / m - 1,
             "held_out": held,
             "spread": spread,
+            "conclusive": conclusive,
         }
         for m, p in pairs
     ]
@@ -358,6 +362,13 @@ def test_the_order_is_judged_where_it_can_be() -> None:
     assert right == 2
     assert np.isnan(mean_error(records, "profiled"))
     assert held_out([*records, *_records([(1, 1)], held=False)]) == records
+
+
+def test_inconclusive_records_are_left_out_where_others_are_not() -> None:
+    sure, unsure = _records([(1.0, 1.1), (2.0, 2.2)]), _records([(4.0, 1.0)], conclusive=False)
+    assert mean_error([*sure, *unsure], "paper") == pytest.approx(0.1)
+    assert order_right([*sure, *unsure], "paper") == (1, 1)
+    assert mean_error(unsure, "paper") == pytest.approx(0.75)
 
 
 def test_pairs_whose_order_the_runs_do_not_tell_are_not_judged() -> None:

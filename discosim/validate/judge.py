@@ -9,9 +9,15 @@ import numpy as np
 Record = Mapping[str, Any]
 
 
+def judged(records: Iterable[Record]) -> list[Record]:
+    """Return the conclusive records; where there are none, all."""
+    every = list(records)
+    return [record for record in every if record["conclusive"]] or every
+
+
 def mean_error(records: Iterable[Record], level: str) -> float:
-    """Return the mean absolute relative error of a level; NaN where it has no record."""
-    errors = [abs(record["error"]) for record in records if record["level"] == level]
+    """Return the mean absolute relative error of a level, judged; NaN where it has no record."""
+    errors = [abs(r["error"]) for r in judged(r for r in records if r["level"] == level)]
     return float(np.mean(errors)) if errors else float("nan")
 
 
@@ -23,7 +29,7 @@ def order_right(records: Sequence[Record], level: str) -> tuple[int, int]:
     """
     stated = mean_error(records, level)
     right = total = 0
-    for one, other in combinations([r for r in records if r["level"] == level], 2):
+    for one, other in combinations(judged(r for r in records if r["level"] == level), 2):
         low, high = sorted((one, other), key=lambda record: float(record["measured_s"]))
         apart = _least_s(high) > _most_s(low)
         if apart and high["measured_s"] > (1 + stated) * low["measured_s"]:

@@ -73,6 +73,11 @@ class Runs:
         ]
 
     @property
+    def enough(self) -> bool:
+        """Whether as many runs are quiet as a third of those asked for, FEWEST at the least."""
+        return sum(self.quiet) >= max(FEWEST, self.order.count // ROUNDS)
+
+    @property
     def counted(self) -> tuple[tuple[NodeRun, ...], ...]:
         """The quiet runs; all where there are too few."""
         kept = tuple(run for run, quiet in zip(self.runs, self.quiet, strict=True) if quiet)
@@ -127,14 +132,14 @@ class Nodes:
     def rounds(self, orders: Sequence[Order], step: Callable[[], None] | None = None) -> list[Runs]:
         """Return the runs of each order, taken in turns: what drifts does so for all of them.
 
-        Those of which too few were steady are repeated, up to TRIES times as often.
+        Those of which less than a third were steady are repeated, up to TRIES times as often.
         """
         self.patience_s = PATIENCE_S * sum(order.count for order in orders)
         found: dict[Order, Runs] = {}
         for number in range(ROUNDS * TRIES):
             for order in orders:
                 had = found.get(order)
-                if number < ROUNDS or (had is not None and not had.samples.conclusive):
+                if number < ROUNDS or (had is not None and not had.enough):
                     some = self.run(replace(order, count=-(-order.count // ROUNDS)))
                     earlier = () if had is None else had.runs
                     off = max(some.off, 0.0 if had is None else had.off)
