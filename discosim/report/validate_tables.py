@@ -64,8 +64,8 @@ def validation_findings(validation: Validation) -> list[str]:
     if unsure:
         lines.append(
             f"{len(unsure)} of {len(records) // len(LEVELS)} configurations are inconclusive: "
-            "too few runs had cores of their own at the usual speed. Where others are not, the errors "
-            "above leave them out: theirs say more of the machine than of the model."
+            "too few runs had cores of their own at the usual speed. Where others are not, the "
+            "errors above leave them out: theirs say more of the machine than of the model."
         )
     return lines
 
