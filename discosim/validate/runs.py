@@ -24,6 +24,9 @@ ROUNDS = 3
 PATIENCE_S = 0.25
 """For how long a run may wait for the usual speed; what one does not need others may."""
 
+ENOUGH = 1 / 3
+"""Share of the runs asked for that have to be steady."""
+
 TRIES = 3
 """How many times as often they are, where too few were steady."""
 
@@ -75,7 +78,7 @@ class Runs:
     @property
     def enough(self) -> bool:
         """Whether as many runs are quiet as a third of those asked for, FEWEST at the least."""
-        return sum(self.quiet) >= max(FEWEST, self.order.count // ROUNDS)
+        return sum(self.quiet) >= max(FEWEST, ENOUGH * self.order.count)
 
     @property
     def counted(self) -> tuple[tuple[NodeRun, ...], ...]:
