@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
 from discosim.report.validate_plot import draw_validation
-from discosim.validate.compare import LEVELS, Question, validate
+from discosim.validate.compare import validate
 from discosim.validate.fit import Line
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
+from discosim.validate.levels import LEVELS, Question
 from discosim.validate.link import NoLinkError, link_between, shaped_link
 from discosim.validate.profiled import (
     Parts,
@@ -475,6 +476,7 @@ def test_nothing_is_left_of_a_run_that_is_ended(
         (["--trace", "out.txt"], "wanted a suffix of .json"),
         (["--plot", "out.txt"], "wanted a suffix"),
         (["--bw", "37.5"], "has no unit"),
+        (["--bw", "10B/s"], "over 10 B/s the messages of all runs take"),
         (["--runs", "1"], "3<=x<=1000"),
         (["--model", "resnet5"], "did you mean"),
     ],

@@ -8,7 +8,7 @@ import click
 from discosim.cli import options, types
 
 if TYPE_CHECKING:
-    from discosim.validate.compare import Question, Validation
+    from discosim.validate.levels import Question, Validation
 
 
 @click.command("validate")
@@ -62,7 +62,7 @@ def command(**values: Any) -> None:
 
 def _question(values: options.Values) -> "Question":
     from discosim.units import parse_bandwidth
-    from discosim.validate.compare import Question
+    from discosim.validate.levels import Question
 
     [nodes] = options.one("--nodes", values["nodes"] or [2])
     return Question(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.report.style import LINES, RC, SINGLE, new_figure, plain_ticks, time_unit
-from discosim.validate.compare import LEVELS
+from discosim.validate.levels import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

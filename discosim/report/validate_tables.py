@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from discosim.units import format_quantity
-from discosim.validate.compare import LEVELS, Validation
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
+from discosim.validate.levels import LEVELS, Validation
 
 KEYS = ["overlap", "s_comm"]
 

@@ -1,0 +1,219 @@
+"""What each level of the model says of measured runs, and how far that is off."""
+
+import datetime
+import os
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from discosim.explore.study import Study, strategy_named
+from discosim.graph.table import LayerTable
+from discosim.hardware import Hardware, load_profile
+from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.simulate import Cost, Overlap, simulate
+from discosim.timeline.schedule import Event
+from discosim.validate.calibration import Calibration, to_toml
+from discosim.validate.link import Link
+from discosim.validate.profiled import (
+    Parts,
+    Prediction,
+    Wires,
+    between,
+    measured_events,
+    predict,
+    traffic_of,
+)
+from discosim.validate.runs import Runs, row_parts
+from discosim.validate.worker import mask_of
+
+LEVELS = ("paper", "calibrated", "profiled")
+PROFILED_AT = (0.0, 0.9, 1.0)
+"""S_comm at which computation is measured without a network."""
+
+Setting = tuple[float, str]
+"""S_comm and overlap of a configuration."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be measured: a network on `nodes` nodes with links of `bandwidth_Bps`.
+
+    count: runs of each S_comm and overlap.
+    """
+
+    model: str
+    input_shape: tuple[int, ...] | None
+    nodes: int
+    bandwidth_Bps: float
+    s_comm: tuple[float, ...]
+    overlaps: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Records, one a configuration and level; rows, one a layer; and events to draw.
+
+    about: the machine and the link; measured, predicted: events by (s_comm, overlap).
+    """
+
+    records: tuple[dict[str, Any], ...]
+    rows: tuple[dict[str, Any], ...]
+    about: Mapping[str, Any]
+    measured: Mapping[Setting, tuple[Event, ...]]
+    predicted: Mapping[Setting, tuple[Event, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the predictions know of the machine: fits, and profiles of the nodes' computation."""
+
+    question: Question
+    table: LayerTable
+    calibration: Calibration
+    wires: Wires
+    usual_s: float
+    node: Hardware
+    profiles: Mapping[float, Parts]
+
+
+def calibrated_hardware(calibration: Calibration) -> Hardware:
+    """Return the calibrated profile, as `calibrate` writes it."""
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    with tempfile.TemporaryDirectory(prefix="discosim-") as folder:
+        path = Path(folder) / "calibrated.toml"
+        path.write_text(to_toml(calibration, 1, "the shaped link", today), encoding="utf-8")
+        return load_profile(str(path)).hardware()
+
+
+def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: Link) -> Validation:
+    """Return what every level says of each configuration, and how far its runs are from that."""
+    names = [*known.table.name]
+    records: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    measured, predicted = {}, {}
+    for (s_comm, overlap), runs in found:
+        traffic = traffic_of(runs, names)
+        parts = between(known.profiles, s_comm, set(traffic))
+        profiled = predict(parts, traffic, known.wires, serial=overlap == "none", names=names)
+        plan, runtime = _cost(known, "calibrated", s_comm, overlap)
+        said = {
+            "paper": _cost(known, "paper", s_comm, overlap)[1].latency_s.item(),
+            "calibrated": runtime.latency_s.item(),
+            "profiled": profiled.latency_s,
+        }
+        base = _record(known, s_comm, overlap, runs, plan, profiled)
+        for level in LEVELS:
+            error = said[level] / runs.samples.median_s - 1
+            records.append({**base, "level": level, "predicted_s": said[level], "error": error})
+        rows += _rows(known, s_comm, overlap, runs, profiled)
+        measured[s_comm, overlap] = measured_events(runs, names)
+        predicted[s_comm, overlap] = profiled.events
+    return Validation(tuple(records), tuple(rows), _about(known, link), measured, predicted)
+
+
+def _cost(known: Known, level: str, s_comm: float, overlap: str) -> tuple[Plan, Cost]:
+    """The plan, and what `simulate` says of it: the paper's model, or the calibrated one."""
+    question = known.question
+    convention = "paper" if level == "paper" else "runtime"
+    node = known.node
+    if level == "paper":  # one C, one B and nothing else
+        node = replace(
+            node, memory_Bps=None, efficiency={}, overhead_s={}, link_latency_s=0.0,
+            bandwidth_Bps=question.bandwidth_Bps,
+        )  # fmt: skip
+    mask = mask_of(known.table.network, question.nodes, s_comm) if level != "paper" else None
+    study = Study(question.model, question.input_shape, CONVENTIONS[convention], mask=mask)
+    disco = strategy_named("disco")
+    request = study.request(disco, question.nodes, np.array([[s_comm]]), node, "")
+    plan = disco.plan(request)
+    return plan, simulate(known.table, plan, node, Overlap.parse(overlap))
+
+
+def _record(
+    known: Known, s_comm: float, overlap: str, runs: Runs, plan: Plan, said: Prediction
+) -> dict[str, Any]:
+    """What is the same for all levels of one configuration."""
+    question = known.question
+    samples = runs.samples
+    sent = sum(message[4] for message in runs.messages)
+    elem_bytes = float(known.node.feature_elem_bytes)
+    busy = {"link": 0.0, "node": 0.0}
+    for event in said.events:
+        if event.track in ("link 0→1", "node 0"):
+            busy[event.track.split()[0]] += event.end_s - event.begin_s
+    return {
+        "model": question.model,
+        "nodes": question.nodes,
+        "bandwidth_Bps": question.bandwidth_Bps,
+        "s_comm": s_comm,
+        "held_out": s_comm not in PROFILED_AT,
+        "overlap": overlap,
+        "measured_s": samples.median_s,
+        "spread": samples.spread,
+        "counted": len(samples.seconds) if samples.conclusive else 0,
+        "refused": samples.refused,
+        "conclusive": samples.conclusive,
+        "bytes": sent,
+        "model_bytes": round(float(plan.exchange.total.sum()) * elem_bytes),
+        "messages": len(runs.messages),
+        "model_messages": round(float(plan.exchange.total_messages.sum())),
+        "output_error": runs.off,
+        "link_share": busy["link"] / said.latency_s,
+        "node_share": busy["node"] / said.latency_s,
+    }
+
+
+def _rows(
+    known: Known, s_comm: float, overlap: str, runs: Runs, said: Prediction
+) -> list[dict[str, Any]]:
+    """One row a convolution, linear layer and attention, with what follows it up to the next.
+
+    Times are those of node 0, measured and predicted at the profiled level.
+    """
+    table, question = known.table, known.question
+    took = np.median([row_parts(run[0]).sum(0) for run in runs.counted], axis=0)
+    leads = table.mixes | (table.macs > 0)
+    leads[0] = True
+    starts = np.flatnonzero(leads)
+    measured, predicted = (np.add.reduceat(each, starts) for each in (took, said.row_s))
+    return [
+        {
+            "model": question.model,
+            "nodes": question.nodes,
+            "s_comm": s_comm,
+            "overlap": overlap,
+            "layer": table.name[row],
+            "measured_s": one,
+            "predicted_s": other,
+            "error": other / one - 1,
+        }
+        for row, one, other in zip(
+            starts.tolist(), measured.tolist(), predicted.tolist(), strict=True
+        )
+    ]
+
+
+def _about(known: Known, link: Link) -> dict[str, Any]:
+    """The machine, the link and the fits, for whoever reads the numbers later."""
+    calibration = known.calibration
+    return {
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "link": link.how,
+        "link_Bps": known.wires.line.rate,
+        "link_latency_s": known.wires.line.constant_s,
+        "burst_bytes": known.wires.burst_bytes,
+        "drag": known.wires.drag,
+        "reference_s": known.usual_s,
+        "rates_macps": {kind: line.rate for kind, line in calibration.rates.items()},
+        "memory_Bps": calibration.memory_Bps,
+        "efficiency": dict(known.node.efficiency),
+        "overhead_s": dict(known.node.overhead_s),
+        "profiled_at": list(PROFILED_AT),
+    }
