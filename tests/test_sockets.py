@@ -132,3 +132,8 @@ def test_a_node_that_does_not_come_is_an_error() -> None:
             joined(0, listener, [address, ("127.0.0.1", 1)], 0.05)
         with pytest.raises(RuntimeError, match="do not find each other"):
             joined(1, listener, [("127.0.0.1", 1), address], 0.05)
+
+
+def test_an_address_that_is_not_here_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match=r"cannot listen on 192\.0\.2\.1"):
+        listening("192.0.2.1")

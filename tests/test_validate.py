@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
 from discosim.report.validate_plot import draw_validation
+from discosim.validate import runs as runs_module
 from discosim.validate.compare import validate
 from discosim.validate.fit import Line
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
@@ -320,6 +321,7 @@ def test_a_paced_message_takes_what_the_bandwidth_asks() -> None:
     assert clock[0] == pytest.approx(103.0)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_without_namespaces_the_nodes_hold_messages_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("discosim.validate.link.TOOLS", ("no-such-tool",))
     with pytest.raises(NoLinkError), shaped_link(2, 1e6):
@@ -388,7 +390,16 @@ def test_a_perfect_prediction_orders_all_right(times: list[float]) -> None:
 
 
 @pytest.fixture(scope="module")
-def small() -> Any:
+def hasty() -> Iterator[None]:
+    """Runs are not repeated, and do not wait for the usual speed: others use the cores anyway."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs_module, "TRIES", 1)
+        patch.setattr(runs_module, "PATIENCE_S", 0.0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def small(hasty: None) -> Any:
     return validate(Question("resnet18/8", (32, 32), 2, 37.5e6, (0.5, 1.0), ("none", "layer"), 3))
 
 
@@ -422,6 +433,7 @@ def test_the_picture_shows_all_records(small: Any) -> None:
     assert len(right.get_lines()) == 3
 
 
+@pytest.mark.usefixtures("hasty")
 def test_the_command_writes_what_it_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

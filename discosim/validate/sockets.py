@@ -37,11 +37,18 @@ def give_way() -> None:
 
 
 def listening(host: str) -> socket.socket:
-    """Return a socket that listens at some port of `host`, with large buffers."""
+    """Return a socket that listens at some port of `host`, with large buffers.
+
+    Raises RuntimeError where none can.
+    """
     listener = socket.socket()
     _enlarge(listener)
-    listener.bind((host, 0))
-    listener.listen()
+    try:
+        listener.bind((host, 0))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise RuntimeError(f"cannot listen on {host}: {error.strerror}") from None
     return listener
 
 
