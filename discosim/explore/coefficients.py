@@ -2,13 +2,14 @@
 
 For fixed S_comm, N and overlap, a row takes (docs/model.md), with u = 1/B and v = 1/C,
 
-    none     x u + y alpha + max(z v, t)
-    ideal    max(x u + y alpha, z v, t)
+    none     x u + y alpha + max(z v, t) + o
+    ideal    max(x u + y alpha, z v, t)                   no overheads
     layer    r v + max(x u + y alpha, (z - r) v)          one chunk, no memory bandwidth
 
 x: bytes on the busiest link; y: messages one after the other; z, r: MACs over efficiency, all
-and those that wait for received features; t: bytes touched over the memory bandwidth. Each is
-read off two calls of `simulate`, so that there is one model only.
+and those that wait for received features; t: bytes touched over the memory bandwidth; o: what
+calls take in themselves. Each is read off a few calls of `simulate`, so that there is one model
+only.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -30,7 +31,8 @@ Times = tuple[Floats, Floats]
 class Rows:
     """Coefficients (S, L) of the formulas above, of the rows in which two parts compete.
 
-    comm_x, comm_y, slope: (S,), sums over the rows of x, of y, and of what only grows with v.
+    The last one is a row of what all calls take in themselves. comm_x, comm_y, slope: (S,), sums
+    over the rows of x, of y, and of what only grows with v.
     """
 
     x: Floats
@@ -60,7 +62,10 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Stages:
-    """Coefficients of a pipeline: p, t (N, L) of each stage's rows; x, y (N,) of its hand-off."""
+    """Coefficients of a pipeline: p, t (N, L) of each stage's rows; x, y (N,) of its hand-off.
+
+    The last row is what all its calls take in themselves.
+    """
 
     p: Floats
     t: Floats
@@ -90,42 +95,48 @@ def coefficients(point: Point, s_comm: Floats) -> tuple[Rows | Stages | None, Co
     """Return the coefficients at each S_comm (S,), and the costs at B = C = 1, alpha = 0.
 
     Bytes, memory and averages of those costs hold for all numbers of the hardware. There are no
-    coefficients for several chunks, for chunks with a memory bandwidth, where a call takes time
-    in itself, and where of unlike nodes none is the slowest in both parts.
+    coefficients for several chunks, for chunks with a memory bandwidth, where calls that take time
+    overlap with messages, and where of unlike nodes none is the slowest in both parts.
     """
     knob = s_comm[:, None, None]
     unit = replace(
-        point.hardware, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=1.0, memory_Bps=None
-    )
+        point.hardware, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=1.0, memory_Bps=None,
+        overhead_s={},
+    )  # fmt: skip
     cost = point.cost(unit, knob)
     overlap = Overlap.parse(point.overlap)
     chunked = overlap.mode == "layer" and not point.strategy.staged
-    if point.hardware.overhead_s:
-        return None, cost
     if chunked and (overlap.chunks != 1 or point.hardware.memory_Bps is not None):
         return None, cost
     free = replace(unit, bandwidth_Bps=inf, link_latency_s=1.0, compute_macps=inf)
     touched = point.cost(replace(free, memory_Bps=point.hardware.memory_Bps), knob)
-    if point.strategy.staged:
-        return _stages(point, cost, touched, overlap), cost
     z, t = (each.local_s + each.remote_s for each in (cost, touched))
+    o = np.zeros_like(z)
+    if point.hardware.overhead_s:
+        called = point.cost(replace(free, overhead_s=point.hardware.overhead_s), knob)
+        o = called.local_s + called.remote_s
+    if point.strategy.staged:
+        return _stages(point, cost, touched, o, overlap), cost
+    if o.any() and (overlap.mode != "none" or (o != o.max(-2, keepdims=True)).any()):
+        return None, cost
     waits = np.zeros_like(z)
     if chunked:
         waits = cost.remote_s.max(-2, keepdims=True)
         slowest = (z == z.max(-2, keepdims=True)) & (cost.remote_s == waits)
         if not slowest.any(-2).all():
             return None, cost
-    rows = (cost.comm_s, touched.comm_s, z, t, waits)
-    x, y, z, t, waits = (
+    rows = (cost.comm_s, touched.comm_s, z, t, waits, o)
+    x, y, z, t, waits, o = (
         np.broadcast_to(values.max(-2), (len(knob), values.shape[-1])) for values in rows
     )
     hidden = overlap.mode != "none"
     competes = (t > 0).any(0) | ((x + y > 0).any(0) & hidden)
+    none = 0.0 * o[:, :1]
     return Rows(
-        x=x[:, competes],
-        y=y[:, competes],
-        p=(z - waits)[:, competes],
-        t=t[:, competes],
+        x=np.append(x[:, competes], none, axis=-1),
+        y=np.append(y[:, competes], none, axis=-1),
+        p=np.append((z - waits)[:, competes], none, axis=-1),
+        t=np.append(t[:, competes], o.sum(-1, keepdims=True), axis=-1),
         comm_x=x.sum(-1),
         comm_y=y.sum(-1),
         slope=z[:, ~competes].sum(-1) + waits[:, competes].sum(-1),
@@ -133,14 +144,14 @@ def coefficients(point: Point, s_comm: Floats) -> tuple[Rows | Stages | None, Co
     ), cost
 
 
-def _stages(point: Point, cost: Cost, touched: Cost, overlap: Overlap) -> Stages:
+def _stages(point: Point, cost: Cost, touched: Cost, o: Floats, overlap: Overlap) -> Stages:
     p = cost.local_s.reshape(-1, cost.local_s.shape[-1])
-    t = touched.local_s.reshape(p.shape)
+    t, o = touched.local_s.reshape(p.shape), o.reshape(p.shape)
     x, y = cost.comm_s.reshape(-1), touched.comm_s.reshape(-1)
     begins = np.flatnonzero(y)  # a stage begins with one message
     return Stages(
-        p=p,
-        t=t,
+        p=np.append(p, np.zeros((len(p), 1)), axis=-1),
+        t=np.append(t, o.sum(-1, keepdims=True), axis=-1),
         x=np.append(x[begins], 0.0),
         y=np.append(y[begins], 0.0),
         hidden=overlap.mode != "none",
