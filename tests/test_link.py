@@ -126,16 +126,16 @@ def test_messages_pass_between_the_nodes_and_only_there(made: Link) -> None:
     with pingpong.echo(lambda words: made.inside(1, words), made.address(1)) as port:
         there = [sys.executable, "-c", code, made.address(1), str(port)]
         subprocess.run(made.inside(0, there), check=True)
-        shown = made.inside(0, ["ip", "-s", "-o", "link", "show", made.interface(0)])
+        shown = made.inside(0, ["ip", "-s", "-o", "link", "show", interface(0, 1)])
         text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
         sent = int(text.split("TX:")[1].split("\\")[1].split()[0])
         assert sent > 100_000
-    assert made.interface(0) not in _interfaces()
+    assert interface(0, 1) not in _interfaces()
 
 
 def test_both_ends_are_held_at_the_bandwidth(made: Link) -> None:
     for node in range(2):
-        show = made.inside(node, ["tc", "qdisc", "show", "dev", made.interface(node)])
+        show = made.inside(node, ["tc", "qdisc", "show", "dev", interface(node, 1 - node)])
         text = subprocess.run(show, capture_output=True, text=True, check=True).stdout
         assert "tbf" in text
         assert "rate 303" in text  # 300 Mbit/s and the frames' headers

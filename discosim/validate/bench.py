@@ -10,9 +10,10 @@ from discosim.errors import require
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.validate.gate import (
-    FEWEST,
+    Bools,
     Floats,
     Samples,
+    gated,
     is_steady,
     reference,
     run_delay_s,
@@ -47,15 +48,12 @@ class Passes:
 
     network: Network
     row_s: Floats
-    steady: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    steady: Bools
 
     def cases(self) -> Iterator[Case]:
         """Yield each operator with its samples."""
-        conclusive = int(self.steady.sum()) >= FEWEST
-        chosen = self.row_s[self.steady] if conclusive else self.row_s
-        refused = int((~self.steady).sum())
-        for layer, seconds in zip(self.network.layers, chosen.T, strict=True):
-            yield Case(layer, Samples(seconds, refused, conclusive))
+        for layer, seconds in zip(self.network.layers, self.row_s.T, strict=True):
+            yield Case(layer, gated(seconds, self.steady))
 
 
 def touched_bytes(layer: Layer) -> float:

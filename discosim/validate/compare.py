@@ -7,6 +7,7 @@ import numpy as np
 from discosim.errors import DiscosimError, require
 from discosim.graph.network import Network
 from discosim.graph.table import LayerTable, tabulate
+from discosim.hardware import DTYPES
 from discosim.networks import build
 from discosim.units import format_quantity
 from discosim.validate.bench import Case, Passes
@@ -34,11 +35,10 @@ LONGEST_S = 0.05
 """Of a message that is timed."""
 
 FEWEST_SIZES = 5
+"""Of messages, however slow the link: some of them larger than the least bucket of a link."""
 
 MOST_S = 3600.0
 """That all runs may take."""
-
-FLOAT_BYTES = 4
 
 KINDS = {"none": "serial", "layer": "overlapped"}
 """How a run goes, by the --overlap that describes it."""
@@ -48,10 +48,10 @@ Progress = Callable[[int, int], None]
 
 def validate(question: Question, progress: Progress | None = None) -> Validation:
     """Measure and predict; raises DiscosimError where that cannot be done here."""
-    require("validate", "torch", "torch")
     _check(question)
     table = tabulate(build(question.model, question.input_shape))
     _check_time(question, table)
+    require("validate", "torch", "torch")
     orders = _orders(question)
     every = [order for some in orders.values() for order in some]
     every.sort(key=lambda order: order.s_comm)  # a node is built for each S_comm
@@ -142,7 +142,7 @@ def _check(question: Question) -> None:
 
 def _check_time(question: Question, table: LayerTable) -> None:
     """Raise DiscosimError where the messages alone would take longer than anybody waits."""
-    most = table.in_elems[table.mixes].sum() * FLOAT_BYTES / question.nodes
+    most = table.in_elems[table.mixes].sum() * DTYPES["fp32"] / question.nodes
     runs = question.count * len(question.overlaps)
     seconds = runs * sum(1 - s for s in question.s_comm) * most / question.bandwidth_Bps
     if seconds > MOST_S:

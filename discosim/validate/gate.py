@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 SCHEDSTAT = Path("/proc/thread-self/schedstat")
 MOST_DELAY = 0.02
@@ -49,6 +50,12 @@ class Samples:
         """Half the range between the quartiles, as a fraction of the median."""
         low, high = np.percentile(self.seconds, [25, 75])
         return float((high - low) / 2 / self.median_s)
+
+
+def gated(seconds: Floats, steady: Bools) -> Samples:
+    """Return the samples that are steady; all of them, and inconclusive, where these are few."""
+    conclusive = int(steady.sum()) >= FEWEST
+    return Samples(seconds[steady] if conclusive else seconds, int((~steady).sum()), conclusive)
 
 
 def run_delay_s() -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from discosim.errors import DiscosimError
-from discosim.validate.keeper import address, bucket_bytes, interface
+from discosim.validate.keeper import address, bucket_bytes
 
 TOOLS = ("ip", "tc", "nsenter")
 MOST_NODES = 16
@@ -53,12 +53,6 @@ class Link:
     def address(self, node: int) -> str:
         """Return the address of `node` for the others."""
         return "127.0.0.1" if self.paced else address(node)
-
-    def interface(self, node: int) -> str:
-        """Return the interface that has the node's address."""
-        if self.paced:
-            return "lo" if sys.platform == "linux" else "lo0"
-        return interface(node, 1 if node == 0 else 0)
 
     @property
     def burst_bytes(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from discosim.errors import DiscosimError
-from discosim.validate.gate import FEWEST, Floats, Samples, is_steady, usually
+from discosim.validate.gate import FEWEST, Floats, Samples, gated, is_steady, usually
 from discosim.validate.link import Link
 from discosim.validate.wires import Mark
 from discosim.validate.worker import Job, Order
@@ -89,10 +89,7 @@ class Runs:
     @property
     def samples(self) -> Samples:
         """The latencies, gated."""
-        quiet = np.array(self.quiet)
-        conclusive = int(quiet.sum()) >= FEWEST
-        chosen = self.seconds[quiet] if conclusive else self.seconds
-        return Samples(chosen, int((~quiet).sum()), conclusive)
+        return gated(self.seconds, np.array(self.quiet))
 
 
 @dataclass(eq=False)
