@@ -7,8 +7,8 @@ Wanted: exact in under 5 s, at each of several latency limits.
 import statistics
 import time
 
-from discosim.explore.allocate import Limit, allocate
-from discosim.explore.layer_costs import LATENCY
+from discosim.explore.allocation.allocate import Limit, allocate
+from discosim.explore.allocation.layer_costs import LATENCY
 from discosim.hardware import load_profile
 
 SHARES = (0.1, 0.15, 0.2, 0.3, 0.5, 0.8)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from discosim.explore.engine import reduce_grid
-from discosim.explore.evaluate import cost_at, evaluate
-from discosim.explore.grid import AXES, Grid, Place
-from discosim.explore.reduce import Histogram, Pareto
+from discosim.explore.grid.engine import reduce_grid
+from discosim.explore.grid.evaluate import cost_at, evaluate
+from discosim.explore.grid.grid import AXES, Grid, Place
+from discosim.explore.grid.reduce import Histogram, Pareto
 from discosim.explore.study import Study
 from discosim.hardware import load_profile
 

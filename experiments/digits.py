@@ -28,13 +28,13 @@ from torch import nn
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
-from discosim.masks.finetune import Pruning, prune_and_finetune
-from discosim.masks.module import NetworkModule
 from discosim.masks.select import Knob
 from discosim.networks import deit, resnet
-from discosim.partition import STRATEGIES, Request
-from discosim.partition.cut import blocks, rows_of
 from discosim.partition.plan import Plan
+from discosim.runtime.finetune import Pruning, prune_and_finetune
+from discosim.runtime.module import NetworkModule
+from discosim.strategies.cut import blocks, rows_of
+from discosim.strategies.strategy import STRATEGIES, Request
 
 PIXELS = 16
 CLASSES = 10

@@ -20,14 +20,14 @@ import torch
 from digits import RECIPES, accuracy, base, data
 
 from discosim.graph.network import Network
-from discosim.masks.finetune import effective_weights
 from discosim.masks.mask import Mask
 from discosim.masks.measure import figures, retained_share
-from discosim.masks.module import NetworkModule, apply_mask
 from discosim.masks.search import search_placement
 from discosim.masks.select import select
 from discosim.masks.weights import Weights
 from discosim.report.frames import to_markdown
+from discosim.runtime.finetune import effective_weights
+from discosim.runtime.module import NetworkModule, apply_mask
 
 NODES = (2, 4)
 S_COMM = (0.8, 0.9, 0.95, 0.99, 1.0)

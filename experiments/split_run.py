@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from discosim.explore.split_run import run_split
+from discosim.explore.run import run_split
 from discosim.masks.select import select
-from discosim.masks.state import random_state
 from discosim.networks import build
+from discosim.runtime.state import random_state
 
 CASES = [
     *(("resnet18", nodes, s_comm) for nodes in (2, 3, 4) for s_comm in (0.0, 0.9, 1.0)),

@@ -10,9 +10,9 @@ import torch
 
 from discosim.graph.network import Network
 from discosim.masks.mask import Mask
-from discosim.masks.node import Node
-from discosim.masks.split_checkpoint import node_state
-from discosim.masks.wire import Message
+from discosim.runtime.node import Node
+from discosim.runtime.split_checkpoint import node_state
+from discosim.runtime.wire import Message
 
 State = Mapping[str, torch.Tensor]
 Change = Callable[[torch.Tensor], torch.Tensor]

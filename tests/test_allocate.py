@@ -6,12 +6,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.explore.allocate import DEFAULT_LEVELS, METHODS, Limit, allocate
-from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY, layer_costs
+from discosim.explore.allocation.allocate import DEFAULT_LEVELS, METHODS, Limit, allocate
+from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY, layer_costs
+from discosim.explore.allocation.surrogate import Curve, he_normal_curves, lost_share
+from discosim.explore.allocation.weight_curves import weight_curves
 from discosim.explore.setting import Setting
 from discosim.explore.study import Study, conventions
-from discosim.explore.surrogate import Curve, he_normal_curves, lost_share
-from discosim.explore.weight_curves import weight_curves
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.masks.saliency import saliency_curves

@@ -22,13 +22,13 @@ from discosim.graph.network import INPUT, Network
 from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
 from discosim.networks import NETWORKS
-from discosim.partition import Request
 from discosim.report.calibration_tables import (
     calibration_findings,
     calibration_frame,
     show_calibration,
 )
 from discosim.simulate import Overlap, simulate
+from discosim.strategies.strategy import Request
 from discosim.validate import gate
 from discosim.validate.bench import Case, Passes, measure, touched_bytes
 from discosim.validate.calibration import MIXING, PLAIN, Calibration, calibrate, residual, to_toml

@@ -22,7 +22,7 @@ import pytest
 from discosim import __version__
 from discosim.cli import app, output, progress
 from discosim.networks import NETWORKS
-from discosim.partition import STRATEGIES
+from discosim.strategies.strategy import STRATEGIES
 
 Records = list[dict[str, Any]]
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from discosim.cli.app import run
-from discosim.explore.front import pareto_front
+from discosim.explore.grid.front import pareto_front
 
 SIZE = "size --model resnet18/8 --input 32 --s-comm 0:1:0.1 --jobs 1"
 PARETO = "pareto --model resnet18/8 --input 32 --nodes 2,3 --s-comm 0:1:0.25"

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from discosim.errors import DiscosimError
-from discosim.explore.engine import reduce_grid
-from discosim.explore.reduce import Histogram
+from discosim.explore.grid.engine import reduce_grid
+from discosim.explore.grid.reduce import Histogram
 from tests.test_engine import equal, small_grid
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed")

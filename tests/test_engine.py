@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
-from discosim.explore.engine import Work, reduce_grid
-from discosim.explore.evaluate import cost_at, evaluate
-from discosim.explore.executors import on_cores, serially
-from discosim.explore.front import dominated, pareto_front
-from discosim.explore.grid import AXES, Grid, boxes
-from discosim.explore.metrics import METRICS
-from discosim.explore.records import records, with_axes
-from discosim.explore.reduce import All, Best, Histogram, Pareto, Reduction, State
+from discosim.explore.grid.engine import Work, reduce_grid
+from discosim.explore.grid.evaluate import cost_at, evaluate
+from discosim.explore.grid.executors import on_cores, serially
+from discosim.explore.grid.front import dominated, pareto_front
+from discosim.explore.grid.grid import AXES, Grid, boxes
+from discosim.explore.grid.metrics import METRICS
+from discosim.explore.grid.records import records, with_axes
+from discosim.explore.grid.reduce import All, Best, Histogram, Pareto, Reduction, State
 from discosim.explore.study import Study
 from discosim.explore.sweep import sweep
 from discosim.graph.table import LayerTable
@@ -260,7 +260,7 @@ def test_an_empty_axis_is_refused(axis: str) -> None:
 
 
 def test_a_front_that_is_nearly_all_of_the_grid_is_refused(monkeypatch: Any) -> None:
-    monkeypatch.setattr("discosim.explore.reduce.MOST", 3)
+    monkeypatch.setattr("discosim.explore.grid.reduce.MOST", 3)
     with pytest.raises(DiscosimError, match="fewer metrics"):
         reduce_grid(small_grid(), Pareto(("latency", "bandwidth", "compute")))
 

@@ -15,15 +15,15 @@ from torch import nn
 from discosim.errors import DiscosimError
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
-from discosim.masks.finetune import (
+from discosim.masks.select import select
+from discosim.runtime.finetune import (
     Pruning,
     dense_state,
     effective_weights,
     prune_and_finetune,
     write_checkpoint,
 )
-from discosim.masks.module import NetworkModule, dense_mask
-from discosim.masks.select import select
+from discosim.runtime.module import NetworkModule, dense_mask
 from tests.split import on_one_thread
 
 ROOT = Path(__file__).parents[1]

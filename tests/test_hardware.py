@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.hardware import DTYPES, TOPOLOGIES, load_profile, profile_names
-from discosim.profile_schema import GIVEN, dotted_keys
+from discosim.hardware.schema import GIVEN, dotted_keys
 
 OWN = """
 description = "mine"
@@ -339,7 +339,7 @@ def test_any_value_anywhere_is_read_or_refused_in_one_line(monkeypatch, path: st
         "compute": {"fp32": "1GMAC/s"},
     }
     (raw.setdefault(section, {}) if section else raw)[key] = value
-    monkeypatch.setattr("discosim.hardware._read", lambda *_: raw)
+    monkeypatch.setattr("discosim.hardware.profile._read", lambda *_: raw)
     line = ""
     try:
         load_profile("mine.toml").hardware()

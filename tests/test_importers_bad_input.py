@@ -18,11 +18,11 @@ from onnx import TensorProto, helper
 
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
-from discosim.graph.split import split
 from discosim.graph.table import tabulate
 from discosim.importers.nodelink import to_json
 from discosim.importers.scalesim import to_csv
 from discosim.networks import build
+from discosim.partition.split import split
 
 BYTES = (LIGHT / "light_squeezenet.onnx").read_bytes()
 MEBIBYTE = 1 << 20

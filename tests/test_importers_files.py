@@ -11,11 +11,11 @@ from discosim.errors import DiscosimError
 from discosim.explore.sweep import sweep
 from discosim.graph.counts import counts
 from discosim.graph.network import Network
-from discosim.graph.split import split
 from discosim.graph.table import tabulate
 from discosim.importers.nodelink import read_json, to_json
 from discosim.importers.scalesim import left_out, read_csv, to_csv
 from discosim.networks import NETWORKS, build
+from discosim.partition.split import split
 
 # the first rows of topologies/conv_nets/alexnet.csv of the SCALE-Sim repository
 ALEXNET = """\

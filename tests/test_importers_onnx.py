@@ -12,11 +12,11 @@ from discosim.errors import DiscosimError
 from discosim.explore.sweep import sweep
 from discosim.graph.counts import counts
 from discosim.graph.network import Network
-from discosim.graph.placement import place
-from discosim.graph.split import split
 from discosim.graph.table import tabulate
 from discosim.networks import build
-from discosim.partition.cut import rows_of
+from discosim.partition.placement import place
+from discosim.partition.split import split
+from discosim.strategies.cut import rows_of
 
 GRAPHS = sorted(path.stem for path in LIGHT.glob("*.onnx"))
 

@@ -20,10 +20,10 @@ from discosim.explore.sweep import sweep
 from discosim.graph.builder import Builder
 from discosim.graph.counts import counts
 from discosim.graph.network import INPUT, Network
-from discosim.graph.split import split
 from discosim.graph.table import LayerTable, tabulate
 from discosim.importers.torch import trace
 from discosim.networks import build, esrgan, ssd
+from discosim.partition.split import split
 
 COLUMNS = ("op", "in_elems", "out_elems", "weights", "biases", "macs", "groups", "in_features")
 FRONT_ENDS = ("export", "onnx")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from discosim.errors import DiscosimError
-from discosim.explore.knapsack import Problem, Solution, dual, dynamic, fast
-from discosim.explore.milp import exact
+from discosim.explore.allocation.knapsack import Problem, Solution, dual, dynamic, fast
+from discosim.explore.allocation.milp import exact
 
 INSTANCES = range(200)
 
@@ -133,7 +133,7 @@ def test_what_highs_prints_stays_off_stdout(capfd: pytest.CaptureFixture[str]) -
 
 def test_a_line_that_c_keeps_in_a_buffer_stays_off_stdout_too() -> None:
     code = (
-        "import ctypes; from discosim.explore.milp import _stdout_discarded\n"
+        "import ctypes; from discosim.explore.allocation.milp import _stdout_discarded\n"
         "libc = ctypes.CDLL(None)\n"
         "libc.puts(b'kept')\n"
         "with _stdout_discarded(): libc.puts(b'stray')\n"

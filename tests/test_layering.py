@@ -13,34 +13,24 @@ BELOW = {
     "errors": set(),
     "units": {"errors"},
     "registry": {"errors"},
+    "published": set(),
     "model": {"model"},
     "graph": {"graph", "registry", "units", "errors"},
-    "networks": {"networks", "importers", "graph", "registry", "errors"},
-    "profile_schema": {"units", "errors", "model"},
-    "hardware": {"profile_schema", "units", "errors", "model"},
-    "partition": {"partition", "masks", "graph", "model", "registry", "errors"},
-    "plan_file": {"graph", "errors"},
-    "published": set(),
-    "masks": {"masks", "graph", "networks", "registry", "units", "errors"},
-    "importers": {"importers", "graph", "registry", "units", "errors"},
-    "simulate": {"partition", "hardware", "model", "graph", "errors"},
+    "networks": {"networks", "importers", "partition", "graph", "model", "registry", "errors"},
+    "importers": {"importers", "partition", "graph", "model", "registry", "units", "errors"},
+    "hardware": {"hardware", "units", "errors", "model"},
+    "partition": {"partition", "graph", "model", "registry", "errors"},
 }
-BELOW["timeline"] = {"timeline", "simulate", *BELOW["simulate"]}
-BELOW["explore"] = {
-    "explore",
-    "published",
-    "units",
-    "networks",
-    "plan_file",
-    "masks",
-    "timeline",
-    "simulate",
-    *BELOW["simulate"],
-}
+BELOW["masks"] = {"masks", "networks", "units", *BELOW["partition"]}
+BELOW["strategies"] = {"strategies", *BELOW["masks"]}
+BELOW["simulate"] = {"hardware", *BELOW["partition"]}
+BELOW["timeline"] = {"timeline", "simulate", "hardware", *BELOW["strategies"]}
+BELOW["runtime"] = {"runtime", *BELOW["masks"]}
+BELOW["explore"] = {"explore", "published", "runtime", *BELOW["timeline"]}
 BELOW["validate"] = {"validate", *BELOW["explore"]}
-BELOW["report"] = {"report", "units", *BELOW["validate"]}
-BELOW["paper"] = {"paper", *BELOW["report"], "registry"}
-BELOW["cli"] = {"cli", "report", "paper", "importers", "", *BELOW["report"]}
+BELOW["report"] = {"report", *BELOW["validate"]}
+BELOW["paper"] = {"paper", *BELOW["report"]}
+BELOW["cli"] = {"cli", "paper", "importers", "", *BELOW["report"]}
 
 ONLY_IN = {
     "click": {"cli"},
@@ -48,12 +38,12 @@ ONLY_IN = {
     "pandas": {"explore", "report", "paper", "cli"},
     "matplotlib": {"report"},
     "networkx": {"graph", "importers", "masks"},
-    "torch": {"masks", "importers", "validate"},
+    "torch": {"masks", "runtime", "importers", "validate"},
     "onnx": {"importers"},
     "scipy": {"explore"},
     "distributed": {"explore"},
     "pyarrow": {"explore", "report"},
-    "pydantic": {"hardware", "profile_schema"},
+    "pydantic": {"hardware"},
     "numpy": set(BELOW) - {"errors", "units", "registry"},
 }
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from safetensors.torch import save_file
 
 from discosim.errors import DiscosimError
-from discosim.explore.masks import mask_curves
+from discosim.explore.allocation.masks import mask_curves
 from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.masks.mask_file import read_mask, write_mask

@@ -15,15 +15,15 @@ from discosim.graph.table import tabulate
 from discosim.hardware import Hardware
 from discosim.masks.mask import LayerMask, Mask
 from discosim.masks.measure import figures, kept_pairs
+from discosim.masks.plan import masked_plan
 from discosim.masks.select import select
 from discosim.masks.sent import sent_features
 from discosim.masks.weights import random_weights
 from discosim.networks import build
-from discosim.partition import Request
-from discosim.partition.masked import masked_plan
 from discosim.partition.plan import CONVENTIONS, Plan
-from discosim.partition.uniform import branches, dense, disco
 from discosim.simulate import simulate
+from discosim.strategies.strategy import Request
+from discosim.strategies.uniform import branches, dense, disco
 from tests.strategies import hardware, networks
 
 NODES = st.integers(1, 4)

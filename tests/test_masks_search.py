@@ -15,7 +15,6 @@ from scipy.optimize import linear_sum_assignment
 
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
-from discosim.graph.placement import place
 from discosim.masks.mask_file import check_whole_heads
 from discosim.masks.measure import figures, retained_share
 from discosim.masks.search import search_placement, swapped
@@ -23,6 +22,7 @@ from discosim.masks.select import select
 from discosim.masks.ties import find_ties
 from discosim.masks.weights import random_weights
 from discosim.networks import build
+from discosim.partition.placement import place
 from tests.strategies import networks
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"

@@ -12,7 +12,7 @@ from discosim.explore.sweep import sweep
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
-from discosim.partition.pipeline import staged_plan, stages
+from discosim.strategies.pipeline import staged_plan, stages
 from tests.strategies import tables
 
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
-from discosim.graph.placement import contiguous, place
-from discosim.graph.split import split
 from discosim.graph.table import LayerTable, tabulate
 from discosim.networks import build
+from discosim.partition.placement import contiguous, place
+from discosim.partition.split import split
 from tests.strategies import networks, tables
 
 NODES = st.integers(1, 9)

@@ -10,7 +10,7 @@ from discosim.explore.study import Study
 from discosim.explore.sweep import sweep
 from discosim.graph.table import tabulate
 from discosim.networks import build
-from discosim.plan_file import PlanFile, read_plan, write_plan
+from discosim.partition.plan_file import PlanFile, read_plan, write_plan
 
 TABLE = tabulate(build("resnet18"))
 LAYERS = [name for name, mixes in zip(TABLE.name, TABLE.mixes, strict=True) if mixes]

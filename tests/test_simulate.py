@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discosim.explore.sweep import sweep
-from discosim.graph.split import split
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
-from discosim.partition import STRATEGIES, Request
 from discosim.partition.plan import CONVENTIONS
+from discosim.partition.split import split
 from discosim.simulate import Cost, Overlap, simulate
+from discosim.strategies.strategy import STRATEGIES, Request
 from tests.strategies import hardware, tables
 
 NODES = st.integers(1, 5)

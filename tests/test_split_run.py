@@ -12,30 +12,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
-from discosim.explore.split_run import kinds, predicted, run_split
+from discosim.explore.run import kinds, predicted, run_split
 from discosim.explore.study import Study, conventions
 from discosim.explore.sweep import sweep
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
-from discosim.graph.placement import place
 from discosim.graph.table import tabulate
-from discosim.masks.live_bytes import LiveBytes
 from discosim.masks.mask import Mask
-from discosim.masks.module import NetworkModule, dense_mask
-from discosim.masks.node import Node
-from discosim.masks.pieces import pieces
-from discosim.masks.run import SplitNetwork
+from discosim.masks.plan import masked_plan
 from discosim.masks.select import select
-from discosim.masks.split_checkpoint import node_state, payload_bytes, read_node, write_split
-from discosim.masks.state import (
+from discosim.networks import build
+from discosim.partition.placement import place
+from discosim.partition.plan import CONVENTIONS
+from discosim.runtime.live_bytes import LiveBytes
+from discosim.runtime.module import NetworkModule, dense_mask
+from discosim.runtime.node import Node
+from discosim.runtime.pieces import pieces
+from discosim.runtime.run import SplitNetwork
+from discosim.runtime.split_checkpoint import node_state, payload_bytes, read_node, write_split
+from discosim.runtime.state import (
     checkpoint_state,
     largest_difference,
     masked_outputs,
     random_state,
 )
-from discosim.networks import build
-from discosim.partition.masked import masked_plan
-from discosim.partition.plan import CONVENTIONS
 from tests.split import State, ThreadRun, ThreadWire, on_one_thread, run_on_threads
 from tests.strategies import networks
 

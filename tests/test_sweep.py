@@ -11,7 +11,7 @@ from discosim.explore.study import Study, conventions
 from discosim.explore.sweep import sweep
 from discosim.hardware import load_profile
 from discosim.networks import NETWORKS, build
-from discosim.partition import STRATEGIES
+from discosim.strategies.strategy import STRATEGIES
 
 HMD = load_profile("splitnets-hmd").hardware()
 

@@ -13,15 +13,15 @@ from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
+from discosim.masks.messages import pair_elems
 from discosim.masks.select import select
 from discosim.networks import build
-from discosim.partition import STRATEGIES, Request
 from discosim.partition.layout import lay_out
-from discosim.partition.messages import pair_elems
 from discosim.partition.plan import CONVENTIONS, Conventions, Plan
 from discosim.partition.uneven import blocks_of, place_by_share, split_by_share
 from discosim.partition.within_layer import within_layer
 from discosim.simulate import Cost, Overlap, simulate
+from discosim.strategies.strategy import STRATEGIES, Request
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.links import tournament
 from discosim.timeline.schedule import Event, Timeline, schedule

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from discosim.graph.table import LayerTable, tabulate
 from discosim.model.traffic import Exchange
 from discosim.networks import build
-from discosim.partition import STRATEGIES, Request
 from discosim.partition.layout import lay_out
 from discosim.partition.plan import CONVENTIONS, Conventions, Plan
 from discosim.partition.within_layer import within_layer
+from discosim.strategies.strategy import STRATEGIES, Request
 from tests.strategies import tables
 
 RESNET50 = tabulate(build("resnet50"))

@@ -11,9 +11,9 @@ from discosim.units import parse_bytes, parse_time
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from discosim.explore.allocate import Limit
+    from discosim.explore.allocation.allocate import Limit
+    from discosim.explore.allocation.surrogate import Curves
     from discosim.explore.study import Study
-    from discosim.explore.surrogate import Curves
 
 
 class Saliency(TypedDict, total=False):
@@ -27,7 +27,7 @@ def _limit(parse: "Callable[[str], float]") -> "Callable[[str], Limit]":
     """Read a quantity, or a percentage of what dense takes."""
 
     def read(text: str) -> "Limit":
-        from discosim.explore.allocate import Limit
+        from discosim.explore.allocation.allocate import Limit
 
         if text.strip().endswith("%"):
             share = float(types.number(text, "a limit as 30% of what dense takes"))
@@ -74,8 +74,8 @@ def command(**values: Any) -> None:
     """
     from discosim.cli.output import Output, check_file
     from discosim.cli.results import check_plot
-    from discosim.explore.allocate import DEFAULT_LEVELS, allocate
-    from discosim.explore.layer_costs import BYTES, LATENCY, MEMORY
+    from discosim.explore.allocation.allocate import DEFAULT_LEVELS, allocate
+    from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY
     from discosim.report import allocation
 
     output = Output.open(values["form"], None)
@@ -102,7 +102,7 @@ def command(**values: Any) -> None:
     lines = allocation.findings(found, values["convention"])
     output.write(allocation.to_frame(found), lines, allocation.show(found))
     if values["path"] is not None:
-        from discosim.plan_file import write_plan
+        from discosim.partition.plan_file import write_plan
 
         write_plan(values["path"], found.plan_file(values["path"]))
         options.wrote(values["path"])
@@ -116,9 +116,9 @@ def command(**values: Any) -> None:
 
 def _saliency(values: options.Values, study: "Study", nodes: int) -> "Saliency":
     """The curves of a checkpoint's weights, and what is said of them."""
-    from discosim.explore.weight_curves import weight_curves
+    from discosim.explore.allocation.weight_curves import weight_curves
     from discosim.masks.weights import read_weights
-    from discosim.partition import check_nodes
+    from discosim.strategies.strategy import check_nodes
 
     check_nodes(study.table, nodes)
     network, path = study.table.network, values["weights_path"]

@@ -35,7 +35,7 @@ def command(**values: Any) -> None:
     discosim compare --model resnet50 --strategy dense,disco,pipeline --hw rpi4-gigabit,rpi4-wifi
     """
     from discosim.cli.results import answer
-    from discosim.partition import STRATEGIES
+    from discosim.strategies.strategy import STRATEGIES
 
     def draw() -> Any:
         from discosim.report.plots import draw_compare

@@ -8,9 +8,9 @@ import click
 
 from discosim.cli import options, types
 from discosim.errors import DiscosimError
-from discosim.explore.engine import reduce_grid
-from discosim.explore.grid import Grid
-from discosim.explore.reduce import Reduction, State
+from discosim.explore.grid.engine import reduce_grid
+from discosim.explore.grid.grid import Grid
+from discosim.explore.grid.reduce import Reduction, State
 from discosim.explore.study import Study
 from discosim.hardware import Hardware, load_profile, profile_names
 from discosim.networks import NETWORKS

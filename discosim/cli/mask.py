@@ -51,7 +51,7 @@ def command(**values: Any) -> None:
     from discosim.cli.output import Output, check_writable
     from discosim.cli.progress import LazyProgress
     from discosim.cli.results import check_plot
-    from discosim.explore.masks import mask_rows
+    from discosim.explore.allocation.masks import mask_rows
     from discosim.explore.study import Study
     from discosim.explore.sweep import sweep
     from discosim.masks.mask_file import write_mask
@@ -109,8 +109,8 @@ def command(**values: Any) -> None:
 
 def _knob(values: options.Values, study: "Study") -> tuple[float | dict[str, float], int]:
     """S_comm, of all layers or of each, and the number of nodes."""
-    from discosim.partition import check_nodes
-    from discosim.plan_file import read_plan
+    from discosim.partition.plan_file import read_plan
+    from discosim.strategies.strategy import check_nodes
 
     plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
     default = 2 if plan is None else plan.nodes

@@ -12,7 +12,7 @@ from discosim.explore.study import HALF, Study, conventions
 from discosim.graph.counts import remarks
 from discosim.graph.network import Network
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
-from discosim.plan_file import read_plan
+from discosim.partition.plan_file import read_plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Values = dict[str, Any]

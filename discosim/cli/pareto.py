@@ -49,9 +49,9 @@ def command(**values: Any) -> None:
     """
     from discosim.cli.output import Output
     from discosim.cli.results import check_plot
-    from discosim.explore.grid import Grid
-    from discosim.explore.metrics import metric_named
-    from discosim.explore.reduce import All, Best, Histogram, Pareto, Reduction, check_size
+    from discosim.explore.grid.grid import Grid
+    from discosim.explore.grid.metrics import metric_named
+    from discosim.explore.grid.reduce import All, Best, Histogram, Pareto, Reduction, check_size
 
     output = Output.open(values["form"], values["path"])
     check_plot(values["plot_path"])

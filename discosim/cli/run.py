@@ -48,13 +48,13 @@ def command(**values: Any) -> int:
     """
     require("run", "torch", "torch", "safetensors")
     from discosim.cli.output import Output
-    from discosim.explore.split_run import run_split
+    from discosim.explore.run import run_split
     from discosim.report.split_tables import differences, run_findings, show_run
 
     output = Output.open(values["form"], values["path"])
     network, state, mask = _what(values)
     if values["folder"] is not None:
-        from discosim.masks.split_checkpoint import write_split
+        from discosim.runtime.split_checkpoint import write_split
 
         for path in write_split(network, mask, state, Path(values["folder"])):
             options.wrote(str(path))
@@ -70,10 +70,10 @@ def _what(values: options.Values) -> "tuple[Network, dict[str, Tensor], Mask]":
     """The network, its parameters and its mask; notes say which were made up."""
     from discosim.explore.study import Study
     from discosim.masks.mask_file import read_mask
-    from discosim.masks.run import check_count
     from discosim.masks.select import select
-    from discosim.masks.state import checkpoint_state, random_state
-    from discosim.partition import check_nodes
+    from discosim.runtime.run import check_count
+    from discosim.runtime.state import checkpoint_state, random_state
+    from discosim.strategies.strategy import check_nodes
 
     if values["mask_path"] is not None and values["s_comm"] is not None:
         raise click.UsageError("give one of --s-comm and --mask: each says what is sent")

@@ -8,7 +8,7 @@ from discosim.cli import options, types
 
 if TYPE_CHECKING:
     from discosim.explore.study import Study
-    from discosim.partition import Request, Strategy
+    from discosim.strategies.strategy import Request, Strategy
     from discosim.timeline.cluster import Cluster
     from discosim.timeline.schedule import Timeline
 

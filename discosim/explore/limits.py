@@ -7,7 +7,7 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.explore.accuracy import TABLES
-from discosim.explore.metrics import METRICS, Amounts
+from discosim.explore.grid.metrics import METRICS, Amounts
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
 

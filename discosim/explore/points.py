@@ -10,8 +10,8 @@ import numpy as np
 from discosim.explore.study import Study, strategy_named
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
-from discosim.partition import Strategy
 from discosim.simulate import Cost, Overlap, simulate
+from discosim.strategies.strategy import Strategy
 
 AXES = (
     "bandwidth_Bps",

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from discosim.errors import DiscosimError
-from discosim.explore.engine import Progress
-from discosim.explore.evaluate import cost_at
-from discosim.explore.executors import ignore_interrupts
-from discosim.explore.grid import AXES
+from discosim.explore.grid.engine import Progress
+from discosim.explore.grid.evaluate import cost_at
+from discosim.explore.grid.executors import ignore_interrupts
+from discosim.explore.grid.grid import AXES
+from discosim.explore.grid.metrics import METRICS, Amounts
 from discosim.explore.limits import MONOTONE, Limits, excess
-from discosim.explore.metrics import METRICS, Amounts
 from discosim.explore.points import Point, points
 from discosim.explore.study import Study, strategy_named
 from discosim.graph.table import Floats

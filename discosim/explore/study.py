@@ -13,10 +13,10 @@ from discosim.hardware import Hardware
 from discosim.masks.mask import Mask
 from discosim.masks.mask_file import check_mask
 from discosim.networks import build
-from discosim.partition import OBJECTIVES, STRATEGIES, Request, Strategy, check_nodes
-from discosim.partition.cut import nearest_cut, rows_of
 from discosim.partition.plan import CONVENTIONS, Conventions
-from discosim.plan_file import PlanFile
+from discosim.partition.plan_file import PlanFile
+from discosim.strategies.cut import nearest_cut, rows_of
+from discosim.strategies.strategy import OBJECTIVES, STRATEGIES, Request, Strategy, check_nodes
 
 FEATURES = ("peak", "all")
 HALF = 0.5

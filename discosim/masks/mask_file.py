@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network, shape_text
-from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Bools, Ints, LayerMask, Mask
 from discosim.masks.saliency import LEVELS
 from discosim.masks.sub_rows import Floats, masked_layers, prunable
+from discosim.partition.placement import Owners, place
 
 FORMAT = "discosim mask"
 VERSION = 1

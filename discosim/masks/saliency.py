@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from discosim.graph.network import Network
-from discosim.graph.placement import Owners, place
 from discosim.masks.select import Candidates, check_heads, find_candidates, pruned_count
 from discosim.masks.sub_rows import Floats, Weight
+from discosim.partition.placement import Owners, place
 
 LEVELS = np.linspace(0.0, 1.0, 101)
 """S_comm at which a mask file says what each layer loses."""

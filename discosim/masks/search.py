@@ -13,11 +13,11 @@ import numpy as np
 
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Bools, Ints
 from discosim.masks.select import Knob, check_heads, layer_s_comm, pruned_count
 from discosim.masks.sub_rows import Floats, Weight, masked_layers, prunable, weight_of
 from discosim.masks.ties import Ties, find_ties, follows
+from discosim.partition.placement import Owners, place
 
 MOST_ROUNDS = 20
 LEAST_GAIN = 1e-4

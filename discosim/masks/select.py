@@ -13,7 +13,6 @@ import numpy as np
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Bools, Ints, LayerMask, Mask
 from discosim.masks.sub_rows import (
     Floats,
@@ -24,6 +23,7 @@ from discosim.masks.sub_rows import (
     weight_name,
     weight_of,
 )
+from discosim.partition.placement import Owners, place
 
 CRITERIA = ("l1", "l2", "random", "branches")
 PER = ("layer", "pair", "network")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.graph.placement import Owners
 from discosim.masks.mask import Bools, Ints
+from discosim.partition.placement import Owners
 
 Floats = NDArray[np.float64]
 Weight = NDArray[Any]

@@ -7,9 +7,9 @@ import numpy as np
 
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.graph.placement import Owners, place
 from discosim.masks.mask import Ints
 from discosim.masks.sub_rows import masked_layers
+from discosim.partition.placement import Owners, place
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from discosim.graph.network import INPUT
 from discosim.graph.table import LayerTable, tabulate
 from discosim.paper import Section, enter
 from discosim.paper.row import EXACT, claim, frame
-from discosim.partition import STRATEGIES, Request
 from discosim.partition.pairs import exchange_of_pairs
+from discosim.strategies.strategy import STRATEGIES, Request
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,9 +18,9 @@ from discosim.networks import build
 from discosim.paper import Section, enter
 from discosim.paper.costs import hardware, number, strategy_cost
 from discosim.paper.row import Row, claim, frame, unpublished
-from discosim.partition.pipeline import staged_plan, stages
 from discosim.partition.plan import Plan
 from discosim.simulate import Overlap, simulate
+from discosim.strategies.pipeline import staged_plan, stages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,10 +20,10 @@ from discosim.graph.table import Bools, Floats, LayerTable, tabulate
 from discosim.networks import build
 from discosim.paper import Section, enter
 from discosim.paper.row import EXACT, INTEGERS, Row, compared, frame
-from discosim.partition import STRATEGIES, Request, Strategy
-from discosim.partition.cut import rows_of
 from discosim.partition.plan import Plan
 from discosim.published import Published, of_section
+from discosim.strategies.cut import rows_of
+from discosim.strategies.strategy import STRATEGIES, Request, Strategy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

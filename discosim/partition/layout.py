@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from discosim.graph.split import Split, split
 from discosim.graph.table import Bools, Floats, LayerTable
 from discosim.model.traffic import AnyExchange
 from discosim.partition.plan import Conventions
+from discosim.partition.split import Split, split
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from discosim.graph.network import Network
-from discosim.graph.placement import Owners, place
-from discosim.graph.split import Split, split_as_placed
 from discosim.graph.table import Ints, LayerTable
+from discosim.partition.placement import Owners, place
+from discosim.partition.split import Split, split_as_placed
 
 
 def blocks_of(units: int, shares: tuple[float, ...]) -> Ints:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discosim.explore.allocate import Allocation
+from discosim.explore.allocation.allocate import Allocation
 from discosim.report.style import COMM, RC, SINGLE, new_figure
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from discosim.explore.allocate import LIMITS, Allocation, Outcome
+from discosim.explore.allocation.allocate import LIMITS, Allocation, Outcome
 from discosim.report.summary import node_text
 from discosim.report.tables import scaled
 from discosim.units import format_quantity

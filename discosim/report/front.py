@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from discosim.errors import DiscosimError
-from discosim.explore.grid import Grid
-from discosim.explore.metrics import METRICS
-from discosim.explore.records import records, with_axes
-from discosim.explore.reduce import DECADES, PER_DECADE, State
+from discosim.explore.grid.grid import Grid
+from discosim.explore.grid.metrics import METRICS
+from discosim.explore.grid.records import records, with_axes
+from discosim.explore.grid.reduce import DECADES, PER_DECADE, State
 from discosim.report.labels import several
 from discosim.report.tables import scaled
 from discosim.units import format_quantity

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from discosim.explore.metrics import METRICS
+from discosim.explore.grid.metrics import METRICS
 from discosim.report.style import COMP, LINES, RC, legend_right, new_figure, plain_ticks
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import pandas as pd
 
 from discosim.graph.counts import counts, remarks
 from discosim.graph.network import Network, shape_text
-from discosim.graph.split import split
 from discosim.graph.table import tabulate
+from discosim.partition.split import split
 from discosim.units import format_quantity
 
 FEW = 6

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from discosim.explore.grid.metrics import METRICS
 from discosim.explore.limits import Limits
-from discosim.explore.metrics import METRICS
 from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
 from discosim.report.tables import scaled

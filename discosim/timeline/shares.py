@@ -4,9 +4,9 @@ from itertools import permutations
 
 import numpy as np
 
-from discosim.partition import Request, Strategy
-from discosim.partition.uniform import single
 from discosim.simulate import simulate
+from discosim.strategies.strategy import Request, Strategy
+from discosim.strategies.uniform import single
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.schedule import schedule
 from discosim.timeline.work import LEAST_SHARE, even_shares_of, work_of

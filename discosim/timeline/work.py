@@ -6,15 +6,15 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
+from discosim.masks.messages import handed_elems, masked_elems, pair_elems
 from discosim.model.traffic import TOPOLOGIES
-from discosim.partition import Request, Strategy
 from discosim.partition.layout import Layout, lay_out
-from discosim.partition.messages import handed_elems, masked_elems, pair_elems
 from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.partition.uneven import split_by_share
-from discosim.partition.uniform import dense
 from discosim.partition.within_layer import within_layer
 from discosim.simulate import simulate
+from discosim.strategies.strategy import Request, Strategy
+from discosim.strategies.uniform import dense
 from discosim.timeline.cluster import Cluster
 
 LEAST_SHARE = 1e-3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from discosim.masks.wire import Wire
+    from discosim.runtime.wire import Wire
 
 
 STAMPS = 1_000_000

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from discosim.masks.mask import Mask
-    from discosim.masks.node import Node
-    from discosim.masks.wire import Wire
+    from discosim.runtime.node import Node
+    from discosim.runtime.wire import Wire
 
 SEED = 0
 TIMEOUT_S = 120.0
@@ -91,8 +91,8 @@ def watched_node(
     network: Network, mask: "Mask", rank: int, state: "Mapping[str, Tensor]", wire: Watched
 ) -> "Node":
     """Return a node that also says when it begins each row."""
-    from discosim.masks.node import Node
-    from discosim.masks.split_checkpoint import node_state
+    from discosim.runtime.node import Node
+    from discosim.runtime.split_checkpoint import node_state
 
     class WatchedNode(Node):
         def _execute(self, *row: Any) -> Any:
@@ -110,7 +110,7 @@ def probe_node(network: Network) -> tuple["Node", Watched, "Tensor"]:
     """Return one node that has all of a network, its wire and an input."""
     import torch
 
-    from discosim.masks.module import NetworkModule
+    from discosim.runtime.module import NetworkModule
 
     wire = Watched(NoWire())
     state = NetworkModule(network).state_dict()
@@ -124,7 +124,7 @@ class _Worker:
     def __init__(self, job: Job, connections: Mapping[int, socket]) -> None:
         import torch
 
-        from discosim.masks.module import NetworkModule
+        from discosim.runtime.module import NetworkModule
 
         torch.set_num_threads(job.threads)
         torch.manual_seed(SEED)
@@ -257,7 +257,7 @@ class _Worker:
 
     def _compared(self, outputs: "list[Tensor]") -> float:
         """How far the outputs of a run are from those of the masked network on one process."""
-        from discosim.masks.state import largest_difference, masked_outputs
+        from discosim.runtime.state import largest_difference, masked_outputs
 
         assert self._last is not None
         mask, x = self._last[1].mask, self._x[0].numpy()

@@ -1,0 +1,1 @@
+"""S_comm of each layer within limits."""

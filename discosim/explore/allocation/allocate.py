@@ -1,0 +1,251 @@
+"""Per-layer S_comm that loses least saliency under limits on latency, traffic and memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.explore.allocation import knapsack, milp
+from discosim.explore.allocation.knapsack import Floats, Problem
+from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY, LayerCosts, layer_costs
+from discosim.explore.allocation.masks import mask_curves
+from discosim.explore.allocation.surrogate import STATED, Curves, he_normal_curves
+from discosim.explore.setting import Setting
+from discosim.explore.study import Study, check_s_comm
+from discosim.graph.network import shape_text
+from discosim.hardware import Hardware
+from discosim.masks.mask import Mask
+from discosim.partition.plan_file import PlanFile
+from discosim.simulate import Cost
+from discosim.units import format_quantity
+
+DEFAULT_LEVELS = tuple(i / 20 for i in range(20))
+MOST_LEVELS = 1000
+METHODS = {"exact": milp.exact, "fast": knapsack.fast, "dynamic": knapsack.dynamic}
+LIMITS = {
+    LATENCY: ("latency", "s"),
+    BYTES: ("traffic of a node", "B"),
+    MEMORY: ("memory of a node", "B"),
+}
+"""The quantities that can be limited, by column: what they are called, and their unit."""
+
+UNIFORM_STEPS = 64
+"""Halvings of the interval in which the uniform S_comm is sought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit in SI units, or as a share of what dense takes on the same nodes."""
+
+    value: float
+    of_dense: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """S_comm of the network's layers, what is lost, and what it costs.
+
+    loss: of each layer, as a share of all that can be lost; the sum is `total_loss`.
+    """
+
+    s_comm: Mapping[str, float]
+    loss: Mapping[str, float]
+    total_loss: float
+    cost: Cost
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """A plan, the bound that no plan is below, and what it is compared with.
+
+    limits: in SI units by column; uniform: the least S_comm of all layers within the limits,
+    None where there is none up to the sparsest level; dense: everything is sent.
+    """
+
+    setting: Setting
+    method: str
+    saliency: str
+    limits: Mapping[str, float]
+    plan: Outcome
+    bound: float
+    gap: float
+    uniform: Outcome | None
+    dense: Outcome
+
+    def plan_file(self, path: str) -> PlanFile:
+        """Return the plan as `sweep --plan` reads it."""
+        network = self.setting.study.table.network
+        shape = shape_text(network.input_shape)
+        return PlanFile(path, network.name, self.setting.nodes, self.plan.s_comm, shape)
+
+
+def allocate(
+    model: str | Study,
+    hardware: Hardware,
+    limits: Mapping[str, Limit],
+    *,
+    nodes: int = 2,
+    levels: ArrayLike = DEFAULT_LEVELS,
+    overlap: str = "none",
+    method: str = "exact",
+    curves: Curves | None = None,
+    saliency: str = STATED,
+) -> Allocation:
+    """Return the S_comm of each layer, out of `levels`, that loses least within the limits.
+
+    `limits` are of latency_s, bytes_per_node and node_bytes, the columns of a sweep. `curves`
+    say what each layer loses, and `saliency` where they come from; without them, the weights of
+    the study's mask, which gives nothing else, and without a mask a surrogate.
+    Layers that read a tensor which is sent once share one S_comm. Raises DiscosimError for what
+    no plan meets, with the least that is possible.
+    """
+    study = model if isinstance(model, Study) else Study(model)
+    if method not in METHODS:
+        raise UnknownNameError("method", method, METHODS)
+    if study.plan is not None:
+        raise DiscosimError(f"allocate makes a plan and takes none, but {study.plan.path} is given")
+    steps = _checked_levels(levels)
+    if study.mask is not None:
+        if curves is None:
+            curves, saliency = _of_mask(study.mask, nodes)
+        study = replace(study, mask=None)
+    setting = Setting(study, hardware, nodes, overlap)
+    if nodes == 1:
+        raise DiscosimError("1 node sends nothing, so there is nothing to allocate; wanted 2 up")
+    costs = layer_costs(setting, steps)
+    if not costs.choices:
+        raise DiscosimError(f"{study.model} on {nodes} nodes exchanges nothing to be chosen")
+    if curves is None:
+        curves = he_normal_curves(study.table, nodes, whole=study.conventions.whole)
+    lost = _lost(costs, study, curves)
+    dense = _outcome(setting, costs, curves, np.zeros((1, len(study.table))))
+    bounds = _resolved(limits, dense.cost)
+    _check_possible(costs, bounds)
+    solution = METHODS[method](_problem(costs, lost, bounds))
+    s_comm = np.zeros((1, len(study.table)))
+    for rows, level in zip(costs.choices, solution.choice, strict=True):
+        s_comm[0, rows] = steps[level]
+    return Allocation(
+        setting=setting,
+        method=method,
+        saliency=saliency,
+        limits=bounds,
+        plan=_outcome(setting, costs, curves, s_comm),
+        bound=max(0.0, solution.bound),
+        gap=solution.gap,
+        uniform=_uniform(setting, costs, curves, bounds),
+        dense=dense,
+    )
+
+
+def _of_mask(mask: Mask, nodes: int) -> tuple[Curves, str]:
+    """What its layers lose, and whose weights these are."""
+    if nodes != mask.nodes:
+        raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {nodes}")
+    return mask_curves(mask), f"L1 norms of sub-rows, the least go first; {mask.weights}"
+
+
+def _checked_levels(levels: ArrayLike) -> Floats:
+    steps = np.unique(check_s_comm(np.asarray(levels, dtype=float)))
+    if not 1 <= len(steps) <= MOST_LEVELS:
+        raise DiscosimError(f"{len(steps):,} levels of S_comm; wanted 1 to {MOST_LEVELS:,}")
+    return steps
+
+
+def _resolved(limits: Mapping[str, Limit], dense: Cost) -> dict[str, float]:
+    """The limits in SI units; raises DiscosimError where there is none or one is not a number."""
+    if not limits:
+        raise DiscosimError("no limit is given: wanted --latency, --bytes or --memory")
+    bounds = {}
+    for name, limit in limits.items():
+        if name not in LIMITS:
+            raise UnknownNameError("limit", name, LIMITS)
+        if not 0 <= limit.value < np.inf:
+            raise DiscosimError(f"{LIMITS[name][0]} {limit.value}; wanted a number from 0 up")
+        unit = float(getattr(dense, name).item()) if limit.of_dense else 1.0
+        bounds[name] = limit.value * unit
+    return bounds
+
+
+def _lost(costs: LayerCosts, study: Study, curves: Curves) -> Floats:
+    """Loss of each choice at each level, (I, K), as a share of all that can be lost."""
+    names = study.table.name
+    missing = [names[row] for rows in costs.choices for row in rows if names[row] not in curves]
+    if missing:
+        raise DiscosimError(f"no saliency curve of layer {missing[0]}")
+    lost = np.array(
+        [sum(curves[names[row]].at(costs.levels) for row in rows) for rows in costs.choices]
+    )
+    return lost / _prunable(costs, study, curves)
+
+
+def _prunable(costs: LayerCosts, study: Study, curves: Curves) -> float:
+    end = np.ones(1)
+    total = sum(
+        float(curves[study.table.name[row]].at(end)[0]) for rows in costs.choices for row in rows
+    )
+    return total or 1.0
+
+
+def _outcome(setting: Setting, costs: LayerCosts, curves: Curves, s_comm: Floats) -> Outcome:
+    """What S_comm of each row, (1, L), loses and costs."""
+    table = setting.study.table
+    total = _prunable(costs, setting.study, curves)
+    rows = np.flatnonzero(table.mixes)
+    chosen = set(np.concatenate(costs.choices).tolist())
+    values = {table.name[row]: float(s_comm[0, row]) if row in chosen else 0.0 for row in rows}
+    loss = {
+        name: float(curves[name].at(np.array([value]))[0]) / total if value else 0.0
+        for name, value in values.items()
+    }
+    return Outcome(values, loss, sum(loss.values()), setting.cost(s_comm))
+
+
+def _problem(costs: LayerCosts, lost: Floats, bounds: Mapping[str, float]) -> Problem:
+    tallies = [costs.tallies[name] for name in bounds]
+    limits = [bounds[name] - costs.tallies[name].fixed for name in bounds]
+    cost = np.concatenate([tally.chosen for tally in tallies])
+    return Problem.of(lost, cost, np.concatenate(limits))
+
+
+def _check_possible(costs: LayerCosts, bounds: Mapping[str, float]) -> None:
+    """Raise DiscosimError where a limit is below the least that any plan takes."""
+    faults = []
+    for name, bound in bounds.items():
+        tally = costs.tallies[name]
+        least = float((tally.fixed + tally.chosen.min(axis=-1).sum(axis=-1)).max())
+        if least > bound * (1 + knapsack.ROUNDING):
+            noun, unit = LIMITS[name]
+            given, least_text = (format_quantity(value, unit, 4) for value in (bound, least))
+            faults.append(f"{noun} of {given}: the least is {least_text}")
+    if faults:
+        sparsest = f"S_comm {costs.levels[-1]:g} everywhere, the sparsest level"
+        more = "" if costs.levels[-1] == 1 else "; --levels can go up to 1"
+        raise DiscosimError(f"no plan meets {', and '.join(faults)}, at {sparsest}{more}")
+
+
+def _uniform(
+    setting: Setting, costs: LayerCosts, curves: Curves, bounds: Mapping[str, float]
+) -> Outcome | None:
+    """The least S_comm, the same for all layers, within the limits, by bisection."""
+
+    def met(s_comm: float) -> bool:
+        cost = setting.cost(np.full((1, 1), s_comm))
+        return all(
+            getattr(cost, name).item() <= bound * (1 + knapsack.ROUNDING)
+            for name, bound in bounds.items()
+        )
+
+    low, high = 0.0, float(costs.levels[-1])
+    if not met(high):
+        return None
+    if met(low):
+        high = low
+    for _ in range(UNIFORM_STEPS):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (low, middle) if met(middle) else (middle, high)
+    return _outcome(setting, costs, curves, np.full((1, len(setting.study.table)), high))

@@ -1,0 +1,1 @@
+"""Grids of any size: axes, evaluation in blocks, fronts, executors."""

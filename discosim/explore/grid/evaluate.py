@@ -1,0 +1,100 @@
+"""Costs of a box of configurations: by lookup where that is exact, else by blocked broadcasts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from discosim.explore.grid.coefficients import coefficients
+from discosim.explore.grid.grid import AXES, Box, Place, boxes
+from discosim.explore.grid.metrics import Amounts
+from discosim.explore.points import Point
+from discosim.graph.table import Floats, Ints
+from discosim.simulate import Cost
+
+PROBE = 512
+"""Values of S_comm, times unlike nodes, laid out at once: more would leave the cache."""
+
+BLOCK = 1 << 15
+"""Configurations looked up at once: their latencies stay in the cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Amounts of a box of configurations; they broadcast with the box's shape."""
+
+    place: Place
+    box: Box
+    amounts: Amounts
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Configurations along each of AXES."""
+        return tuple(part.stop - part.start for part in self.box)
+
+    def numbers(self, flat: Ints) -> Ints:
+        """Return the grid's numbers of the configurations at `flat` places of the box."""
+        at = np.unravel_index(flat, self.shape)
+        moved = [axis + part.start for axis, part in zip(at, self.box, strict=True)]
+        inside: Ints = np.ravel_multi_index(moved, self.place.shape)
+        return self.place.first + inside
+
+
+def evaluate(place: Place, box: Box) -> Iterator[Block]:
+    """Yield the costs of the configurations in `box`, in blocks that fit the cache."""
+    point, step = place.point, max(1, PROBE // place.point.unlike)
+    for start in range(box[0].start, box[0].stop, step):
+        part = slice(start, min(start + step, box[0].stop))
+        s_comm = place.axes["s_comm"][part]
+        found, cost = coefficients(point, _knob(s_comm))
+        if found is None:
+            yield from _broadcast(place, (part, *box[1:]))
+            continue
+        for inner in _parts((part, *box[1:]), BLOCK):
+            chosen = slice(inner[0].start - start, inner[0].stop - start)
+            numbers = _numbers(place, inner)
+            times = found.at(chosen).times(1.0 / numbers[1], numbers[2], 1.0 / numbers[3])
+            yield Block(place, inner, Amounts.of(point, numbers, *times, cost, chosen))
+
+
+def _parts(box: Box, largest: int) -> Iterator[Box]:
+    """Boxes of at most `largest` configurations that together are `box`."""
+    for found in boxes([part.stop - part.start for part in box], largest):
+        moved = [
+            slice(part.start + whole.start, part.stop + whole.start)
+            for part, whole in zip(found, box, strict=True)
+        ]
+        yield moved[0], moved[1], moved[2], moved[3]
+
+
+def _knob(s_comm: Floats) -> Floats:
+    return np.where(np.isnan(s_comm), 0.0, s_comm)
+
+
+def _numbers(place: Place, box: Box) -> list[Floats]:
+    """Values along each of AXES in the box, each shaped to broadcast with the others."""
+    shaped = []
+    for axis, (name, part) in enumerate(zip(AXES, box, strict=True)):
+        shape = [1, 1, 1, 1]
+        shape[axis] = -1
+        shaped.append(place.axes[name][part].reshape(shape))
+    return shaped
+
+
+def _broadcast(place: Place, box: Box) -> Iterator[Block]:
+    """The same by `simulate`, in blocks."""
+    point = place.point
+    for block in _parts(box, max(1, PROBE // point.unlike)):
+        numbers = _numbers(place, block)
+        cost = cost_at(point, numbers)
+        amounts = Amounts.of(point, numbers, cost.latency_s, cost.interval_s, cost, slice(None))
+        yield Block(place, block, amounts)
+
+
+def cost_at(point: Point, numbers: Sequence[Floats]) -> Cost:
+    """Return the cost where AXES have these numbers; they broadcast, four axes each."""
+    knob, bandwidth, alpha, compute = (values[..., None, None] for values in numbers)
+    hardware = replace(
+        point.hardware, bandwidth_Bps=bandwidth, link_latency_s=alpha, compute_macps=compute
+    )
+    return point.cost(hardware, _knob(knob))

@@ -1,0 +1,194 @@
+"""What a configuration is judged by: amounts of a block of them, and metrics by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
+
+from discosim.errors import UnknownNameError
+from discosim.explore.accuracy import published_accuracy
+from discosim.explore.allocation.surrogate import Curves, he_normal_curves
+from discosim.explore.points import Point
+from discosim.graph.table import Floats, LayerTable
+from discosim.hardware import Hardware
+from discosim.simulate import Cost
+
+
+@dataclass(frozen=True, eq=False)
+class Amounts:
+    """A block of configurations: each array broadcasts with (S, B, A, C).
+
+    sent_bytes and macs are those of all nodes together.
+    """
+
+    point: Point
+    s_comm: Floats
+    bandwidth_Bps: Floats
+    link_latency_s: Floats
+    compute_macps: Floats
+    latency_s: Floats
+    interval_s: Floats
+    bytes_per_node: Floats
+    node_bytes: Floats
+    avg_s_comm: Floats
+    sent_bytes: Floats
+    macs: Floats
+
+    @classmethod
+    def of(
+        cls,
+        point: Point,
+        numbers: Sequence[Floats],
+        latency_s: Floats,
+        interval_s: Floats,
+        cost: Cost,
+        chosen: slice,
+    ) -> "Amounts":
+        """Return the amounts of `cost`: totals (S,), of which `chosen`, or (S, B, A, C)."""
+        alike = point.nodes / cost.local_s.shape[-2]
+        totals = {
+            "bytes_per_node": cost.bytes_per_node,
+            "node_bytes": cost.node_bytes,
+            "avg_s_comm": cost.avg_s_comm,
+            "sent_bytes": cost.sent_bytes.sum((-2, -1)) * alike,
+            "macs": (1.0 - cost.avg_s_comp) * point.study.table.macs.sum(),
+        }
+        shaped = {
+            name: values[chosen][:, None, None, None] if values.ndim == 1 else _four(values)
+            for name, values in totals.items()
+        }
+        s_comm, bandwidth, alpha, compute = numbers
+        times = (_four(latency_s), _four(interval_s))
+        return cls(point, s_comm, bandwidth, alpha, compute, *times, **shaped)
+
+
+def _four(values: Floats) -> Floats:
+    return values.reshape((1,) * (4 - values.ndim) + values.shape)
+
+
+def energy_J(amounts: Amounts) -> Floats:
+    """Return energy of one inference: MACs, bytes sent, and idle power of all nodes meanwhile.
+
+    NaN where the profile has no energy per MAC; bytes and idle power that it does not state
+    count as nothing.
+    """
+    hardware, nodes = amounts.point.hardware, amounts.point.nodes
+    if hardware.energy_per_mac_J is None:
+        return np.full((1, 1, 1, 1), np.nan)
+    spent: Floats = (
+        amounts.macs * hardware.energy_per_mac_J
+        + amounts.sent_bytes * (hardware.energy_per_byte_J or 0.0)
+        + amounts.latency_s * (hardware.idle_power_W or 0.0) * nodes
+    )
+    return spent
+
+
+def cluster_price_usd(hardware: Hardware, nodes: int) -> float:
+    """Return the price of all nodes, NaN where the profile states none."""
+    price = np.nan if hardware.price_usd is None else float(np.asarray(hardware.price_usd))
+    return nodes * price
+
+
+KEEPS_ALL = ("single", "pipeline", "dense")
+
+
+def saliency_lost(amounts: Amounts) -> Floats:
+    """Return the share of the L1 norm between nodes that is pruned, by the stated surrogate.
+
+    One S_comm for all layers (docs/allocate.md). NaN for strategies that choose otherwise.
+    """
+    point = amounts.point
+    if point.strategy.name in KEEPS_ALL:
+        return _one(0.0)
+    if point.fixed or point.strategy.name != "disco":
+        return _one(1.0 if point.strategy.name == "branches" else np.nan)
+    whole = point.study.conventions.whole
+    curves = list(_curves(point.study.table, point.nodes, whole).values())
+    lost: Floats = sum(
+        (curve.at(amounts.s_comm) for curve in curves), np.zeros_like(amounts.s_comm)
+    )
+    return lost / sum(float(curve.lost[-1]) for curve in curves)
+
+
+@lru_cache(maxsize=64)
+def _curves(table: LayerTable, nodes: int, whole: bool) -> Curves:
+    return he_normal_curves(table, nodes, whole=whole)
+
+
+def _accuracy(amounts: Amounts) -> Floats:
+    point = amounts.point
+    return published_accuracy(point.study.model, point.strategy.name, point.nodes, amounts.s_comm)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One way to judge a configuration.
+
+    column: its name in results; quantity and unit: its name in pictures; most: whether more of
+    it is better; missing: what to do where no configuration has it.
+    """
+
+    column: str
+    quantity: str
+    unit: str
+    of: Callable[[Amounts], Floats]
+    most: bool = False
+    missing: str = ""
+
+
+def _one(value: float) -> Floats:
+    return np.full((1, 1, 1, 1), value)
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "latency": Metric("latency_s", "latency", "s", lambda a: a.latency_s),
+        "throughput": Metric(
+            "throughput_per_s", "throughput", "1/s", lambda a: 1.0 / a.interval_s, most=True
+        ),
+        "bytes": Metric("bytes_per_node", "sent per node", "B", lambda a: a.bytes_per_node),
+        "memory": Metric("node_bytes", "memory per node", "B", lambda a: a.node_bytes),
+        "nodes": Metric("nodes", "nodes", "", lambda a: _one(float(a.point.nodes))),
+        "s_comm": Metric("avg_s_comm", "average S_comm", "", lambda a: a.avg_s_comm),
+        "saliency": Metric(
+            "saliency_lost",
+            "saliency lost (surrogate)",
+            "",
+            saliency_lost,
+            missing="it is known of disco, branches and strategies that prune nothing",
+        ),
+        "accuracy": Metric(
+            "accuracy",
+            "published accuracy",
+            "",
+            _accuracy,
+            most=True,
+            missing="published are those of the paper: its five networks, two nodes",
+        ),
+        "price": Metric(
+            "price_usd",
+            "price of all nodes",
+            "USD",
+            lambda a: _one(cluster_price_usd(a.point.hardware, a.point.nodes)),
+            missing="give one with --set cost.price=35USD",
+        ),
+        "energy": Metric(
+            "energy_J",
+            "energy per inference",
+            "J",
+            energy_J,
+            missing="give --set cost.energy_per_mac=0.4nJ",
+        ),
+        "bandwidth": Metric("bandwidth_Bps", "bandwidth", "B/s", lambda a: a.bandwidth_Bps),
+        "compute": Metric("compute_macps", "compute rate", "MAC/s", lambda a: a.compute_macps),
+    }
+)
+
+
+def metric_named(name: str) -> Metric:
+    """Return the metric called `name`; raises UnknownNameError with the nearest names."""
+    if name not in METRICS:
+        raise UnknownNameError("metric", name, METRICS)
+    return METRICS[name]

@@ -1,0 +1,11 @@
+"""Hardware profiles: what a node and its links can do, with a source for each number."""
+
+from discosim.hardware.profile import (
+    DTYPES,
+    TOPOLOGIES,
+    Hardware,
+    load_profile,
+    profile_names,
+)
+
+__all__ = ["DTYPES", "TOPOLOGIES", "Hardware", "load_profile", "profile_names"]

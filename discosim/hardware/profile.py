@@ -1,0 +1,257 @@
+"""Hardware profiles: TOML files found by name, read into SI numbers."""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.hardware.schema import (
+    COMMAND_LINE,
+    DTYPES,
+    GIVEN,
+    HALF_DUPLEX,
+    TOPOLOGIES,
+    WIRING,
+    Document,
+    Figure,
+    dotted_keys,
+    faults,
+    is_figure,
+    is_number,
+)
+from discosim.units import (
+    parse_bandwidth,
+    parse_bytes,
+    parse_compute,
+    parse_energy,
+    parse_power,
+    parse_price,
+    parse_time,
+)
+
+__all__ = [
+    "DTYPES",
+    "TOPOLOGIES",
+    "FigureRow",
+    "FloatOrArray",
+    "Hardware",
+    "Profile",
+    "load_profile",
+    "profile_names",
+]
+
+FloatOrArray = float | NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """One kind of node and its links, in SI; a number may be an array in a sweep."""
+
+    name: str
+    bandwidth_Bps: FloatOrArray
+    link_latency_s: FloatOrArray
+    topology: str
+    duplex: str
+    compute_macps: FloatOrArray
+    dtype: str
+    feature_elem_bytes: FloatOrArray
+    weight_elem_bytes: FloatOrArray
+    memory_bytes: FloatOrArray | None
+    memory_Bps: FloatOrArray | None
+    efficiency: Mapping[str, float]  # operator class to fraction; a missing one counts as 1
+    overhead_s: Mapping[str, float]  # operator class to seconds a call; a missing one counts as 0
+    price_usd: FloatOrArray | None
+    idle_power_W: FloatOrArray | None
+    energy_per_mac_J: FloatOrArray | None
+    energy_per_byte_J: FloatOrArray | None
+
+
+class FigureRow(NamedTuple):
+    """One number of a profile as it is written, and where it comes from."""
+
+    path: str
+    value: str
+    kind: str  # source, estimate or given
+    reference: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A checked profile, before a data type is chosen."""
+
+    name: str
+    document: Document
+
+    @property
+    def description(self) -> str:
+        """The profile's own line about itself."""
+        return self.document.description
+
+    @property
+    def dtypes(self) -> list[str]:
+        """The data types that the profile has a compute rate for."""
+        return [dtype for dtype in DTYPES if getattr(self.document.compute, dtype) is not None]
+
+    @property
+    def duplex(self) -> str:
+        """The duplex of the link; where the file has none, what the topology implies."""
+        link = self.document.link
+        return link.duplex or ("half" if link.topology in HALF_DUPLEX else "full")
+
+    def hardware(self, dtype: str = "fp32", weight_dtype: str | None = None) -> Hardware:
+        """Return the profile in SI for features and arithmetic in `dtype`.
+
+        Weights are held in `weight_dtype`, by default the same. Raises DiscosimError for a data
+        type that is unknown or that the profile has no compute rate for.
+        """
+        for name in (dtype, weight_dtype or dtype):
+            if name not in DTYPES:
+                raise UnknownNameError("data type", name, DTYPES)
+        if dtype not in self.dtypes:
+            has = f"only {', '.join(self.dtypes)}" if self.dtypes else "nor any other"
+            choose = f"choose --dtype {self.dtypes[0]} or " if self.dtypes else ""
+            raise DiscosimError(
+                f"profile {self.name} has no {dtype} compute rate, {has}; "
+                f"{choose}give the rate with --compute"
+            )
+        document = self.document
+        link, memory, cost = document.link, document.memory, document.cost
+        rate: Figure[str] = getattr(document.compute, dtype)
+        shares = {key: figure.value for key, figure in document.efficiency if figure is not None}
+        calls = {key: parse_time(each.value) for key, each in document.overhead if each is not None}
+        return Hardware(
+            name=self.name,
+            bandwidth_Bps=parse_bandwidth(link.bandwidth.value),
+            link_latency_s=parse_time(link.latency.value),
+            topology=link.topology,
+            duplex=self.duplex,
+            compute_macps=parse_compute(rate.value, document.ops_per_mac or 1.0),
+            dtype=dtype,
+            feature_elem_bytes=float(DTYPES[dtype]),
+            weight_elem_bytes=float(DTYPES[weight_dtype or dtype]),
+            memory_bytes=_si(memory.capacity, parse_bytes),
+            memory_Bps=_si(memory.bandwidth, parse_bandwidth),
+            efficiency=shares,
+            overhead_s=calls,
+            price_usd=_si(cost.price, parse_price),
+            idle_power_W=_si(cost.idle_power, parse_power),
+            energy_per_mac_J=_si(cost.energy_per_mac, parse_energy),
+            energy_per_byte_J=_si(cost.energy_per_byte, parse_energy),
+        )
+
+    def figures(self) -> list[FigureRow]:
+        """Return every figure of the profile with its reference, in the order of the schema."""
+        rows = []
+        for path in dotted_keys():
+            section, _, key = path.partition(".")
+            if is_figure(path):
+                figure = getattr(getattr(self.document, section), key)
+            elif path in WIRING:
+                word = self.document.link.topology if key == "topology" else self.duplex
+                figure = Figure[str](value=word, source=self.document.link.source or GIVEN)
+            else:
+                continue
+            if figure is not None:
+                kind = "given" if figure.source == GIVEN else "source"
+                kind = "estimate" if figure.estimate else kind
+                reference = figure.estimate or figure.source
+                rows.append(FigureRow(path, str(figure.value), kind, reference))
+        return rows
+
+
+def profile_names() -> list[str]:
+    """Return the names of the profiles that come with the package, sorted."""
+    return sorted(path.stem for path in _folder().glob("*.toml"))
+
+
+def load_profile(name_or_path: str, overrides: Mapping[str, str] | None = None) -> Profile:
+    """Return the profile of that name, or of one's own TOML file, with `overrides` in place.
+
+    An override is a dotted path of the file and the text to put there, such as
+    {"link.bandwidth": "10MB/s"}. Raises UnknownNameError for a name or a path that is not known,
+    DiscosimError with all the faults of the file in one line.
+    """
+    own = name_or_path.endswith(".toml") or any(
+        separator in name_or_path for separator in (os.sep, os.altsep) if separator
+    )
+    if not own and name_or_path not in profile_names():
+        raise UnknownNameError("hardware profile", name_or_path, profile_names())
+    path = Path(name_or_path) if own else _folder() / f"{name_or_path}.toml"
+    title = f"profile {_printable(name_or_path)}"
+    raw = _read(path, title)
+    _override(raw, overrides or {})
+    try:
+        document = Document.model_validate(
+            raw, context={"has_ops_per_mac": raw.get("ops_per_mac") is not None}
+        )
+    except ValidationError as error:
+        found = faults(error)
+        count = "1 fault" if len(found) == 1 else f"{len(found)} faults"
+        raise DiscosimError(f"{title}: {count}: {'; '.join(found)}") from None
+    return Profile(_printable(path.stem), document)
+
+
+def _folder() -> Path:
+    """Return the folder of the profiles: inside an installed package, beside it in a checkout."""
+    inside = Path(__file__).parents[1] / "hardware_profiles"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "hardware_profiles"
+
+
+def _read(path: Path, title: str) -> dict[str, Any]:
+    """Return the TOML document of a file, as it stands."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise DiscosimError(f"{title} cannot be read: {reason}") from None
+    except ValueError:  # a null character
+        raise DiscosimError(f"{title} cannot be read: not a possible file name") from None
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DiscosimError(f"{title} is not UTF-8 text (at line {line})") from None
+    except ValueError as error:  # of tomllib, and of Python for a number of too many digits
+        reason = _printable(str(error).replace("end of document", "the end of the file"))
+        raise DiscosimError(f"{title} is not valid TOML: {reason}") from None
+    except RecursionError:
+        raise DiscosimError(f"{title} is not valid TOML: nested too deeply") from None
+
+
+def _override(raw: dict[str, Any], overrides: Mapping[str, str]) -> None:
+    """Put the overrides into a document that is not checked yet."""
+    for path, text in overrides.items():
+        if path not in dotted_keys():
+            raise UnknownNameError("hardware setting", path, dotted_keys())
+        section, _, key = path.rpartition(".")
+        table = raw.setdefault(section, {}) if section else raw
+        if not isinstance(table, dict):
+            continue  # left for the check to report
+        value = _number(text) if is_number(path) else text
+        table[key] = {"value": value, "source": COMMAND_LINE} if is_figure(path) else value
+        if path in WIRING:
+            table["source"] = COMMAND_LINE
+        if path == "link.topology" and "link.duplex" not in overrides:
+            table.pop("duplex", None)  # what the new topology implies
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # left for the check to report
+
+
+def _si(figure: Figure[str] | None, parse: Callable[[str], float]) -> float | None:
+    return None if figure is None else parse(figure.value)
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)

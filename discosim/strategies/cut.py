@@ -1,0 +1,69 @@
+"""Strategies with one cut: dense on one side of it, separate branches on the other."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from discosim.errors import UnknownNameError
+from discosim.graph.table import Bools, LayerTable
+from discosim.partition.plan import Plan
+from discosim.strategies.strategy import Request, Strategy, strategy
+from discosim.strategies.uniform import uniform
+
+
+def blocks(table: LayerTable) -> list[str]:
+    """Return the names of the blocks in execution order."""
+    return [block for block in dict.fromkeys(table.block[:-1]) if block]
+
+
+def rows_of(table: LayerTable, at: str) -> Bools:
+    """Return which rows lie in block `at`, or in the blocks below it (`layer3` of `layer3.1`).
+
+    A number from 0 to 1 stands for the block in which that part of the MACs is done. Raises
+    UnknownNameError with the nearest names.
+    """
+    if re.fullmatch(r"0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+", at):
+        at = _block_after(table, float(at))
+    rows = np.array([block == at or block.startswith(f"{at}.") for block in table.block])
+    if not at or not rows.any():
+        stems = {block.rpartition(".")[0] for block in blocks(table)} - {""}
+        raise UnknownNameError("block", at, stems | set(blocks(table)))
+    return rows
+
+
+def _block_after(table: LayerTable, part: float) -> str:
+    """The block of the first row up to which `part` of the MACs is done."""
+    done = np.cumsum(table.macs) / max(1.0, table.macs.sum())
+    named = np.array([bool(block) for block in table.block[:-1]])
+    rows = np.flatnonzero(named & (done[:-1] >= min(part, done[-1]) - 1e-12))
+    return table.block[rows[0]] if len(rows) else ""
+
+
+def _split_rows(request: Request, split: Bools) -> Plan:
+    return uniform(replace(request, s_comm=split.astype(float)[None]))
+
+
+@strategy("dense-then-split", "dense before block --at, separate branches from it on", has_cut=True)
+def dense_then_split(request: Request) -> Plan:
+    """Return the plan without communication from the first row of block `at` on."""
+    first = int(rows_of(request.table, request.at).argmax())
+    return _split_rows(request, np.arange(len(request.table)) >= first)
+
+
+@strategy(
+    "split-then-aggregate", "separate branches up to block --at, dense after it", has_cut=True
+)
+def split_then_aggregate(request: Request) -> Plan:
+    """Return the plan without communication up to the last row of block `at`."""
+    last = int(np.flatnonzero(rows_of(request.table, request.at))[-1])
+    return _split_rows(request, np.arange(len(request.table)) <= last)
+
+
+def nearest_cut(request: Request, strategy: Strategy, s_comm: float) -> str:
+    """Return the block at which `strategy` comes nearest to an average S_comm of `s_comm`."""
+    averages = {
+        at: float(strategy.plan(replace(request, at=at)).avg_s_comm.squeeze())
+        for at in blocks(request.table)
+    }
+    return min(averages, key=lambda at: abs(averages[at] - s_comm))
