@@ -25,7 +25,7 @@ from discosim.explore.sweep import sweep
 from discosim.graph.counts import counts
 from discosim.graph.network import Network
 from discosim.importers.nodelink import to_json
-from discosim.importers.torch import trace
+from discosim.importers.torch.trace import trace
 from discosim.networks import NETWORKS, build
 from discosim.report.frames import to_markdown
 

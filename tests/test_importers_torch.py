@@ -21,7 +21,7 @@ from discosim.graph.builder import Builder
 from discosim.graph.counts import counts
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
-from discosim.importers.torch import trace
+from discosim.importers.torch.trace import trace
 from discosim.networks import build, esrgan, ssd
 from discosim.partition.split import split
 

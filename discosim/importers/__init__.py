@@ -23,8 +23,8 @@ def _onnx(path: str, input_shape: Shape | None) -> Network:
         raise DiscosimError(
             "ONNX files need the onnx package: python -m pip install 'discosim[onnx]'"
         )
-    from discosim.importers.lower import lower
-    from discosim.importers.onnx import read_onnx
+    from discosim.importers.lowering.lower import lower
+    from discosim.importers.onnx.read import read_onnx
 
     return lower(read_onnx(path, input_shape))
 
@@ -42,7 +42,7 @@ def _csv(path: str, input_shape: Shape | None) -> Network:
 
 
 def _torch(name: str, input_shape: Shape | None) -> Network:
-    from discosim.importers.torch import load_named
+    from discosim.importers.torch.trace import load_named
 
     return load_named(name, input_shape)
 

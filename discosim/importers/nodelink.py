@@ -12,7 +12,7 @@ import networkx as nx
 from discosim.errors import DiscosimError, suggest
 from discosim.graph.layer import OPERATORS, Layer, Shape
 from discosim.graph.network import INPUT, Network, shape_text
-from discosim.importers.writer import LARGEST_TENSOR, MOST_FEATURES
+from discosim.importers.lowering.writer import LARGEST_TENSOR, MOST_FEATURES
 from discosim.partition.placement import place
 
 FORMAT = "discosim-network"

@@ -15,7 +15,7 @@ from discosim.errors import DiscosimError, suggest
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer, Shape
 from discosim.graph.network import INPUT, Network, shape_text
-from discosim.importers.writer import LARGEST_TENSOR, MOST_FEATURES
+from discosim.importers.lowering.writer import LARGEST_TENSOR, MOST_FEATURES
 
 NAME = "Layer name"
 COLUMNS = (

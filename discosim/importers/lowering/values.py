@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from discosim.graph.layer import Shape
-from discosim.importers.layout import Axes, shape_of
-from discosim.importers.program import NOTHING, Constant
+from discosim.importers.lowering.layout import Axes, shape_of
+from discosim.importers.lowering.program import NOTHING, Constant
 
 
 @dataclass(frozen=True, eq=False)

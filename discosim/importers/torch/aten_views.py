@@ -1,6 +1,6 @@
 """Operators of torch that move elements, in ONNX's vocabulary."""
 
-from discosim.importers.calls import Call, Step, Translation, listed, output_names, single
+from discosim.importers.torch.calls import Call, Step, Translation, listed, output_names, single
 
 
 def two_axes(call: Call) -> list[Step]:

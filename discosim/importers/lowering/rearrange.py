@@ -4,7 +4,7 @@ from math import prod
 from typing import Any
 
 from discosim.graph.layer import Atom, Shape
-from discosim.importers.layout import merged
+from discosim.importers.lowering.layout import merged
 
 Runs = tuple[Atom, ...]
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from discosim.importers import aten_views as views
-from discosim.importers.calls import Call, Ref, Step, Translation, listed, single
+from discosim.importers.torch import aten_views as views
+from discosim.importers.torch.calls import Call, Ref, Step, Translation, listed, single
 
 
 def _unary(op: str, key: str = "self") -> Translation:

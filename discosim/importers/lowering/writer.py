@@ -12,7 +12,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Atom, Shape
 from discosim.graph.network import INPUT
-from discosim.importers.layout import (
+from discosim.importers.lowering.layout import (
     Axes,
     covers,
     features,
@@ -23,9 +23,9 @@ from discosim.importers.layout import (
     renumbered,
     strides,
 )
-from discosim.importers.program import Constant, Node, Program
-from discosim.importers.rearrange import rearrangement
-from discosim.importers.values import Function, Reduction, Scores, Value, View
+from discosim.importers.lowering.program import Constant, Node, Program
+from discosim.importers.lowering.rearrange import rearrangement
+from discosim.importers.lowering.values import Function, Reduction, Scores, Value, View
 
 LARGEST_TENSOR = 1 << 50
 """Elements; beyond, counts leave the range in which floats are exact."""
@@ -172,7 +172,7 @@ class Writer:
         return self._written[value]
 
     def _write(self, value: Function | Reduction | Scores) -> View:
-        from discosim.importers.products import write_scores
+        from discosim.importers.lowering.products import write_scores
 
         if isinstance(value, Function):
             return self._write_function(value)

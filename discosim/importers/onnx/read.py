@@ -16,9 +16,9 @@ from onnx.inliner import inline_local_functions
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Shape
-from discosim.importers.program import Constant, Node, Program
-from discosim.importers.protos import INLINE_ELEMENTS
-from discosim.importers.shapes import Attributes, infer
+from discosim.importers.lowering.program import Constant, Node, Program
+from discosim.importers.onnx.protos import INLINE_ELEMENTS
+from discosim.importers.onnx.shapes import Attributes, infer
 from discosim.importers.sizes import sized
 
 OLDEST_OPSET = 7

@@ -4,7 +4,7 @@ from math import prod
 
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT
-from discosim.importers.layout import (
+from discosim.importers.lowering.layout import (
     Axes,
     Axis,
     features,
@@ -16,9 +16,9 @@ from discosim.importers.layout import (
     reshaped,
     transposed,
 )
-from discosim.importers.program import Constant, Node
-from discosim.importers.values import Function, Scores, Value, View
-from discosim.importers.writer import Writer
+from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.values import Function, Scores, Value, View
+from discosim.importers.lowering.writer import Writer
 
 NO_HEADS = "its placement cannot be derived: no heads that lie apart; costed as a full exchange"
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT
-from discosim.importers.elementwise import function_of
-from discosim.importers.layout import features, plain
-from discosim.importers.program import Constant, Node
-from discosim.importers.values import Function, Reduction, Scores, View
-from discosim.importers.writer import Writer
+from discosim.importers.lowering.elementwise import function_of
+from discosim.importers.lowering.layout import features, plain
+from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.values import Function, Reduction, Scores, View
+from discosim.importers.lowering.writer import Writer
 
 
 def _pooled(writer: Writer, node: Node, kernel: Shape) -> None:

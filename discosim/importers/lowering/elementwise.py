@@ -5,10 +5,10 @@ from dataclasses import replace
 from math import prod
 
 from discosim.graph.layer import Shape
-from discosim.importers.layout import Axes, features, merged, network_shape, positions
-from discosim.importers.program import Constant, Node
-from discosim.importers.values import Function, Reduction, Scores, Value, View
-from discosim.importers.writer import Writer
+from discosim.importers.lowering.layout import Axes, features, merged, network_shape, positions
+from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.values import Function, Reduction, Scores, Value, View
+from discosim.importers.lowering.writer import Writer
 
 # fmt: off
 POINTWISE = (

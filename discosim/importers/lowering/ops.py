@@ -8,13 +8,13 @@ from math import prod
 from types import MappingProxyType
 from typing import Any
 
-from discosim.importers import joins, moves, norms
-from discosim.importers.elementwise import POINTWISE, pointwise
-from discosim.importers.layout import plain
-from discosim.importers.products import einsum, linear, matmul, placed, weight_label
-from discosim.importers.program import Constant, Node
-from discosim.importers.values import View
-from discosim.importers.writer import Writer
+from discosim.importers.lowering import joins, moves, norms
+from discosim.importers.lowering.elementwise import POINTWISE, pointwise
+from discosim.importers.lowering.layout import plain
+from discosim.importers.lowering.products import einsum, linear, matmul, placed, weight_label
+from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.values import View
+from discosim.importers.lowering.writer import Writer
 
 Handler = Callable[[Writer, Node], None]
 

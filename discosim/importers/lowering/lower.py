@@ -5,10 +5,10 @@ from math import prod
 
 from discosim.errors import DiscosimError
 from discosim.graph.network import Network
-from discosim.importers.blocks import write_blocks
-from discosim.importers.ops import TABLE
-from discosim.importers.program import Constant, Node, Program
-from discosim.importers.writer import Writer
+from discosim.importers.lowering.blocks import write_blocks
+from discosim.importers.lowering.ops import TABLE
+from discosim.importers.lowering.program import Constant, Node, Program
+from discosim.importers.lowering.writer import Writer
 
 
 def lower(program: Program) -> Network:

@@ -14,10 +14,10 @@ from onnx import ModelProto, NodeProto, TypeProto, defs, helper, numpy_helper, s
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Ints, Shape
-from discosim.importers.folding import evaluate
-from discosim.importers.program import Constant
-from discosim.importers.protos import array_of, attributes_of
-from discosim.importers.writer import LARGEST_TENSOR
+from discosim.importers.lowering.program import Constant
+from discosim.importers.lowering.writer import LARGEST_TENSOR
+from discosim.importers.onnx.folding import evaluate
+from discosim.importers.onnx.protos import array_of, attributes_of
 
 Attributes = dict[int, Mapping[str, Any]]
 

@@ -5,10 +5,10 @@ from math import prod
 from types import MappingProxyType
 
 from discosim.graph.network import INPUT
-from discosim.importers.layout import features, merged, network_shape, plain
-from discosim.importers.program import Constant, Node
-from discosim.importers.values import View
-from discosim.importers.writer import Writer
+from discosim.importers.lowering.layout import features, merged, network_shape, plain
+from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.values import View
+from discosim.importers.lowering.writer import Writer
 
 UNLIKE = "it joins tensors whose features lie on different axes; costed as a full exchange"
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT
-from discosim.importers.layout import (
+from discosim.importers.lowering.layout import (
     cut,
     features,
     merged,
@@ -16,9 +16,9 @@ from discosim.importers.layout import (
     reshaped,
     transposed,
 )
-from discosim.importers.program import Node
-from discosim.importers.values import Scores, View
-from discosim.importers.writer import Writer
+from discosim.importers.lowering.program import Node
+from discosim.importers.lowering.values import Scores, View
+from discosim.importers.lowering.writer import Writer
 
 TORN = "it tears features and positions apart; costed as a full exchange"
 BY_DATA = "it chooses features by data; costed as a full exchange"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from discosim.errors import DiscosimError, suggest
 from discosim.graph.layer import Shape
 from discosim.graph.network import Network
-from discosim.importers.aten import TRANSLATIONS, pointwise
-from discosim.importers.calls import Call, Ref, Step, output_names
-from discosim.importers.lower import lower
-from discosim.importers.program import Constant, Node, Program
+from discosim.importers.lowering.lower import lower
+from discosim.importers.lowering.program import Constant, Node, Program
 from discosim.importers.sizes import sized
+from discosim.importers.torch.aten import TRANSLATIONS, pointwise
+from discosim.importers.torch.calls import Call, Ref, Step, output_names
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,1 @@
+"""torch modules, traced and read as a Program."""
