@@ -1,7 +1,7 @@
 """Table x plan x hardware -> cost: the one place that knows them all."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,24 +20,32 @@ OVERLAPS = ("none", "layer", "layer:K", "layer:best", "ideal")
 class Overlap:
     """How communication and computation of a layer overlap (model.md §3).
 
-    mode: none, layer or ideal; chunks: K of `layer:K`, or None for the best of each layer.
+    mode: none, layer or ideal; chunks: K of `layer:K`, or None for the best of each layer;
+    text: as it was written.
     """
 
     mode: str
     chunks: int | None = 1
+    text: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Overlap":
         """Return the overlap written as none, layer, layer:K, layer:best or ideal."""
         if text in ("none", "ideal", "layer"):
-            return cls(text)
+            return cls(text, text=text)
         if text == "layer:best":
-            return cls("layer", None)
+            return cls("layer", None, text)
         if match := re.fullmatch(r"layer:0*([1-9][0-9]{0,8})", text):
-            return cls("layer", int(match[1]))
+            return cls("layer", int(match[1]), text)
         raise DiscosimError(
             f"unknown overlap {text!r}; wanted {', '.join(OVERLAPS)}, K a whole number from 1 up"
         )
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        if self.text or self.mode in ("none", "ideal"):
+            return self.text or self.mode
+        return f"{self.mode}:{'best' if self.chunks is None else self.chunks}"
 
 
 NO_OVERLAP = Overlap("none")

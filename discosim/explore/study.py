@@ -3,7 +3,7 @@
 Text and defaults of the command line end here: what leaves is a Request for a strategy.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from discosim.masks.mask import Mask
 from discosim.masks.mask_file import check_mask
 from discosim.networks import build
 from discosim.partition.plan import CONVENTIONS, Conventions
+from discosim.partition.plan import conventions as conventions
 from discosim.partition.plan_file import PlanFile
 from discosim.strategies.cut import nearest_cut, rows_of
 from discosim.strategies.strategy import OBJECTIVES, STRATEGIES, Request, Strategy, check_nodes
@@ -94,22 +95,6 @@ class Study:
         if not strategy.has_cut:
             return ""
         return self.at or nearest_cut(request, strategy, self.target)
-
-
-def conventions(
-    name: str, *, resend: bool | None = None, rounding: str | None = None
-) -> Conventions:
-    """Return the conventions called `name`, with `resend` and `rounding` where they are given."""
-    if name not in CONVENTIONS:
-        raise UnknownNameError("conventions", name, CONVENTIONS)
-    chosen = CONVENTIONS[name]
-    if resend is not None:
-        chosen = replace(chosen, resend=resend)
-    if rounding is not None:
-        if rounding not in ("none", "exact"):
-            raise UnknownNameError("rounding", rounding, ("none", "exact"))
-        chosen = replace(chosen, whole=rounding == "exact")
-    return chosen
 
 
 def strategy_named(name: str) -> Strategy:

@@ -1,13 +1,54 @@
 """A plan: who computes and sends what, as arrays over layers. Strategies make them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from discosim.errors import UnknownNameError
 from discosim.model.traffic import AnyExchange
 
 Floats = NDArray[np.float64]
+
+
+class Words(StrEnum):
+    """Words of which an option takes one; an unknown one raises UnknownNameError."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise UnknownNameError(cls.kind(), str(value), cls)
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return what the words are, for the user."""
+        return cls.__name__.lower()
+
+
+class Objective(Words):
+    """Of a pipeline: the smallest worst node, or the least that is handed on between stages."""
+
+    MEMORY = "memory"
+    LATENCY = "latency"
+
+
+class Features(Words):
+    """What the memory of a node counts: the features held at once, or inputs of all layers."""
+
+    PEAK = "peak"
+    ALL = "all"
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return what the words are, for the user."""
+        return "memory of features"
+
+
+class Rounding(Words):
+    """Whether features are fractional or whole."""
+
+    NONE = "none"
+    EXACT = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +68,23 @@ CONVENTIONS = {
     "paper": Conventions(resend=True, whole=False, service=False),
     "runtime": Conventions(resend=False, whole=True, service=True),
 }
+
+
+def conventions(
+    name: str, *, resend: bool | None = None, rounding: str | None = None
+) -> Conventions:
+    """Return the conventions called `name`, with `resend` and `rounding` where they are given.
+
+    Raises UnknownNameError with the nearest names.
+    """
+    if name not in CONVENTIONS:
+        raise UnknownNameError("conventions", name, CONVENTIONS)
+    chosen = CONVENTIONS[name]
+    if resend is not None:
+        chosen = replace(chosen, resend=resend)
+    if rounding is not None:
+        chosen = replace(chosen, whole=Rounding(rounding) is Rounding.EXACT)
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)

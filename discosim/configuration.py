@@ -1,0 +1,154 @@
+"""One configuration: a network on hardware, split so; and the one road to its plan and its cost."""
+
+from dataclasses import KW_ONLY, dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discosim.errors import DiscosimError
+from discosim.graph.network import Network
+from discosim.graph.table import Floats, LayerTable, tabulate
+from discosim.hardware import Hardware
+from discosim.masks.mask_file import check_mask
+from discosim.partition.plan import CONVENTIONS, Conventions, Features, Objective, Plan
+from discosim.simulate import NO_OVERLAP, Cost, Overlap, simulate
+from discosim.strategies.strategy import STRATEGIES, Request, Strategy, check_nodes
+
+if TYPE_CHECKING:
+    from discosim.masks.mask import Mask
+    from discosim.partition.plan_file import PlanFile
+
+HALF = 0.5
+"""The average S_comm that a strategy with a cut comes nearest to where no block is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Configuration:
+    """A network on hardware, split so; `dataclasses.replace` gives another one.
+
+    s_comm: a number, or an array (..., 1, 1), or (..., 1, L) of each layer; numbers of `hardware`
+    may be arrays (..., 1, 1) that broadcast with it.
+    at: block of the strategies with a cut, "" for the one nearest to `target` S_comm.
+    plan_file, mask: what strategies with the S_comm knob send, layer by layer or feature by
+    feature. Raises DiscosimError for what is not of this network.
+    """
+
+    network: Network
+    hardware: Hardware
+    _: KW_ONLY
+    strategy: Strategy = field(default_factory=lambda: STRATEGIES["disco"])
+    nodes: int = 2
+    s_comm: float | Floats = 0.0
+    overlap: Overlap = NO_OVERLAP
+    conventions: Conventions = CONVENTIONS["paper"]
+    at: str = ""
+    target: float = HALF
+    objective: Objective = Objective.MEMORY
+    features: Features = Features.PEAK
+    plan_file: "PlanFile | None" = None
+    mask: "Mask | None" = None
+
+    def __post_init__(self) -> None:
+        """Check what names layers of the network; raises DiscosimError."""
+        _check(self.network, self.at, self.plan_file, self.mask)
+
+    @property
+    def model(self) -> str:
+        """The network's name."""
+        return self.network.name
+
+    @property
+    def table(self) -> LayerTable:
+        """The network's layers."""
+        return tabulate(self.network)
+
+    @property
+    def knob(self) -> Floats:
+        """S_comm as an array that broadcasts with (..., 1, L)."""
+        return np.atleast_2d(np.asarray(self.s_comm, dtype=float))
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the strategy, a plan file or a mask leaves no choice of S_comm."""
+        return not (self.strategy.has_knob and self.plan_file is None and self.mask is None)
+
+    @property
+    def unlike(self) -> int:
+        """Nodes whose costs are kept apart."""
+        return self.nodes if self.conventions.whole else 1
+
+    def resolved(self) -> "Configuration":
+        """Return the same with the nodes, S_comm, mask and cut that its strategy will have.
+
+        Raises DiscosimError where the strategy, the plan file or the mask cannot have the nodes.
+        """
+        nodes, s_comm, mask = self.strategy.nodes or self.nodes, self.knob, None
+        if nodes < 1:
+            raise DiscosimError(f"{nodes} nodes; wanted a whole number from 1 up")
+        check_nodes(self.table, nodes)
+        if self.strategy.has_knob:
+            if self.plan_file is not None:
+                s_comm = self.plan_file.layer_s_comm(self.table, nodes)
+            mask = self.mask
+            if mask is not None and nodes != mask.nodes:
+                raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {nodes}")
+        found = replace(self, nodes=nodes, s_comm=s_comm, mask=mask)
+        return (
+            replace(found, at=_nearest_cut(found))
+            if found.strategy.has_cut and not found.at
+            else found
+        )
+
+    def plan(self) -> Plan:
+        """Return who computes and sends what; raises DiscosimError for what cannot be."""
+        return _planned(self.resolved())
+
+    def evaluate(self) -> tuple[Plan, Cost]:
+        """Return the plan and its cost."""
+        plan = self.plan()
+        return plan, simulate(self.table, plan, self.hardware, self.overlap, self.features)
+
+    def cost(self) -> Cost:
+        """Return what the plan costs, (...) or (..., R, L), and the layers with it."""
+        return self.evaluate()[1]
+
+
+def _planned(c: Configuration) -> Plan:
+    return c.strategy.plan(
+        Request(
+            table=c.table,
+            nodes=c.nodes,
+            s_comm=c.knob,
+            conventions=c.conventions,
+            at=c.at,
+            objective=c.objective,
+            features=c.features,
+            feature_elem_bytes=float(c.hardware.feature_elem_bytes),
+            weight_elem_bytes=float(c.hardware.weight_elem_bytes),
+            mask=c.mask,
+        )
+    )
+
+
+def _nearest_cut(configuration: Configuration) -> str:
+    """The block at which the strategy comes nearest to an average S_comm of `target`."""
+    from discosim.strategies.cut import blocks
+
+    averages = {
+        at: float(_planned(replace(configuration, at=at)).avg_s_comm.squeeze())
+        for at in blocks(configuration.table)
+    }
+    return min(averages, key=lambda at: abs(averages[at] - configuration.target))
+
+
+@lru_cache(maxsize=64)
+def _check(network: Network, at: str, plan_file: "PlanFile | None", mask: "Mask | None") -> None:
+    from discosim.strategies.cut import rows_of
+
+    if at:
+        rows_of(tabulate(network), at)
+    if plan_file is not None:
+        plan_file.check(tabulate(network))
+    if mask is not None:
+        check_mask(mask, network)
