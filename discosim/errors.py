@@ -1,6 +1,6 @@
 """What a user did wrong, in words for the user: what was given, what is wanted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 
@@ -33,3 +33,9 @@ def suggest(given: str, known: Iterable[str], most: int = 3) -> str:
     if near:
         return f"did you mean {' or '.join(near[:most])}?"
     return f"known: {', '.join(names)}"
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """Return the first of `names`, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -194,7 +194,7 @@ def test_a_module_of_another_network_is_refused() -> None:
     module = fresh()
     del module.conv2
     module.fc = nn.Linear(8, 5)
-    with pytest.raises(DiscosimError, match=r"conv2\.weight \(8x8x3x3\) is missing; fc\.weight is"):
+    with pytest.raises(DiscosimError, match=r"missing: conv2\.weight 8x8x3x3; other shapes: fc"):
         prune_and_finetune(module, small(), Pruning(2, 0.5), train)
 
 

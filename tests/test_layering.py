@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "discosim"
 
 BELOW = {
     "errors": set(),
+    "files": {"errors"},
     "units": {"errors"},
     "registry": {"errors"},
     "published": set(),
@@ -21,7 +22,7 @@ BELOW = {
     "hardware": {"hardware", "units", "errors", "model"},
     "partition": {"partition", "graph", "model", "registry", "errors"},
 }
-BELOW["masks"] = {"masks", "networks", "units", *BELOW["partition"]}
+BELOW["masks"] = {"masks", "networks", "units", "files", *BELOW["partition"]}
 BELOW["strategies"] = {"strategies", *BELOW["masks"]}
 BELOW["simulate"] = {"hardware", *BELOW["partition"]}
 BELOW["configuration"] = {"simulate", "hardware", *BELOW["strategies"]}
@@ -39,13 +40,13 @@ ONLY_IN = {
     "pandas": {"explore", "report", "paper", "cli"},
     "matplotlib": {"report"},
     "networkx": {"graph", "importers", "masks"},
-    "torch": {"masks", "runtime", "importers", "validate"},
+    "torch": {"runtime", "importers", "validate"},
     "onnx": {"importers"},
     "scipy": {"explore"},
     "distributed": {"explore"},
     "pyarrow": {"explore", "report"},
     "pydantic": {"hardware"},
-    "numpy": set(BELOW) - {"errors", "units", "registry"},
+    "numpy": set(BELOW) - {"errors", "files", "units", "registry"},
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

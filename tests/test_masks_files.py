@@ -20,8 +20,9 @@ from discosim.masks.mask import Mask
 from discosim.masks.mask_file import read_mask, write_mask
 from discosim.masks.saliency import saliency_curves
 from discosim.masks.select import select
-from discosim.masks.weights import random_weights, read_weights
+from discosim.masks.weights import random_weights
 from discosim.networks import build
+from discosim.runtime.checkpoint import read_weights
 from tests.strategies import networks
 
 SMALL = build("resnet18/8", (32,))

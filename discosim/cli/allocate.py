@@ -117,7 +117,7 @@ def command(**values: Any) -> None:
 def _saliency(values: options.Values, study: "Study", nodes: int) -> "Saliency":
     """The curves of a checkpoint's weights, and what is said of them."""
     from discosim.explore.allocation.weight_curves import weight_curves
-    from discosim.masks.weights import read_weights
+    from discosim.runtime.checkpoint import read_weights
     from discosim.strategies.strategy import check_nodes
 
     check_nodes(study.table, nodes)

@@ -51,7 +51,7 @@ def command(**values: Any) -> None:
     lines = tables.calibration_findings(calibration, where)
     output.write(frame, lines, tables.show_calibration(calibration))
     if values["profile_path"] is not None:
-        from discosim.cli.output import write_text
+        from discosim.files import write_text
 
         today = datetime.datetime.now(tz=datetime.UTC).date()
         write_text(values["profile_path"], to_toml(calibration, values["threads"], where, today))

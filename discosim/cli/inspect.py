@@ -28,8 +28,9 @@ def command(**values: Any) -> None:
     """
     import pandas as pd
 
-    from discosim.cli.output import Output, check_writable, write_text
+    from discosim.cli.output import Output, check_writable
     from discosim.cli.results import check_plot
+    from discosim.files import write_text
     from discosim.graph.counts import counts
     from discosim.importers.save import check_format, saved
     from discosim.networks import build

@@ -128,7 +128,8 @@ def _knob(values: options.Values, study: "Study") -> tuple[float | dict[str, flo
 
 def _weights(values: options.Values, network: "Network") -> "tuple[Weights, str, str]":
     """The weights of the checkpoint, or random ones, which they are, and what is to be noted."""
-    from discosim.masks.weights import random_weights, read_weights
+    from discosim.masks.weights import random_weights
+    from discosim.runtime.checkpoint import read_weights
 
     if values["weights_path"] is None:
         source = f"He-normal weights, seed {values['seed']}"

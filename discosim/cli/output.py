@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discosim.errors import DiscosimError
+from discosim.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,23 +103,3 @@ class Output:
         terminal = self.path is None and sys.stdout.isatty()
         width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else WIDE
         return to_text(shown, summary, width or WIDE)  # 0: a terminal that does not know
-
-
-def write_text(path: str, text: str) -> None:
-    """Write a whole file or nothing: what is there stays until the new text is complete."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: str, content: bytes) -> None:
-    """Write a whole file or nothing: what is there stays until the new content is complete."""
-    target = Path(path)
-    try:
-        if target.exists() and not target.is_file():  # a pipe or a device
-            target.write_bytes(content)
-            return
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".discosim-") as folder:
-            whole = Path(folder) / "whole"
-            whole.write_bytes(content)
-            whole.replace(target)
-    except OSError as error:
-        raise DiscosimError(f"cannot write {path}: {error.strerror}") from None

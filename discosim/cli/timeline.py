@@ -145,7 +145,7 @@ def _parse_shares(text: str) -> tuple[float, ...]:
 def _write_files(values: options.Values, timeline: "Timeline", title: str) -> None:
     names = [node.name for node in timeline.work.cluster.nodes]
     if values["path"] is not None:
-        from discosim.cli.output import write_text
+        from discosim.files import write_text
         from discosim.timeline.trace import to_chrome, trace_records
 
         about = {"run": title, "overlap": timeline.overlap, "from": "predicted by discosim"}

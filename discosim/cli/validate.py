@@ -88,7 +88,7 @@ def _check_files(values: options.Values) -> None:
 def _write_files(values: options.Values, found: "Validation", question: "Question") -> None:
     import pandas as pd
 
-    from discosim.cli.output import write_text
+    from discosim.files import write_text
 
     if values["path"] is not None:
         from discosim.report.validate_tables import to_document

@@ -6,7 +6,6 @@ bool, and `owner/LAYER`, (O,) integers, are there once for each convolution and 
 """
 
 import json
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -16,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, some_of
+from discosim.files import write_whole
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network, shape_text
 from discosim.masks.mask import Bools, Ints, LayerMask, Mask
@@ -62,18 +62,16 @@ def write_mask(path: str, mask: Mask) -> None:
         arrays[f"owner/{name}"] = layer.out_owner.astype(smallest)
         if mask.lost:
             arrays[f"lost/{name}"] = mask.lost[name].astype(np.float32)
-    try:
-        with tempfile.TemporaryDirectory(dir=Path(path).parent, prefix=".discosim-") as folder:
-            whole = Path(folder) / "whole"
-            with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, array in arrays.items():
-                    entry = zipfile.ZipInfo(f"{name}.npy")  # without the time of writing
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    with archive.open(entry, "w") as file:
-                        np.lib.format.write_array(file, array, allow_pickle=False)
-            whole.replace(path)
-    except OSError as error:
-        raise DiscosimError(f"cannot write {path}: {error.strerror}") from None
+    write_whole(path, lambda whole: _write_arrays(whole, arrays))
+
+
+def _write_arrays(path: Path, arrays: Arrays) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")  # without the time of writing
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def read_mask(path: str, network: Network) -> Mask:
@@ -88,7 +86,7 @@ def read_mask(path: str, network: Network) -> Mask:
     wanted = {f"{kind}/{layer.name}" for layer in layers for kind in kinds}
     if wanted != set(arrays):
         odd = sorted(wanted ^ set(arrays))
-        raise DiscosimError(f"{said} has not the layers of {network.name}: {_few(odd)}")
+        raise DiscosimError(f"{said} has not the layers of {network.name}: {some_of(odd)}")
     chosen = {layer.name: _owner(said, layer, arrays, nodes) for layer in layers}
     owners = place(network, nodes, chosen)
     check_whole_heads(said, network, owners)
@@ -117,11 +115,6 @@ def check_whole_heads(said: str, network: Network, owners: Mapping[str, Owners])
             heads = held.reshape(-1, layer.heads, layer.out_features // layer.heads)
             if (heads != heads[0, :, :1]).any():
                 raise DiscosimError(f"{said}: a head of {layer.name} lies on several nodes")
-
-
-def _few(names: list[str], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _check_about(

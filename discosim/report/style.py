@@ -1,6 +1,5 @@
 """How all pictures look: colours for the colour-blind, one unit per axis, files written whole."""
 
-import tempfile
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from discosim.errors import DiscosimError
+from discosim.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,11 +119,7 @@ def save(figure: "Figure", path: str) -> None:
     import matplotlib as mpl
 
     check_suffix(path)
-    target = Path(path)
-    suffix = target.suffix.lower()
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".discosim-") as folder:
-        whole = Path(folder) / f"picture{suffix}"
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
-        with mpl.rc_context(RC):  # the same figure gives the same bytes
-            figure.savefig(whole, metadata=metadata)
-        whole.replace(target)
+    suffix = Path(path).suffix.lower()
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
+    with mpl.rc_context(RC):  # the same figure gives the same bytes
+        write_whole(path, lambda whole: figure.savefig(whole, format=suffix[1:], metadata=metadata))

@@ -4,7 +4,6 @@ The module's convolutions and linear layers are called as the network's; torch's
 holds the masks while it trains.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,14 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from discosim.errors import DiscosimError
-from discosim.graph.network import Network, shape_text
+from discosim.files import write_whole
+from discosim.graph.network import Network
 from discosim.masks.mask import LayerMask, Mask
 from discosim.masks.select import Knob, select
-from discosim.masks.sub_rows import masked_layers, weight_name, weight_shape
+from discosim.masks.sub_rows import masked_layers, weight_name
+from discosim.masks.weights import weight_shapes
 from discosim.partition.placement import Owners, place
+from discosim.runtime.checkpoint import faults_of
 from discosim.runtime.module import dense_mask
 
 LEAST_DENSITY = 0.01
@@ -127,16 +129,10 @@ def prune_and_finetune(
 def check_module(module: nn.Module, network: Network) -> None:
     """Raise DiscosimError where a layer of `network` has no weight of its shape in `module`."""
     found = {name.removesuffix("_orig"): p for name, p in module.named_parameters()}
-    faults = []
-    for layer in masked_layers(network):
-        name, wanted = weight_name(layer), shape_text(weight_shape(layer))
-        if name not in found:
-            faults.append(f"{name} ({wanted}) is missing")
-        elif tuple(found[name].shape) != weight_shape(layer):
-            faults.append(f"{name} is {shape_text(tuple(found[name].shape))}, wanted {wanted}")
-    if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise DiscosimError(f"the module is not {network.name}: {'; '.join(faults[:3])}{more}")
+    wanted = weight_shapes(network)
+    given = {name: tuple(parameter.shape) for name, parameter in found.items() if name in wanted}
+    if faults := faults_of(wanted, given):
+        raise DiscosimError(f"the module is not {network.name}: {faults}")
 
 
 def effective_weights(module: nn.Module, network: Network) -> dict[str, NDArray[np.float32]]:
@@ -179,9 +175,9 @@ def write_checkpoint(module: nn.Module, path: Path) -> None:
     if path.suffix == ".safetensors":
         from safetensors.torch import save_file
 
-        _whole(path, lambda part: save_file(state, part))
+        write_whole(path, lambda part: save_file(state, part))
     elif path.suffix in (".pt", ".pth"):
-        _whole(path, lambda part: torch.save(state, part))
+        write_whole(path, lambda part: torch.save(state, part))
     else:
         raise DiscosimError(f"checkpoint {str(path)!r}; wanted a suffix of .safetensors, .pt, .pth")
 
@@ -196,17 +192,7 @@ def _save(module: nn.Module, mask: Mask, pruning: Pruning, step: int, path: Path
         "words": (mask.weights, mask.criterion),
         "state": module.state_dict(),
     }
-    _whole(path, lambda part: torch.save(content, part))
-
-
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write beside `path`, then rename: what is there stays until the new file is complete."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, lambda part: torch.save(content, part))
 
 
 def _resume(

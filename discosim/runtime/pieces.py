@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, some_of
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.masks.mask import Ints, LayerMask, Mask
@@ -132,25 +132,11 @@ def check_runnable(network: Network) -> None:
         or (layer.operator.placing == "aligns" and _broadcasts(layer))
     ]
     if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise DiscosimError(
-            f"{network.name} can be counted but not run: a run does not know "
-            f"{', '.join(faults[:3])}{more}"
+            f"{network.name} can be counted but not run: a run does not know {some_of(faults)}"
         )
 
 
 def _broadcasts(layer: Layer) -> bool:
     """Whether a run would have to repeat features, or add more than two operands."""
     return len(layer.in_shapes) != 2 or any(s[0] != layer.out_features for s in layer.in_shapes)
-
-
-def check_heads_whole(network: Network, mask: Mask) -> None:
-    """Raise DiscosimError where q, k and v of a head do not lie together on one node."""
-    for layer in network.layers:
-        owners = mask.owners[network.operands(layer.name)[0]]
-        if layer.op == "attention" and owners is not None:
-            by_head = owners.reshape(3, layer.heads, layer.out_features // layer.heads)
-            if (by_head != by_head[:1, :, :1]).any():
-                raise DiscosimError(
-                    f"{layer.name}: a head is divided among nodes; heads are run whole"
-                )

@@ -15,8 +15,9 @@ from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.masks.mask import Mask
+from discosim.masks.mask_file import check_whole_heads
 from discosim.runtime.operators import BATCH_NORM_EPS
-from discosim.runtime.pieces import alike, check_heads_whole, check_runnable, held_features, pieces
+from discosim.runtime.pieces import alike, check_runnable, held_features, pieces
 
 State = Mapping[str, Tensor]
 
@@ -28,7 +29,7 @@ def node_state(network: Network, mask: Mask, state: State, node: int) -> dict[st
     ascending; where groups keep unequally many there is one `<layer>.weight.<group>` for each.
     """
     check_runnable(network)
-    check_heads_whole(network, mask)
+    check_whole_heads("the mask", network, mask.owners)
     tensors: dict[str, Tensor] = {}
     for layer in network.layers:
         if layer.op in ("conv", "linear"):

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.errors import DiscosimError
-from discosim.graph.network import Network, shape_text
+from discosim.graph.network import Network
 from discosim.masks.mask import Mask
-from discosim.masks.weights import random_weights, read_state
+from discosim.masks.weights import random_weights
+from discosim.runtime.checkpoint import faults_of, read_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,26 +51,16 @@ def checkpoint_state(path: str, network: Network) -> "dict[str, Tensor]":
 
     from discosim.runtime.module import NetworkModule
 
-    given, state = read_state(path), NetworkModule(network).state_dict()
-    faults = []
-    for name, tensor in state.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        wanted = shape_text(tuple(tensor.shape))
-        if name not in given:
-            faults.append(f"{name} ({wanted}) is missing")
-        elif given[name].shape != tensor.shape:
-            faults.append(f"{name} is {shape_text(tuple(given[name].shape))}, wanted {wanted}")
-        elif not bool(torch.isfinite(given[name]).all()):
+    whole = NetworkModule(network).state_dict()
+    state = {n: tensor for n, tensor in whole.items() if not n.endswith("num_batches_tracked")}
+    given = {name: tensor for name, tensor in read_state(path).items() if name in state}
+    shapes = ({n: tuple(t.shape) for n, t in some.items()} for some in (state, given))
+    if faults := faults_of(*shapes):
+        raise DiscosimError(f"weights {path} are not {network.name}'s: {faults}")
+    for name, tensor in given.items():
+        if not bool(torch.isfinite(tensor).all()):
             raise DiscosimError(f"weights {path}: {name} has values that are NaN or infinite")
-        else:
-            state[name] = given[name].to(tensor.dtype)
-    if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise DiscosimError(
-            f"weights {path} are not {network.name}'s: {'; '.join(faults[:3])}{more}"
-        )
-    return state
+    return whole | {name: given[name].to(tensor.dtype) for name, tensor in state.items()}
 
 
 def masked_outputs(

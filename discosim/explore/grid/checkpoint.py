@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.explore.grid.reduce import State
+from discosim.files import write_bytes
 
 FORMAT = "discosim-resume-1"
 
@@ -59,11 +59,4 @@ def write_checkpoint(path: str, fingerprint: str, kept: Kept) -> None:
     whole = io.BytesIO()
     done = np.array(sorted(kept.done), dtype=np.int64)
     np.savez(whole, header=np.array(header), done=done, **(kept.state or {}))  # type: ignore[arg-type]
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(whole.getvalue())
-        beside.replace(target)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise DiscosimError(f"cannot write {path}: {error.strerror}") from None
+    write_bytes(path, whole.getvalue())
