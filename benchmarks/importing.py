@@ -17,7 +17,7 @@ from onnx import helper, numpy_helper, shape_inference
 
 from discosim import importers
 from discosim.graph.counts import counts
-from discosim.report.inspection import rows
+from discosim.report.inspect import rows
 
 OPERATORS = 2000
 ROUNDS = 7

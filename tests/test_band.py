@@ -15,8 +15,7 @@ from discosim.explore.band import HIGH, LOW, with_band
 from discosim.explore.study import Study
 from discosim.explore.sweep import sweep
 from discosim.hardware import Hardware, load_profile
-from discosim.report.plots import draw_sweep
-from discosim.report.tables import verdicts
+from discosim.report.sweep import draw_sweep, verdicts
 from tests.strategies import hardware
 
 PI = load_profile("rpi4-gigabit").hardware()

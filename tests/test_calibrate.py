@@ -22,7 +22,7 @@ from discosim.graph.network import INPUT, Network
 from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
 from discosim.networks import NETWORKS
-from discosim.report.calibration_tables import (
+from discosim.report.calibrate import (
     calibration_findings,
     calibration_frame,
     show_calibration,

@@ -14,8 +14,7 @@ from discosim.cli.app import run
 from discosim.errors import DiscosimError
 from discosim.graph.counts import counts
 from discosim.networks import NETWORKS, build
-from discosim.report.graph_plot import draw_graph
-from discosim.report.inspection import rows
+from discosim.report.inspect import draw_graph, rows
 
 RECORD = "model input layers weights params macs in_elems in_elems_once out_elems unknown_ops"
 Call = Callable[..., tuple[int, str, str]]

@@ -16,7 +16,7 @@ from discosim.explore.sweep import sweep
 from discosim.paper import claims, costs, docs, fig1, fig4, tab1, tab2, tab3, tab4, tab5
 from discosim.paper.row import DIFFERS, FITS, NAN, NOT_PUBLISHED, Row
 from discosim.published import of_section, published
-from discosim.report.paper_plots import METHODS, pareto
+from discosim.report.reproduce import METHODS, pareto
 from discosim.report.style import save
 from discosim.simulate import simulate
 

@@ -14,14 +14,10 @@ from discosim.explore.layers import layers
 from discosim.explore.study import Study
 from discosim.explore.sweep import sweep
 from discosim.hardware import load_profile
-from discosim.report.plots import (
-    check_suffix,
-    draw_compare,
-    draw_latency,
-    draw_layers,
-    draw_sweep,
-    save,
-)
+from discosim.report.compare import draw_compare
+from discosim.report.layers import draw_layers
+from discosim.report.style import check_suffix, save
+from discosim.report.sweep import draw_latency, draw_sweep
 
 HMD = load_profile("splitnets-hmd").hardware()
 WIFI = load_profile("rpi4-wifi").hardware()
@@ -38,7 +34,7 @@ def _line(axes, label: str):
 
 
 def test_importing_the_pictures_does_not_import_matplotlib() -> None:
-    code = "import discosim.report.plots, sys; print('matplotlib' in sys.modules)"
+    code = "import discosim.report.sweep, sys; print('matplotlib' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"
 

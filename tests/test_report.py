@@ -13,6 +13,8 @@ from discosim.explore.study import Study
 from discosim.explore.sweep import sweep
 from discosim.hardware import Hardware, load_profile
 from discosim.report import frames, summary, tables
+from discosim.report.layers import layer_findings, show_layers
+from discosim.report.sweep import show_results, verdicts
 
 HMD = load_profile("splitnets-hmd").hardware()
 
@@ -54,31 +56,31 @@ def test_a_cell_is_its_number_to_three_digits(values: list[float], unit: str) ->
 
 def test_the_verdict_follows_the_speedup() -> None:
     frame = sweep("resnet50", nodes=[1, 2, 8], s_comm=[0.8])
-    assert tables.verdicts(frame) == ["is one node", "one node is faster", "faster than one node"]
+    assert verdicts(frame) == ["is one node", "one node is faster", "faster than one node"]
     same = pd.DataFrame({"nodes": [2], "speedup_vs_single": [1.0]})
-    assert tables.verdicts(same) == ["as fast as one node"]
+    assert verdicts(same) == ["as fast as one node"]
 
 
 def test_only_what_differs_is_a_column() -> None:
-    same = tables.show_results(sweep("resnet18", nodes=[2]))
+    same = show_results(sweep("resnet18", nodes=[2]))
     assert not {"hardware", "strategy", "at", "overlap", "fits"} & set(same)
     assert "interval" not in " ".join(same.columns)
-    other = tables.show_results(sweep("resnet18", strategies=["pipeline", "disco"], nodes=[2]))
+    other = show_results(sweep("resnet18", strategies=["pipeline", "disco"], nodes=[2]))
     assert {"strategy", "S_comm", "avg S_comm [%]"} <= set(other.columns)
     assert any(name.startswith("interval") for name in other.columns)
     pair = [HMD, load_profile("rpi4-wifi").hardware()]
-    both = tables.show_results(sweep("resnet18", pair, nodes=[2], overlaps=["none", "ideal"]))
+    both = show_results(sweep("resnet18", pair, nodes=[2], overlaps=["none", "ideal"]))
     assert {"hardware", "overlap", "fits"} <= set(both.columns)
     assert dict.fromkeys(both["fits"]) == dict.fromkeys(["-", "yes"])
 
 
 def test_shares_of_the_layers_are_all_of_the_time() -> None:
-    shown = tables.show_layers(layers(Study("resnet18"), HMD))
+    shown = show_layers(layers(Study("resnet18"), HMD))
     assert sum(map(float, shown["share [%]"])) == pytest.approx(100, abs=0.05 * len(shown))
 
 
 def test_text_is_never_folded_and_ends_in_a_newline() -> None:
-    frame = tables.show_results(sweep("resnet18"))
+    frame = show_results(sweep("resnet18"))
     text = tables.to_text(frame, ["a line"], 400)
     assert text.startswith("a line\n")
     assert len([line for line in text.splitlines() if "one node" in line]) >= 33
@@ -124,7 +126,7 @@ def test_what_fits_is_counted() -> None:
     frame = sweep("resnet50", node, nodes=[2], s_comm=[0.0, 0.8, 0.9])
     assert frame["fits"].tolist() == [False, True, True]
     assert "one node does not fit, 2 of 3 rows fit" in _findings(frame, node)[-1]
-    assert tables.show_results(frame)["fits"].tolist() == ["no", "yes", "yes"]
+    assert show_results(frame)["fits"].tolist() == ["no", "yes", "yes"]
 
 
 def test_each_hardware_has_lines_of_its_own() -> None:
@@ -141,18 +143,18 @@ def test_each_hardware_has_lines_of_its_own() -> None:
 
 def test_layers_are_summed_up() -> None:
     frame = layers(Study("resnet50"), HMD)
-    total, ratio, slowest = summary.layer_findings(frame)
+    total, ratio, slowest = layer_findings(frame)
     assert total.startswith("577 ms in 54 layers: communication 561 ms, computation 16.4 ms")
     assert ratio.endswith("x the computation in the median layer.")
     assert frame.nlargest(1, "layer_s")["layer"].item() in slowest
-    assert len(summary.layer_findings(layers(Study("resnet50"), HMD, nodes=1))) == 2
+    assert len(layer_findings(layers(Study("resnet50"), HMD, nodes=1))) == 2
 
 
 # Data
 
 
 def test_markdown_has_a_row_per_row() -> None:
-    frame = tables.show_results(sweep("resnet18", nodes=[2]))
+    frame = show_results(sweep("resnet18", nodes=[2]))
     lines = frames.to_markdown(frame, ["said first"]).splitlines()
     assert lines[0] == "- said first"
     assert len(lines) == 2 + 2 + len(frame)

@@ -15,8 +15,7 @@ from discosim.cli.app import run
 from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
 from discosim.networks import build
-from discosim.report.gantt_plot import MOST_LINKS, draw_gantt
-from discosim.report.timeline_tables import events_frame, links_busy, nodes_frame
+from discosim.report.timeline import MOST_LINKS, draw_gantt, events_frame, links_busy, nodes_frame
 from discosim.strategies.strategy import STRATEGIES, Request
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.schedule import Timeline, schedule

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
-from discosim.report.validate_plot import draw_validation
+from discosim.report.validate import draw_validation
 from discosim.validate import runs as runs_module
 from discosim.validate.compare import validate
 from discosim.validate.fit import Line

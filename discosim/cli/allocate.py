@@ -76,7 +76,7 @@ def command(**values: Any) -> None:
     from discosim.cli.results import check_plot
     from discosim.explore.allocation.allocate import DEFAULT_LEVELS, allocate
     from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY
-    from discosim.report import allocation
+    from discosim.report import allocate as report
 
     output = Output.open(values["form"], None)
     check_file(values["path"], "plan file", ".json")
@@ -99,15 +99,15 @@ def command(**values: Any) -> None:
         method=values["method"],
         **saliency,
     )
-    lines = allocation.findings(found, values["convention"])
-    output.write(allocation.to_frame(found), lines, allocation.show(found))
+    lines = report.findings(found, values["convention"])
+    output.write(report.to_frame(found), lines, report.show(found))
     if values["path"] is not None:
         from discosim.partition.plan_file import write_plan
 
         write_plan(values["path"], found.plan_file(values["path"]))
         options.wrote(values["path"])
     if values["plot_path"] is not None:
-        from discosim.report.allocate_plot import draw_allocation
+        from discosim.report.allocate import draw_allocation
         from discosim.report.style import save
 
         save(draw_allocation(found, lines[0]), values["plot_path"])

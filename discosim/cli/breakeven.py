@@ -102,7 +102,7 @@ def _draw(values: options.Values, pair: "Pair", counts: list[int], title: str) -
     import numpy as np
 
     from discosim.explore.breakeven import speedups
-    from discosim.report.breakeven_plot import Surface, draw_surfaces
+    from discosim.report.breakeven import Surface, draw_surfaces
     from discosim.report.style import save
 
     latency = values["solve"] == "link-latency"

@@ -44,12 +44,12 @@ def command(**values: Any) -> None:
     calibration, where = _measure(values)
     import datetime
 
-    from discosim.report import calibration_tables as tables
+    from discosim.report import calibrate as report
     from discosim.validate.calibration import to_toml
 
-    frame = tables.calibration_frame(calibration)
-    lines = tables.calibration_findings(calibration, where)
-    output.write(frame, lines, tables.show_calibration(calibration))
+    frame = report.calibration_frame(calibration)
+    lines = report.calibration_findings(calibration, where)
+    output.write(frame, lines, report.show_calibration(calibration))
     if values["profile_path"] is not None:
         from discosim.files import write_text
 

@@ -38,7 +38,7 @@ def command(**values: Any) -> None:
     from discosim.strategies.strategy import STRATEGIES
 
     def draw() -> Any:
-        from discosim.report.plots import draw_compare
+        from discosim.report.compare import draw_compare
 
         return draw_compare
 

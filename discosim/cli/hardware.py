@@ -35,7 +35,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
 
     from discosim.cli.output import Output
     from discosim.hardware import load_profile, profile_names
-    from discosim.report import tables
+    from discosim.report.hardware import show_profiles
 
     output = Output.open(values["form"], values["path"])
     rows: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
             }
         )
     frame = pd.DataFrame(rows)
-    output.write(frame, [], tables.show_profiles(frame))
+    output.write(frame, [], show_profiles(frame))
 
 
 @command.command("show")

@@ -34,7 +34,7 @@ def command(**values: Any) -> None:
     from discosim.graph.counts import counts
     from discosim.importers.save import check_format, saved
     from discosim.networks import build
-    from discosim.report import inspection
+    from discosim.report import inspect as report
 
     if (values["model"] is None) == (values["named"] is None):
         raise click.UsageError("give one MODEL: discosim inspect resnet50")
@@ -48,9 +48,9 @@ def command(**values: Any) -> None:
     options.tell(network)
     record = pd.DataFrame([counts(network)])
     if output.form in ("table", "md"):
-        rows = inspection.rows(network, nodes)
-        lines = inspection.summary(network, rows, nodes)
-        output.write(record, lines, inspection.show(rows, every=values["all_operators"]))
+        rows = report.rows(network, nodes)
+        lines = report.summary(network, rows, nodes)
+        output.write(record, lines, report.show(rows, every=values["all_operators"]))
     else:
         output.write(record, [], record)
     if values["save_path"] is not None:
@@ -60,7 +60,7 @@ def command(**values: Any) -> None:
             options.note(missing)
         options.wrote(values["save_path"])
     if values["plot_path"] is not None:
-        from discosim.report.graph_plot import draw_graph
+        from discosim.report.inspect import draw_graph
         from discosim.report.style import save
 
         save(draw_graph(network, nodes), values["plot_path"])

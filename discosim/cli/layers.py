@@ -28,7 +28,8 @@ def command(**values: Any) -> None:
     from discosim.cli.results import check_plot
     from discosim.explore.layers import layers
     from discosim.explore.study import strategy_named
-    from discosim.report import summary, tables
+    from discosim.report import layers as report
+    from discosim.report.summary import node_text
 
     output = Output.open(values["form"], values["path"])
     check_plot(values["plot_path"])
@@ -53,11 +54,11 @@ def command(**values: Any) -> None:
         overlap=values["overlap"],
         every_operator=values["all_operators"],
     )
-    title = f"{study.model}, {strategy} on {nodes} nodes, {summary.node_text(hardware)}"
-    lines = [title, *summary.layer_findings(frame)]
-    output.write(frame, lines, tables.show_layers(frame))
+    title = f"{study.model}, {strategy} on {nodes} nodes, {node_text(hardware)}"
+    lines = [title, *report.layer_findings(frame)]
+    output.write(frame, lines, report.show_layers(frame))
     if values["plot_path"] is not None:
-        from discosim.report.plots import draw_layers, save
+        from discosim.report.style import save
 
-        save(draw_layers(frame, title), values["plot_path"])
+        save(report.draw_layers(frame, title), values["plot_path"])
         options.wrote(values["plot_path"])

@@ -58,7 +58,7 @@ def command(**values: Any) -> None:
     from discosim.masks.measure import figures, retained_share
     from discosim.masks.saliency import saliency_curves
     from discosim.masks.select import check_choice, check_heads, select
-    from discosim.report.mask_tables import mask_findings, search_finding, show_masks
+    from discosim.report.mask import mask_findings, search_finding, show_masks
 
     output = Output.open(values["form"], None)
     check_plot(values["plot_path"])
@@ -88,7 +88,7 @@ def command(**values: Any) -> None:
         lines.append(search_finding(retained_share(figures(network, in_blocks, weights))))
     figure = None
     if values["plot_path"] is not None:
-        from discosim.report.mask_plot import draw_mask
+        from discosim.report.mask import draw_mask
 
         figure = draw_mask(network, mask, values["layer"])
     elif values["layer"] is not None:

@@ -27,7 +27,7 @@ def command(**values: Any) -> None:
     import pandas as pd
 
     from discosim.explore.layers import describe
-    from discosim.report import tables
+    from discosim.report.networks import show_networks
 
     names = [values["model"]] if values["model"] is not None else sorted(NETWORKS)
     networks = [build(name, values["input_shape"]) for name in names]
@@ -38,4 +38,4 @@ def command(**values: Any) -> None:
         "Parameters with norms and biases; MACs of convolutions, linear layers and attention.",
         "A name may carry a width divisor: resnet50/8 has an eighth of the channels.",
     ]
-    output.write(frame, lines, tables.show_networks(frame))
+    output.write(frame, lines, show_networks(frame))

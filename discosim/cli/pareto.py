@@ -43,7 +43,7 @@ def command(**values: Any) -> None:
     saliency (lost, by a surrogate), accuracy (published), price, energy, bandwidth, compute.
 
     \b
-    discosim pareto --model resnet50 --by latency,s_comm --plot front.png
+    discosim pareto --model resnet50 --by latency,s_comm --plot report.png
     discosim pareto --model resnet50 --hw all --by latency,price -o front.csv
     discosim pareto --model resnet50 --bw 1MB/s:1GB/s:100 --by latency,bandwidth,s_comm
     """
@@ -84,20 +84,20 @@ def command(**values: Any) -> None:
 
 
 def _answer(values: options.Values, output: Any, grid: Any, reduction: Any, by: list[str]) -> None:
-    from discosim.report import front
+    from discosim.report import pareto as report
 
     state = grid_options.reduced(values, grid, reduction)
     if values["reduce"] == "histogram":
-        frame = front.histogram(state, by[0])
-        lines, shown = front.histogram_summary(grid, frame, state, by[0]), front.show_histogram
+        frame = report.histogram(state, by[0])
+        lines, shown = report.histogram_summary(grid, frame, state, by[0]), report.show_histogram
     else:
-        frame = front.rows(grid, state, complete=values["reduce"] == "all")
-        front.check_found(frame, by)
-        lines, shown = front.summary(grid, frame, by, values["reduce"]), front.show_rows
+        frame = report.rows(grid, state, complete=values["reduce"] == "all")
+        report.check_found(frame, by)
+        lines, shown = report.summary(grid, frame, by, values["reduce"]), report.show_rows
     people = output.form in ("table", "md")
     output.write(frame, lines if people else [], shown(frame, by) if people else frame)
     if values["plot_path"] is not None:
-        from discosim.report.front_plot import draw_front, draw_histogram
+        from discosim.report.pareto import draw_front, draw_histogram
         from discosim.report.style import save
 
         histogram = values["reduce"] == "histogram"

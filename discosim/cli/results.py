@@ -22,7 +22,7 @@ Draw = Callable[["pd.DataFrame"], Any]
 def check_plot(path: str | None) -> None:
     """Raise DiscosimError where no picture can be written at `path`."""
     if path is not None:
-        from discosim.report.plots import check_suffix
+        from discosim.report.style import check_suffix
 
         check_suffix(path)
         check_writable(path)
@@ -71,7 +71,7 @@ def answer(
     else:
         output.write(frame, [], frame)
     if values["plot_path"] is not None:
-        from discosim.report.plots import save
+        from discosim.report.style import save
 
         save(draw()(frame), values["plot_path"])
         options.wrote(values["plot_path"])
@@ -84,12 +84,13 @@ def _write_for_people(
     hardware: "list[Hardware]",
     values: options.Values,
 ) -> None:
-    from discosim.report import summary, tables
+    from discosim.report import summary
+    from discosim.report.sweep import show_results
 
     single = sweep(study, hardware, strategies=["single"], nodes=[1])
     lines = summary.setting(frame, hardware, values["convention"])
     lines += summary.findings(frame, single, hardware)
-    output.write(frame, lines, tables.show_results(frame))
+    output.write(frame, lines, show_results(frame))
 
 
 def _possible(study: Study, names: list[str], counts: list[int], hardware: "Hardware") -> list[str]:

@@ -49,7 +49,7 @@ def command(**values: Any) -> int:
     require("run", "torch", "torch", "safetensors")
     from discosim.cli.output import Output
     from discosim.explore.run import run_split
-    from discosim.report.split_tables import differences, run_findings, show_run
+    from discosim.report.run import differences, run_findings, show_run
 
     output = Output.open(values["form"], values["path"])
     network, state, mask = _what(values)

@@ -47,7 +47,7 @@ def command(**values: Any) -> None:
     from discosim.cli.progress import LazyProgress
     from discosim.explore.limits import Limits
     from discosim.explore.sizing import size
-    from discosim.report import sizes
+    from discosim.report import size as report
 
     output = Output.open(values["form"], values["path"])
     limits = Limits(
@@ -73,8 +73,8 @@ def command(**values: Any) -> None:
             progress=progress,
         )
     people = output.form in ("table", "md")
-    lines = sizes.summary(frame, limits) if people else []
-    output.write(frame, lines, sizes.show(frame) if people else frame)
+    lines = report.summary(frame, limits) if people else []
+    output.write(frame, lines, report.show(frame) if people else frame)
 
 
 def _hardware(values: options.Values, limits: Any) -> list[Any]:

@@ -27,7 +27,7 @@ def command(**values: Any) -> None:
     from discosim.explore.sweep import DEFAULT_NODES, DEFAULT_S_COMM
 
     def draw() -> Any:
-        from discosim.report.plots import draw_sweep
+        from discosim.report.sweep import draw_sweep
 
         return draw_sweep
 

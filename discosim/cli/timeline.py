@@ -45,7 +45,7 @@ def command(**values: Any) -> None:
     from discosim.cli.output import Output, check_file
     from discosim.cli.results import check_plot
     from discosim.explore.study import strategy_named
-    from discosim.report import timeline_tables
+    from discosim.report import timeline as report
     from discosim.timeline.cluster import Cluster
     from discosim.timeline.schedule import parse_overlap
 
@@ -69,12 +69,12 @@ def command(**values: Any) -> None:
     timeline, serial_s = _timeline(values, strategy, request, cluster)
     knob = f" at S_comm {request.s_comm.item():g}" if _has_one_knob(strategy, study) else ""
     title = f"{study.model}, {strategy.name}{knob} on {nodes} nodes"
-    frame = timeline_tables.nodes_frame(timeline)
+    frame = report.nodes_frame(timeline)
     if output.form == "table":
-        lines = [title, *timeline_tables.timeline_findings(timeline, serial_s)]
-        output.write(frame, lines, timeline_tables.show_nodes(frame))
+        lines = [title, *report.timeline_findings(timeline, serial_s)]
+        output.write(frame, lines, report.show_nodes(frame))
     else:
-        output.write(timeline_tables.events_frame(timeline.events), [], frame)
+        output.write(report.events_frame(timeline.events), [], frame)
     _write_files(values, timeline, title)
 
 
@@ -152,8 +152,8 @@ def _write_files(values: options.Values, timeline: "Timeline", title: str) -> No
         write_text(values["path"], to_chrome(trace_records(timeline.events, names), about))
         options.wrote(values["path"])
     if values["plot_path"] is not None:
-        from discosim.report.gantt_plot import draw_gantt
         from discosim.report.style import save
+        from discosim.report.timeline import draw_gantt
 
         picture = draw_gantt(timeline.events, names, f"{title}, overlap {timeline.overlap}")
         save(picture, values["plot_path"])

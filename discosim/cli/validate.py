@@ -45,7 +45,7 @@ def command(**values: Any) -> None:
 
     from discosim.cli.output import Output
     from discosim.cli.progress import LazyProgress
-    from discosim.report import validate_tables as tables
+    from discosim.report import validate as report
     from discosim.validate.compare import validate
 
     output = Output.open(values["form"], None)
@@ -55,8 +55,8 @@ def command(**values: Any) -> None:
         found = validate(question, progress)
     frame = pd.DataFrame(list(found.records))
     title = f"{question.model} on {question.nodes} nodes, {len(frame) // 3} configurations"
-    lines = [title, *tables.validation_findings(found)]
-    output.write(frame, lines, tables.show_validation(frame))
+    lines = [title, *report.validation_findings(found)]
+    output.write(frame, lines, report.show_validation(frame))
     _write_files(values, found, question)
 
 
@@ -91,7 +91,7 @@ def _write_files(values: options.Values, found: "Validation", question: "Questio
     from discosim.files import write_text
 
     if values["path"] is not None:
-        from discosim.report.validate_tables import to_document
+        from discosim.report.validate import to_document
 
         write_text(values["path"], to_document(found, " ".join(["discosim", *sys.argv[1:]])))
         options.wrote(values["path"])
@@ -100,7 +100,7 @@ def _write_files(values: options.Values, found: "Validation", question: "Questio
         options.wrote(values["trace_path"])
     if values["plot_path"] is not None:
         from discosim.report.style import save
-        from discosim.report.validate_plot import draw_validation
+        from discosim.report.validate import draw_validation
 
         title = f"{question.model} on {question.nodes} nodes, {found.about['machine']}"
         rows = pd.DataFrame(list(found.rows))

@@ -73,7 +73,7 @@ def compute_rows() -> pd.DataFrame:
 
 def picture() -> "Figure":
     """Return the figure."""
-    from discosim.report.paper_plots import draw_schemes
+    from discosim.report.reproduce import draw_schemes
 
     return draw_schemes(scheme_rows())
 

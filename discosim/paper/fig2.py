@@ -35,7 +35,7 @@ def compute_rows() -> pd.DataFrame:
 
 def picture() -> "Figure":
     """Return the figure."""
-    from discosim.report.plots import draw_layers
+    from discosim.report.layers import draw_layers
 
     return draw_layers(layer_rows(), TITLE)
 

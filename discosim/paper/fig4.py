@@ -179,7 +179,7 @@ def compute_rows() -> pd.DataFrame:
 
 def picture() -> "Figure":
     """Return the figure."""
-    from discosim.report.paper_plots import draw_parallelism
+    from discosim.report.reproduce import draw_parallelism
 
     on = hardware("disco-fig4")
     base = strategy_cost(tabulate(build("resnet50/8")), "single", 1, on=on)

@@ -191,7 +191,7 @@ def enter_table(table: Table) -> Section:
         return table_costs(table)
 
     def picture() -> "Figure":
-        from discosim.report.paper_plots import draw_accuracy
+        from discosim.report.reproduce import draw_accuracy
 
         title = f"Table {table.number}: {table.model}, {table.task}, {NODES} nodes"
         return draw_accuracy(costs(), title, table.measure)

@@ -41,22 +41,6 @@ def findings(frame: pd.DataFrame, single: pd.DataFrame, hardware: list[Hardware]
     return lines
 
 
-def layer_findings(frame: pd.DataFrame) -> list[str]:
-    """Return the total, how it divides, and the layers that take most."""
-    total, comm, comp = (float(frame[name].sum()) for name in ("layer_s", "comm_s", "comp_s"))
-    ratios = frame.loc[(frame["comm_s"] > 0) & (frame["comp_s"] > 0)]
-    lines = [
-        f"{format_quantity(total, 's')} in {len(frame)} layers: communication "
-        f"{format_quantity(comm, 's')}, computation {format_quantity(comp, 's')}."
-    ]
-    if len(ratios):
-        median = float((ratios["comm_s"] / ratios["comp_s"]).median())
-        lines.append(f"Communication takes {median:.3g}x the computation in the median layer.")
-    top = frame.nlargest(3, "layer_s")
-    share = 100 * float(top["layer_s"].sum()) / total if total else 0.0
-    return [*lines, f"Slowest: {', '.join(top['layer'])}, {share:.3g} % of the time together."]
-
-
 def _of_one(rows: pd.DataFrame, alone: "pd.Series[float]", each: Hardware) -> list[str]:
     best = rows.iloc[int(rows["latency_s"].argmin())]
     alone_s = format_quantity(float(alone["latency_s"]), "s")

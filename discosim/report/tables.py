@@ -5,8 +5,6 @@ import io
 import numpy as np
 import pandas as pd
 
-from discosim.units import format_quantity
-
 UNITS: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")),
     "B": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
@@ -67,10 +65,11 @@ def scaled(values: pd.Series, name: str, unit: str) -> tuple[str, list[str]]:
     typical = float(np.median(sizes)) if len(sizes) else 1.0
     factor, text = next((u for u in UNITS[unit] if typical >= u[0]), UNITS[unit][-1])
     header = f"{name} [{text}]" if text else name
-    return header, [_digits(number / factor) for number in numbers]
+    return header, [digits(number / factor) for number in numbers]
 
 
-def _digits(number: float) -> str:
+def digits(number: float) -> str:
+    """Return three digits, "-" for what is no number."""
     if not np.isfinite(number):
         return "-"
     if number == 0:
@@ -81,136 +80,21 @@ def _digits(number: float) -> str:
     return f"{number:,.{min(places, 4)}f}"
 
 
-def _s_comm(values: pd.Series) -> list[str]:
+def s_comm_texts(values: pd.Series) -> list[str]:
+    """Return S_comm as it is asked for; "-" where there is none."""
     return ["-" if np.isnan(value) else f"{value:.6g}" for value in values]
 
 
-def _percent(values: pd.Series) -> list[str]:
+def percent(values: pd.Series) -> list[str]:
+    """Return shares in percent."""
     return [f"{100 * value:.1f}" for value in values]
 
 
-def _times(values: pd.Series) -> list[str]:
-    return [f"{_digits(value)}x" for value in values]
-
-
-def verdicts(frame: pd.DataFrame) -> list[str]:
-    """Return for each row whether it, or one node, is faster, or that its band leaves it open."""
-    words = []
-    columns = (frame["nodes"], frame["speedup_vs_single"], _within_band(frame))
-    for nodes, speedup, either in zip(*columns, strict=True):
-        if nodes == 1:
-            words.append("is one node")
-        elif either:
-            words.append("open: one node lies within the band")
-        elif speedup < 1:
-            words.append("one node is faster")
-        else:
-            words.append("faster than one node" if speedup > 1 else "as fast as one node")
-    return words
-
-
-def _within_band(frame: pd.DataFrame) -> list[bool]:
-    """Whether the latency of one node lies within each row's band; never without one."""
-    if "latency_low_s" not in frame:
-        return [False] * len(frame)
-    alone = frame["latency_s"] * frame["speedup_vs_single"]
-    return list((frame["latency_low_s"] < alone) & (alone < frame["latency_high_s"]))
+def times(values: pd.Series) -> list[str]:
+    """Return how many times, as 4.71x."""
+    return [f"{digits(value)}x" for value in values]
 
 
 TEXT_COLUMNS = {"strategy", "at", "hardware", "overlap", "verdict", "layer", "op", "block"}
 TEXT_COLUMNS |= {"model", "input", "name", "figure", "value", "kind", "source", "description"}
 TEXT_COLUMNS |= {"binding", "bar", "dtype"}
-
-
-def show_results(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `sweep` or `compare` for people; what never differs is left out."""
-    cells: dict[str, list[str]] = {}
-    for name in ("hardware", "strategy", "at", "overlap"):
-        if (frame[name] != frame[name].iloc[0]).any():
-            cells[name] = list(frame[name])
-    cells["N"] = [str(nodes) for nodes in frame["nodes"]]
-    if frame["s_comm"].notna().any():
-        cells["S_comm"] = _s_comm(frame["s_comm"])
-    if frame["s_comm"].isna().any():
-        cells["avg S_comm [%]"] = _percent(frame["avg_s_comm"])
-        cells["avg S_comp [%]"] = _percent(frame["avg_s_comp"])
-    banded = "latency_low_s" in frame
-    columns = [
-        ("comm", "comm_s", "s"),
-        ("comp", "comp_s", "s"),
-        ("latency", "latency_s", "s"),
-        *((("at best", "latency_low_s", "s"), ("at worst", "latency_high_s", "s")) * banded),
-        ("interval", "interval_s", "s"),
-        ("sent per node", "bytes_per_node", "B"),
-        ("memory per node", "node_bytes", "B"),
-    ]
-    for name, column, unit in columns:
-        if column == "interval_s" and (frame["interval_s"] == frame["latency_s"]).all():
-            continue
-        header, texts = scaled(frame[column], name, unit)
-        cells[header] = texts
-    if frame["fits"].notna().any():
-        cells["fits"] = [{True: "yes", False: "no"}.get(fit, "-") for fit in frame["fits"]]
-    cells["vs dense"] = _times(frame["speedup_vs_dense"])
-    cells["vs one node"] = _times(frame["speedup_vs_single"])
-    cells["verdict"] = verdicts(frame)
-    return pd.DataFrame(cells)
-
-
-def show_layers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `layers` for people."""
-    cells = {name: list(frame[name]) for name in ("layer", "op", "block")}
-    columns = [
-        ("in", "in_elems", ""),
-        ("out", "out_elems", ""),
-        ("params", "params", ""),
-        ("MACs", "macs", ""),
-        ("sent per node", "bytes", "B"),
-        ("comm", "comm_s", "s"),
-        ("comp", "comp_s", "s"),
-        ("layer", "layer_s", "s"),
-    ]
-    for name, column, unit in columns:
-        header, texts = scaled(frame[column], name, unit)
-        cells[header] = texts
-    share = frame["layer_s"] / max(frame["layer_s"].sum(), np.finfo(float).tiny)
-    cells["share [%]"] = _percent(share)
-    return pd.DataFrame(cells)
-
-
-def show_networks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `networks` for people."""
-    return pd.DataFrame(
-        {
-            "model": frame["model"],
-            "input": frame["input"],
-            "layers": frame["layers"].map(str),
-            "params [M]": (frame["params"] / 1e6).map("{:,.2f}".format),
-            "MACs [G]": (frame["macs"] / 1e9).map("{:,.3f}".format),
-            "exchanged if dense [M elements]": (frame["in_elems"] / 1e6).map("{:,.2f}".format),
-        }
-    )
-
-
-def show_profiles(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `hardware` for people."""
-
-    def quantities(name: str, unit: str) -> list[str]:
-        return ["-" if np.isnan(v) else format_quantity(v, unit) for v in frame[name].astype(float)]
-
-    return pd.DataFrame(
-        {
-            "name": frame["name"],
-            "bandwidth": quantities("bandwidth_Bps", "B/s"),
-            "latency": quantities("link_latency_s", "s"),
-            "topology": frame["topology"],
-            "compute": [
-                f"{rate} ({dtype})"
-                for rate, dtype in zip(
-                    quantities("compute_macps", "MAC/s"), frame["dtype"], strict=True
-                )
-            ],
-            "memory": quantities("memory_bytes", "B"),
-            "description": frame["description"],
-        }
-    )

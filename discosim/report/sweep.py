@@ -1,4 +1,4 @@
-"""The pictures of `sweep`, `layers` and `compare`: frames in, figures out, nothing computed.
+"""Rows of `sweep` and `compare` as a table, and the picture of `sweep`.
 
 Matplotlib is imported when a figure is made, through its object interface: no global state.
 """
@@ -9,42 +9,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from discosim.errors import DiscosimError
+from discosim.report.compare import draw_compare
 from discosim.report.labels import (
     SERIES,
     adds_up,
-    bar_names,
     differing,
     groups,
     several,
     singles,
     title,
 )
-from discosim.report.layer_plot import draw_layers
 from discosim.report.style import (
     COMM,
     COMP,
     RC,
     SINGLE,
-    check_suffix,
     graded_styles,
     legend_right,
     line_styles,
     log_y,
     new_figure,
-    save,
     time_unit,
 )
+from discosim.report.tables import percent, s_comm_texts, scaled, times
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["check_suffix", "draw_compare", "draw_latency", "draw_layers", "draw_sweep", "save"]
-
 MOST_PANELS = 8
-MOST_BARS = 400
 FEW_BARS = 16
 MOST_NAMES = 12
 """Of many numbers of nodes, those that the legend names."""
@@ -203,53 +197,60 @@ def _scale(axes: "Axes", frame: pd.DataFrame, look: Look) -> None:
         axes.set_ylim(0, 1.06 * max(shown.max(), parts) or 1.0)
 
 
-def draw_compare(frame: pd.DataFrame) -> "Figure":
-    """Return a bar per row: communication and computation, the latency at its end.
+def verdicts(frame: pd.DataFrame) -> list[str]:
+    """Return for each row whether it, or one node, is faster, or that its band leaves it open."""
+    words = []
+    columns = (frame["nodes"], frame["speedup_vs_single"], _within_band(frame))
+    for nodes, speedup, either in zip(*columns, strict=True):
+        if nodes == 1:
+            words.append("is one node")
+        elif either:
+            words.append("open: one node lies within the band")
+        elif speedup < 1:
+            words.append("one node is faster")
+        else:
+            words.append("faster than one node" if speedup > 1 else "as fast as one node")
+    return words
 
-    A dashed line is one node alone.
-    """
-    import matplotlib as mpl
 
-    count = len(frame)
-    if count > MOST_BARS:
-        raise DiscosimError(f"{count:,} rows are too many bars; wanted at most {MOST_BARS}")
-    with mpl.rc_context(RC):
-        single = singles(frame)
-        factor, unit = time_unit([*frame["latency_s"], *single.values()])
-        figure = new_figure(9.0, 1.8 + (0.4 if count <= 30 else 0.24) * count, title(frame))
-        axes: Axes = figure.subplots()
-        places = np.arange(count)
-        latency = frame["latency_s"].to_numpy() / factor
-        comp = np.minimum(frame["comp_s"].to_numpy() / factor, latency)
-        axes.barh(places, comp, height=0.7, color=COMP, alpha=0.85, label="computation")
-        hidden = "communication" if adds_up(frame) else "communication not hidden"
-        axes.barh(
-            places, latency - comp, height=0.7, left=comp, color=COMM, alpha=0.65, label=hidden
-        )
-        alone = (frame["latency_s"] * frame["speedup_vs_single"]).to_numpy() / factor
-        value = f": {format_quantity(float(alone[0]) * factor, 's')}" if len(single) == 1 else ""
-        axes.vlines(
-            alone,
-            places - 0.5,
-            places + 0.5,
-            colors=SINGLE,
-            ls=(0, (4, 2)),
-            lw=1.4,
-            label="one node" + value,
-        )
-        for place, end, seconds in zip(places, latency, frame["latency_s"], strict=True):
-            axes.annotate(
-                format_quantity(float(seconds), "s"),
-                (float(end), float(place)),
-                xytext=(4, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=9,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
-            )
-        axes.set_yticks(places, bar_names(frame))
-        axes.set_ylim(count - 0.4, -0.6)
-        axes.grid(False, axis="y")
-        axes.set(xlabel=f"latency [{unit}]", xlim=(0, 1.13 * max(latency.max(), alone.max())))
-        figure.legend(loc="outside lower center", ncols=3)
-        return figure
+def _within_band(frame: pd.DataFrame) -> list[bool]:
+    """Whether the latency of one node lies within each row's band; never without one."""
+    if "latency_low_s" not in frame:
+        return [False] * len(frame)
+    alone = frame["latency_s"] * frame["speedup_vs_single"]
+    return list((frame["latency_low_s"] < alone) & (alone < frame["latency_high_s"]))
+
+
+def show_results(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `sweep` or `compare` for people; what never differs is left out."""
+    cells: dict[str, list[str]] = {}
+    for name in ("hardware", "strategy", "at", "overlap"):
+        if (frame[name] != frame[name].iloc[0]).any():
+            cells[name] = list(frame[name])
+    cells["N"] = [str(nodes) for nodes in frame["nodes"]]
+    if frame["s_comm"].notna().any():
+        cells["S_comm"] = s_comm_texts(frame["s_comm"])
+    if frame["s_comm"].isna().any():
+        cells["avg S_comm [%]"] = percent(frame["avg_s_comm"])
+        cells["avg S_comp [%]"] = percent(frame["avg_s_comp"])
+    banded = "latency_low_s" in frame
+    columns = [
+        ("comm", "comm_s", "s"),
+        ("comp", "comp_s", "s"),
+        ("latency", "latency_s", "s"),
+        *((("at best", "latency_low_s", "s"), ("at worst", "latency_high_s", "s")) * banded),
+        ("interval", "interval_s", "s"),
+        ("sent per node", "bytes_per_node", "B"),
+        ("memory per node", "node_bytes", "B"),
+    ]
+    for name, column, unit in columns:
+        if column == "interval_s" and (frame["interval_s"] == frame["latency_s"]).all():
+            continue
+        header, texts = scaled(frame[column], name, unit)
+        cells[header] = texts
+    if frame["fits"].notna().any():
+        cells["fits"] = [{True: "yes", False: "no"}.get(fit, "-") for fit in frame["fits"]]
+    cells["vs dense"] = times(frame["speedup_vs_dense"])
+    cells["vs one node"] = times(frame["speedup_vs_single"])
+    cells["verdict"] = verdicts(frame)
+    return pd.DataFrame(cells)

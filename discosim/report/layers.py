@@ -1,4 +1,4 @@
-"""The picture of `layers`: what each layer costs, on a logarithmic axis."""
+"""What each layer costs: as a table, in words, and as a picture."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.report.style import COMM, COMP, RC, log_y, new_figure, time_unit
+from discosim.report.tables import percent, scaled
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -83,3 +84,40 @@ def _mark_blocks(axes: "Axes", frame: pd.DataFrame, wide: float) -> None:
             fontsize=8,
             color="#555555",
         )
+
+
+def show_layers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `layers` for people."""
+    cells = {name: list(frame[name]) for name in ("layer", "op", "block")}
+    columns = [
+        ("in", "in_elems", ""),
+        ("out", "out_elems", ""),
+        ("params", "params", ""),
+        ("MACs", "macs", ""),
+        ("sent per node", "bytes", "B"),
+        ("comm", "comm_s", "s"),
+        ("comp", "comp_s", "s"),
+        ("layer", "layer_s", "s"),
+    ]
+    for name, column, unit in columns:
+        header, texts = scaled(frame[column], name, unit)
+        cells[header] = texts
+    share = frame["layer_s"] / max(frame["layer_s"].sum(), np.finfo(float).tiny)
+    cells["share [%]"] = percent(share)
+    return pd.DataFrame(cells)
+
+
+def layer_findings(frame: pd.DataFrame) -> list[str]:
+    """Return the total, how it divides, and the layers that take most."""
+    total, comm, comp = (float(frame[name].sum()) for name in ("layer_s", "comm_s", "comp_s"))
+    ratios = frame.loc[(frame["comm_s"] > 0) & (frame["comp_s"] > 0)]
+    lines = [
+        f"{format_quantity(total, 's')} in {len(frame)} layers: communication "
+        f"{format_quantity(comm, 's')}, computation {format_quantity(comp, 's')}."
+    ]
+    if len(ratios):
+        median = float((ratios["comm_s"] / ratios["comp_s"]).median())
+        lines.append(f"Communication takes {median:.3g}x the computation in the median layer.")
+    top = frame.nlargest(3, "layer_s")
+    share = 100 * float(top["layer_s"].sum()) / total if total else 0.0
+    return [*lines, f"Slowest: {', '.join(top['layer'])}, {share:.3g} % of the time together."]
