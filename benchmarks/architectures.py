@@ -27,7 +27,7 @@ from discosim.graph.network import Network
 from discosim.importers.nodelink import to_json
 from discosim.importers.torch.trace import trace
 from discosim.networks import NETWORKS, build
-from discosim.report.frames import to_markdown
+from discosim.report.frames import as_cells, to_markdown
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 
@@ -176,7 +176,7 @@ def main(write: Callable[[str], object] = sys.stdout.write) -> None:
             rows.append(row(*entry, Path(folder)))
             print(rows[-1]["architecture"], file=sys.stderr)
     frame = pd.DataFrame(rows)
-    write(INTRODUCTION.format(count=len(frame)) + "\n" + to_markdown(frame, []))
+    write(INTRODUCTION.format(count=len(frame)) + "\n" + to_markdown(as_cells(frame), []))
 
 
 if __name__ == "__main__":

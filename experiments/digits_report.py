@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from discosim.report.frames import to_markdown
+from discosim.report.frames import as_cells, to_markdown
 from discosim.report.style import legend_right, line_styles, new_figure, save
 
 SETTING = ["noise", "network", "nodes"]
@@ -231,11 +231,11 @@ def main(path: Path) -> None:
         "experiments/measured/digits.jsonl`; what it means is in docs/evidence.md.\n"
         f"The runs took {hours:.1f} hours of one core, training the dense networks not counted.\n\n"
         "## What the paper concludes, in points of accuracy: mean ± standard error over seeds\n\n"
-        + to_markdown(claims(runs), [])
+        + to_markdown(as_cells(claims(runs)), [])
         + "\n## Accuracy: mean ± standard deviation; less dense: mean ± standard error\n\n"
-        + to_markdown(for_people(rows), [])
+        + to_markdown(as_cells(for_people(rows)), [])
         + "\n## DISCO less each other method, of the same seed: mean ± standard error\n\n"
-        + to_markdown(advantage_for_people(advantages), [])
+        + to_markdown(as_cells(advantage_for_people(advantages)), [])
     )
     path.with_suffix(".md").write_text(text)
     draw(rows, str(path.with_suffix(".png")))

@@ -25,7 +25,7 @@ from discosim.masks.measure import figures, retained_share
 from discosim.masks.search import search_placement
 from discosim.masks.select import select
 from discosim.masks.weights import Weights
-from discosim.report.frames import to_markdown
+from discosim.report.frames import as_cells, to_markdown
 from discosim.runtime.finetune import effective_weights
 from discosim.runtime.module import NetworkModule, apply_mask
 
@@ -86,7 +86,7 @@ def table(rows: pd.DataFrame) -> str:
         f"means over {rows['seed'].nunique()} seeds ± their standard deviation",
         "made by experiments/placement.py from placement.jsonl beside this file",
     ]
-    return to_markdown(cells, lines)
+    return to_markdown(as_cells(cells), lines)
 
 
 def _with_spread(mean: pd.Series, spread: pd.Series) -> list[str]:

@@ -69,10 +69,11 @@ def show(**values: Any) -> None:
 
     from discosim.cli.output import Output
     from discosim.hardware import load_profile
+    from discosim.report.frames import as_cells
 
     output = Output.open(values["form"], values["path"])
     profile = load_profile(values["name"], dict(values["settings"]))
     frame = pd.DataFrame(profile.figures()).rename(
         columns={"path": "figure", "reference": "source"}
     )
-    output.write(frame, [f"{profile.name}: {profile.description}"], frame)
+    output.write(frame, [f"{profile.name}: {profile.description}"], as_cells(frame))

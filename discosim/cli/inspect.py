@@ -52,7 +52,7 @@ def command(**values: Any) -> None:
         lines = report.summary(network, rows, nodes)
         output.write(record, lines, report.show(rows, every=values["all_operators"]))
     else:
-        output.write(record, [], record)
+        output.write(record, [], {})
     if values["save_path"] is not None:
         text, missing = saved(network, values["save_path"])
         write_text(values["save_path"], text)

@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from discosim.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from discosim.report.tables import Cells
 
 SUFFIXES = {
     ".csv": "csv",
@@ -75,8 +77,14 @@ class Output:
             check_parquet()
         return cls(SUFFIXES[suffix], path)
 
-    def write(self, frame: "pd.DataFrame", summary: list[str], shown: "pd.DataFrame") -> None:
-        """Write `frame` as data, or `summary` and then `shown`, the frame for people."""
+    def write(
+        self,
+        frame: "pd.DataFrame",
+        summary: list[str],
+        shown: "Cells",
+        words: "Collection[str] | None" = None,
+    ) -> None:
+        """Write `frame` as data, or `summary` and then `shown`, the table for people."""
         from discosim.report.frames import to_csv, to_json, to_markdown, to_parquet
 
         if self.form == "parquet" and self.path is not None:
@@ -88,7 +96,7 @@ class Output:
             "csv": lambda: to_csv(frame),
             "json": lambda: to_json(frame),
             "md": lambda: to_markdown(shown, summary),
-            "table": lambda: self._table(shown, summary),
+            "table": lambda: self._table(shown, summary, words),
         }
         text = texts[self.form]()
         if self.path is None:
@@ -97,9 +105,9 @@ class Output:
         write_text(self.path, text)
         print(f"wrote {self.path}", file=sys.stderr)
 
-    def _table(self, shown: "pd.DataFrame", summary: list[str]) -> str:
-        from discosim.report.tables import to_text
+    def _table(self, shown: "Cells", summary: list[str], words: "Collection[str] | None") -> str:
+        from discosim.report.tables import TEXT_COLUMNS, to_text
 
         terminal = self.path is None and sys.stdout.isatty()
         width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else WIDE
-        return to_text(shown, summary, width or WIDE)  # 0: a terminal that does not know
+        return to_text(shown, summary, width or WIDE, words or TEXT_COLUMNS)  # 0: not known

@@ -95,7 +95,7 @@ def _answer(values: options.Values, output: Any, grid: Any, reduction: Any, by: 
         report.check_found(frame, by)
         lines, shown = report.summary(grid, frame, by, values["reduce"]), report.show_rows
     people = output.form in ("table", "md")
-    output.write(frame, lines if people else [], shown(frame, by) if people else frame)
+    output.write(frame, lines if people else [], shown(frame, by) if people else {})
     if values["plot_path"] is not None:
         from discosim.report.pareto import draw_front, draw_histogram
         from discosim.report.style import save

@@ -35,7 +35,8 @@ def command(**values: Any) -> int:
         if len(chosen) != 1 or sections[0].costs is None:
             raise DiscosimError("--costs is of one table or figure: --only tab1 --costs")
         costs = sections[0].costs()
-        output.write(costs, show.heading(sections, costs=True), show.costs_for_people(costs))
+        lines = show.heading(sections, costs=True)
+        output.write(costs, lines, show.costs_for_people(costs), show.WORDS)
     else:
         lines = [*show.heading(sections), show.summary(frame)]
         output.write(frame, lines, show.rows_for_people(frame))

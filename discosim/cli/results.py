@@ -69,7 +69,7 @@ def answer(
     if output.form in ("table", "md"):
         _write_for_people(output, frame, study, hardware, values)
     else:
-        output.write(frame, [], frame)
+        output.write(frame, [], {})
     if values["plot_path"] is not None:
         from discosim.report.style import save
 

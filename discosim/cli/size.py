@@ -74,7 +74,7 @@ def command(**values: Any) -> None:
         )
     people = output.form in ("table", "md")
     lines = report.summary(frame, limits) if people else []
-    output.write(frame, lines, report.show(frame) if people else frame)
+    output.write(frame, lines, report.show(frame) if people else {})
 
 
 def _hardware(values: options.Values, limits: Any) -> list[Any]:

@@ -74,7 +74,7 @@ def command(**values: Any) -> None:
         lines = [title, *report.timeline_findings(timeline, serial_s)]
         output.write(frame, lines, report.show_nodes(frame))
     else:
-        output.write(report.events_frame(timeline.events), [], frame)
+        output.write(report.events_frame(timeline.events), [], {})
     _write_files(values, timeline, title)
 
 

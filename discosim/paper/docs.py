@@ -9,6 +9,7 @@ from discosim.paper import PAPER, SECTIONS, Section, names
 from discosim.paper.row import DIFFERS, FITS
 from discosim.paper.show import cost_headline, costs_for_people, rows_for_people, summary
 from discosim.report.frames import to_markdown
+from discosim.report.tables import Cells
 
 INTRODUCTION = f"""\
 # The paper, computed
@@ -31,16 +32,19 @@ stands above each table. What does not fit is shown with the reason.
   5.0x with it), the 5 % overhead only with ideal overlap (without it is 12 %).
 """
 
+QUANTITIES = {"s_comm": "S_comm [%]", "s_comp": "S_comp [%]"}
 
-def _cells(frame: pd.DataFrame) -> pd.DataFrame:
+
+def _cells(frame: pd.DataFrame) -> Cells:
     """The rows as a page needs them: columns that say nothing here are left out."""
-    cells = rows_for_people(frame).drop(columns="id")
-    empty = [name for name in cells if cells[name].isin(["-", ""]).all()]
-    quantity = frame["id"].str.rpartition(".")[2]
-    if quantity.isin(["s_comm", "s_comp"]).all():
-        words = quantity.map({"s_comm": "S_comm [%]", "s_comp": "S_comp [%]"})
-        cells.insert(1, "quantity", words)
-    return cells.drop(columns=empty)
+    cells = dict(rows_for_people(frame))
+    where = {"where": cells.pop("where")}
+    del cells["id"]
+    told = {name: texts for name, texts in cells.items() if not set(texts) <= {"-", ""}}
+    quantities = [str(name).rpartition(".")[2] for name in frame["id"]]
+    if set(quantities) <= set(QUANTITIES):
+        where["quantity"] = [QUANTITIES[name] for name in quantities]
+    return {**where, **told}
 
 
 def _section(section: Section, frame: pd.DataFrame) -> Iterator[str]:
@@ -60,7 +64,8 @@ def _section(section: Section, frame: pd.DataFrame) -> Iterator[str]:
 def _differing(frame: pd.DataFrame) -> Iterator[str]:
     yield "## What differs\n"
     cells = rows_for_people(frame[frame["status"] == DIFFERS])
-    yield to_markdown(cells[["where", "published", "computed", "error", "reason"]], [])
+    names = ("where", "published", "computed", "error", "reason")
+    yield to_markdown({name: cells[name] for name in names}, [])
 
 
 def page() -> str:

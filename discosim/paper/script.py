@@ -4,7 +4,14 @@ import sys
 from pathlib import Path
 
 from discosim.paper import SECTIONS
-from discosim.paper.show import cost_headline, costs_for_people, heading, rows_for_people, summary
+from discosim.paper.show import (
+    WORDS,
+    cost_headline,
+    costs_for_people,
+    heading,
+    rows_for_people,
+    summary,
+)
 from discosim.report.tables import to_text
 
 WIDE = 400
@@ -17,7 +24,7 @@ def text(name: str) -> str:
     parts = [to_text(rows_for_people(frame), [*heading([section]), summary(frame)], WIDE)]
     if section.costs is not None:
         costs = costs_for_people(section.costs())
-        parts.append(to_text(costs, [cost_headline(section)], WIDE))
+        parts.append(to_text(costs, [cost_headline(section)], WIDE, WORDS))
     return "\n".join(parts)
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 
 from discosim.paper import PAPER, Section
 from discosim.paper.row import DIFFERS, FITS, NOT_PUBLISHED
-from discosim.report.tables import TEXT_COLUMNS, scaled
+from discosim.report.tables import TEXT_COLUMNS, Cells, scaled
 
-TEXT_COLUMNS.update({"id", "where", "status", "reason", "memory", "scheme", "quantity"})
+WORDS = TEXT_COLUMNS | {"memory"}
+"""Columns of words in these tables: what the memory of Figure 4 counts is one."""
 
 COST_UNITS = {"s": "s", "bytes": "B", "Bps": "B/s"}
 
@@ -57,27 +58,23 @@ def decimals(number: float) -> str:
     return f"{round(number, places) + 0.0:.{places}f}"
 
 
-def rows_for_people(frame: pd.DataFrame) -> pd.DataFrame:
+def rows_for_people(frame: pd.DataFrame) -> Cells:
     """Return the rows as text."""
-    return pd.DataFrame(
-        {
-            "id": frame["id"],
-            "where": frame["where"],
-            "published": frame["published"].map(digits),
-            "computed": frame["computed"].map(decimals),
-            "error": frame["error"].map(decimals),
-            "tolerance": frame["tolerance"].map(
-                lambda value: "-" if np.isnan(value) else f"{value:g}"
-            ),
-            "accuracy": frame["accuracy"].map(digits),
-            "average": frame["average"].map(decimals),
-            "status": frame["status"],
-            "reason": frame["reason"],
-        }
-    )
+    return {
+        "id": list(frame["id"]),
+        "where": list(frame["where"]),
+        "published": list(map(digits, frame["published"])),
+        "computed": list(map(decimals, frame["computed"])),
+        "error": list(map(decimals, frame["error"])),
+        "tolerance": ["-" if np.isnan(value) else f"{value:g}" for value in frame["tolerance"]],
+        "accuracy": list(map(digits, frame["accuracy"])),
+        "average": list(map(decimals, frame["average"])),
+        "status": list(frame["status"]),
+        "reason": list(frame["reason"]),
+    }
 
 
-def costs_for_people(frame: pd.DataFrame) -> pd.DataFrame:
+def costs_for_people(frame: pd.DataFrame) -> Cells:
     """Return what the paper does not print as text, each column in a unit of its own."""
     cells: dict[str, list[str]] = {}
     for name in frame.columns:
@@ -90,7 +87,7 @@ def costs_for_people(frame: pd.DataFrame) -> pd.DataFrame:
             cells[words] = [f"{value:.4g}" if value == value else "-" for value in frame[name]]
         elif name not in ("method", "setting"):
             cells[str(name)] = list(frame[name])
-    return pd.DataFrame(cells)
+    return cells
 
 
 def cost_column(values: pd.Series, name: str, unit: str) -> tuple[str, list[str]]:

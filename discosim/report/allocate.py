@@ -8,7 +8,7 @@ import pandas as pd
 from discosim.explore.allocation.allocate import LIMITS, Allocation, Outcome
 from discosim.report.style import COMM, RC, SINGLE, new_figure
 from discosim.report.summary import node_text
-from discosim.report.tables import scaled
+from discosim.report.tables import Cells, scaled
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def to_frame(found: Allocation) -> pd.DataFrame:
     return pd.DataFrame(numbered, columns=columns, dtype=object)
 
 
-def show(found: Allocation) -> pd.DataFrame:
+def show(found: Allocation) -> Cells:
     """Return the layers for people."""
     names = list(found.plan.s_comm)
     table = found.setting.study.table
@@ -66,7 +66,7 @@ def show(found: Allocation) -> pd.DataFrame:
     for name, outcome in (("if dense, received", found.dense), ("received", found.plan)):
         header, texts = scaled(sent(outcome), name, "B")
         cells[header] = texts
-    return pd.DataFrame(cells)
+    return cells
 
 
 def findings(found: Allocation, convention: str) -> list[str]:

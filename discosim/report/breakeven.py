@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from discosim.explore.breakeven import BreakEven
 from discosim.report.style import RC, SINGLE, new_figure
+from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def to_frame(answers: list[BreakEven]) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def show(answers: list[BreakEven]) -> pd.DataFrame:
+def show(answers: list[BreakEven]) -> Cells:
     """Return the answers for people."""
     cells: dict[str, list[str]] = {}
     names = [answer.pair.hardware.name for answer in answers]
@@ -63,7 +64,7 @@ def show(answers: list[BreakEven]) -> pd.DataFrame:
         for answer in answers
     ]
     cells["N nodes are faster"] = [answer.faster for answer in answers]
-    return pd.DataFrame(cells)
+    return cells
 
 
 def sentence(answer: BreakEven) -> str:

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from discosim.graph.network import shape_text
+from discosim.report.tables import Cells, in_columns
 from discosim.units import format_quantity
 from discosim.validate.calibration import Calibration, residual
 
@@ -47,7 +48,7 @@ def calibration_frame(calibration: Calibration) -> pd.DataFrame:
     return frame
 
 
-def show_calibration(calibration: Calibration) -> pd.DataFrame:
+def show_calibration(calibration: Calibration) -> Cells:
     """Return one row an operator class or size of message, for people."""
     frame = calibration_frame(calibration)
     rows = []
@@ -75,7 +76,7 @@ def show_calibration(calibration: Calibration) -> pd.DataFrame:
             **_quality(messages),
         }
     )
-    return pd.DataFrame(rows)
+    return in_columns(rows)
 
 
 def _quality(chosen: pd.DataFrame) -> dict[str, str]:

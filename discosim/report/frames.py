@@ -2,12 +2,14 @@
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from discosim.errors import DiscosimError
+from discosim.report.tables import Cells
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -24,11 +26,16 @@ def to_json(frame: pd.DataFrame) -> str:
     return f"[\n{lines}\n]\n"
 
 
-def to_markdown(frame: pd.DataFrame, summary: list[str]) -> str:
-    """Return the summary's lines and the frame, whose cells are text, as a Markdown table."""
-    rows = [list(frame.columns), ["---:" for _ in frame.columns], *frame.to_numpy().tolist()]
+def to_markdown(cells: Cells, summary: Sequence[str]) -> str:
+    """Return the summary's lines and the table as Markdown."""
+    rows = [list(cells), ["---:" for _ in cells], *zip(*cells.values(), strict=True)]
     lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join([*(f"- {line}" for line in summary), "", *lines]).lstrip("\n") + "\n"
+
+
+def as_cells(frame: pd.DataFrame) -> Cells:
+    """Return a frame as it is, each value as text."""
+    return {str(name): [str(value) for value in frame[name]] for name in frame}
 
 
 def to_parquet(frame: pd.DataFrame) -> bytes:
@@ -46,9 +53,9 @@ def check_parquet() -> None:
         raise DiscosimError("Parquet needs pyarrow: pip install 'discosim[parquet]'") from None
 
 
-def _cell(value: Any) -> str:
+def _cell(value: str) -> str:
     """A cell of a Markdown table: one line, in which a bar does not end it."""
-    return " ".join(str(value).split()).replace("|", "\\|")
+    return " ".join(value.split()).replace("|", "\\|")
 
 
 def _plain(value: Any) -> Any:

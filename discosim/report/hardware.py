@@ -3,28 +3,27 @@
 import numpy as np
 import pandas as pd
 
+from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
 
-def show_profiles(frame: pd.DataFrame) -> pd.DataFrame:
+def show_profiles(frame: pd.DataFrame) -> Cells:
     """Return rows of `hardware` for people."""
 
     def quantities(name: str, unit: str) -> list[str]:
         return ["-" if np.isnan(v) else format_quantity(v, unit) for v in frame[name].astype(float)]
 
-    return pd.DataFrame(
-        {
-            "name": frame["name"],
-            "bandwidth": quantities("bandwidth_Bps", "B/s"),
-            "latency": quantities("link_latency_s", "s"),
-            "topology": frame["topology"],
-            "compute": [
-                f"{rate} ({dtype})"
-                for rate, dtype in zip(
-                    quantities("compute_macps", "MAC/s"), frame["dtype"], strict=True
-                )
-            ],
-            "memory": quantities("memory_bytes", "B"),
-            "description": frame["description"],
-        }
-    )
+    return {
+        "name": list(frame["name"]),
+        "bandwidth": quantities("bandwidth_Bps", "B/s"),
+        "latency": quantities("link_latency_s", "s"),
+        "topology": list(frame["topology"]),
+        "compute": [
+            f"{rate} ({dtype})"
+            for rate, dtype in zip(
+                quantities("compute_macps", "MAC/s"), frame["dtype"], strict=True
+            )
+        ],
+        "memory": quantities("memory_bytes", "B"),
+        "description": list(frame["description"]),
+    }

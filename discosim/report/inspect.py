@@ -12,6 +12,7 @@ from discosim.graph.network import INPUT, Network, shape_text
 from discosim.graph.table import tabulate
 from discosim.partition.split import split
 from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
+from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -81,23 +82,19 @@ def summary(network: Network, frame: pd.DataFrame, nodes: int) -> list[str]:
     return lines
 
 
-def show(frame: pd.DataFrame, *, every: bool) -> pd.DataFrame:
+def show(frame: pd.DataFrame, *, every: bool) -> Cells:
     """Return the rows for people: those with MACs or an exchange, or every one."""
     chosen = frame if every else frame[(frame["macs"] > 0) | (frame["lacking"] > 0)]
-    return pd.DataFrame(
-        {
-            "layer": chosen["layer"],
-            "operator": chosen["op"],
-            "input": chosen["input"],
-            "output": chosen["output"],
-            "params": chosen["params"].map("{:,.0f}".format),
-            "MACs [M]": (chosen["macs"] / 1e6).map("{:,.3f}".format),
-            "receives": [
-                "-" if share == 0 else f"{share:.3g} of input" for share in chosen["lacking"]
-            ],
-            "block": chosen["block"],
-        }
-    )
+    return {
+        "layer": list(chosen["layer"]),
+        "operator": list(chosen["op"]),
+        "input": list(chosen["input"]),
+        "output": list(chosen["output"]),
+        "params": [f"{count:,.0f}" for count in chosen["params"]],
+        "MACs [M]": [f"{count / 1e6:,.3f}" for count in chosen["macs"]],
+        "receives": ["-" if share == 0 else f"{share:.3g} of input" for share in chosen["lacking"]],
+        "block": list(chosen["block"]),
+    }
 
 
 def _count(number: object) -> str:

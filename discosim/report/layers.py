@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.report.style import COMM, COMP, RC, log_y, new_figure, time_unit
-from discosim.report.tables import percent, scaled
+from discosim.report.tables import Cells, percent, scaled
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _mark_blocks(axes: "Axes", frame: pd.DataFrame, wide: float) -> None:
         )
 
 
-def show_layers(frame: pd.DataFrame) -> pd.DataFrame:
+def show_layers(frame: pd.DataFrame) -> Cells:
     """Return rows of `layers` for people."""
     cells = {name: list(frame[name]) for name in ("layer", "op", "block")}
     columns = [
@@ -104,7 +104,7 @@ def show_layers(frame: pd.DataFrame) -> pd.DataFrame:
         cells[header] = texts
     share = frame["layer_s"] / max(frame["layer_s"].sum(), np.finfo(float).tiny)
     cells["share [%]"] = percent(share)
-    return pd.DataFrame(cells)
+    return cells
 
 
 def layer_findings(frame: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.network import Network, shape_text
 from discosim.masks.mask import Bools, LayerMask, Mask
 from discosim.report.style import COMM, COMP, RC, new_figure
+from discosim.report.tables import Cells
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,7 @@ def search_finding(before: float) -> str:
     return f"Contiguous blocks instead of the searched placement would keep {100 * before:.4g} %."
 
 
-def show_masks(frame: pd.DataFrame) -> pd.DataFrame:
+def show_masks(frame: pd.DataFrame) -> Cells:
     """Return rows of `mask` for people: the least and the most that an ordered pair keeps."""
     cells = {name: list(frame[name]) for name in ("layer", "op")}
     cells["in"] = [f"{value:,}" for value in frame["in_features"]]
@@ -48,7 +49,7 @@ def show_masks(frame: pd.DataFrame) -> pd.DataFrame:
         ("L1 kept [%]", "retained_l1"),
     ):
         cells[name] = [f"{100 * value:.1f}" for value in frame[column]]
-    return pd.DataFrame(cells)
+    return cells
 
 
 def _range(pairs: "np.ndarray[tuple[int, int], np.dtype[np.int64]]") -> str:

@@ -2,16 +2,16 @@
 
 import pandas as pd
 
+from discosim.report.tables import Cells
 
-def show_networks(frame: pd.DataFrame) -> pd.DataFrame:
+
+def show_networks(frame: pd.DataFrame) -> Cells:
     """Return rows of `networks` for people."""
-    return pd.DataFrame(
-        {
-            "model": frame["model"],
-            "input": frame["input"],
-            "layers": frame["layers"].map(str),
-            "params [M]": (frame["params"] / 1e6).map("{:,.2f}".format),
-            "MACs [G]": (frame["macs"] / 1e9).map("{:,.3f}".format),
-            "exchanged if dense [M elements]": (frame["in_elems"] / 1e6).map("{:,.2f}".format),
-        }
-    )
+    return {
+        "model": list(frame["model"]),
+        "input": list(frame["input"]),
+        "layers": [str(count) for count in frame["layers"]],
+        "params [M]": [f"{count / 1e6:,.2f}" for count in frame["params"]],
+        "MACs [G]": [f"{count / 1e9:,.3f}" for count in frame["macs"]],
+        "exchanged if dense [M elements]": [f"{n / 1e6:,.2f}" for n in frame["in_elems"]],
+    }

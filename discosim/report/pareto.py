@@ -13,7 +13,7 @@ from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import DECADES, PER_DECADE, State
 from discosim.report.labels import several
 from discosim.report.style import COMP, LINES, RC, legend_right, new_figure, plain_ticks
-from discosim.report.tables import scaled
+from discosim.report.tables import Cells, scaled
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _best(frame: pd.DataFrame, name: str) -> str:
     )
 
 
-def show_rows(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def show_rows(frame: pd.DataFrame, by: Sequence[str]) -> Cells:
     """Return rows for people; what never differs is left out."""
     few = frame.head(SHOWN_ROWS)
     cells: dict[str, list[str]] = {}
@@ -106,7 +106,7 @@ def show_rows(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     for name, column, unit in columns:
         header, texts = scaled(few[column], name, unit)
         cells[_per_second(header, column)] = texts
-    return pd.DataFrame(cells)
+    return cells
 
 
 def _unit(unit: str) -> str:
@@ -154,22 +154,15 @@ def histogram_summary(grid: Grid, frame: pd.DataFrame, state: State, name: str) 
     return [*lines, f"{none:,} have none, or zero."] if none else lines
 
 
-def show_histogram(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def show_histogram(frame: pd.DataFrame, by: Sequence[str]) -> Cells:
     """Return the bins for people, with a bar each."""
-    unit = METRICS[by[0]].unit
-    longest = frame["count"].max()
-    ends: dict[str, Any] = {
-        end: [format_quantity(value, unit) for value in frame[end]] for end in ("low", "high")
+    unit, longest = METRICS[by[0]].unit, frame["count"].max()
+    return {
+        "from": [format_quantity(value, unit) for value in frame["low"]],
+        "to": [format_quantity(value, unit) for value in frame["high"]],
+        "configurations": [f"{count:,}" for count in frame["count"]],
+        "bar": ["█" * round(40 * count / longest) for count in frame["count"]],
     }
-    share = (40 * frame["count"] / longest).round().astype(int)
-    return pd.DataFrame(
-        {
-            "from": ends["low"],
-            "to": ends["high"],
-            "configurations": frame["count"].map("{:,}".format),
-            "bar": ["█" * int(length) for length in share],
-        }
-    )
 
 
 LOG_FROM = 30

@@ -4,6 +4,7 @@ import pandas as pd
 
 from discosim.graph.network import shape_text
 from discosim.masks.mask import Mask
+from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
 TOLERANCE = 1e-5
@@ -49,19 +50,17 @@ def run_findings(mask: Mask, frame: pd.DataFrame, off: float) -> list[str]:
     ]
 
 
-def show_run(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the classes of messages that there were, node by node, as text cells."""
+def show_run(frame: pd.DataFrame) -> Cells:
+    """Return the classes of messages that there were, node by node."""
     there = frame[(frame["messages"] > 0) | (frame["predicted_messages"] > 0)]
-    return pd.DataFrame(
-        {
-            "node": [str(node) for node in there["node"]],
-            "kind": list(there["kind"]),
-            "messages": [f"{count:,}" for count in there["messages"]],
-            "predicted": [f"{count:,}" for count in there["predicted_messages"]],
-            "sent [B]": [f"{count:,}" for count in there["sent_bytes"]],
-            "predicted [B]": [f"{count:,}" for count in there["predicted_sent_bytes"]],
-        }
-    )
+    return {
+        "node": [str(node) for node in there["node"]],
+        "kind": list(there["kind"]),
+        "messages": [f"{count:,}" for count in there["messages"]],
+        "predicted": [f"{count:,}" for count in there["predicted_messages"]],
+        "sent [B]": [f"{count:,}" for count in there["sent_bytes"]],
+        "predicted [B]": [f"{count:,}" for count in there["predicted_sent_bytes"]],
+    }
 
 
 def _bytes(count: float) -> str:

@@ -9,7 +9,7 @@ from discosim.explore.grid.metrics import METRICS
 from discosim.explore.limits import Limits
 from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
-from discosim.report.tables import scaled
+from discosim.report.tables import Cells, scaled
 from discosim.units import format_quantity
 
 LISTED = 12
@@ -85,7 +85,7 @@ def _first(reasons: str) -> str:
     return name[0].upper() + name[1:]
 
 
-def show(frame: pd.DataFrame) -> pd.DataFrame:
+def show(frame: pd.DataFrame) -> Cells:
     """Return rows for people; what never differs is left out."""
     cells: dict[str, list[str]] = {}
     for name in ("model", "hardware", "dtype"):
@@ -108,7 +108,7 @@ def show(frame: pd.DataFrame) -> pd.DataFrame:
     cells["margin [%]"] = [_margin(row) for row in frame.to_dict("records")]
     cells["fits"] = ["yes" if feasible else "no" for feasible in frame["feasible"]]
     cells["binding"] = [_binding(row) for row in frame.to_dict("records")]
-    return pd.DataFrame(cells)
+    return cells
 
 
 def _margin(row: dict[Any, Any]) -> str:

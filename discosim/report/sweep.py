@@ -31,7 +31,7 @@ from discosim.report.style import (
     new_figure,
     time_unit,
 )
-from discosim.report.tables import percent, s_comm_texts, scaled, times
+from discosim.report.tables import Cells, percent, s_comm_texts, scaled, times
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _within_band(frame: pd.DataFrame) -> list[bool]:
     return list((frame["latency_low_s"] < alone) & (alone < frame["latency_high_s"]))
 
 
-def show_results(frame: pd.DataFrame) -> pd.DataFrame:
+def show_results(frame: pd.DataFrame) -> Cells:
     """Return rows of `sweep` or `compare` for people; what never differs is left out."""
     cells: dict[str, list[str]] = {}
     for name in ("hardware", "strategy", "at", "overlap"):
@@ -253,4 +253,4 @@ def show_results(frame: pd.DataFrame) -> pd.DataFrame:
     cells["vs dense"] = times(frame["speedup_vs_dense"])
     cells["vs one node"] = times(frame["speedup_vs_single"])
     cells["verdict"] = verdicts(frame)
-    return pd.DataFrame(cells)
+    return cells

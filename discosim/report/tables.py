@@ -1,9 +1,17 @@
 """Results as tables for people: text cells in units chosen for each column."""
 
 import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+Columns = Mapping[str, NDArray[Any]]
+"""Results by the name of their column, SI units."""
+
+Cells = Mapping[str, Sequence[str]]
+"""A table for people: the texts of each column."""
 
 UNITS: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")),
@@ -12,42 +20,49 @@ UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 }
 
 
+_WORDS = """
+    at bar binding block description dtype figure hardware id input kind layer model name op
+    overlap quantity reason scheme source status strategy value verdict where
+"""
+TEXT_COLUMNS = frozenset(_WORDS.split())
+"""Columns of words, which begin at the left."""
+
 FOLDED_ROWS = 500
 """Longer tables are not folded to a narrow terminal: that takes milliseconds a row."""
 
 
-def to_text(frame: pd.DataFrame, summary: list[str], width: int) -> str:
-    """Return the summary's lines and the frame, whose cells are text, for `width` columns."""
-    text = _aligned(frame)
-    if len(text.partition("\n")[0]) > width and len(frame) <= FOLDED_ROWS:
-        text = _folded(frame, width)
+def to_text(
+    cells: Cells, summary: Sequence[str], width: int, words: Collection[str] = TEXT_COLUMNS
+) -> str:
+    """Return the summary's lines and the table for `width` columns; `words` begin at the left."""
+    text = _aligned(cells, words)
+    if len(text.partition("\n")[0]) > width and text.count("\n") <= FOLDED_ROWS + 2:
+        text = _folded(cells, width, words)
     return "\n".join([*summary, "", text])
 
 
-def _aligned(frame: pd.DataFrame) -> str:
+def _aligned(cells: Cells, words: Collection[str]) -> str:
     columns = []
-    for name in frame.columns:
-        cells = [name, *map(str, frame[name])]
-        wide = max(map(len, cells))
-        pad = str.ljust if name in TEXT_COLUMNS else str.rjust
-        columns.append([pad(cell, wide) for cell in cells])
+    for name, texts in cells.items():
+        wide = max(map(len, [name, *texts]))
+        pad = str.ljust if name in words else str.rjust
+        columns.append([pad(text, wide) for text in [name, *texts]])
     lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
     rule = "  ".join("─" * len(column[0]) for column in columns)
     return "\n".join([lines[0], rule, *lines[1:]]) + "\n"
 
 
-def _folded(frame: pd.DataFrame, width: int) -> str:
+def _folded(cells: Cells, width: int, words: Collection[str]) -> str:
     """The same with cells folded to fit a narrow terminal."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in frame.columns:
-        words = name in TEXT_COLUMNS
-        table.add_column(name, justify="left" if words else "right", overflow="fold")
-    for row in frame.to_numpy().tolist():
-        table.add_row(*map(str, row))
+    for name in cells:
+        table.add_column(name, justify="left" if name in words else "right", overflow="fold")
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
     stream = io.StringIO()
     Console(
         file=stream, width=width, force_terminal=False, highlight=False, markup=False, emoji=False
@@ -55,12 +70,18 @@ def _folded(frame: pd.DataFrame, width: int) -> str:
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def scaled(values: pd.Series, name: str, unit: str) -> tuple[str, list[str]]:
+def in_columns(rows: Sequence[Mapping[str, str]]) -> Cells:
+    """Return rows of cells as columns, in the order of the first row that has each."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name, "") for row in rows] for name in names}
+
+
+def scaled(values: ArrayLike, name: str, unit: str) -> tuple[str, list[str]]:
     """Return the column's name with its unit, and its cells to three digits.
 
     One unit serves the whole column: that of its median, so that most cells read easily.
     """
-    numbers = values.to_numpy(dtype=float)
+    numbers = np.asarray(values, dtype=float)
     sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
     typical = float(np.median(sizes)) if len(sizes) else 1.0
     factor, text = next((u for u in UNITS[unit] if typical >= u[0]), UNITS[unit][-1])
@@ -80,21 +101,16 @@ def digits(number: float) -> str:
     return f"{number:,.{min(places, 4)}f}"
 
 
-def s_comm_texts(values: pd.Series) -> list[str]:
+def s_comm_texts(values: Iterable[float]) -> list[str]:
     """Return S_comm as it is asked for; "-" where there is none."""
     return ["-" if np.isnan(value) else f"{value:.6g}" for value in values]
 
 
-def percent(values: pd.Series) -> list[str]:
+def percent(values: Iterable[float]) -> list[str]:
     """Return shares in percent."""
     return [f"{100 * value:.1f}" for value in values]
 
 
-def times(values: pd.Series) -> list[str]:
+def times(values: Iterable[float]) -> list[str]:
     """Return how many times, as 4.71x."""
     return [f"{digits(value)}x" for value in values]
-
-
-TEXT_COLUMNS = {"strategy", "at", "hardware", "overlap", "verdict", "layer", "op", "block"}
-TEXT_COLUMNS |= {"model", "input", "name", "figure", "value", "kind", "source", "description"}
-TEXT_COLUMNS |= {"binding", "bar", "dtype"}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.report.style import COMM, COMP, RC, new_figure, time_unit
-from discosim.report.tables import scaled
+from discosim.report.tables import Cells, percent, scaled
 from discosim.timeline.schedule import Event, Timeline
 from discosim.units import format_quantity
 
@@ -56,10 +56,13 @@ def nodes_frame(timeline: Timeline) -> pd.DataFrame:
     )
 
 
-def show_nodes(frame: pd.DataFrame) -> pd.DataFrame:
+def show_nodes(frame: pd.DataFrame) -> Cells:
     """Return rows of `nodes_frame` for people."""
-    cells = {"node": frame["node"].map(str), "hardware": frame["hardware"]}
-    cells["share [%]"] = frame["share"].map(lambda share: f"{100 * share:.1f}")
+    cells = {
+        "node": [str(node) for node in frame["node"]],
+        "hardware": list(frame["hardware"]),
+        "share [%]": percent(frame["share"]),
+    }
     for name, column, unit in (
         ("computes", "compute_s", "s"),
         ("waits", "waiting_s", "s"),
@@ -67,8 +70,8 @@ def show_nodes(frame: pd.DataFrame) -> pd.DataFrame:
         ("receives", "received_bytes", "B"),
     ):
         header, texts = scaled(frame[column], name, unit)
-        cells[header] = pd.Series(texts)
-    return pd.DataFrame(cells)
+        cells[header] = texts
+    return cells
 
 
 def timeline_findings(timeline: Timeline, serial_s: float) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.report.style import LINES, RC, SINGLE, new_figure, plain_ticks, time_unit
+from discosim.report.tables import Cells, in_columns
 from discosim.units import format_quantity
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
 from discosim.validate.levels import LEVELS, Validation
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 KEYS = ["overlap", "s_comm"]
 
 
-def show_validation(frame: pd.DataFrame) -> pd.DataFrame:
+def show_validation(frame: pd.DataFrame) -> Cells:
     """Return one row a configuration: measured, and each level's prediction and error."""
     rows = []
     for (overlap, s_comm), group in frame.groupby(KEYS, sort=False):
@@ -36,7 +37,7 @@ def show_validation(frame: pd.DataFrame) -> pd.DataFrame:
         row["dominates"] = "link" if link > node else "computation"
         row["verdict"] = "" if first["conclusive"] else "inconclusive"
         rows.append(row)
-    return pd.DataFrame(rows)
+    return in_columns(rows)
 
 
 def validation_findings(validation: Validation) -> list[str]:
