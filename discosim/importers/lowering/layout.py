@@ -74,6 +74,8 @@ def reshaped(axes: Axes, shape: Shape) -> Axes | None:
             if not left:
                 return None
             size, stride = left.pop()
+            if not size:
+                return None
             if wanted % size == 0:
                 taken.append((size, stride))
                 wanted //= size

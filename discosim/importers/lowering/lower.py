@@ -7,6 +7,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.network import Network
 from discosim.importers.lowering.blocks import write_blocks
 from discosim.importers.lowering.ops import TABLE
+from discosim.importers.lowering.products import write_scores
 from discosim.importers.lowering.program import Constant, Node, Program
 from discosim.importers.lowering.writer import Writer
 
@@ -16,7 +17,7 @@ def lower(program: Program) -> Network:
     if not program.inputs:
         raise DiscosimError(f"{program.name}: it has no input, so nothing in it depends on one")
     program = replace(program, nodes=_wanted(program))
-    writer = Writer(program)
+    writer = Writer(program, write_scores)
     for number, node in enumerate(program.nodes):
         writer.now = number
         _lower(writer, node)
@@ -59,12 +60,7 @@ def _lower(writer: Writer, node: Node) -> None:
     elif handler is None:
         writer.exchange(node, f"{node.op} is not understood", op="opaque")
     else:
-        try:
-            handler(writer, node)
-        except DiscosimError:
-            raise
-        except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError):
-            raise writer.refuse(node, "has attributes or shapes that do not fit it") from None
+        handler(writer, node)
 
 
 def _wanted(program: Program) -> tuple[Node, ...]:

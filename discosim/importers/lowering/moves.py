@@ -56,7 +56,10 @@ def reshape(writer: Writer, node: Node) -> None:
 def transpose(writer: Writer, node: Node) -> None:
     """Put the axes in another order, by default the reverse."""
     view = writer.view(node.inputs[0])
-    order = tuple(node.attributes.get("perm") or reversed(range(len(view.axes))))
+    rank = len(view.axes)
+    order = tuple(node.attributes.get("perm") or reversed(range(rank)))
+    if sorted(order) != list(range(rank)):
+        raise writer.refuse(node, f"has an order {order} that does not fit {rank} axes")
     writer.give(node, View(view.tensor, transposed(view.axes, order), view.start))
 
 

@@ -43,6 +43,8 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
     source, in_shape = writer.focus(writer.view(node.inputs[0]), 1, label)
     rank = len(shape) - 2
     groups = int(node.attributes.get("group", 1))
+    if groups < 1 or len(weight.shape) != len(shape):
+        raise writer.refuse(node, f"has weights {weight.shape} and {groups} groups")
     given = in_shape[0] if op == "conv_transpose" else in_shape[0] / groups
     fits = weight.shape[0] == shape[1] if op == "conv" else weight.shape[1] * groups == shape[1]
     at = 0 if op == "conv_transpose" else 1

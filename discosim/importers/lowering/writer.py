@@ -5,7 +5,7 @@ wait until something else reads them, so that a chain of them on one tensor is o
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from discosim.errors import DiscosimError
@@ -34,10 +34,14 @@ MOST_FEATURES = 1 << 22
 
 
 class Writer:
-    """The network so far, and what is known of each tensor of the program."""
+    """The network so far, and what is known of each tensor of the program.
 
-    def __init__(self, program: Program) -> None:
+    write_scores: writes products of queries and keys that nothing attends with.
+    """
+
+    def __init__(self, program: Program, write_scores: Callable[["Writer", Scores], View]) -> None:
         self.program = program
+        self._write_scores = write_scores
         self.values: dict[str, Value] = dict(program.constants)
         self.uses = Counter(name for node in program.nodes for name in node.inputs)
         self.uses.update(program.outputs)
@@ -172,12 +176,10 @@ class Writer:
         return self._written[value]
 
     def _write(self, value: Function | Reduction | Scores) -> View:
-        from discosim.importers.lowering.products import write_scores
-
         if isinstance(value, Function):
             return self._write_function(value)
         if isinstance(value, Scores):
-            return write_scores(self, value)
+            return self._write_scores(self, value)
         return self._write_reduction(value)
 
     def _write_function(self, value: Function) -> View:

@@ -1,35 +1,56 @@
 """ONNX's messages as Python values."""
 
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
 INLINE_ELEMENTS = 1024
 """Initializers with more are weights: their numbers are thrown away before shapes are inferred."""
 
 
-def attributes_of(node: NodeProto) -> dict[str, Any]:
-    """Return a node's attributes as Python values; tensors with few numbers as arrays."""
+KINDS: Mapping[int, str] = {
+    AttributeProto.INT: "a whole number",
+    AttributeProto.FLOAT: "a number",
+    AttributeProto.STRING: "a text",
+    AttributeProto.INTS: "whole numbers",
+    AttributeProto.FLOATS: "numbers",
+    AttributeProto.TENSOR: "a tensor",
+}
+
+
+def attributes_of(node: NodeProto, opset: int) -> dict[str, Any]:
+    """Return a node's attributes as Python values; subgraphs and tensors as they are.
+
+    Raises ValueError where one is missing, or of another type than the operator's.
+    """
+    declared = _declared(node.op_type, opset)
     values: dict[str, Any] = {}
     for attribute in node.attribute:
+        wanted = declared.get(attribute.name)
+        if wanted is not None and int(wanted.type) != attribute.type:
+            kind = KINDS.get(int(wanted.type), "another kind of value")
+            raise ValueError(f"its attribute {attribute.name!r} is not {kind}")
+        value = helper.get_attribute_value(attribute)
         match attribute.type:
-            case AttributeProto.INT:
-                values[attribute.name] = attribute.i
-            case AttributeProto.FLOAT:
-                values[attribute.name] = attribute.f
             case AttributeProto.STRING:
-                values[attribute.name] = attribute.s.decode("utf-8", "replace")
+                value = value.decode("utf-8", "replace")
             case AttributeProto.INTS:
-                values[attribute.name] = tuple(attribute.ints)
-            case AttributeProto.TENSOR:
-                values[attribute.name] = attribute.t
-    if node.op_type == "Cast" and "to" in values:
-        try:
-            values["dtype"] = helper.tensor_dtype_to_np_dtype(values["to"])
-        except (KeyError, TypeError, ValueError):
-            values.pop("dtype", None)
+                value = tuple(value)
+        values[attribute.name] = value
+    for name, attribute in declared.items():
+        if attribute.required and name not in values:
+            raise ValueError(f"its attribute {name!r} is missing")
     return values
+
+
+def _declared(op: str, opset: int) -> Mapping[str, Any]:
+    """The attributes that an operator has in an opset; none where it is not in it."""
+    try:
+        return defs.get_schema(op, opset, "").attributes
+    except defs.SchemaError:
+        return {}
 
 
 def array_of(tensor: TensorProto) -> Any:

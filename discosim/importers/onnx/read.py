@@ -66,6 +66,13 @@ def _load(path: str) -> ModelProto:
         raise DiscosimError(f"cannot read {path}: {reason}") from None
     except (DecodeError, ValueError, UnicodeDecodeError):
         raise DiscosimError(f"{path} is not an ONNX file, or is cut short") from None
+    texts = [
+        text
+        for node in model.graph.node
+        for text in (node.op_type, node.name, node.domain, *node.input, *node.output)
+    ]
+    if any(isinstance(text, bytes) for text in texts):  # not UTF-8
+        raise DiscosimError(f"{path} is not an ONNX file: its names are no texts")
     if not model.ir_version or not model.graph.node:
         raise DiscosimError(f"{path} is not an ONNX file, or holds no operators")
     return model
@@ -122,7 +129,6 @@ def _check_external(graph: GraphProto, path: Path) -> None:
 
 
 def _is_whole(elem_type: int) -> bool:
-
     return elem_type in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
 
 

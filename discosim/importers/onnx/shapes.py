@@ -32,7 +32,11 @@ def infer(
     found = _Inference(model, name, initial)
     attributes: Attributes = {}
     for number, node in enumerate(model.graph.node):
-        attributes[number] = attributes_of(node)
+        try:
+            attributes[number] = attributes_of(node, found.opset)
+        except ValueError as error:
+            label = node.name or next(iter(node.output), "")
+            raise DiscosimError(f"{name}: {node.op_type} {label!r}: {error}") from None
         found.add(node, attributes[number])
     return found.shapes, found.constants, attributes
 
@@ -93,7 +97,6 @@ class _Inference:
 
     def add(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         """Take a node in: its numbers where they are known, its shapes otherwise."""
-        out = node.output[0] if node.output else ""
         if node.op_type == "Constant":
             self._constant(node, attributes)
         elif node.op_type == "ConstantOfShape" and node.input[0] in self.numbers:
@@ -101,10 +104,10 @@ class _Inference:
         elif node.op_type in ("Shape", "Size"):
             self._shape(node, attributes)
         elif node.input and all(name in self.numbers or not name for name in node.input):
-            inputs = [self.numbers.get(name) for name in node.input]
-            if len(node.output) == 1:
-                held = [self.constants[name].parameters for name in node.input if name]
-                self._know(out, evaluate(node.op_type, inputs, attributes), held)
+            inputs = {name: self.numbers[name] for name in node.input if name}
+            held = [self.constants[name].parameters for name in node.input if name]
+            for name, numbers in (evaluate(node, inputs, self.opsets) or {}).items():
+                self._know(name, numbers, held)
         for name in node.output:
             if name not in self.read:  # an output that nobody wants, as the mask of dropout
                 self.shapes.setdefault(name, ())
@@ -143,8 +146,9 @@ class _Inference:
         floats = number is None or number.dtype.kind == "f"
         self.constants[out] = Constant(shape, {out: count} if floats and count > 1 else {})
         if not floats:
-            numbers = [self.numbers[node.input[0]]]
-            self._know(out, evaluate("ConstantOfShape", numbers, {"value": number}))
+            inputs = {node.input[0]: self.numbers[node.input[0]]}
+            for numbers in (evaluate(node, inputs, self.opsets) or {}).values():
+                self._know(out, numbers)
 
     def _shape(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
 
