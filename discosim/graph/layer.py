@@ -9,6 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from discosim.graph import reach
+from discosim.graph.reach import Reach
+
 Ints = NDArray[np.int64]
 Shape = tuple[int, ...]
 """Features first, then positions: (C, H, W) of an image, (D, tokens) of a sequence."""
@@ -181,6 +184,8 @@ class Operator:
     these are more, or others, than `carry` says.
     in_place: the output may take the memory of an operand that nobody reads later.
     statistics: scalars per position that each node sends when features are spread over nodes.
+    reach: the rows of an operand that rows of the output are made of (graph/reach.py); None where
+    they are not known. row_statistics: scalars per feature that each node sends when rows are.
     """
 
     placing: Placing
@@ -191,6 +196,8 @@ class Operator:
     reads: Callable[[Layer, int, Ints], Ints] | None = None
     in_place: bool = False
     statistics: int = 0
+    reach: Reach | None = reach.same
+    row_statistics: int = 0
 
 
 def _flatten_carry(layer: Layer, features: Ints) -> Ints:
@@ -259,8 +266,12 @@ def _window_reads(layer: Layer, _: int, features: Ints) -> Ints:
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
     {
-        "conv": Operator("mixes", _kernel_weights, _bias, _per_output_position),
-        "conv_transpose": Operator("mixes", _kernel_weights, _bias, _per_input_position),
+        "conv": Operator(
+            "mixes", _kernel_weights, _bias, _per_output_position, reach=reach.windows
+        ),
+        "conv_transpose": Operator(
+            "mixes", _kernel_weights, _bias, _per_input_position, reach=reach.transposed_windows
+        ),
         "linear": Operator("mixes", _kernel_weights, _bias, _per_output_position),
         # q, k and v of a head lie together, and head h of the output is where its values are
         "attention": Operator(
@@ -269,17 +280,20 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             macs=_attention_products,
             carry=_query_carry,
             reads=_head_reads,
+            reach=reach.attention,
         ),
-        "mix_positions": Operator("carries", biases=_learned, macs=_sums),
-        "head_matmul": Operator("carries", macs=_sums, carry=_head_carry, reads=_whole_head_reads),
-        "matmul": Operator("exchanges", macs=_sums),
-        "exchange": Operator("exchanges", biases=_learned),
-        "opaque": Operator("exchanges", biases=_learned),
+        "mix_positions": Operator("carries", biases=_learned, macs=_sums, reach=reach.everything),
+        "head_matmul": Operator(
+            "carries", macs=_sums, carry=_head_carry, reads=_whole_head_reads, reach=None
+        ),
+        "matmul": Operator("exchanges", macs=_sums, reach=None),
+        "exchange": Operator("exchanges", biases=_learned, reach=None),
+        "opaque": Operator("exchanges", biases=_learned, reach=None),
         "lookup": Operator("looks-up", biases=_learned),
         # a tensor of which only the shape is known, as in a table without edges
         "assume": Operator("looks-up"),
         "batch_norm": Operator("carries", biases=_scale_and_shift, in_place=True),
-        "group_norm": Operator("carries", biases=_learned, in_place=True),
+        "group_norm": Operator("carries", biases=_learned, in_place=True, row_statistics=2),
         "layer_norm": Operator("carries", biases=_scale_and_shift, in_place=True, statistics=2),
         "feature_norm": Operator("carries", biases=_learned, in_place=True, statistics=2),
         "l2_norm": Operator("carries", biases=_scale, in_place=True, statistics=1),
@@ -288,15 +302,15 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "reduce": Operator("reduces", statistics=1),
         "activation": Operator("carries", in_place=True),
         "affine": Operator("carries", biases=_learned, in_place=True),
-        "pool": Operator("carries"),
-        "upsample": Operator("carries"),
-        "pad": Operator("carries"),
-        "embed": Operator("carries", biases=_learned),
-        "flatten": Operator("carries", carry=_flatten_carry, in_place=True),
+        "pool": Operator("carries", reach=reach.pooling),
+        "upsample": Operator("carries", reach=reach.interpolation),
+        "pad": Operator("carries", reach=reach.padding),
+        "embed": Operator("carries", biases=_learned, reach=reach.tokens),
+        "flatten": Operator("carries", carry=_flatten_carry, in_place=True, reach=reach.everything),
         "shuffle": Operator("carries", carry=_shuffle_carry),
         "slice": Operator("carries", carry=_slice_carry, in_place=True),
-        "view": Operator("carries", carry=_view_carry, reads=_view_reads),
-        "reshape": Operator("carries", in_place=True),
+        "view": Operator("carries", carry=_view_carry, reads=_view_reads, reach=reach.shuffled),
+        "reshape": Operator("carries", in_place=True, reach=reach.rearranged),
         "add": Operator("aligns", reads=_broadcast_reads, in_place=True),
         "multiply": Operator("aligns", reads=_broadcast_reads, in_place=True),
         "stack": Operator("aligns", reads=_broadcast_reads),

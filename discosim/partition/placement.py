@@ -32,11 +32,12 @@ def place(
             owners[layer.name] = chosen[layer.name]
             continue
         operands = [owners[tensor] for tensor in network.operands(layer.name)]
-        owners[layer.name] = _place_output(network, layer, operands, nodes)
+        owners[layer.name] = place_output(network, layer, operands, nodes)
     return owners
 
 
-def _place_output(network: Network, layer: Layer, operands: list[Owners], nodes: int) -> Owners:
+def place_output(network: Network, layer: Layer, operands: list[Owners], nodes: int) -> Owners:
+    """Return the owners of a layer's output features where its operands' lie so."""
     first = operands[0]
     match layer.operator.placing:
         case "mixes":

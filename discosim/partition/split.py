@@ -158,7 +158,7 @@ def _moved(
             active = np.bincount(out, minlength=nodes) > 0
             needed += np.outer(np.bincount(owner, minlength=nodes), active)
         else:
-            np.add.at(needed, owner, _wants(layer, number, owner, out, nodes))
+            np.add.at(needed, owner, wants(layer, number, out, len(owner), nodes))
         np.fill_diagonal(needed, 0.0)
         if needed.any():
             moves.append((float(prod(shape[1:])), needed))
@@ -169,19 +169,19 @@ def _moved(
     return (total, np.zeros_like(total)), unit
 
 
-def _wants(
-    layer: Layer, operand: int, owner: NDArray[np.int64], out: NDArray[np.int64], nodes: int
+def wants(
+    layer: Layer, operand: int, out: NDArray[np.int64], features: int, nodes: int
 ) -> Floats:
-    """(F, N): 1 where a node's part of the output needs a feature of an operand."""
+    """Return (F, N): 1 where a node's part of the output needs a feature of an operand."""
     reads = layer.operator.reads
     assert reads is not None
-    wants = np.zeros((len(owner), nodes))
+    wanted = np.zeros((features, nodes))
     width = reads(layer, operand, np.arange(1)).size
     block = max(1, READS_AT_ONCE // width)
     for begin in range(0, len(out), block):
-        features = np.arange(begin, min(begin + block, len(out)))
-        wants[reads(layer, operand, features), out[features, None]] = 1.0
-    return wants
+        made = np.arange(begin, min(begin + block, len(out)))
+        wanted[reads(layer, operand, made), out[made, None]] = 1.0
+    return wanted
 
 
 def _gathered(table: LayerTable, held_elems: Floats, replicated: Bools) -> dict[int, Pairs]:

@@ -1,0 +1,115 @@
+"""Where the rows of tensors are divided among nodes: evenly, or by share, so that least is sent."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from discosim.graph.network import INPUT, Network
+from discosim.graph.reach import row_elems, rows_of, through
+from discosim.graph.table import Floats, Ints
+
+MOST_TRIED = 256
+"""Combinations of boundaries up to which all are tried; beyond, one after the other moves."""
+
+Costs = dict[tuple[int, int], Floats]
+"""By (rows of the output, rows of the operand): elements that cross, (K, 2, 2); see `_costs`."""
+
+
+@lru_cache(maxsize=64)
+def row_bounds(network: Network, shares: tuple[float, ...]) -> Mapping[int, Ints]:
+    """Return the rows of each node (N, 2), by the number of rows that a tensor has.
+
+    Node r has `shares[r]` of the rows, rounded up or down; of the two, what sends least over all
+    layers is taken. Nodes for which no row is left have an empty range.
+    """
+    inner = np.cumsum(shares)[:-1] / sum(shares)
+    shapes = [network.input_shape, *(layer.out_shape for layer in network.layers)]
+    counts = sorted({rows_of(shape) for shape in shapes})
+    options = {
+        count: np.stack([np.floor(count * inner + 1e-9), np.ceil(count * inner - 1e-9)], axis=-1)
+        .astype(np.int64)
+        for count in counts
+    }
+    chosen = {count: option[:, 0].copy() for count, option in options.items()}
+    costs = _costs(network, options)
+    for boundary in range(len(inner)):
+        picked = _best(boundary, options, costs)
+        for count, pick in picked.items():
+            chosen[count][boundary] = options[count][boundary, pick]
+    return {count: _ranges(chosen[count], count) for count in counts}
+
+
+def _ranges(inner: Ints, count: int) -> Ints:
+    ends = np.concatenate([[0], np.maximum.accumulate(inner), [count]]).astype(np.int64)
+    return np.stack([ends[:-1], ends[1:]], axis=-1)
+
+
+def _costs(network: Network, options: Mapping[int, Ints]) -> Costs:
+    """Elements that pass each boundary, where output and operand are divided so and so."""
+    costs: Costs = {}
+    for layer in network.layers:
+        reach, made = layer.operator.reach, rows_of(layer.out_shape)
+        if reach is None:
+            continue
+        for operand, tensor in enumerate(network.operands(layer.name)):
+            if tensor == INPUT:
+                continue  # every node has it
+            seen = layer.in_shapes[operand]
+            shape = network.graph.nodes[tensor]["layer"].out_shape
+            count, ends = rows_of(shape), options[made]
+            if count == 1 or (layer.op == "pool" and made == 1):
+                continue
+            above = np.stack([np.zeros_like(ends), ends], axis=-1)
+            below = np.stack([ends, np.full_like(ends, made)], axis=-1)
+            reached = [
+                rows if rows is None else through(seen, shape, rows)
+                for rows in (reach(layer, operand, each) for each in (above, below))
+            ]
+            if reached[0] is None or reached[1] is None:
+                continue
+            at = options[count][:, None, :]
+            over = np.maximum(0, reached[0][..., 1][..., None] - at)
+            under = np.maximum(0, at - _begins(reached[1], count)[..., None])
+            elems = shape[0] * row_elems(shape)
+            costs[made, count] = costs.get((made, count), 0.0) + elems * (over + under)
+    return costs
+
+
+def _begins(rows: Ints, count: int) -> Ints:
+    return np.where(rows[..., 1] > rows[..., 0], rows[..., 0], count)
+
+
+def _best(boundary: int, options: Mapping[int, Ints], costs: Costs) -> dict[int, int]:
+    free = [count for count, each in options.items() if each[boundary, 0] != each[boundary, 1]]
+    picked = dict.fromkeys(options, 0)
+
+    def sent(picks: Mapping[int, int]) -> float:
+        return sum(
+            float(each[boundary, picks[made], picks[count]])
+            for (made, count), each in costs.items()
+        )
+
+    if 2 ** len(free) <= MOST_TRIED:
+        tries = [{**picked, **dict(zip(free, p, strict=True))} for p in product((0, 1), repeat=len(free))]
+        return min(tries, key=sent)
+    moved = True
+    while moved:
+        moved = False
+        for count in free:
+            other = {**picked, count: 1 - picked[count]}
+            if sent(other) < sent(picked):
+                picked, moved = other, True
+    return picked
+
+
+def even_shares(nodes: int) -> tuple[float, ...]:
+    """Return equal shares of N nodes."""
+    return (1.0 / nodes,) * nodes
+
+
+def elements_of(shape: tuple[int, ...]) -> int:
+    """Return the elements of a tensor."""
+    return prod(shape)
