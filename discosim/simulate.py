@@ -125,9 +125,7 @@ def simulate(
     peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
     elem_bytes = hardware.feature_elem_bytes
     most_elems = np.maximum(sent.sum(-1), exchange.received.sum(-1)).max(-1)
-    weight_elems = memory.weight_elems(
-        table.weights, table.biases, plan.local, plan.remote, plan.out_share
-    )
+    weight_elems = memory.weight_elems(table.weights, table.biases, plan.weight_shares, plan.biases)
     needs = (
         weight_elems * hardware.weight_elem_bytes,
         memory.peak_elems(plan.live_elems, plan.buffer_elems) * elem_bytes,
@@ -183,7 +181,7 @@ def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, 
     share = plan.local + plan.remote
     received = plan.exchange.received * (plan.remote > 0)
     elems = plan.in_share * table.in_elems + received + plan.out_share * table.out_elems
-    params = table.weights * share + table.biases * plan.out_share
+    params = table.weights * sum(plan.weight_shares) + table.biases * plan.biases
     touched = elems * hardware.feature_elem_bytes + params * hardware.weight_elem_bytes
     touched = touched * (share > 0) / np.where(table.macs > 0, 1.0, efficiency)
     node_s = compute.roofline_s(local_s + remote_s, touched, hardware.memory_Bps)

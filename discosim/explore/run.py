@@ -46,9 +46,7 @@ def predicted(network: Network, mask: Mask) -> pd.DataFrame:
     of_row = np.array(kinds(table))
     columns = {"messages": plan.exchange.send_peers, "sent_bytes": FP32_BYTES * plan.exchange.sent}
     sums = {name: _per_node(values, mask.nodes) for name, values in columns.items()}
-    weights = memory.weight_elems(
-        table.weights, table.biases, plan.local, plan.remote, plan.out_share
-    )
+    weights = memory.weight_elems(table.weights, table.biases, plan.weight_shares, plan.biases)
     peak = memory.peak_elems(plan.live_elems, plan.buffer_elems)
     return pd.DataFrame(
         [

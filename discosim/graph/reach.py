@@ -108,7 +108,7 @@ def interpolation(layer: "Layer", operand: int, rows: Ints) -> Ints | None:
     return clipped(np.minimum(first, count - 1) - margin, last + 2 + margin, rows, count)
 
 
-def padding(layer: "Layer", operand: int, rows: Ints) -> Ints:
+def padding(layer: "Layer", _: int, rows: Ints) -> Ints:
     """The rows that lie there however the padding is divided between front and back."""
     count = rows_of(layer.in_shape)
     added = max(0, rows_of(layer.out_shape) - count)

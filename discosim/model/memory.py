@@ -1,5 +1,7 @@
 """Memory of a node: elements of weights and of features."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,10 +9,10 @@ Floats = NDArray[np.float64]
 
 
 def weight_elems(
-    weights: Floats, biases: Floats, local: Floats, remote: Floats, out_share: Floats
+    weights: Floats, biases: Floats, weight_shares: Sequence[Floats], bias_share: Floats
 ) -> Floats:
-    """Parameters on a node: kernel entries go with the MACs, biases and norms with the outputs."""
-    elems: Floats = local @ weights + remote @ weights + out_share @ biases
+    """Parameters on a node: its shares, added up, of kernel entries, and of biases and norms."""
+    elems: Floats = sum(share @ weights for share in weight_shares) + bias_share @ biases
     return elems
 
 

@@ -29,8 +29,9 @@ def row_bounds(network: Network, shares: tuple[float, ...]) -> Mapping[int, Ints
     shapes = [network.input_shape, *(layer.out_shape for layer in network.layers)]
     counts = sorted({rows_of(shape) for shape in shapes})
     options = {
-        count: np.stack([np.floor(count * inner + 1e-9), np.ceil(count * inner - 1e-9)], axis=-1)
-        .astype(np.int64)
+        count: np.stack(
+            [np.floor(count * inner + 1e-9), np.ceil(count * inner - 1e-9)], axis=-1
+        ).astype(np.int64)
         for count in counts
     }
     chosen = {count: option[:, 0].copy() for count, option in options.items()}
@@ -93,7 +94,9 @@ def _best(boundary: int, options: Mapping[int, Ints], costs: Costs) -> dict[int,
         )
 
     if 2 ** len(free) <= MOST_TRIED:
-        tries = [{**picked, **dict(zip(free, p, strict=True))} for p in product((0, 1), repeat=len(free))]
+        tries = [
+            {**picked, **dict(zip(free, p, strict=True))} for p in product((0, 1), repeat=len(free))
+        ]
         return min(tries, key=sent)
     moved = True
     while moved:

@@ -26,9 +26,7 @@ from discosim.partition.placement import contiguous
 ALGORITHMS = ("direct", "ring", "root")
 
 
-def added(
-    has: Held, home: Held | None, algorithm: str, whole: bool
-) -> tuple[list[Round], Held]:
+def added(has: Held, home: Held | None, algorithm: str, whole: bool) -> tuple[list[Round], Held]:
     """Return the rounds that add a tensor in parts up, and how its sum lies then.
 
     `home` says which node adds what, by default equal blocks of features. Through a root, that
@@ -45,9 +43,7 @@ def added(
     return [_scattered(has.summands, home, whole)], home
 
 
-def gathered(
-    has: Held, needs: tuple[Need, ...], algorithm: str, whole: bool
-) -> list[Round]:
+def gathered(has: Held, needs: tuple[Need, ...], algorithm: str, whole: bool) -> list[Round]:
     """Return the rounds by which nodes get what they need."""
     first = exchange(has, needs, whole)
     if first.kind != "gather" or first.sparse.any() or has.nodes <= 2:

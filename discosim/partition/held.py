@@ -274,10 +274,12 @@ def _feature_overlap(has: Held, need: Need, whole: bool) -> Floats:
             return np.full((nodes, nodes), has.features / nodes)
         count = np.bincount(has.owners[_wanted(has, need)], minlength=nodes).astype(float)
         return np.broadcast_to(count[:, None], (nodes, nodes))
-    if need.counts is not None and not whole:
-        return np.broadcast_to(need.counts / nodes, (nodes, nodes))
     owned = has.owners[need.low : need.high] == np.arange(nodes)[:, None]
-    return owned.astype(float) @ need.members.T.astype(float)
+    common = owned.astype(float) @ (need.members & _wanted(has, need)[need.low : need.high]).T
+    if whole:
+        return common
+    count = np.maximum(1, np.bincount(has.owners, minlength=nodes))[:, None]
+    return common / count * (has.features / nodes)
 
 
 def _pieces(has: Held, needs: tuple[Need, ...]) -> list[Piece]:

@@ -39,7 +39,7 @@ GATHER = "output"
 """The row after the last layer, in which the output goes to node 0."""
 
 Extents = Mapping[str, Ints]
-"""Rows that nodes compute of the outputs of some layers, (N, 2), where these are more than theirs."""
+"""Rows that nodes compute of some layers' outputs, (N, 2), where these are more than theirs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,13 +222,17 @@ class _Laying:
     def _output_owners(self, layer: Layer, operands: tuple[Held, ...]) -> Owners:
         """As everything split by outputs would place them, or as the operands really lie."""
         names = self.network.operands(layer.name)
-        if all(_alike(h.owners, self.owners[t]) for h, t in zip(operands, names, strict=True)):
-            usual = self.owners[layer.name]
-        elif layer.operator.placing == "mixes" and layer.kind != "depthwise":
+        anew = layer.operator.placing == "mixes" and layer.kind != "depthwise"
+        alike = [_alike(h.owners, self.owners[t]) for h, t in zip(operands, names, strict=True)]
+        if anew or all(alike):
             usual = self.owners[layer.name]
         else:
-            usual = place_output(self.network, layer, [held.owners for held in operands], self.nodes)
-        replicates = layer.operator.placing == "reduces" or all(h.layout == "whole" for h in operands)
+            usual = place_output(
+                self.network, layer, [held.owners for held in operands], self.nodes
+            )
+        replicates = layer.operator.placing == "reduces" or all(
+            h.layout == "whole" for h in operands
+        )
         if usual is not None or (replicates and layer.operator.placing != "mixes"):
             return usual
         units = max(layer.groups, layer.heads)
@@ -248,12 +252,13 @@ class _Laying:
     ) -> tuple[Need, ...]:
         """What nodes need of an operand, in the rows of its tensor."""
         features, every = held.features, all_rows(held.shape, self.nodes)
+        low, high = (0, features) if layer.op != "slice" else _sliced(layer)
         plain = features == layer.in_shapes[operand][0]
         match choice.kind:
             case Kind.WHOLE:
-                return (Need(0, features, every),)
+                return (Need(low, high, self._reached(layer, operand, held, rows)),)
             case Kind.ONE:
-                return (Need(0, features, on_one(held.shape, choice.node, self.nodes).rows),)
+                return (Need(low, high, self._reached(layer, operand, held, rows)),)
             case Kind.INPUTS:
                 own = self._own_inputs(layer, held)
                 return (Need(0, features, every, own, self._even(features)),)
@@ -267,7 +272,7 @@ class _Laying:
         if layer.op == "attention" and len(layer.in_shapes) == 1 and plain:
             queries = features // 3
             return (Need(0, queries, rows), Need(queries, features, reached))
-        return (Need(0, features, reached),)
+        return (Need(low, high, reached),)
 
     def _reached(self, layer: Layer, operand: int, held: Held, rows: Ints) -> Ints:
         reach = layer.operator.reach
@@ -314,9 +319,9 @@ class _Laying:
         if choice.kind is Kind.ROWS and rows_of(shape) > 1:
             return by_rows(shape, self.bounds[rows_of(shape)])
         carries = layer.operator.placing in ("carries", "aligns")
-        if choice.kind is Kind.OUTPUTS and carries and out.owners is not None:
-            if len(out.owners) == shape[0]:
-                return by_features(shape, out.owners, self.nodes)
+        placed = out.owners is not None and len(out.owners) == shape[0]
+        if choice.kind is Kind.OUTPUTS and carries and placed:
+            return by_features(shape, out.owners, self.nodes)
         return None
 
     def _read(self, tensor: str, needs: tuple[Need, ...], home: Held | None) -> Read:
@@ -325,8 +330,7 @@ class _Laying:
         lies = before
         if before.layout == "parts":
             rounds, lies = added(before, home, self.collective, whole)
-        needed = exchange(in_nobody(before), needs, whole)
-        first = exchange(lies, needs, whole)
+        first, needed = exchange(lies, needs, whole), _amount(needs, before, whole)
         missing = first.pairs.sum(0) + first.sparse.sum(0)
         if missing.any():
             rounds += gathered(lies, needs, self.collective, whole)
@@ -334,8 +338,8 @@ class _Laying:
         after = lies.with_received(needs) if keeps else before
         self.state[tensor] = after
         if before.layout == "parts":
-            missing = needed.pairs.sum(0) + needed.sparse.sum(0)
-        return Read(tensor, before, needs, tuple(rounds), after, keeps, missing, _amount(needs, before, whole))
+            missing = needed
+        return Read(tensor, before, needs, tuple(rounds), after, keeps, missing, needed)
 
     def _shares(
         self, layer: Layer, operands: tuple[Held, ...], choice: Choice, out: Held, rows: Ints
@@ -368,9 +372,7 @@ class _Laying:
         some = (share > 0).astype(float)
         return share, some, some
 
-    def _at_home(
-        self, layer: Layer, choice: Choice, reads: tuple[Read, ...], rows: Ints
-    ) -> Floats:
+    def _at_home(self, layer: Layer, choice: Choice, reads: tuple[Read, ...], rows: Ints) -> Floats:
         """The part of each node's work for which it has all operands without an exchange."""
         lacks = np.any([read.missing > 0 for read in reads], axis=0)
         if not lacks.any():
@@ -380,7 +382,9 @@ class _Laying:
         read = reads[0]
         if layer.operator.placing != "mixes" or read.before.layout == "parts":
             return (~lacks).astype(float)
-        had = 1.0 - np.divide(read.missing, read.needed, out=np.zeros(self.nodes), where=read.needed > 0)
+        had = 1.0 - np.divide(
+            read.missing, read.needed, out=np.zeros(self.nodes), where=read.needed > 0
+        )
         return np.where(lacks, had, 1.0)
 
     def _rows_at_home(self, layer: Layer, reads: tuple[Read, ...], rows: Ints) -> Floats:
@@ -411,9 +415,8 @@ class _Laying:
         return own if self.whole else np.full(self.nodes, 1.0 / self.nodes)
 
 
-def in_nobody(held: Held) -> Held:
-    """Return the tensor as it lies nowhere: everything that is needed is missing."""
-    return replace(held, owners=None, held=no_rows(held.nodes), everywhere=(0, 0), summands=None)
+def _sliced(layer: Layer) -> tuple[int, int]:
+    return layer.start, layer.start + layer.out_features
 
 
 def _amount(needs: tuple[Need, ...], held: Held, whole: bool) -> Floats:

@@ -97,6 +97,8 @@ class Plan:
     chunk_features: (..., 1, L), features in the largest message, the most chunks it can have.
     buffer_elems: received elements held during a layer; live_elems: own ones.
     stored_elems: (..., R), own shares of all layers' inputs plus what is received for them.
+    weight_share, bias_share: of a layer's weights and of its other parameters; None where they go
+    with the MACs and with the outputs.
     avg_s_comm: (...); stage: (L,) where layers are placed whole, one node each, else None.
     """
 
@@ -112,3 +114,15 @@ class Plan:
     stored_elems: Floats
     avg_s_comm: Floats
     stage: NDArray[np.int64] | None
+    weight_share: Floats | None = None
+    bias_share: Floats | None = None
+
+    @property
+    def weight_shares(self) -> tuple[Floats, ...]:
+        """Shares of each layer's weights that a node holds, to be added up."""
+        return (self.local, self.remote) if self.weight_share is None else (self.weight_share,)
+
+    @property
+    def biases(self) -> Floats:
+        """Share of each layer's other parameters that a node holds."""
+        return self.out_share if self.bias_share is None else self.bias_share

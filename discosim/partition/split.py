@@ -169,9 +169,7 @@ def _moved(
     return (total, np.zeros_like(total)), unit
 
 
-def wants(
-    layer: Layer, operand: int, out: NDArray[np.int64], features: int, nodes: int
-) -> Floats:
+def wants(layer: Layer, operand: int, out: NDArray[np.int64], features: int, nodes: int) -> Floats:
     """Return (F, N): 1 where a node's part of the output needs a feature of an operand."""
     reads = layer.operator.reads
     assert reads is not None

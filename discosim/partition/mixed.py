@@ -1,0 +1,209 @@
+"""The plan of a network whose layers are split in different ways, as arrays over layers.
+
+Layers split by outputs whose operands lie as such splits leave them cost what `within_layer` says,
+in closed form; the others what the pair matrices of their rounds say (partition/lay.py).
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from discosim.graph.table import Bools, Floats, Ints
+from discosim.partition.held import Held
+from discosim.partition.kinds import Kind
+from discosim.partition.lay import Laid, Part, Read
+from discosim.partition.layout import Layout
+from discosim.partition.pairs import put
+from discosim.partition.plan import Plan
+from discosim.partition.rounds import with_rounds
+from discosim.partition.within_layer import within_layer
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """The rows (K,) of a network that are counted from their rounds, as arrays over them.
+
+    reads: of each, the gathering included; local, remote, sparse: (N, K), shares of the MACs with
+    what is at home, with what comes, and that of either which hangs on S_comm.
+    """
+
+    laid: Laid
+    rows: Ints
+    reads: tuple[tuple[Read, ...], ...]
+
+    @cached_property
+    def parts(self) -> tuple[Part | None, ...]:
+        """The layers' parts; None stands for the gathering."""
+        every = (*self.laid.parts, None)
+        return tuple(every[row] for row in self.rows)
+
+    def column(self, name: str) -> Floats:
+        """Return an array of the parts, (N, K); nothing for the gathering."""
+        none = np.zeros(self.laid.nodes)
+        each = [none if part is None else getattr(part, name) for part in self.parts]
+        return np.stack(each, axis=-1)
+
+    def shares(self, density: Floats) -> tuple[Floats, Floats]:
+        """Return local and remote work of each node, (..., N, K)."""
+        kept = self.column("kept")
+        work = self.column("share") * (kept + density[..., self.rows] * (1.0 - kept))
+        home = self.column("at_home")
+        return work * home, work * (1.0 - home)
+
+
+def mixed_plan(laid: Laid, layout: Layout, density: Floats) -> Plan:
+    """Return the plan in which layers lie as `laid` says; `layout` splits all by outputs.
+
+    density: (..., 1, L), the fraction 1 - S_comm of what layers with a sparse choice receive.
+    """
+    table, nodes = laid.table, laid.nodes
+    sparse = [part.choice.sparse for part in laid.parts]
+    density = np.where(np.append(sparse, False), density, 1.0) * np.ones((1, len(table)))
+    base = within_layer(layout, density)
+    rows = np.flatnonzero(~_usual(laid))
+    if not len(rows):
+        return base
+    reads = (*(part.reads for part in laid.parts), laid.gathering)
+    counted = Counted(laid, rows, tuple(reads[row] for row in rows))
+    local, remote = counted.shares(density)
+    bare = np.ones(nodes)[:, None]
+    exchange, features = with_rounds(base.exchange, counted.rows, counted.reads, density, nodes)
+    weights = put((base.local + base.remote) * bare, rows, _sparse_weights(counted, density))
+    dense = within_layer(layout, np.ones((1, 1)))
+    plan = replace(
+        base,
+        local=put(base.local * bare, rows, local),
+        remote=put(base.remote * bare, rows, remote),
+        in_share=put(base.in_share * bare, rows, _in_share(counted)),
+        out_share=put(base.out_share * bare, rows, _out_share(counted)),
+        exchange=exchange,
+        chunk_features=put(base.chunk_features, rows, features),
+        live_elems=_live_elems(laid),
+        weight_share=weights,
+        bias_share=put(base.out_share * bare, rows, counted.column("biases")),
+    )
+    buffers, stored = _received(laid, plan)
+    total = plan.exchange.total.sum(-1)[..., 0]
+    entering = _entering(laid)
+    sent_by_dense = (dense.exchange.total @ table.mixes.astype(float))[..., 0] + entering
+    unsent = 1.0 - (total + entering) / sent_by_dense if nodes > 1 else np.zeros_like(total)
+    return replace(
+        plan, buffer_elems=buffers, stored_elems=stored, avg_s_comm=np.maximum(0.0, unsent)
+    )
+
+
+def _sparse_weights(counted: Counted, density: Floats) -> Floats:
+    """Shares of the weights, which go with the MACs where S_comm leaves some out."""
+    kept = counted.column("kept")
+    return counted.column("weights") * (kept + density[..., counted.rows] * (1.0 - kept))
+
+
+def _usual(laid: Laid) -> Bools:
+    """Rows that lie, with their operands, as when every layer is split by outputs, (L,)."""
+    owners, resend = laid.owners, laid.conventions.resend
+    usual = [
+        part.choice.kind in (Kind.OUTPUTS, Kind.WHOLE)
+        and _as_owned(part.out, owners[part.layer.name])
+        and all(_as_owned(read.before, owners[read.tensor], once=not resend) for read in part.reads)
+        and all(len(read.rounds) <= 1 for read in part.reads)
+        for part in laid.parts
+    ]
+    if not resend:  # the first reader's message is everybody's
+        strange = {
+            read.tensor
+            for part, fits in zip(laid.parts, usual, strict=True)
+            for read in part.reads
+            if not fits
+        }
+        usual = [
+            fits and not (part.layer.weights and part.reads[0].tensor in strange)
+            for part, fits in zip(laid.parts, usual, strict=True)
+        ]
+    table = laid.table
+    ends = [laid.parts[tensor - 1].out for tensor in table.outputs]
+    names = [table.name[tensor - 1] for tensor in table.outputs]
+    gathers = all(_as_owned(end, owners[name]) for end, name in zip(ends, names, strict=True))
+    return np.array([*usual, gathers])
+
+
+def _as_owned(held: Held, owners: object, once: bool = False) -> bool:
+    if held.summands is not None or held.everywhere != (0, 0):
+        return False
+    if owners is None or held.owners is None:
+        return owners is None and held.layout == "whole"
+    untouched = once or not (held.held[:, 1] > held.held[:, 0]).any()
+    return untouched and np.array_equal(held.owners, np.asarray(owners))
+
+
+def _in_share(counted: Counted) -> Floats:
+    """Share of the inputs that a node reads and has itself, (N, K)."""
+    table = counted.laid.table
+    columns = [
+        sum((read.needed - read.missing for read in reads), np.zeros(counted.laid.nodes))
+        / table.in_elems[row]
+        for row, reads in zip(counted.rows, counted.reads, strict=True)
+    ]
+    return np.maximum(0.0, np.stack(columns, axis=-1))
+
+
+def _out_share(counted: Counted) -> Floats:
+    """Share of the output that a node makes, what others make as well included, (N, K)."""
+    laid = counted.laid
+    none = np.zeros(laid.nodes)
+    whole = laid.conventions.whole
+    columns = [
+        none if part is None else part.out.elems(whole) / part.layer.out_elems
+        for part in counted.parts
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _live_elems(laid: Laid) -> Floats:
+    """Elements of the tensors that a node has made and holds while each row runs, (N, L)."""
+    table, whole = laid.table, laid.conventions.whole
+    tensors = [np.full(laid.nodes, table.tensor_elems[0])]
+    tensors += [part.out.elems(whole) for part in laid.parts]
+    live: Floats = np.stack(tensors, axis=-1) @ table.alive
+    return live
+
+
+def _received(laid: Laid, plan: Plan) -> tuple[Floats, Floats]:
+    """Received elements held during each row, (..., N, L), and all layers' inputs, (..., N).
+
+    What stays until a tensor's last reader is held that long, and stored once; what comes to be
+    added is held while it is.
+    """
+    table = laid.table
+    received = np.broadcast_to(
+        plan.exchange.received, (*plan.exchange.received.shape[:-2], laid.nodes, len(table))
+    )
+    reads = (*(part.reads for part in laid.parts), laid.gathering)
+    index = {name: number + 1 for number, name in enumerate(table.name[:-1])}
+    hold, first = np.eye(len(table)), np.array(table.mixes)
+    seen: set[str] = set()
+    for row, each in enumerate(reads):
+        for read in each:
+            number = index.get(read.tensor, 0)
+            if read.keeps and read.missing.any() and not laid.conventions.resend:
+                hold[row, row : table.last_read[number] + 1] = 1.0
+            if table.mixes[row] and not laid.conventions.resend:
+                first[row] &= read.tensor not in seen
+                seen.add(read.tensor)
+    own: Floats = plan.in_share @ (table.in_elems * first)
+    return received @ hold, own + received @ first.astype(float)
+
+
+def _entering(laid: Laid) -> float:
+    """Elements of the first layers' inputs, which count as sent (model.md section 5)."""
+    table = laid.table
+    rows = np.flatnonzero(
+        table.mixes & np.array([laid.owners[_tensor(laid, s)] is None for s in table.source])
+    )
+    if not laid.conventions.resend:
+        rows = rows[np.unique(table.source[rows], return_index=True)[1]]
+    return float(table.in_elems[rows].sum()) * (laid.nodes - 1)
+
+
+def _tensor(laid: Laid, number: int) -> str:
+    return "input" if number == 0 else laid.table.name[number - 1]

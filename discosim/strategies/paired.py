@@ -1,0 +1,77 @@
+"""Layers in pairs: the first split by outputs, the second by inputs, then the sum.
+
+Shoeybi et al., Megatron-LM: Training Multi-Billion Parameter Language Models Using Model
+Parallelism, arXiv 1909.08053, 2019: two sums a transformer block in place of four exchanges.
+"""
+
+from functools import lru_cache
+
+from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
+from discosim.partition.held import Held
+from discosim.partition.kinds import Choice, Kind, Rule, follow
+from discosim.partition.spread import spread_layers
+
+
+def paired_rule(network: Network, *, sparse: bool) -> Rule:
+    """Return the rule that splits pairs of layers by outputs, then inputs, the others by outputs.
+
+    Between the layers of a pair features stay where they are; everything else lies on every
+    node. sparse: S_comm counts for the sums.
+    """
+    seconds, between = pairs(network)
+
+    def rule(layer: Layer, operands: tuple[Held, ...]) -> Choice:
+        if layer.name in seconds:
+            return Choice(Kind.INPUTS, sparse=sparse)
+        if layer.operator.placing == "mixes":
+            return Choice(Kind.OUTPUTS)
+        return follow(layer, operands) if layer.name in between else Choice(Kind.WHOLE)
+
+    return rule
+
+
+@lru_cache(maxsize=64)
+def pairs(network: Network) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the second layers of all pairs, and the operators between first and second ones.
+
+    A layer is a second one where all that it reads comes, feature by feature, from layers that are
+    no second ones, and nothing else reads what lies between.
+    """
+    seconds: set[str] = set()
+    between: set[str] = set()
+    for layer in network.layers:
+        if layer.operator.placing == "mixes" and layer.groups == 1:
+            found = _between(network, layer, seconds)
+            if found is not None:
+                seconds.add(layer.name)
+                between |= found
+    return frozenset(seconds), frozenset(between)
+
+
+def _between(network: Network, second: Layer, seconds: set[str]) -> set[str] | None:
+    """The operators from the first layers of a pair to `second`; None where it cannot be one."""
+    spread = spread_layers(network)
+    todo, found, firsts = [network.operands(second.name)[0]], set(), set()
+    while todo:
+        tensor = todo.pop()
+        if tensor in found or tensor in firsts:
+            continue
+        if tensor == INPUT or tensor in seconds:
+            return None
+        layer: Layer = network.graph.nodes[tensor]["layer"]
+        placing = layer.operator.placing
+        if placing == "mixes" and layer.kind != "depthwise":
+            firsts.add(tensor)
+            continue
+        if layer.operator.statistics or not (
+            placing in ("carries", "aligns", "joins") or layer.kind == "depthwise"
+        ):
+            return None
+        found.add(tensor)
+        todo += network.operands(tensor)
+    inside = found | {second.name} | spread
+    tensors = found | firsts
+    if any(reader not in inside for t in tensors for reader in network.graph.successors(t)):
+        return None
+    return found
