@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import product
-from math import prod
 
 import numpy as np
 
@@ -111,8 +110,3 @@ def _best(boundary: int, options: Mapping[int, Ints], costs: Costs) -> dict[int,
 def even_shares(nodes: int) -> tuple[float, ...]:
     """Return equal shares of N nodes."""
     return (1.0 / nodes,) * nodes
-
-
-def elements_of(shape: tuple[int, ...]) -> int:
-    """Return the elements of a tensor."""
-    return prod(shape)

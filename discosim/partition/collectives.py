@@ -15,12 +15,10 @@ from discosim.graph.table import Bools, Floats, Ints
 from discosim.partition.held import (
     Held,
     Need,
-    Piece,
-    Round,
     by_features,
-    exchange,
     on_one,
 )
+from discosim.partition.messages import Piece, Round, exchange
 from discosim.partition.placement import contiguous
 
 ALGORITHMS = ("direct", "ring", "root")

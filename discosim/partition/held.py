@@ -4,7 +4,6 @@ A tensor is features x rows (an image's rows, a sequence's tokens). What node j 
 (its features x `rows[j]`), (all features x `held[j]`) and (`everywhere` x all rows).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -14,7 +13,7 @@ import numpy as np
 from discosim.graph.layer import Shape
 from discosim.graph.reach import row_elems, rows_of
 from discosim.graph.table import Bools, Floats, Ints
-from discosim.partition.placement import Owners, contiguous
+from discosim.partition.placement import Owners
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +77,16 @@ class Held:
     def elems(self, whole: bool) -> Floats:
         """Return the elements that each node has, (N,)."""
         if self.summands is not None:
-            return self.summands * float(prod(self.shape))
+            return np.where(self.summands, float(prod(self.shape)), 0.0)
         held = np.maximum(0, self.held[:, 1] - self.held[:, 0]).astype(float)
         if self.owners is None:
             low, high = self.everywhere
-            beside = (high - low) * (self.row_count - held)
-            return (held * self.features + beside) * self.row_elems
-        own = self.feature_counts(whole)
-        return (own * self.row_count + (self.features - own) * held) * self.row_elems
+            features = held * self.features + (high - low) * (self.row_count - held)
+        else:
+            own = self.feature_counts(whole)
+            features = own * self.row_count + (self.features - own) * held
+        elems: Floats = features * self.row_elems
+        return elems
 
     def with_received(self, needs: "tuple[Need, ...]") -> "Held":
         """Return what nodes have once all of `needs` has come: whole rows next to theirs."""
@@ -171,154 +172,3 @@ def in_parts(shape: Shape, summands: Bools) -> Held:
 def need_all(held_shape: Shape, rows: Ints) -> tuple[Need, ...]:
     """Return the need of all features on `rows`."""
     return (Need(0, held_shape[0], rows),)
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """A message: `features` (ascending) on rows first..last, from one node to another.
-
-    sparse: candidates, of which only the fraction 1 - S_comm is sent.
-    """
-
-    source: int
-    sink: int
-    features: Ints
-    first: int
-    last: int
-    sparse: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Round:
-    """Messages that go at once: elements from node i to node j, (N, N) at [i, j].
-
-    kind: halo (rows to rows), gather (to every node), move (anything else) or sum, whose elements
-    the receiver adds to its own; sparse: (N, N) elements of which only 1 - S_comm is sent.
-    features: of the largest message; pieces: what exactly is sent, as index sets.
-    """
-
-    kind: str
-    pairs: Floats
-    sparse: Floats
-    features: float
-    pieces: Callable[[], list[Piece]]
-
-
-def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
-    """Return the messages by which every node gets what it needs and has not.
-
-    Of what several nodes have, the one that answers for it sends.
-    """
-    nodes = has.nodes
-    pairs, sparse, most = np.zeros((nodes, nodes)), np.zeros((nodes, nodes)), 0.0
-    for need in needs:
-        rows = _row_overlap(has, need)
-        features = _feature_overlap(has, need, whole)
-        sent = features * rows
-        most = max(most, float((features * (rows > 0)).max()))
-        if need.sparse:
-            sparse += sent * has.row_elems
-        else:
-            pairs += sent * has.row_elems
-    return Round(_kind(has, needs), pairs, sparse, most, lambda: _pieces(has, needs))
-
-
-def _kind(has: Held, needs: tuple[Need, ...]) -> str:
-    everything = all(
-        need.members is None and (need.rows == (0, has.row_count)).all() for need in needs
-    )
-    if everything or any(need.sparse for need in needs):
-        return "gather"
-    return "halo" if has.layout == "rows" and all(n.members is None for n in needs) else "move"
-
-
-def _row_overlap(has: Held, need: Need) -> Ints:
-    """Rows that j needs and has not and that i answers for, (N, N); none from a node to itself."""
-    held = has.held
-    none = held[:, 1] <= held[:, 0]
-    low, high = need.rows[:, 0], need.rows[:, 1]
-    before = np.where(none, high, np.clip(held[:, 0], low, high))
-    after = np.where(none, high, np.clip(held[:, 1], low, high))
-    rows = _common(has.rows, low, before) + _common(has.rows, after, high)
-    np.fill_diagonal(rows, 0)
-    return rows
-
-
-def _common(own: Ints, low: Ints, high: Ints) -> Ints:
-    first = np.maximum(own[:, None, 0], low[None])
-    last = np.minimum(own[:, None, 1], high[None])
-    return np.maximum(0, last - first)
-
-
-def _wanted(has: Held, need: Need) -> Bools:
-    """Features low..high of the need that are not on every node, (F,) of the tensor."""
-    wanted = np.zeros(has.features, dtype=bool)
-    wanted[need.low : need.high] = True
-    wanted[has.everywhere[0] : has.everywhere[1]] = False
-    return wanted
-
-
-def _feature_overlap(has: Held, need: Need, whole: bool) -> Floats:
-    """Features that i has and j needs, (N, N), or (1, N) where all i have them."""
-    nodes = has.nodes
-    if has.owners is None:
-        if need.members is None:
-            apart = max(0, min(need.high, has.everywhere[1]) - max(need.low, has.everywhere[0]))
-            return np.full((1, nodes), float(need.high - need.low - apart))
-        if need.counts is not None and not whole:
-            return need.counts[None]
-        left = _wanted(has, need)[need.low : need.high]
-        return (need.members & left).sum(1).astype(float)[None]
-    if need.members is None:
-        if not whole and (need.low, need.high) == (0, has.features):
-            return np.full((nodes, nodes), has.features / nodes)
-        count = np.bincount(has.owners[_wanted(has, need)], minlength=nodes).astype(float)
-        return np.broadcast_to(count[:, None], (nodes, nodes))
-    owned = has.owners[need.low : need.high] == np.arange(nodes)[:, None]
-    common = owned.astype(float) @ (need.members & _wanted(has, need)[need.low : need.high]).T
-    if whole:
-        return common
-    count = np.maximum(1, np.bincount(has.owners, minlength=nodes))[:, None]
-    return common / count * (has.features / nodes)
-
-
-def _pieces(has: Held, needs: tuple[Need, ...]) -> list[Piece]:
-    """The same messages one by one; the general route, from sets of features and of rows."""
-    found = []
-    for need in needs:
-        wanted = _wanted(has, need)
-        for sink in range(has.nodes):
-            mine = np.array(wanted)
-            if need.members is not None:
-                mine[need.low : need.high] &= need.members[sink]
-            low, high = has.held[sink]
-            lacking = [row for row in range(*need.rows[sink]) if not low <= row < high]
-            for source in range(has.nodes):
-                if source == sink:
-                    continue
-                owned = mine if has.owners is None else mine & (has.owners == source)
-                features = np.flatnonzero(owned)
-                rows = [row for row in lacking if has.rows[source, 0] <= row < has.rows[source, 1]]
-                if not len(features):
-                    continue
-                found += [
-                    Piece(source, sink, features, first, last, need.sparse)
-                    for first, last in _runs(rows)
-                ]
-    return found
-
-
-def _runs(rows: list[int]) -> list[tuple[int, int]]:
-    runs: list[tuple[int, int]] = []
-    for row in rows:
-        if runs and runs[-1][1] == row:
-            runs[-1] = runs[-1][0], row + 1
-        else:
-            runs.append((row, row + 1))
-    return runs
-
-
-def own_features(features: int, nodes: int) -> Bools:
-    """Return which features are a node's where they are divided contiguously, (N, F)."""
-    mine: Bools = contiguous(features, nodes) == np.arange(nodes)[:, None]
-    return mine

@@ -144,7 +144,8 @@ def _in_share(counted: Counted) -> Floats:
         / table.in_elems[row]
         for row, reads in zip(counted.rows, counted.reads, strict=True)
     ]
-    return np.maximum(0.0, np.stack(columns, axis=-1))
+    share: Floats = np.maximum(0.0, np.stack(columns, axis=-1))
+    return share
 
 
 def _out_share(counted: Counted) -> Floats:

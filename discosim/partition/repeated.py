@@ -56,7 +56,7 @@ def repeated(network: Network, *, resend: bool) -> Repeated:
 
 @dataclass(frozen=True)
 class _Path:
-    """The linear layer that makes keys or values, the features wanted of it, and what is between."""
+    """The linear layer that makes keys or values, what is wanted of it, and what is between."""
 
     maker: Layer
     wanted: Range

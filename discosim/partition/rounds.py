@@ -37,10 +37,7 @@ def with_rounds(
     total = {
         field.name: sum(getattr(each, field.name) for each in found) for field in fields(Exchange)
     }
-    put_in = {
-        name: put(getattr(base, name), rows, values)  # type: ignore[arg-type]
-        for name, values in total.items()
-    }
+    put_in = {name: put(getattr(base, name), rows, values) for name, values in total.items()}
     return Exchange(**put_in), features
 
 

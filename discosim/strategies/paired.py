@@ -17,15 +17,17 @@ def paired_rule(network: Network, *, sparse: bool) -> Rule:
     """Return the rule that splits pairs of layers by outputs, then inputs, the others by outputs.
 
     Between the layers of a pair features stay where they are; everything else lies on every
-    node. sparse: S_comm counts for the sums.
+    node, and an unpaired layer that reads the network's input is computed there, as embeddings
+    are. sparse: S_comm counts for the sums.
     """
     seconds, between = pairs(network)
+    enters = set(network.graph.successors(INPUT)) - between
 
     def rule(layer: Layer, operands: tuple[Held, ...]) -> Choice:
         if layer.name in seconds:
             return Choice(Kind.INPUTS, sparse=sparse)
         if layer.operator.placing == "mixes":
-            return Choice(Kind.OUTPUTS)
+            return Choice(Kind.WHOLE if layer.name in enters else Kind.OUTPUTS)
         return follow(layer, operands) if layer.name in between else Choice(Kind.WHOLE)
 
     return rule
@@ -33,7 +35,7 @@ def paired_rule(network: Network, *, sparse: bool) -> Rule:
 
 @lru_cache(maxsize=64)
 def pairs(network: Network) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the second layers of all pairs, and the operators between first and second ones.
+    """Return the second layers of all pairs, and what lies between: their first ones included.
 
     A layer is a second one where all that it reads comes, feature by feature, from layers that are
     no second ones, and nothing else reads what lies between.
@@ -50,19 +52,19 @@ def pairs(network: Network) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _between(network: Network, second: Layer, seconds: set[str]) -> set[str] | None:
-    """The operators from the first layers of a pair to `second`; None where it cannot be one."""
+    """The layers from the first of a pair to before `second`; None where it cannot be one."""
     spread = spread_layers(network)
-    todo, found, firsts = [network.operands(second.name)[0]], set(), set()
+    todo, found = [network.operands(second.name)[0]], set[str]()
     while todo:
         tensor = todo.pop()
-        if tensor in found or tensor in firsts:
+        if tensor in found:
             continue
         if tensor == INPUT or tensor in seconds:
             return None
         layer: Layer = network.graph.nodes[tensor]["layer"]
         placing = layer.operator.placing
         if placing == "mixes" and layer.kind != "depthwise":
-            firsts.add(tensor)
+            found.add(tensor)
             continue
         if layer.operator.statistics or not (
             placing in ("carries", "aligns", "joins") or layer.kind == "depthwise"
@@ -71,7 +73,6 @@ def _between(network: Network, second: Layer, seconds: set[str]) -> set[str] | N
         found.add(tensor)
         todo += network.operands(tensor)
     inside = found | {second.name} | spread
-    tensors = found | firsts
-    if any(reader not in inside for t in tensors for reader in network.graph.successors(t)):
+    if any(reader not in inside for t in found for reader in network.graph.successors(t)):
         return None
     return found

@@ -1,0 +1,97 @@
+"""How much of a layer's work, weights and biases each node has, and what waits for messages."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discosim.graph.layer import Layer
+from discosim.graph.reach import rows_of
+from discosim.graph.table import Floats, Ints
+from discosim.partition.held import Held
+from discosim.partition.kinds import Choice, Kind
+from discosim.partition.needs import Nodes, members_of, own_inputs, reached
+
+if TYPE_CHECKING:
+    from discosim.partition.lay import Read
+
+
+def shares_of(
+    on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice, out: Held, rows: Ints
+) -> tuple[Floats, Floats, Floats]:
+    """Shares (N,) of the work, of the weights and of the biases."""
+    ones = np.ones(on.nodes)
+    match choice.kind:
+        case Kind.WHOLE:
+            return ones, ones, ones
+        case Kind.ONE:
+            mine = (np.arange(on.nodes) == choice.node).astype(float)
+            return mine, mine, mine
+        case Kind.INPUTS:
+            own = own_inputs(on, layer, operands[0]).sum(1) / layer.in_features
+            own = own if on.whole else ones / on.nodes
+            first = np.arange(on.nodes) == np.argmax(own > 0)
+            return own, own, first.astype(float)
+        case Kind.OUTPUTS:
+            share = out.feature_counts(on.whole) / layer.out_features
+            return share, share, share
+    if rows_of(layer.out_shape) == 1 and out.layout in ("parts", "features"):
+        rows = on.bounds[operands[0].row_count]
+        count = operands[0].row_count
+    else:
+        count = rows_of(layer.out_shape)
+    share = (rows[:, 1] - rows[:, 0]) / count
+    low, high = choice.everywhere
+    beside = (high - low) / layer.out_features
+    share = share * (1 - beside) + beside
+    some = (share > 0).astype(float)
+    return share, some, some
+
+
+def at_home(
+    on: Nodes, layer: Layer, choice: Choice, reads: "tuple[Read, ...]", rows: Ints
+) -> Floats:
+    """The part of each node's work for which it has all operands without an exchange."""
+    lacks = np.any([read.missing > 0 for read in reads], axis=0)
+    if not lacks.any():
+        return np.ones(on.nodes)
+    if choice.kind is Kind.ROWS and choice.everywhere == (0, 0):
+        return np.where(lacks, _rows_at_home(layer, reads, rows), 1.0)
+    read = reads[0]
+    if layer.operator.placing != "mixes" or read.before.layout == "parts":
+        return np.where(lacks, 0.0, 1.0)
+    had = 1.0 - np.divide(read.missing, read.needed, out=np.zeros(on.nodes), where=read.needed > 0)
+    return np.where(lacks, had, 1.0)
+
+
+def _rows_at_home(layer: Layer, reads: "tuple[Read, ...]", rows: Ints) -> Floats:
+    """The part of the rows that a node computes whose windows lie in what it has."""
+    count = rows_of(layer.out_shape)
+    each = np.stack([np.arange(count), np.arange(1, count + 1)], axis=-1)
+    home = (rows[:, :1] <= each[:, 0]) & (each[:, 0] < rows[:, 1:])
+    total = np.maximum(1, home.sum(1))
+    for operand, read in enumerate(reads):
+        held = read.before
+        if not read.missing.any():
+            continue
+        if held.layout == "parts" or held.owners is not None:
+            home &= ~(read.missing > 0)[:, None]
+            continue
+        reach = reached(layer, operand, held, each)
+        inside = (held.held[:, :1] <= reach[:, 0]) & (reach[:, 1] <= held.held[:, 1:])
+        home &= inside
+    part: Floats = home.sum(1) / total
+    return part
+
+
+def kept(on: Nodes, layer: Layer, held: Held, choice: Choice, out: Held) -> Floats:
+    """Return the part of a node's MACs that does not hang on what S_comm leaves out."""
+    if not choice.sparse or choice.kind is not Kind.OUTPUTS or held.layout == "whole":
+        return np.ones(on.nodes)
+    if layer.groups == 1 and not on.whole:
+        return np.full(on.nodes, 1.0 / on.nodes)
+    own = own_inputs(on, layer, held)
+    used = np.ones_like(own)
+    if layer.groups > 1 and out.owners is not None:
+        used = members_of(layer, 0, out.owners, on.nodes)
+    part: Floats = (own & used).sum(1) / np.maximum(1, used.sum(1))
+    return part

@@ -1,0 +1,213 @@
+"""What each kind of split needs of its operands, and how it leaves its output (model.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from discosim.graph.layer import Layer
+from discosim.graph.network import Network
+from discosim.graph.reach import rows_of, through
+from discosim.graph.table import Bools, Ints
+from discosim.partition.held import (
+    Held,
+    Need,
+    all_rows,
+    by_features,
+    by_rows,
+    everywhere,
+    in_parts,
+    on_one,
+)
+from discosim.partition.kinds import Choice, Kind
+from discosim.partition.placement import Owners, contiguous, place_output
+from discosim.partition.split import wants
+
+Extents = Mapping[str, Ints]
+"""Rows that nodes compute of some layers' outputs, (N, 2), where these are more than theirs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """N nodes, and how they divide a network's tensors where nothing else is said.
+
+    whole: features are not divided; owners: of each tensor's features, as splits by outputs place
+    them; bounds: rows of each node, by the number of rows; extents: see there.
+    """
+
+    network: Network
+    nodes: int
+    whole: bool
+    owners: Mapping[str, Owners]
+    bounds: Mapping[int, Ints]
+    extents: Extents
+
+
+def possible(on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice) -> Choice:
+    """The choice, or what a layer that leaves one row of many comes to."""
+    if choice.kind is not Kind.ROWS:
+        return choice
+    reach = layer.operator.reach
+    if reach is None:
+        return Choice(Kind.WHOLE)
+    many = max(rows_of(shape) for shape in layer.in_shapes) > 1
+    if rows_of(layer.out_shape) > 1 or not many or layer.op in ("pool", "flatten"):
+        return choice
+    rows = reach(layer, 0, np.array([0, 1]))
+    rows = None if rows is None else through(layer.in_shape, operands[0].shape, rows)
+    if rows is None:
+        return Choice(Kind.WHOLE)
+    bounds = on.bounds[operands[0].row_count]
+    holds = np.flatnonzero((bounds[:, 0] <= rows[0]) & (rows[1] <= bounds[:, 1]))
+    return Choice(Kind.ONE, int(holds[0])) if len(holds) else Choice(Kind.WHOLE)
+
+
+def output(
+    on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice
+) -> tuple[Held, Ints]:
+    """How the output lies, and the rows of it that each node computes."""
+    shape, nodes = layer.out_shape, on.nodes
+    every = all_rows(shape, nodes)
+    match choice.kind:
+        case Kind.WHOLE:
+            return everywhere(shape, nodes), every
+        case Kind.ONE:
+            held = on_one(shape, choice.node, nodes)
+            return held, held.rows
+        case Kind.INPUTS:
+            adds = own_inputs(on, layer, operands[0]).any(axis=1)
+            return in_parts(shape, np.asarray(adds)), every
+        case Kind.OUTPUTS:
+            return by_features(shape, _output_owners(on, layer, operands), nodes), every
+    bounds = on.bounds[rows_of(shape)]
+    if rows_of(shape) == 1 and max(map(rows_of, layer.in_shapes)) > 1:
+        own = on.bounds[operands[0].row_count]
+        if layer.op == "flatten":
+            owner = np.repeat(np.arange(nodes), own[:, 1] - own[:, 0])
+            row = np.arange(shape[0]) % (shape[0] // layer.in_features)
+            return by_features(shape, owner[row // operands[0].row_elems], nodes), every
+        return in_parts(shape, own[:, 1] > own[:, 0]), every
+    computed = on.extents.get(layer.name, bounds)
+    held = by_rows(shape, bounds, computed)
+    return replace(held, everywhere=choice.everywhere), computed
+
+
+def _output_owners(on: Nodes, layer: Layer, operands: tuple[Held, ...]) -> Owners:
+    """As everything split by outputs would place them, or as the operands really lie."""
+    names = on.network.operands(layer.name)
+    anew = layer.operator.placing == "mixes" and layer.kind != "depthwise"
+    alike = [_alike(h.owners, on.owners[t]) for h, t in zip(operands, names, strict=True)]
+    if anew or all(alike):
+        usual = on.owners[layer.name]
+    else:
+        usual = place_output(on.network, layer, [held.owners for held in operands], on.nodes)
+    replicates = layer.operator.placing == "reduces" or all(h.layout == "whole" for h in operands)
+    if usual is not None or (replicates and layer.operator.placing != "mixes"):
+        return usual
+    units = max(layer.groups, layer.heads)
+    units = units if units > 1 else layer.out_features
+    return np.repeat(contiguous(units, on.nodes), layer.out_features // units)
+
+
+def own_inputs(on: Nodes, layer: Layer, held: Held) -> Bools:
+    """Input features of each node, (N, F), of a layer split by inputs."""
+    owners = held.owners
+    if owners is None:
+        owners = contiguous(layer.in_features, on.nodes)
+    mine: Bools = owners == np.arange(on.nodes)[:, None]
+    return mine
+
+
+def needs_of(
+    on: Nodes, layer: Layer, operand: int, held: Held, choice: Choice, out: Held, rows: Ints
+) -> tuple[Need, ...]:
+    """What nodes need of an operand, in the rows of its tensor."""
+    features, every = held.features, all_rows(held.shape, on.nodes)
+    low, high = (0, features) if layer.op != "slice" else _sliced(layer)
+    plain = features == layer.in_shapes[operand][0]
+    match choice.kind:
+        case Kind.WHOLE | Kind.ONE:
+            return (Need(low, high, reached(layer, operand, held, rows)),)
+        case Kind.INPUTS:
+            own = own_inputs(on, layer, held)
+            return (Need(0, features, every, own, np.full(on.nodes, features / on.nodes)),)
+        case Kind.OUTPUTS:
+            return _for_outputs(on, layer, operand, held, choice, out)
+    if layer.op in ("pool", "flatten") and rows_of(layer.out_shape) == 1 and held.row_count > 1:
+        return (Need(0, features, on.bounds[held.row_count]),)
+    if choice.everywhere[1] > choice.everywhere[0]:
+        return (Need(0, features, every),)
+    window = reached(layer, operand, held, rows)
+    if layer.op == "attention" and len(layer.in_shapes) == 1 and plain:
+        queries = features // 3
+        return (Need(0, queries, rows), Need(queries, features, window))
+    return (Need(low, high, window),)
+
+
+def reached(layer: Layer, operand: int, held: Held, rows: Ints) -> Ints:
+    """Return the rows of an operand that output rows (..., 2) come from; all if nobody knows."""
+    reach = layer.operator.reach
+    found = None if reach is None else reach(layer, operand, rows)
+    if found is not None:
+        found = through(layer.in_shapes[operand], held.shape, found)
+    if found is not None:
+        return found
+    some = (rows[:, 1] > rows[:, 0])[:, None]
+    return np.where(some, all_rows(held.shape, len(rows)), 0)
+
+
+def _for_outputs(
+    on: Nodes, layer: Layer, operand: int, held: Held, choice: Choice, out: Held
+) -> tuple[Need, ...]:
+    features = held.features
+    active = np.ones(on.nodes, dtype=bool)
+    if out.owners is not None and on.whole:
+        active = np.bincount(out.owners, minlength=on.nodes) > 0
+    rows = np.where(active[:, None], all_rows(held.shape, on.nodes), 0)
+    placing, plain = layer.operator.placing, layer.groups == 1
+    unknown = out.owners is None or placing in ("exchanges", "looks-up", "reduces")
+    members = None
+    if not (unknown or features != layer.in_shapes[operand][0] or (placing == "mixes" and plain)):
+        members = members_of(layer, operand, np.asarray(out.owners), on.nodes)
+    if not choice.sparse or placing != "mixes":
+        return (Need(0, features, rows, members),)
+    own, even = own_inputs(on, layer, held), np.full(on.nodes, features / on.nodes)
+    if members is None:
+        remote = Need(0, features, rows, ~own, features - even, sparse=True)
+        return Need(0, features, rows, own, even), remote
+    remote = Need(0, features, rows, ~own & members, sparse=True)
+    return Need(0, features, rows, own & members), remote
+
+
+def _sliced(layer: Layer) -> tuple[int, int]:
+    return layer.start, layer.start + layer.out_features
+
+
+def members_of(layer: Layer, operand: int, owners: Ints, nodes: int) -> Bools:
+    """Return the features of an operand that each node's outputs depend on, (N, F)."""
+    features = layer.in_shapes[operand][0]
+    if layer.operator.placing == "mixes":
+        group = np.arange(layer.out_features) * layer.groups // layer.out_features
+        used = np.zeros((nodes, layer.groups), dtype=bool)
+        used[owners, group] = True
+        members: Bools = used[:, np.arange(features) * layer.groups // features]
+        return members
+    if layer.op == "attention" and len(layer.in_shapes) == 1:
+        mine = owners == np.arange(nodes)[:, None]
+        return np.tile(mine, (1, features // layer.out_features))
+    if layer.operator.placing == "joins":
+        start = sum(shape[0] for shape in layer.in_shapes[:operand])
+        joined: Bools = owners[start : start + features] == np.arange(nodes)[:, None]
+        return joined
+    if layer.operator.reads is None:
+        members = np.zeros((nodes, features), dtype=bool)
+        members[owners, layer.operator.carry(layer, np.arange(layer.out_features))] = True
+        return members
+    needed: Bools = wants(layer, operand, owners, features, nodes).T > 0
+    return needed
+
+
+def _alike(one: Owners, other: Owners) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or np.array_equal(one, other)

@@ -1,0 +1,368 @@
+"""Layers split by rows, inputs, outputs, whole or on one node: laws of what is sent and held."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discosim.graph.builder import Builder
+from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
+from discosim.graph.table import LayerTable, tabulate
+from discosim.networks import build
+from discosim.partition.bounds import row_bounds
+from discosim.partition.held import Held
+from discosim.partition.kinds import Choice, Kind, Rule, follow
+from discosim.partition.lay import Laid, Read, lay
+from discosim.partition.layout import lay_out
+from discosim.partition.messages import Round
+from discosim.partition.mixed import mixed_plan
+from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.partition.repeated import NOTHING, repeated
+from discosim.partition.within_layer import within_layer
+from discosim.strategies.paired import paired_rule
+from discosim.strategies.rows import rows_rule
+from tests.strategies import tables
+
+PAPER, RUNTIME = CONVENTIONS["paper"], CONVENTIONS["runtime"]
+DENSE = np.ones((1, 1))
+MB = 1e6 / 4
+"""Elements of 4 B in a megabyte."""
+
+
+def by_rows(network: Network) -> Rule:
+    return rows_rule(network, repeated(network, resend=True))
+
+
+def by_pairs(network: Network) -> Rule:
+    return paired_rule(network, sparse=False)
+
+
+def by_outputs(_: Network) -> Rule:
+    return lambda *_: Choice(Kind.OUTPUTS)
+
+
+def at_random(seed: int) -> Callable[[Network], Rule]:
+    """Any split of every layer that mixes; what follows follows."""
+
+    def make(_: Network) -> Rule:
+        draws = np.random.default_rng(seed)
+        kinds = [Kind.OUTPUTS, Kind.ROWS, Kind.INPUTS, Kind.WHOLE, Kind.ONE]
+
+        def rule(layer: Layer, operands: tuple[Held, ...]) -> Choice:
+            if layer.operator.placing != "mixes":
+                return follow(layer, operands)
+            kind = kinds[draws.integers(len(kinds))]
+            grouped = kind is Kind.INPUTS and layer.groups > 1
+            return Choice(Kind.OUTPUTS if grouped else kind, node=0)
+
+        return rule
+
+    return make
+
+
+RULES = st.sampled_from([by_rows, by_pairs, by_outputs]) | st.integers(0, 99).map(at_random)
+NODES = st.integers(1, 5)
+ALGORITHMS = st.sampled_from(["direct", "ring", "root"])
+
+
+def planned(table: LayerTable, make: Callable[[Network], Rule], nodes: int, **rest: object) -> Plan:
+    laid = lay(table, make(table.network), nodes, PAPER, **rest)  # type: ignore[arg-type]
+    return mixed_plan(laid, lay_out(table, nodes, PAPER), DENSE)
+
+
+def sent_per_node(plan: Plan) -> float:
+    sent, received = plan.exchange.sent.sum(-1), plan.exchange.received.sum(-1)
+    return float(np.maximum(sent, received).max())
+
+
+def reads_of(laid: Laid) -> list[Read]:
+    return [read for part in laid.parts for read in part.reads] + list(laid.gathering)
+
+
+def has(held: Held) -> np.ndarray:
+    """Which elements each node has, (N, F, R)."""
+    nodes, rows = held.nodes, np.arange(held.row_count)
+    within = [(low <= rows) & (rows < high) for low, high in held.held]
+    found = np.zeros((nodes, held.features, held.row_count), dtype=bool)
+    for node in range(nodes):
+        found[node, :, within[node]] = True
+        found[node, slice(*held.everywhere)] = True
+        if held.owners is not None:
+            low, high = held.rows[node]
+            found[node, held.owners == node, low:high] = True
+    return found
+
+
+def wanted(read: Read) -> np.ndarray:
+    held = read.before
+    found = np.zeros((held.nodes, held.features, held.row_count), dtype=bool)
+    for need in read.needs:
+        for node, (low, high) in enumerate(need.rows):
+            members = slice(need.low, need.high)
+            block = found[node, members, low:high]
+            block |= True if need.members is None else need.members[node][:, None]
+    return found
+
+
+def carried(nodes: int, one: Round, held: Held) -> tuple[np.ndarray, np.ndarray]:
+    """Elements from node to node, and which ones arrive where, (N, F, R), by the pieces."""
+    pairs = np.zeros((nodes, nodes))
+    arrived = np.zeros((nodes, held.features, held.row_count), dtype=int)
+    for piece in one.pieces():
+        assert piece.source != piece.sink
+        pairs[piece.source, piece.sink] += len(piece.features) * (piece.last - piece.first)
+        arrived[piece.sink, piece.features, piece.first : piece.last] += 1
+    return pairs * held.row_elems, arrived
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables(), RULES, NODES, ALGORITHMS)
+def test_messages_are_the_pair_matrices_and_bring_what_is_needed(
+    table: LayerTable, make: Callable[[Network], Rule], nodes: int, algorithm: str
+) -> None:
+    laid = lay(table, make(table.network), nodes, RUNTIME, collective=algorithm)
+    for read in reads_of(laid):
+        have = has(read.before)
+        for one in read.rounds:
+            pairs, arrived = carried(nodes, one, read.before)
+            np.testing.assert_array_equal(pairs, one.pairs + one.sparse)
+            if one.kind == "sum":
+                have = np.zeros_like(have)  # what is added is checked below
+            have = have | (arrived > 0)
+            if algorithm == "direct" and one.kind != "sum":
+                assert arrived.max() <= 1
+        if not any(one.kind == "sum" for one in read.rounds):
+            assert not (wanted(read) & ~have).any(), read.tensor
+
+
+@settings(max_examples=15, deadline=None)
+@given(tables(), RULES, NODES, ALGORITHMS)
+def test_a_sum_adds_every_summand_of_every_element_once(
+    table: LayerTable, make: Callable[[Network], Rule], nodes: int, algorithm: str
+) -> None:
+    laid = lay(table, make(table.network), nodes, RUNTIME, collective=algorithm)
+    for read in reads_of(laid):
+        held = read.before
+        if held.summands is None:
+            continue
+        # each node's summand is a bit; a node that adds knows the sum of the bits
+        value = np.zeros((nodes, held.features, held.row_count), dtype=int)
+        value += (held.summands * 2 ** np.arange(nodes))[:, None, None]
+        for one in read.rounds:
+            coming = np.zeros_like(value)
+            for piece in one.pieces():
+                at = piece.features, slice(piece.first, piece.last)
+                if one.kind == "sum":
+                    coming[piece.sink][at] += value[piece.source][at]
+                else:
+                    assert (
+                        value[piece.source][at] == (held.summands * 2 ** np.arange(nodes)).sum()
+                    ).all()
+                    coming[piece.sink][at] += value[piece.source][at] - value[piece.sink][at]
+            value += coming
+        complete = value == (held.summands * 2 ** np.arange(nodes)).sum()
+        assert not (wanted(read) & ~complete).any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(tables(), RULES, st.integers(1, 5), st.sampled_from([PAPER, RUNTIME]))
+def test_what_is_sent_is_received_and_one_node_sends_nothing(
+    table: LayerTable, make: Callable[[Network], Rule], nodes: int, conventions: object
+) -> None:
+    assert conventions in (PAPER, RUNTIME)
+    laid = lay(table, make(table.network), nodes, conventions)  # type: ignore[arg-type]
+    plan = mixed_plan(laid, lay_out(table, nodes, conventions), DENSE)  # type: ignore[arg-type]
+    every = (nodes, len(table))
+    sent, received = (
+        np.broadcast_to(x, every).sum(0) for x in (plan.exchange.sent, plan.exchange.received)
+    )
+    np.testing.assert_allclose(sent, received)
+    np.testing.assert_allclose(np.broadcast_to(plan.exchange.total, (1, len(table)))[0], sent)
+    if nodes == 1:
+        assert not sent.any()
+    work = np.broadcast_to(plan.local + plan.remote, every).sum(0)
+    assert (work[:-1] >= 1 - 1e-9).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(tables(), st.integers(2, 5), st.floats(0, 1))
+def test_the_closed_form_is_the_pair_matrix(table: LayerTable, nodes: int, density: float) -> None:
+    """Every layer by outputs: what `within_layer` says, and what is counted from the rounds."""
+    network = table.network
+
+    def rule(layer: Layer, operands: tuple[Held, ...]) -> Choice:
+        return Choice(Kind.OUTPUTS, sparse=layer.operator.placing == "mixes")
+
+    wanted_density = np.full((1, 1), density)
+    for conventions in (PAPER, RUNTIME):
+        laid = lay(table, rule, nodes, conventions)
+        layout = lay_out(table, nodes, conventions)
+        closed = within_layer(layout, wanted_density)
+        plan = mixed_plan(laid, layout, wanted_density)
+        np.testing.assert_array_equal(plan.exchange.total, closed.exchange.total)
+        np.testing.assert_array_equal(plan.remote, closed.remote)
+    laid = lay(table, rule, nodes, PAPER)
+    closed = within_layer(lay_out(table, nodes, PAPER), wanted_density)
+    totals = np.broadcast_to(closed.exchange.total, (1, len(table)))[0]
+    mixing = [
+        (row, part)
+        for row, part in enumerate(laid.parts)
+        if part.layer.operator.placing == "mixes" and part.layer.groups == 1
+    ]
+    for row, part in mixing:
+        counted = sum(
+            float((one.pairs + density * one.sparse).sum())
+            for read in part.reads
+            for one in read.rounds
+        )
+        assert counted == pytest.approx(totals[row], abs=1e-6), part.layer.name
+    assert network.layers
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 40), st.integers(1, 5))
+def test_rows_at_kernel_one_send_nothing(features: int, rows: int, nodes: int) -> None:
+    net = Builder("pointwise", (3, rows, 5))
+    x = net.conv(INPUT, features, 1, "first")
+    x = net.activation(net.batch_norm(x, "norm"), "relu")
+    net.add(net.conv(x, features, 1, "second"), x, "add")
+    assert sent_per_node(planned(tabulate(net.build()), by_rows, nodes)) == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(tables(), st.integers(1, 6))
+def test_rows_of_all_nodes_are_all_rows(table: LayerTable, nodes: int) -> None:
+    for count, bounds in row_bounds(table.network, (1 / nodes,) * nodes).items():
+        assert (bounds[0, 0], bounds[-1, 1]) == (0, count)
+        np.testing.assert_array_equal(bounds[1:, 0], bounds[:-1, 1])
+        sizes = bounds[:, 1] - bounds[:, 0]
+        assert sizes.min() >= 0
+        assert sizes.max() <= -(-count // nodes) + 1
+
+
+def test_rows_hold_all_weights_and_a_part_of_the_features() -> None:
+    table = tabulate(build("vgg16", None))
+    whole = mixed_plan(
+        lay(table, by_rows(table.network), 1, PAPER), lay_out(table, 1, PAPER), DENSE
+    )
+    plan = planned(table, by_rows, 4)
+    convolutions = np.array([op == "conv" for op in table.op])
+    assert plan.weight_share is not None
+    assert (plan.weight_share[:, convolutions] == 1).all()
+    early = np.arange(len(table)) < 10
+    live, all_of_it = plan.live_elems[:, early].max(0), whole.live_elems.max(0)[..., early]
+    assert (live <= 0.3 * all_of_it + table.in_elems[0]).all()
+
+
+def halo(rows: int, features: int, width: int) -> int:
+    return rows * features * width
+
+
+def test_a_halo_by_hand() -> None:
+    """Two convolutions of 3x3 on 8 rows: the second needs one row of the other node."""
+    net = Builder("halo", (3, 8, 10))
+    net.conv(net.conv(INPUT, 4, 3, "one"), 5, 3, "two")
+    plan = planned(tabulate(net.build()), by_rows, 2)
+    np.testing.assert_array_equal(plan.exchange.sent[:, 1], halo(1, 4, 10))
+    np.testing.assert_allclose(plan.local[:, 1], 3 / 8)
+    np.testing.assert_allclose(plan.remote[:, 1], 1 / 8)
+
+
+@pytest.mark.parametrize(
+    ("model", "least", "most"),
+    [
+        ("resnet50", 0.2, 0.33),
+        ("deit-s", 1.8, 1.9),
+        ("esrgan", 23.1 * 0.98, 23.1 * 1.02),
+        ("vgg16", 0.5, 0.65),
+        ("mobilenetv2", 0.3, 0.46),
+    ],
+)
+def test_rows_of_two_nodes(model: str, least: float, most: float) -> None:
+    """Megabytes counted by hand from the shapes: two rows a convolution, x of each token."""
+    table = tabulate(build(model, None))
+    assert least <= sent_per_node(planned(table, by_rows, 2)) / MB <= most
+
+
+def test_pairs_in_deit() -> None:
+    table = tabulate(build("deit-s", None))
+    sums = 12 * 2 * 197 * 384  # two all-reduces a block, 2 (N - 1) / N of all elements each
+    assert sent_per_node(planned(table, by_pairs, 2)) == sums
+
+
+def block(tokens: int, features: int) -> Network:
+    """One pre-norm transformer block on tokens that every node has."""
+    net = Builder("block", (features, tokens))
+    y = net.linear(net.layer_norm(INPUT, "norm1"), 3 * features, "qkv", heads=4)
+    y = net.linear(net.attention(y, 4, "attention"), features, "proj")
+    x = net.add(y, INPUT, "add1")
+    y = net.activation(net.linear(net.layer_norm(x, "norm2"), 4 * features, "fc1"), "act", "gelu")
+    net.add(net.linear(y, features, "fc2"), x, "add2")
+    return net.build()
+
+
+def blocks(count: int, tokens: int, features: int, *, placed: bool = False) -> Network:
+    """Blocks one after the other; `placed`: behind a layer that leaves tokens on the nodes."""
+    net = Builder("blocks", (features, tokens))
+    x = net.linear(INPUT, features, "embed") if placed else INPUT
+    for index in range(count):
+        y = net.linear(net.layer_norm(x, f"{index}.norm1"), 3 * features, f"{index}.qkv", heads=8)
+        y = net.linear(net.attention(y, 8, f"{index}.attention"), features, f"{index}.proj")
+        x = net.add(y, x, f"{index}.add1")
+        y = net.linear(net.layer_norm(x, f"{index}.norm2"), 4 * features, f"{index}.fc1")
+        y = net.linear(net.activation(y, f"{index}.act", "gelu"), features, f"{index}.fc2")
+        x = net.add(y, x, f"{index}.add2")
+    return net.build()
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 4])
+def test_voltage_sends_a_quarter_of_megatron(nodes: int) -> None:
+    """Hu and Li, ICDCS 2024: one all-gather a block in place of two all-reduces."""
+    table = tabulate(blocks(3, 24, 16, placed=True))
+    tokens, paired = (planned(table, make, nodes) for make in (by_rows, by_pairs))
+    assert tokens.exchange.total.sum() * 4 == paired.exchange.total.sum()
+
+
+@pytest.mark.parametrize(("nodes", "kib"), [(2, 2048), (4, 6144), (8, 14336)])
+def test_bytes_of_a_decoder_for_each_token(nodes: int, kib: int) -> None:
+    """2 (N - 1) L 2 d b bytes, as distributed-llama prints them for L = 32, d = 4096, fp32."""
+    layers, features = 32, 4096
+    table = tabulate(blocks(layers, 1, features))
+    total = planned(table, by_pairs, nodes).exchange.total.sum() * 4
+    assert total == 2 * (nodes - 1) * layers * 2 * features * 4 == kib * 1024
+
+
+@pytest.mark.parametrize("algorithm", ["direct", "ring"])
+def test_a_sum_sends_as_much_by_either_algorithm(algorithm: str) -> None:
+    table = tabulate(blocks(1, 8, 16))
+    plan = planned(table, by_pairs, 4, collective=algorithm)
+    np.testing.assert_allclose(plan.exchange.sent.sum(-1), 2 * 2 * 3 / 4 * 8 * 16)
+
+
+def test_through_a_root_everything_goes_twice() -> None:
+    table = tabulate(blocks(1, 8, 16))
+    plan = planned(table, by_pairs, 4, collective="root")
+    sums = 2 * 8 * 16
+    np.testing.assert_allclose(plan.exchange.sent.sum(-1), [3 * sums, sums, sums, sums])
+
+
+def test_keys_and_values_are_sent_where_they_are_fewer_than_their_input() -> None:
+    table = tabulate(build("deit-s", None))
+    kv = lay(table, rows_rule(table.network, NOTHING), 2, PAPER)
+    plan = mixed_plan(kv, lay_out(table, 2, PAPER), DENSE)
+    assert sent_per_node(plan) > 1.9 * sent_per_node(planned(table, by_rows, 2))
+    spent = (plan.local + plan.remote).sum(0) @ table.macs
+    assert spent == pytest.approx(table.macs.sum())
+
+
+def test_more_nodes_than_rows_leave_some_idle() -> None:
+    net = Builder("low", (3, 2, 6))
+    net.conv(net.conv(INPUT, 4, 3, "one"), 4, 3, "two")
+    plan = planned(tabulate(net.build()), by_rows, 4)
+    work = (plan.local + plan.remote)[:, 1]
+    assert sorted(work.tolist()) == [0.0, 0.0, 0.5, 0.5]
+    assert plan.weight_share is not None
+    assert plan.weight_share[:, 1].sum() == 2
