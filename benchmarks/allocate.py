@@ -7,9 +7,11 @@ Wanted: exact in under 5 s, at each of several latency limits.
 import statistics
 import time
 
+from discosim.configuration import Configuration
 from discosim.explore.allocation.allocate import Limit, allocate
 from discosim.explore.allocation.layer_costs import LATENCY
 from discosim.hardware import load_profile
+from discosim.networks import build
 
 SHARES = (0.1, 0.15, 0.2, 0.3, 0.5, 0.8)
 BOUND_S = 5.0
@@ -19,7 +21,8 @@ def seconds(method: str, nodes: int, share: float) -> tuple[float, float, float]
     node = load_profile("splitnets-hmd").hardware()
     limits = {LATENCY: Limit(share, of_dense=True)}
     begin = time.perf_counter()
-    found = allocate("resnet50", node, limits, nodes=nodes, method=method)
+    split = Configuration(build("resnet50"), node, nodes=nodes)
+    found = allocate(split, limits, method=method)
     return time.perf_counter() - begin, found.plan.total_loss, found.gap
 
 

@@ -21,9 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from zoo import ours
 from zoo.table import ZOO
 
+from discosim.configuration import Configuration
 from discosim.explore.sweep import sweep
 from discosim.graph.counts import counts
 from discosim.graph.network import Network
+from discosim.hardware import load_profile
 from discosim.importers.nodelink import to_json
 from discosim.importers.torch.trace import trace
 from discosim.networks import NETWORKS, build
@@ -151,7 +153,8 @@ def row(
     record: dict[str, Any] = counts(network)
     path = folder / f"{name}.json"
     path.write_text(to_json(network))
-    frame = sweep(str(path), nodes=[4], s_comm=[0.8])
+    node = load_profile("splitnets-hmd").hardware()
+    frame = sweep(Configuration(build(str(path)), node), nodes=[4], s_comm=[0.8])
     latency, faster = frame["latency_s"].iloc[0], frame["speedup_vs_single"].iloc[0]
     return {
         "architecture": name,

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from discosim.configuration import Configuration
 from discosim.explore.grid.engine import reduce_grid
-from discosim.explore.grid.evaluate import cost_at, evaluate
+from discosim.explore.grid.evaluate import amounts_at, evaluate
 from discosim.explore.grid.grid import AXES, Grid, Place
 from discosim.explore.grid.reduce import Histogram, Pareto
-from discosim.explore.study import Study
 from discosim.hardware import load_profile
+from discosim.networks import build
 
 ROUNDS = 5
 SPEEDUP = 20.0
@@ -38,7 +39,8 @@ def grid(overlap: str, s_comm: int, bandwidths: int, rates: int) -> Grid:
         bandwidth_Bps=np.geomspace(1e6, 1e9, bandwidths),
         compute_macps=np.geomspace(1e9, 1e12, rates),
     )
-    return Grid([Study("resnet50")], [node], ["disco"], [4], np.linspace(0, 1, s_comm), [overlap])
+    base = Configuration(build("resnet50"), node)
+    return Grid([base], [node], ["disco"], [4], np.linspace(0, 1, s_comm), [overlap])
 
 
 def rate(work: Callable[[], int]) -> float:
@@ -62,8 +64,8 @@ def by_broadcast(place: Place) -> int:
         shape = [1, 1, 1, 1]
         shape[axis] = -1
         shaped.append(place.axes[name].reshape(shape))
-    cost = cost_at(place.point, shaped)
-    assert np.isfinite(cost.latency_s.sum() + cost.bytes_per_node.sum() + cost.node_bytes.sum())
+    found = amounts_at(place.configuration, shaped)
+    assert np.isfinite(found.latency_s.sum() + found.bytes_per_node.sum() + found.node_bytes.sum())
     return place.size
 
 

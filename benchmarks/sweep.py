@@ -9,8 +9,12 @@ import time
 
 import numpy as np
 
+from discosim.configuration import Configuration
 from discosim.explore.sweep import sweep
+from discosim.hardware import load_profile
+from discosim.networks import build
 
+BASE = Configuration(build("resnet50"), load_profile("splitnets-hmd").hardware())
 NODES = (2, 4, 8, 16)
 S_COMM = np.linspace(0.0, 1.0, 25_000)
 SAMPLE = 200
@@ -23,20 +27,20 @@ def seconds_each() -> float:
     times = []
     for nodes, s_comm in zip(rng.choice(NODES, SAMPLE), rng.choice(S_COMM, SAMPLE), strict=True):
         begin = time.perf_counter()
-        sweep("resnet50", nodes=[int(nodes)], s_comm=[float(s_comm)])
+        sweep(BASE, nodes=[int(nodes)], s_comm=[float(s_comm)])
         times.append(time.perf_counter() - begin)
     return statistics.median(times)
 
 
 def seconds_together() -> float:
     begin = time.perf_counter()
-    frame = sweep("resnet50", nodes=NODES, s_comm=S_COMM)
+    frame = sweep(BASE, nodes=NODES, s_comm=S_COMM)
     assert len(frame) == len(NODES) * len(S_COMM)
     return time.perf_counter() - begin
 
 
 def main() -> None:
-    sweep("resnet50", nodes=NODES)  # fill the caches of both
+    sweep(BASE, nodes=NODES)  # fill the caches of both
     pairs = [(seconds_each(), seconds_together()) for _ in range(ROUNDS)]
     count = len(NODES) * len(S_COMM)
     ratio = statistics.median(each * count / together for each, together in pairs)

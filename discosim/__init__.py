@@ -4,15 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from discosim.explore.study import Study
+    from discosim.configuration import Configuration
     from discosim.explore.sweep import sweep
     from discosim.hardware import load_profile
 
 __version__ = "0.1.0"
-__all__ = ["Study", "load_profile", "sweep"]
+__all__ = ["Configuration", "load_profile", "sweep"]
 
 _HOMES = {
-    "Study": "discosim.explore.study",
+    "Configuration": "discosim.configuration",
     "load_profile": "discosim.hardware",
     "sweep": "discosim.explore.sweep",
 }

@@ -13,7 +13,8 @@ from discosim.hardware import Hardware
 from discosim.masks.mask_file import check_mask
 from discosim.partition.plan import CONVENTIONS, Conventions, Features, Objective, Plan
 from discosim.simulate import NO_OVERLAP, Cost, Overlap, simulate
-from discosim.strategies.strategy import STRATEGIES, Request, Strategy, check_nodes
+from discosim.strategies.cut import blocks, rows_of
+from discosim.strategies.strategy import STRATEGIES, Strategy, check_nodes
 
 if TYPE_CHECKING:
     from discosim.masks.mask import Mask
@@ -102,7 +103,8 @@ class Configuration:
 
     def plan(self) -> Plan:
         """Return who computes and sends what; raises DiscosimError for what cannot be."""
-        return _planned(self.resolved())
+        found = self.resolved()
+        return found.strategy.plan(found)
 
     def evaluate(self) -> tuple[Plan, Cost]:
         """Return the plan and its cost."""
@@ -114,29 +116,10 @@ class Configuration:
         return self.evaluate()[1]
 
 
-def _planned(c: Configuration) -> Plan:
-    return c.strategy.plan(
-        Request(
-            table=c.table,
-            nodes=c.nodes,
-            s_comm=c.knob,
-            conventions=c.conventions,
-            at=c.at,
-            objective=c.objective,
-            features=c.features,
-            feature_elem_bytes=float(c.hardware.feature_elem_bytes),
-            weight_elem_bytes=float(c.hardware.weight_elem_bytes),
-            mask=c.mask,
-        )
-    )
-
-
 def _nearest_cut(configuration: Configuration) -> str:
     """The block at which the strategy comes nearest to an average S_comm of `target`."""
-    from discosim.strategies.cut import blocks
-
     averages = {
-        at: float(_planned(replace(configuration, at=at)).avg_s_comm.squeeze())
+        at: float(configuration.strategy.plan(replace(configuration, at=at)).avg_s_comm.squeeze())
         for at in blocks(configuration.table)
     }
     return min(averages, key=lambda at: abs(averages[at] - configuration.target))
@@ -144,8 +127,6 @@ def _nearest_cut(configuration: Configuration) -> str:
 
 @lru_cache(maxsize=64)
 def _check(network: Network, at: str, plan_file: "PlanFile | None", mask: "Mask | None") -> None:
-    from discosim.strategies.cut import rows_of
-
     if at:
         rows_of(tabulate(network), at)
     if plan_file is not None:

@@ -11,7 +11,7 @@ from discosim.hardware import Hardware
 from discosim.model import compute, memory, overlap
 from discosim.model.overlap import best_chunks
 from discosim.model.traffic import TOPOLOGIES, transfer_s
-from discosim.partition.plan import Plan
+from discosim.partition.plan import Features, Plan
 
 OVERLAPS = ("none", "layer", "layer:K", "layer:best", "ideal")
 
@@ -85,7 +85,7 @@ def simulate(
     plan: Plan,
     hardware: Hardware,
     overlapped: Overlap = NO_OVERLAP,
-    features: str = "peak",
+    features: Features = Features.PEAK,
 ) -> Cost:
     """Return the cost of `plan`; numbers of `hardware` may be arrays (..., 1, 1).
 
@@ -131,7 +131,7 @@ def simulate(
         memory.peak_elems(plan.live_elems, plan.buffer_elems) * elem_bytes,
         plan.stored_elems * elem_bytes,
     )
-    counted = needs[0] + needs[2 if features == "all" else 1]
+    counted = needs[0] + needs[2 if features == Features.ALL else 1]
     busiest = counted.argmax(-1)[..., None]
     weight_bytes, peak_bytes, all_bytes, node_bytes = (
         np.take_along_axis(np.broadcast_to(need, counted.shape), busiest, -1)[..., 0]

@@ -25,16 +25,18 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+from discosim.configuration import Configuration
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
+from discosim.hardware import load_profile
 from discosim.masks.select import Knob
 from discosim.networks import deit, resnet
 from discosim.partition.plan import Plan
 from discosim.runtime.finetune import Pruning, prune_and_finetune
 from discosim.runtime.module import NetworkModule
 from discosim.strategies.cut import blocks, rows_of
-from discosim.strategies.strategy import STRATEGIES, Request
+from discosim.strategies.strategy import STRATEGIES
 
 PIXELS = 16
 CLASSES = 10
@@ -238,8 +240,14 @@ def measure(run: Run, budget: float) -> dict[str, object]:
         train(module, recipe, sets, parts[step], 1000 * (run.seed + 1) + step)
 
     prune_and_finetune(module, network, pruning, finetune)
-    request = Request(table, run.nodes, np.array([[run.s_comm]]), at=run.at)
-    plan = STRATEGIES[STRATEGY.get(run.method, run.method)].plan(request)
+    plan = Configuration(
+        network,
+        load_profile("splitnets-hmd").hardware(),
+        strategy=STRATEGIES[STRATEGY.get(run.method, run.method)],
+        nodes=run.nodes,
+        s_comm=run.s_comm,
+        at=run.at,
+    ).plan()
     return {
         **asdict(run),
         "accuracy": round(accuracy(module, sets), 6),

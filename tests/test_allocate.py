@@ -1,44 +1,29 @@
 """Allocation: costs add up over layers, limits hold, and it loses no more than uniform S_comm."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.explore.allocation.allocate import DEFAULT_LEVELS, METHODS, Limit, allocate
+from discosim.explore.allocation.allocate import DEFAULT_LEVELS, METHODS, Limit
 from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY, layer_costs
 from discosim.explore.allocation.surrogate import Curve, he_normal_curves, lost_share
 from discosim.explore.allocation.weight_curves import weight_curves
-from discosim.explore.setting import Setting
-from discosim.explore.study import Study, conventions
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.masks.saliency import saliency_curves
 from discosim.masks.weights import random_weights
 from discosim.networks import build
 from discosim.simulate import Cost
+from tests.configurations import allocated, on
 from tests.strategies import hardware, tables
 
 HMD = load_profile("splitnets-hmd").hardware()
 COLUMNS = (LATENCY, BYTES, MEMORY)
 OVERLAPS = ("none", "layer", "layer:3", "layer:best", "ideal")
-
-
-class _Drawn(Study):
-    """A study of a table that no name stands for."""
-
-    drawn: LayerTable
-
-    @property
-    def table(self) -> LayerTable:
-        return self.drawn
-
-
-def _study(table: LayerTable, convention: str, features: str) -> Study:
-    study = _Drawn("resnet18", conventions=conventions(convention), features=features)
-    object.__setattr__(study, "drawn", table)
-    return study
 
 
 def _number(cost: Cost, column: str) -> float:
@@ -58,7 +43,14 @@ def test_the_sum_over_layers_is_what_simulate_says_of_a_mixed_plan(
     features: str,
     data: st.DataObject,
 ) -> None:
-    setting = Setting(_study(table, convention, features), node, nodes, overlap)
+    setting = on(
+        table,
+        hardware=node,
+        nodes=nodes,
+        overlap=overlap,
+        conventions=convention,
+        features=features,
+    )
     levels = np.array([0.0, 0.3, 0.7, 1.0])
     costs = layer_costs(setting, levels)
     assume(costs.choices)
@@ -66,7 +58,7 @@ def test_the_sum_over_layers_is_what_simulate_says_of_a_mixed_plan(
     s_comm = np.full((1, len(table)), data.draw(st.floats(0, 1)))  # no matter, where none is chosen
     for rows, level in zip(costs.choices, choice, strict=True):
         s_comm[0, rows] = levels[level]
-    cost = setting.cost(s_comm)
+    cost = replace(setting, s_comm=s_comm).cost()
     for column in COLUMNS:
         assert costs.tallies[column].of(choice) == pytest.approx(_number(cost, column)), column
 
@@ -76,15 +68,14 @@ def test_the_sum_over_layers_is_what_simulate_says_of_a_mixed_plan(
 def test_plans_keep_their_limit_and_lose_no_more_than_a_uniform_one(
     table: LayerTable, node: Hardware, nodes: int, share: float, column: str
 ) -> None:
-    study = _study(table, "paper", "peak")
     levels = np.linspace(0, 1, 5)
-    setting = Setting(study, node, nodes)
+    setting = on(table, hardware=node, nodes=nodes)
     costs = layer_costs(setting, levels)
     assume(costs.choices)
-    most, least = (_number(setting.cost(np.full((1, 1), s)), column) for s in (0, 1))
+    most, least = (_number(replace(setting, s_comm=s).cost(), column) for s in (0, 1))
     limit = Limit(least + share * (most - least))
     found = {
-        method: allocate(study, node, {column: limit}, nodes=nodes, levels=levels, method=method)
+        method: allocated(table, node, {column: limit}, nodes=nodes, levels=levels, method=method)
         for method in ("exact", "fast")
     }
     for allocation in found.values():
@@ -97,7 +88,7 @@ def test_plans_keep_their_limit_and_lose_no_more_than_a_uniform_one(
     curves = [he_normal_curves(table, nodes)[name] for name in names]
     total = sum(float(curve.lost[-1]) for curve in curves)
     for level in levels:
-        if _number(setting.cost(np.full((1, 1), level)), column) <= limit.value:
+        if _number(replace(setting, s_comm=level).cost(), column) <= limit.value:
             assert least <= sum(float(curve.at(level)) for curve in curves) / total + 1e-9
 
 
@@ -105,9 +96,9 @@ def test_plans_keep_their_limit_and_lose_no_more_than_a_uniform_one(
 def test_layers_that_read_one_tensor_share_its_s_comm_where_it_is_sent_once(
     convention: str,
 ) -> None:
-    setting = Setting(Study("resnet50", conventions=conventions(convention)), HMD, 2)
+    setting = on("resnet50", conventions=convention)
     choices = layer_costs(setting, np.array([0.0, 0.5])).choices
-    names = [[setting.study.table.name[row] for row in rows] for rows in choices]
+    names = [[setting.table.name[row] for row in rows] for rows in choices]
     pair = ["layer2.0.conv1", "layer2.0.downsample.0"]
     together = [sorted(group) for group in names if len(group) > 1]
     assert len([name for group in names for name in group]) == 53  # 54, the first sends nothing
@@ -119,7 +110,7 @@ def test_resnet50_with_54_layers_and_20_levels_by_three_methods() -> None:
     assert len(DEFAULT_LEVELS) == 20
     limit = {LATENCY: Limit(0.1)}
     exact, fast, dynamic = (
-        allocate("resnet50", HMD, limit, method=name) for name in ("exact", "fast", "dynamic")
+        allocated("resnet50", HMD, limit, method=name) for name in ("exact", "fast", "dynamic")
     )
     assert len(exact.plan.s_comm) == 54
     assert exact.gap < 1e-9
@@ -135,16 +126,16 @@ def test_resnet50_with_54_layers_and_20_levels_by_three_methods() -> None:
 
 def test_several_limits_lose_at_least_what_each_alone_does() -> None:
     limits = {LATENCY: Limit(0.3, True), MEMORY: Limit(0.8, True)}
-    both = allocate("resnet18", HMD, limits)
+    both = allocated("resnet18", HMD, limits)
     for name, limit in limits.items():
-        alone = allocate("resnet18", HMD, {name: limit})
+        alone = allocated("resnet18", HMD, {name: limit})
         assert both.plan.total_loss >= alone.plan.total_loss - 1e-12
         assert _number(both.plan.cost, name) <= both.limits[name] * (1 + 1e-11)
 
 
 def test_a_limit_that_does_not_bind_keeps_everything() -> None:
     for method in METHODS:
-        found = allocate("resnet18", HMD, {LATENCY: Limit(1.0, True)}, method=method)
+        found = allocated("resnet18", HMD, {LATENCY: Limit(1.0, True)}, method=method)
         assert set(found.plan.s_comm.values()) == {0.0}
         assert (found.plan.total_loss, found.gap) == (0, 0)
         assert found.uniform is not None
@@ -157,12 +148,12 @@ def test_curves_of_real_masks_take_the_place_of_the_surrogate() -> None:
     points = np.linspace(0, 1, 11)
     worth = {name: float(name != "layer1.0.conv1") for name in table.name}
     curves = {name: Curve(points, value * points**2) for name, value in worth.items()}
-    found = allocate("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves, saliency="given")
+    found = allocated("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves, saliency="given")
     assert found.plan.s_comm["layer1.0.conv1"] == 0.95
     assert found.saliency == "given"
     del curves["layer2.0.conv1"]
     with pytest.raises(DiscosimError, match=r"layer2\.0\.conv1"):
-        allocate("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves)
+        allocated("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves)
 
 
 @pytest.mark.parametrize("nodes", [2, 4])
@@ -228,5 +219,5 @@ def test_the_lost_share_is_convex_from_nothing_to_all(weights: float) -> None:
 )
 def test_what_cannot_be_is_one_line(limits: dict, changed: dict, words: str) -> None:
     with pytest.raises((DiscosimError, UnknownNameError), match=words) as caught:
-        allocate("resnet50", HMD, limits, **changed)
+        allocated("resnet50", HMD, limits, **changed)
     assert "\n" not in str(caught.value)

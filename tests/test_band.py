@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 
 from discosim.cli.app import run
 from discosim.explore.band import HIGH, LOW, with_band
-from discosim.explore.study import Study
-from discosim.explore.sweep import sweep
 from discosim.hardware import Hardware, load_profile
 from discosim.report.sweep import draw_sweep, verdicts
+from tests.configurations import on, swept
 from tests.strategies import hardware
 
 PI = load_profile("rpi4-gigabit").hardware()
-STUDY = Study("resnet18")
+STUDY = on("resnet18")
 
 
 def _banded(node: Hardware, overlaps: list[str], **axes: list[float] | list[int]) -> pd.DataFrame:
@@ -28,7 +27,7 @@ def _banded(node: Hardware, overlaps: list[str], **axes: list[float] | list[int]
         "nodes": axes.get("nodes", [2, 4]),
         "s_comm": axes.get("s_comm", [0.0, 0.8, 0.99]),
     }
-    frame = sweep(STUDY, [node], overlaps=overlaps, **asked)
+    frame = swept(STUDY, [node], overlaps=overlaps, **asked)
     return with_band(frame, STUDY, [node], **asked)
 
 
@@ -46,12 +45,12 @@ def test_the_ends_are_ideal_without_alpha_and_none_with_it() -> None:
     free = replace(PI, link_latency_s=0.0)
     asked = {"strategies": ["disco", "branches", "single", "pipeline"], "nodes": [2, 4]}
     knob = [0.0, 0.8, 0.99]
-    ideal = sweep(STUDY, [free], overlaps=["ideal"], s_comm=knob, **asked)
-    none = sweep(STUDY, [PI], overlaps=["none"], s_comm=knob, **asked)
+    ideal = swept(STUDY, [free], overlaps=["ideal"], s_comm=knob, **asked)
+    none = swept(STUDY, [PI], overlaps=["none"], s_comm=knob, **asked)
     assert frame[LOW].tolist() == ideal["latency_s"].tolist()
     assert (frame[HIGH] >= none["latency_s"]).all()
     assert frame.drop(columns=[LOW, HIGH]).equals(
-        sweep(STUDY, [PI], overlaps=["layer:4"], s_comm=knob, **asked)
+        swept(STUDY, [PI], overlaps=["layer:4"], s_comm=knob, **asked)
     )
 
 

@@ -13,15 +13,13 @@ from discosim.explore.breakeven import (
     CLOSED,
     UNITS,
     BreakEven,
-    Pair,
+    Contest,
     affine,
-    break_even,
     speedups,
 )
-from discosim.explore.study import Study, conventions
-from discosim.explore.sweep import sweep
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
+from tests.configurations import broken_even, on, swept
 from tests.strategies import hardware, tables
 
 HMD = load_profile("splitnets-hmd").hardware()
@@ -31,25 +29,9 @@ OVERLAPS = st.sampled_from(["none", "layer", "layer:3", "layer:best", "ideal"])
 SOLVE = st.sampled_from(sorted(NAMES))
 
 
-class _Drawn(Study):
-    """A study of a table that no name stands for."""
-
-    drawn: LayerTable
-
-    @property
-    def table(self) -> LayerTable:
-        return self.drawn
-
-
-def _study(table: LayerTable, convention: str = "paper") -> Study:
-    study = _Drawn("resnet18", conventions=conventions(convention))
-    object.__setattr__(study, "drawn", table)
-    return study
-
-
 def _difference(answer: BreakEven, value: float) -> float:
     """Relative: below zero where N nodes are faster."""
-    more, less = answer.pair.both_s(**{NAMES[answer.solve]: value})
+    more, less = answer.contest.both_s(**{NAMES[answer.solve]: value})
     return (more - less) / max(more, less)
 
 
@@ -66,7 +48,7 @@ def _check(answer: BreakEven, alone: bool) -> None:
         return
     if not answer.reason:
         assert abs(_difference(answer, answer.value)) < 1e-9
-        assert answer.latency_s == pytest.approx(answer.pair.both_s(
+        assert answer.latency_s == pytest.approx(answer.contest.both_s(
             **{NAMES[answer.solve]: answer.value})[1], rel=1e-9)  # fmt: skip
     if not alone:  # other crossings may be near
         return
@@ -88,8 +70,8 @@ def test_at_the_value_the_latencies_are_equal(
     overlap: str,
     previous: bool,
 ) -> None:
-    answers = break_even(
-        solve, _study(table), node, nodes=nodes, s_comm=s_comm, overlap=overlap, previous=previous
+    answers = broken_even(
+        solve, table, node, nodes=nodes, s_comm=s_comm, overlap=overlap, previous=previous
     )
     assert answers
     values = [answer.value for answer in answers]
@@ -105,20 +87,19 @@ def test_at_the_value_the_latencies_are_equal(
 def test_closed_form_equals_bisection(
     table: LayerTable, node: Hardware, nodes: int, s_comm: float, solve: str
 ) -> None:
-    study = _study(table)
-    [closed] = break_even(solve, study, node, nodes=nodes, s_comm=s_comm)
+    [closed] = broken_even(solve, table, node, nodes=nodes, s_comm=s_comm)
     assume(closed.method == CLOSED and closed.value is not None)
     name, value = NAMES[solve], closed.value
     assert value is not None
     low, high = (0.0, 1.0 - 1e-9) if solve == "s-comm" else (value / 3, value * 3)
-    sign = closed.pair.difference_s(**{name: low}).item() < 0
+    sign = closed.contest.difference_s(**{name: low}).item() < 0
     for _ in range(60):
         middle = (low + high) / 2
-        if (closed.pair.difference_s(**{name: middle}).item() < 0) == sign:
+        if (closed.contest.difference_s(**{name: middle}).item() < 0) == sign:
             low = middle
         else:
             high = middle
-    at = (closed.pair.both_s(**{name: v})[0] for v in (low, value))
+    at = (closed.contest.both_s(**{name: v})[0] for v in (low, value))
     assert next(at) == pytest.approx(next(at), rel=1e-9)
 
 
@@ -128,7 +109,7 @@ def test_closed_form_equals_bisection(
 def test_without_overlap_latency_is_affine_in_slowness_and_message_latency(
     table: LayerTable, node: Hardware, nodes: int, s_comm: float, bandwidth: float, alpha: float
 ) -> None:
-    pair = Pair(_study(table, "runtime"), node, 2, s_comm)
+    pair = Contest(on(table, hardware=node, s_comm=s_comm, conventions="runtime"))
     per_byte, per_message, rest = affine(pair, nodes)
     computed = pair.latency_s(nodes, bandwidth_Bps=bandwidth, link_latency_s=alpha).item()
     assert per_byte / bandwidth + per_message * alpha + rest == pytest.approx(computed, rel=1e-9)
@@ -140,12 +121,12 @@ def test_the_number_of_nodes_and_its_neighbours(
     table: LayerTable, node: Hardware, s_comm: float, overlap: str, previous: bool
 ) -> None:
     most = 6
-    [answer] = break_even(
-        "nodes", _study(table), node, s_comm=s_comm, overlap=overlap, previous=previous,
+    [answer] = broken_even(
+        "nodes", table, node, s_comm=s_comm, overlap=overlap, previous=previous,
         most_nodes=most,
     )  # fmt: skip
     widest = int(np.maximum(table.in_features, table.out_features)[table.mixes].max())
-    pair = answer.pair
+    pair = answer.contest
     times = [pair.latency_s(n).item() for n in range(1, min(most, widest) + 1)]
     if answer.value is None and previous:
         assert all(np.diff(times) < 0)
@@ -163,20 +144,20 @@ def test_the_number_of_nodes_and_its_neighbours(
 
 def test_break_even_of_the_paper_by_hand() -> None:
     """Bytes over the seconds that two nodes save in computing (Figure 2's setting)."""
-    [answer] = break_even("bw", "resnet50", HMD, s_comm=0.8)
-    row = sweep("resnet50", HMD, nodes=[2], s_comm=[0.8]).iloc[0]
-    single = sweep("resnet50", HMD, strategies=["single"]).iloc[0]
+    [answer] = broken_even("bw", "resnet50", HMD, s_comm=0.8)
+    row = swept("resnet50", HMD, nodes=[2], s_comm=[0.8]).iloc[0]
+    single = swept("resnet50", HMD, strategies=["single"]).iloc[0]
     sent = row["comm_s"] * HMD.bandwidth_Bps
     assert answer.value == pytest.approx(sent / (single["comp_s"] - row["comp_s"]))
     assert answer.method == CLOSED
     assert answer.faster == "above"
-    at = sweep("resnet50", replace(HMD, bandwidth_Bps=answer.value), nodes=[2], s_comm=[0.8])
+    at = swept("resnet50", replace(HMD, bandwidth_Bps=answer.value), nodes=[2], s_comm=[0.8])
     assert at["speedup_vs_single"].item() == pytest.approx(1, rel=1e-9)
 
 
 def test_where_overlap_leaves_no_closed_form_it_is_bisected() -> None:
     closed, bisected = (
-        break_even("bw", "resnet50", HMD, s_comm=0.8, overlap=overlap)[0]
+        broken_even("bw", "resnet50", HMD, s_comm=0.8, overlap=overlap)[0]
         for overlap in ("none", "ideal")
     )
     assert (closed.method, bisected.method) == (CLOSED, BISECTED)
@@ -201,25 +182,25 @@ def test_where_overlap_leaves_no_closed_form_it_is_bisected() -> None:
 def test_where_there_is_no_value_the_reason_is_given(
     solve: str, node: Hardware, changed: dict, words: str, faster: str
 ) -> None:
-    [answer] = break_even(solve, "resnet50", node, **{"s_comm": 0.8, **changed})
+    [answer] = broken_even(solve, "resnet50", node, **{"s_comm": 0.8, **changed})
     assert (answer.value, answer.latency_s, answer.faster) == (None, None, faster)
     assert words in answer.reason
     assert answer.unit == UNITS[solve]
 
 
 def test_whole_features_jump_and_it_is_said() -> None:
-    study = Study("resnet18", conventions=conventions("runtime"))
-    [answer] = break_even("s-comm", study, HMD)
+    study = on("resnet18", conventions="runtime")
+    [answer] = broken_even("s-comm", study, HMD)
     assert answer.value is not None
     assert "jump" in answer.reason
     assert _difference(answer, answer.value) < 0 < _difference(answer, answer.value - 1e-9)
 
 
 def test_the_surface_has_its_line_where_the_break_even_is() -> None:
-    [answer] = break_even("bw", "resnet50", RPI, s_comm=0.97)
+    [answer] = broken_even("bw", "resnet50", RPI, s_comm=0.97)
     assert answer.value is not None
     found = speedups(
-        answer.pair, np.array([0.0, 0.97]), bandwidth_Bps=np.array([1e6, answer.value])
+        answer.contest, np.array([0.0, 0.97]), bandwidth_Bps=np.array([1e6, answer.value])
     )
     assert found.shape == (2, 2)
     assert found[1, 1] == pytest.approx(1, rel=1e-9)
@@ -239,4 +220,4 @@ def test_the_surface_has_its_line_where_the_break_even_is() -> None:
 )
 def test_what_cannot_be(solve: str, changed: dict, words: str) -> None:
     with pytest.raises((DiscosimError, UnknownNameError), match=words):
-        break_even(solve, "resnet50", HMD, **changed)
+        broken_even(solve, "resnet50", HMD, **changed)

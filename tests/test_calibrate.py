@@ -15,11 +15,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.cli.app import run
-from discosim.explore.study import strategy_named
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
-from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
 from discosim.networks import NETWORKS
 from discosim.report.calibrate import (
@@ -27,8 +25,6 @@ from discosim.report.calibrate import (
     calibration_frame,
     show_calibration,
 )
-from discosim.simulate import Overlap, simulate
-from discosim.strategies.strategy import Request
 from discosim.validate import gate
 from discosim.validate.bench import Case, Passes, measure, touched_bytes
 from discosim.validate.calibration import MIXING, PLAIN, Calibration, calibrate, residual, to_toml
@@ -36,6 +32,7 @@ from discosim.validate.fit import fit_all, fit_line, mean_error
 from discosim.validate.gate import Samples, is_steady, reference, sample, usually
 from discosim.validate.pingpong import SIZES, connect, echo, fit_link, listen, serve
 from discosim.validate.probes import probes
+from tests.configurations import on
 
 POSITIVE = st.floats(1e-6, 1e6)
 AMOUNTS = st.lists(st.floats(1.0, 1e6), min_size=2, max_size=8, unique=True)
@@ -152,9 +149,7 @@ def test_a_network_takes_on_the_profile_what_its_operators_took(
     node = replace(load_profile(str(path)).hardware(), memory_Bps=1e12)  # arithmetic decides
     node = replace(node, efficiency={k: v for k, v in node.efficiency.items() if k in RATES})
     for network in probes():
-        table = tabulate(network)
-        plan = strategy_named("single").plan(Request(table, 1, np.zeros((1, 1))))
-        took = simulate(table, plan, node, Overlap.parse("none")).local_s
+        took = on(network, hardware=node, strategy="single").cost().local_s
         assert took.size == len(network.layers) + 1  # the output's row
         for layer, seconds in zip(network.layers, took.ravel()[:-1], strict=True):
             if layer.kind in RATES:

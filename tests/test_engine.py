@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,18 @@ from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
 from discosim.explore.grid.engine import Work, reduce_grid
-from discosim.explore.grid.evaluate import cost_at, evaluate
+from discosim.explore.grid.evaluate import amounts_at, evaluate
 from discosim.explore.grid.executors import on_cores, serially
 from discosim.explore.grid.front import dominated, pareto_front
 from discosim.explore.grid.grid import AXES, Grid, boxes
 from discosim.explore.grid.metrics import METRICS
 from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import All, Best, Histogram, Pareto, Reduction, State
-from discosim.explore.study import Study
-from discosim.explore.sweep import sweep
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
 from discosim.model.lookup import sum_of_maxima
-from discosim.partition.plan import CONVENTIONS
+from tests.configurations import on, swept
 from tests.strategies import hardware, tables
-
-
-@dataclass(frozen=True, eq=False)
-class TableStudy(Study):
-    """A study of a network that has no name."""
-
-    given: LayerTable = field(kw_only=True)
-
-    @property
-    def table(self) -> LayerTable:
-        return self.given
 
 
 def small_grid(**changes: Any) -> Grid:
@@ -50,7 +37,7 @@ def small_grid(**changes: Any) -> Grid:
         price_usd=35.0,
     )
     grid = Grid(
-        [Study("resnet18/8", (32,))],
+        [on("resnet18/8", (32,))],
         [node],
         ["disco", "single", "pipeline"],
         [2, 3],
@@ -125,10 +112,10 @@ def test_a_block_costs_what_simulate_says(
         compute_macps=np.asarray(node.compute_macps) * np.geomspace(10.0, 0.1, 5),
         link_latency_s=np.array([0.0, 1e-4]),
     )
-    study = TableStudy("random", conventions=CONVENTIONS[conventions], given=table)
+    base = on(table, conventions=conventions)
     try:
         places = Grid(
-            [study], [node], [strategy], [nodes], np.array([0.0, 0.3, 1.0]), [overlap]
+            [base], [node], [strategy], [nodes], np.array([0.0, 0.3, 1.0]), [overlap]
         ).places
     except DiscosimError:
         return  # more stages than layers
@@ -137,7 +124,9 @@ def test_a_block_costs_what_simulate_says(
         whole = [slice(0, count) for count in place.shape]
         for block in evaluate(place, (whole[0], whole[1], whole[2], whole[3])):
             seen[block.box] += 1
-            cost = cost_at(place.point, [_along(place.axes, block.box, i) for i in range(4)])
+            cost = amounts_at(
+                place.configuration, [_along(place.axes, block.box, i) for i in range(4)]
+            )
             for name, expected in {
                 "latency_s": cost.latency_s,
                 "interval_s": cost.interval_s,
@@ -210,12 +199,13 @@ def test_records_are_the_rows_of_sweep() -> None:
     grid = small_grid(strategies=["disco"], overlaps=["none"])
     found = records(grid, np.arange(grid.size))
     rows = with_axes(grid, dict(reduce_grid(grid, All())))
-    swept = sweep(grid.studies[0], list(grid.hardware), nodes=grid.nodes, s_comm=grid.s_comm)
+    rows_of_sweep = swept(grid.bases[0], grid.hardware, nodes=grid.nodes, s_comm=grid.s_comm)
     axes = ["nodes", *AXES]
-    found, rows, swept = (f.sort_values(axes).reset_index(drop=True) for f in (found, rows, swept))
+    frames = (found, rows, rows_of_sweep)
+    found, rows, expected = (f.sort_values(axes).reset_index(drop=True) for f in frames)
     for name in [*axes, "latency_s", "bytes_per_node", "node_bytes", "avg_s_comm"]:
-        np.testing.assert_allclose(found[name], swept[name], rtol=1e-12)
-        np.testing.assert_allclose(rows[name], swept[name], rtol=1e-12)
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-12)
+        np.testing.assert_allclose(rows[name], expected[name], rtol=1e-12)
     assert list(found["strategy"]) == ["disco"] * grid.size
 
 
@@ -234,7 +224,7 @@ def test_energy_is_macs_and_idle_nodes() -> None:
     )
     grid = small_grid(hardware=[node], strategies=["dense"], nodes=[2], overlaps=["none"])
     [row] = records(grid, np.array([0])).to_dict("records")
-    macs = grid.studies[0].table.macs.sum()
+    macs = grid.bases[0].table.macs.sum()
     sent = 2 * row["bytes_per_node"]
     assert node.idle_power_W is not None
     idle = 2 * float(np.asarray(node.idle_power_W)) * row["latency_s"]
@@ -246,13 +236,13 @@ def test_energy_is_macs_and_idle_nodes() -> None:
 
 def test_what_cannot_be_is_left_out_and_said() -> None:
     grid = small_grid(nodes=[2, 5000])
-    assert {place.point.nodes for place in grid.places} == {1, 2}
+    assert {place.configuration.nodes for place in grid.places} == {1, 2}
     assert any("N = 5000" in line for line in grid.left_out)
     with pytest.raises(DiscosimError, match="5000 nodes"):
         _ = small_grid(nodes=[5000], strategies=["disco"]).places
 
 
-@pytest.mark.parametrize("axis", ["studies", "hardware", "strategies", "nodes", "s_comm"])
+@pytest.mark.parametrize("axis", ["bases", "hardware", "strategies", "nodes", "s_comm"])
 def test_an_empty_axis_is_refused(axis: str) -> None:
     empty = np.zeros(0) if axis == "s_comm" else []
     with pytest.raises(DiscosimError, match="empty"):
@@ -362,7 +352,7 @@ def test_a_resume_file_of_another_question_is_refused(tmp_path: Path) -> None:
     for grid, reduction in (
         (small_grid(nodes=[2]), Best("latency")),
         (small_grid(), Best("memory")),
-        (small_grid(studies=[Study("resnet34/8", (32,))]), Best("latency")),
+        (small_grid(bases=[on("resnet34/8", (32,))]), Best("latency")),
     ):
         with pytest.raises(DiscosimError, match="another question"):
             reduce_grid(grid, reduction, task=100, resume=str(path))

@@ -8,7 +8,6 @@ from hypothesis import given
 from strategies import networks as random_networks
 
 from discosim.errors import DiscosimError
-from discosim.explore.sweep import sweep
 from discosim.graph.counts import counts
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
@@ -16,6 +15,7 @@ from discosim.importers.nodelink import read_json, to_json
 from discosim.importers.scalesim import left_out, read_csv, to_csv
 from discosim.networks import NETWORKS, build
 from discosim.partition.split import split
+from tests.configurations import swept
 
 # the first rows of topologies/conv_nets/alexnet.csv of the SCALE-Sim repository
 ALEXNET = """\
@@ -85,7 +85,7 @@ def test_a_table_of_scalesim_is_read(tmp_path: Path) -> None:
     assert record["layers"] == 7
     assert network.layers[0].out_shape == (96, 54, 54)
     assert network.layers[0].macs == 54 * 54 * 96 * 3 * 11 * 11
-    frame = sweep(str(path), nodes=[4], s_comm=[0.0])
+    frame = swept(str(path), nodes=[4], s_comm=[0.0])
     assert frame["latency_s"].iloc[0] > 0
 
 

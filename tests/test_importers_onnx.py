@@ -9,7 +9,6 @@ from importing import LIGHT, model
 from onnx import helper
 
 from discosim.errors import DiscosimError
-from discosim.explore.sweep import sweep
 from discosim.graph.counts import counts
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
@@ -17,6 +16,7 @@ from discosim.networks import build
 from discosim.partition.placement import place
 from discosim.partition.split import split
 from discosim.strategies.cut import rows_of
+from tests.configurations import swept
 
 GRAPHS = sorted(path.stem for path in LIGHT.glob("*.onnx"))
 
@@ -44,7 +44,7 @@ def test_every_light_graph_is_understood(name: str) -> None:
     record = counts(network)
     assert record["unknown_ops"] == record["unknown_share"] == 0
     assert network.remarks == ()
-    frame = sweep(str(LIGHT / f"{name}.onnx"), nodes=[4], s_comm=[0.0, 0.8])
+    frame = swept(str(LIGHT / f"{name}.onnx"), nodes=[4], s_comm=[0.0, 0.8])
     assert np.isfinite(frame["latency_s"]).all()
     assert frame["latency_s"].iloc[1] < frame["latency_s"].iloc[0]
 
@@ -85,7 +85,7 @@ def test_blocks_are_cut_where_one_tensor_carries_everything() -> None:
     network = light("light_resnet50")
     blocks = list(dict.fromkeys(layer.block for layer in network.layers))
     assert len(blocks) == 18  # stem, 16 residual blocks, classifier
-    frame = sweep(
+    frame = swept(
         str(LIGHT / "light_resnet50.onnx"), strategies=["dense-then-split"], nodes=[2], s_comm=[0.5]
     )
     assert frame["at"].iloc[0] in blocks

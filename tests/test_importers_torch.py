@@ -16,7 +16,6 @@ from zoo.table import ZOO
 
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
-from discosim.explore.sweep import sweep
 from discosim.graph.builder import Builder
 from discosim.graph.counts import counts
 from discosim.graph.network import INPUT, Network
@@ -24,6 +23,7 @@ from discosim.graph.table import LayerTable, tabulate
 from discosim.importers.torch.trace import trace
 from discosim.networks import build, esrgan, ssd
 from discosim.partition.split import split
+from tests.configurations import swept
 
 COLUMNS = ("op", "in_elems", "out_elems", "weights", "biases", "macs", "groups", "in_features")
 FRONT_ENDS = ("export", "onnx")
@@ -251,7 +251,7 @@ def test_a_factory_serves_as_a_name(package: str) -> None:
     network = build(f"{package}:net", (32,))
     assert [layer.out_shape for layer in network.layers] == [(8, 30, 30), (8, 30, 30), (4, 30, 30)]
     assert build(f"{package}:tokens").params == 40
-    frame = sweep(f"{package}:net", nodes=[2], s_comm=[0.0])
+    frame = swept(f"{package}:net", nodes=[2], s_comm=[0.0])
     assert frame["model"].iloc[0] == f"{package}:net"
 
 

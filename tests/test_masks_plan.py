@@ -8,8 +8,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
-from discosim.explore.study import Study, conventions
-from discosim.explore.sweep import sweep
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
 from discosim.hardware import Hardware
@@ -20,10 +18,10 @@ from discosim.masks.select import select
 from discosim.masks.sent import sent_features
 from discosim.masks.weights import random_weights
 from discosim.networks import build
-from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.partition.plan import CONVENTIONS, Plan, conventions
 from discosim.simulate import simulate
-from discosim.strategies.strategy import Request
 from discosim.strategies.uniform import branches, dense, disco
+from tests.configurations import on, swept
 from tests.strategies import hardware, networks
 
 NODES = st.integers(1, 4)
@@ -49,7 +47,7 @@ def test_alike_pairs_cost_what_the_fraction_costs(
     """But for a broadcast: of what overlaps, a fraction knows only the most, a mask the union."""
     assume(node.topology != "broadcast")
     mask = _mask(network, nodes, s_comm, "pair")
-    request = Request(tabulate(network), nodes, np.array([[s_comm]]), EXACT)
+    request = on(network, nodes=nodes, s_comm=s_comm, conventions=EXACT)
     _assert_alike(disco(replace(request, mask=mask)), disco(request), node, network)
 
 
@@ -57,7 +55,7 @@ def test_alike_pairs_cost_what_the_fraction_costs(
 def test_the_limits_are_dense_and_branches(
     network: Network, nodes: int, counted: object, node: Hardware
 ) -> None:
-    request = Request(tabulate(network), nodes, np.zeros((1, 1)), counted)
+    request = on(network, nodes=nodes, conventions=counted)
     for s_comm, limit in ((0.0, dense), (1.0, branches)):
         mask = _mask(network, nodes, s_comm)
         _assert_alike(masked_plan(request.table, mask, counted), limit(request), node, network)
@@ -95,7 +93,7 @@ def test_a_broadcast_carries_at_most_what_the_fraction_allows(
     network: Network, nodes: int, s_comm: float
 ) -> None:
     mask = _mask(network, nodes, s_comm, "pair")
-    request = Request(tabulate(network), nodes, np.array([[s_comm]]), EXACT)
+    request = on(network, nodes=nodes, s_comm=s_comm, conventions=EXACT)
     masked, bound = (disco(each).exchange.union for each in (replace(request, mask=mask), request))
     assert (masked <= bound + 1e-9).all()
 
@@ -110,7 +108,7 @@ def test_the_largest_pair_and_the_busiest_node_decide() -> None:
         kept = np.array(own | (np.arange(2)[:, None] == 1)) | np.zeros_like(each.kept)
         lopsided[name] = LayerMask(name, kept, each.in_owner, each.out_owner)
     one_way = replace(even, layers=lopsided)
-    rows = [sweep(Study("resnet18/8", mask=mask), nodes=[2]).iloc[0] for mask in (even, one_way)]
+    rows = [swept(on("resnet18/8", mask=mask), nodes=[2]).iloc[0] for mask in (even, one_way)]
     assert rows[0]["avg_s_comm"] == pytest.approx(rows[1]["avg_s_comm"], abs=0.01)
     assert rows[1]["comm_s"] == pytest.approx(2 * rows[0]["comm_s"], rel=0.02)
     assert rows[1]["comp_s"] > rows[0]["comp_s"]
@@ -136,18 +134,18 @@ def test_two_readers_of_one_tensor_share_what_is_sent_once() -> None:
 def test_a_study_refuses_the_mask_of_another() -> None:
     mask = _mask(build("resnet18/8"), 2, 0.5)
     with pytest.raises(DiscosimError, match="for resnet18/8, not for resnet18/4"):
-        Study("resnet18/4", mask=mask)
+        on("resnet18/4", mask=mask)
     with pytest.raises(DiscosimError, match="input 3x224x224, not for 3x64x64"):
-        Study("resnet18/8", (64,), mask=mask)
+        on("resnet18/8", (64,), mask=mask)
     with pytest.raises(DiscosimError, match="for 2 nodes, not for 4"):
-        sweep(Study("resnet18/8", mask=mask), nodes=[4])
+        swept(on("resnet18/8", mask=mask), nodes=[4])
 
 
 def test_strategies_without_the_knob_do_not_read_the_mask() -> None:
     mask = _mask(build("resnet18/8"), 2, 0.5)
     names = ["single", "dense", "branches", "pipeline"]
     rows = [
-        sweep(study, strategies=names, nodes=[2])["latency_s"]
-        for study in (Study("resnet18/8", mask=mask), Study("resnet18/8"))
+        swept(study, strategies=names, nodes=[2])["latency_s"]
+        for study in (on("resnet18/8", mask=mask), on("resnet18/8"))
     ]
     assert rows[0].tolist() == rows[1].tolist()

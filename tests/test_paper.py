@@ -11,14 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discosim import paper
-from discosim.explore.study import Study
-from discosim.explore.sweep import sweep
 from discosim.paper import claims, costs, docs, fig1, fig4, tab1, tab2, tab3, tab4, tab5
 from discosim.paper.row import DIFFERS, FITS, NAN, NOT_PUBLISHED, Row
+from discosim.paper.tables import table_costs
 from discosim.published import of_section, published
 from discosim.report.reproduce import METHODS, pareto
 from discosim.report.style import save
-from discosim.simulate import simulate
+from tests.configurations import on, swept
 
 ROOT = Path(__file__).parents[1]
 TABLES = {table.name: table for table in (m.TABLE for m in (tab1, tab2, tab3, tab4, tab5))}
@@ -107,13 +106,11 @@ def test_the_tables_cut_is_the_strategys_cut_where_the_conventions_agree(entry: 
         ("split-then-aggregate", "2"): "layer2",
         ("split-then-aggregate", "3"): "layer3",
     }[entry.method, entry.setting]
-    [answer] = sweep(Study("resnet50", at=at), strategies=[entry.method], nodes=[2]).to_dict(
-        "records"
-    )
+    [answer] = swept(on("resnet50", at=at), strategies=[entry.method], nodes=[2]).to_dict("records")
     row = ROWS.set_index("id").loc[entry.id]
     assert row["computed"] == pytest.approx(100 * answer[f"avg_{entry.quantity}"])
     assert row["average"] == pytest.approx(row["computed"])
-    own = costs.table_costs(tab1.TABLE).set_index("where").loc[entry.where]
+    own = table_costs(tab1.TABLE).set_index("where").loc[entry.where]
     for column in ("latency_s", "speedup_vs_dense", "speedup_vs_single", "node_bytes"):
         assert own[column] == pytest.approx(answer[column]), column
 
@@ -121,14 +118,14 @@ def test_the_tables_cut_is_the_strategys_cut_where_the_conventions_agree(entry: 
 @pytest.mark.parametrize("name", TABLES)
 def test_at_the_break_even_bandwidth_two_nodes_take_as_long_as_one(name: str) -> None:
     table = TABLES[name]
-    frame = costs.table_costs(table).set_index("where")
+    frame = table_costs(table).set_index("where")
     for entry in of_section(name):
         row = frame.loc[entry.where]
         bandwidth = row["break_even_Bps"]
         if entry.quantity != "s_comm" or bandwidth == 0:
             continue
-        on = dataclasses.replace(costs.hardware(), bandwidth_Bps=bandwidth)
-        cost = simulate(table.layers, table.plan(entry), on)
+        node = dataclasses.replace(costs.hardware(), bandwidth_Bps=bandwidth)
+        cost = dataclasses.replace(table.configuration(entry), hardware=node).cost()
         assert costs.number(cost.latency_s) == pytest.approx(row["single_s"])
 
 
@@ -139,7 +136,7 @@ def test_break_even_where_nothing_is_gained_or_sent() -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_disco_and_random_sparse_cost_the_same_and_less_than_dense(name: str) -> None:
-    frame = costs.table_costs(TABLES[name])
+    frame = table_costs(TABLES[name])
     by = {key: group.set_index("setting") for key, group in frame.groupby("method")}
     both = by["disco"].index.intersection(by["random-sparse"].index)
     assert len(both) >= 3
@@ -164,7 +161,7 @@ def test_lossless_s_comm_of_the_five_tasks() -> None:
 
 @pytest.mark.parametrize("memory", fig4.MEMORIES, ids=lambda memory: memory.name)
 @pytest.mark.parametrize("nodes", fig4.NODES)
-def test_the_pipelines_width_is_the_largest_that_fits(nodes: int, memory: fig4.Memory) -> None:
+def test_the_pipelines_width_is_the_largest_that_fits(nodes: int, memory: fig4.MemoryCount) -> None:
     goal = fig4.worst_node_bytes(fig4.SMALLEST, 1, memory)
     x = fig4.solved_divisor(nodes, memory)
     assert fig4.worst_node_bytes(x, nodes, memory) <= goal
@@ -181,7 +178,7 @@ def test_x_of_figure_4_with_all_features_golden() -> None:
 @pytest.mark.parametrize("memory", fig4.MEMORIES, ids=lambda memory: memory.name)
 @pytest.mark.parametrize("nodes", fig4.NODES)
 def test_a_node_of_the_split_network_needs_no_more_than_resnet50_8(
-    nodes: int, memory: fig4.Memory
+    nodes: int, memory: fig4.MemoryCount
 ) -> None:
     share = fig4.split_node_bytes(nodes, memory) / fig4.worst_node_bytes(8, 1, memory)
     assert 0.65 < share < 1

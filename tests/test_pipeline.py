@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
-from discosim.explore.sweep import sweep
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
 from discosim.strategies.pipeline import staged_plan, stages
+from tests.configurations import swept
 from tests.strategies import tables
 
 
@@ -54,8 +54,8 @@ def test_more_stages_than_layers_are_refused() -> None:
 
 @pytest.mark.parametrize("nodes", [1, 2, 5])
 def test_latency_is_one_node_and_the_hand_offs(nodes: int) -> None:
-    frame = sweep("resnet50", strategies=["pipeline"], nodes=[nodes]).iloc[0]
-    single = sweep("resnet50", strategies=["single"]).iloc[0]
+    frame = swept("resnet50", strategies=["pipeline"], nodes=[nodes]).iloc[0]
+    single = swept("resnet50", strategies=["single"]).iloc[0]
     assert frame["latency_s"] == pytest.approx(single["latency_s"] + frame["comm_s"])
     assert frame["interval_s"] <= frame["latency_s"]
     assert frame["node_bytes"] <= single["node_bytes"]
@@ -76,7 +76,7 @@ def _on(topology: str) -> Hardware:
 def test_stages_share_the_air() -> None:
     """On one medium the time between results is at least that of all hand-offs together."""
     switched, shared = (
-        sweep("resnet50", _on(topology), strategies=["pipeline"], nodes=[8]).iloc[0]
+        swept("resnet50", _on(topology), strategies=["pipeline"], nodes=[8]).iloc[0]
         for topology in ("switch", "shared")
     )
     assert shared["interval_s"] == pytest.approx(shared["comm_s"])

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from discosim.errors import DiscosimError
-from discosim.explore.study import Study
-from discosim.explore.sweep import sweep
 from discosim.graph.table import tabulate
 from discosim.networks import build
 from discosim.partition.plan_file import PlanFile, read_plan, write_plan
+from tests.configurations import on, swept
 
 TABLE = tabulate(build("resnet18"))
 LAYERS = [name for name, mixes in zip(TABLE.name, TABLE.mixes, strict=True) if mixes]
@@ -31,8 +30,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_a_uniform_plan_is_the_knob() -> None:
     plan = PlanFile("uniform", "resnet18", 4, dict.fromkeys(LAYERS, 0.7))
-    planned = sweep(Study("resnet18", plan=plan), nodes=[4]).iloc[0]
-    uniform = sweep("resnet18", nodes=[4], s_comm=[0.7]).iloc[0]
+    planned = swept(on("resnet18", plan_file=plan), nodes=[4]).iloc[0]
+    uniform = swept("resnet18", nodes=[4], s_comm=[0.7]).iloc[0]
     for name in ("latency_s", "node_bytes", "avg_s_comm", "avg_s_comp", "bytes_per_node"):
         assert planned[name] == pytest.approx(uniform[name]), name
     assert planned.isna()["s_comm"]
@@ -40,7 +39,7 @@ def test_a_uniform_plan_is_the_knob() -> None:
 
 def test_layers_left_out_send_everything() -> None:
     empty = PlanFile("empty", "resnet18", 2, {})
-    planned = sweep(Study("resnet18", plan=empty), nodes=[2]).iloc[0]
+    planned = swept(on("resnet18", plan_file=empty), nodes=[2]).iloc[0]
     assert planned["speedup_vs_dense"] == pytest.approx(1)
 
 
@@ -70,10 +69,10 @@ def test_every_fault_is_reported_in_one_line(
 def test_a_plan_for_something_else_is_refused() -> None:
     good = PlanFile("p", "resnet18", 2, {"fc": 0.5})
     with pytest.raises(DiscosimError, match="is for resnet18, not for resnet34"):
-        Study("resnet34", plan=good)
+        on("resnet34", plan_file=good)
     with pytest.raises(DiscosimError, match="is for 2 nodes, not for 4"):
-        sweep(Study("resnet18", plan=good), nodes=[4])
+        swept(on("resnet18", plan_file=good), nodes=[4])
     with pytest.raises(DiscosimError, match="did you mean fc"):
-        Study("resnet18", plan=PlanFile("p", "resnet18", 2, {"fd": 0.5}))
+        on("resnet18", plan_file=PlanFile("p", "resnet18", 2, {"fd": 0.5}))
     with pytest.raises(DiscosimError, match="is for input 3x32x32"):
-        Study("resnet18", plan=PlanFile("p", "resnet18", 2, {}, "3x32x32"))
+        on("resnet18", plan_file=PlanFile("p", "resnet18", 2, {}, "3x32x32"))

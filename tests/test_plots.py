@@ -10,14 +10,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from discosim.errors import DiscosimError
-from discosim.explore.layers import layers
-from discosim.explore.study import Study
-from discosim.explore.sweep import sweep
 from discosim.hardware import load_profile
 from discosim.report.compare import draw_compare
 from discosim.report.layers import draw_layers
 from discosim.report.style import check_suffix, save
 from discosim.report.sweep import draw_latency, draw_sweep
+from tests.configurations import by_layer, on, swept
 
 HMD = load_profile("splitnets-hmd").hardware()
 WIFI = load_profile("rpi4-wifi").hardware()
@@ -40,7 +38,7 @@ def test_importing_the_pictures_does_not_import_matplotlib() -> None:
 
 
 def test_sweep_has_a_panel_per_number_of_nodes_and_the_single_node() -> None:
-    frame = sweep("resnet50")
+    frame = swept("resnet50")
     figure = draw_sweep(frame)
     assert [axes.get_title() for axes in figure.axes] == ["2 nodes", "4 nodes", "8 nodes"]
     assert figure.get_supylabel() == "latency [ms]"
@@ -48,7 +46,7 @@ def test_sweep_has_a_panel_per_number_of_nodes_and_the_single_node() -> None:
     assert figure.get_suptitle() == (
         "resnet50 at 3x224x224 on splitnets-hmd\n125 GMAC/s a node, 37.5 MB/s links, disco"
     )
-    single_s = sweep("resnet50", strategies=["single"])["latency_s"].iloc[0]
+    single_s = swept("resnet50", strategies=["single"])["latency_s"].iloc[0]
     for axes, (_, rows) in zip(figure.axes, frame.groupby("nodes"), strict=True):
         latency = 1e3 * rows["latency_s"].to_numpy()
         assert _line(axes, "latency").get_ydata() == pytest.approx(latency)
@@ -63,7 +61,7 @@ def test_sweep_has_a_panel_per_number_of_nodes_and_the_single_node() -> None:
 
 
 def test_stacked_areas_reach_the_latency() -> None:
-    frame = sweep("resnet50", nodes=[2])
+    frame = swept("resnet50", nodes=[2])
     [axes] = draw_sweep(frame).axes
     comm, comp = (area.get_paths()[0].get_extents() for area in axes.collections)
     first, last = frame.iloc[0], frame.iloc[-1]
@@ -76,7 +74,7 @@ def test_stacked_areas_reach_the_latency() -> None:
 
 @pytest.mark.parametrize("overlap", ["ideal", "layer:best"])
 def test_overlapped_parts_are_lines_because_they_do_not_add_up(overlap: str) -> None:
-    frame = sweep("resnet50", nodes=[2], overlaps=[overlap])
+    frame = swept("resnet50", nodes=[2], overlaps=[overlap])
     figure = draw_sweep(frame)
     [axes] = figure.axes
     assert not axes.collections
@@ -86,7 +84,7 @@ def test_overlapped_parts_are_lines_because_they_do_not_add_up(overlap: str) -> 
 
 
 def test_strategies_are_lines_and_those_without_s_comm_are_levels() -> None:
-    frame = sweep("resnet50", strategies=STRATEGIES)
+    frame = swept("resnet50", strategies=STRATEGIES)
     figure = draw_sweep(frame)
     assert len(figure.axes) == 3  # the single node is the dashed line of each
     assert _legend(figure) == ["one node: 32.7 ms", "dense", "disco", "pipeline"]
@@ -97,30 +95,30 @@ def test_strategies_are_lines_and_those_without_s_comm_are_levels() -> None:
 
 
 def test_many_numbers_of_nodes_are_lines_of_one_panel() -> None:
-    figure = draw_sweep(sweep("resnet50", nodes=range(2, 12)))
+    figure = draw_sweep(swept("resnet50", nodes=range(2, 12)))
     [axes] = figure.axes
     assert len(axes.lines) == 11
     assert _legend(figure)[1:] == [f"{nodes} nodes" for nodes in range(2, 12)]
-    assert len(_legend(draw_sweep(sweep("resnet50", nodes=range(2, 40))))) <= 13
+    assert len(_legend(draw_sweep(swept("resnet50", nodes=range(2, 40))))) <= 13
 
 
 def test_one_s_comm_is_bars_or_a_line_over_the_nodes() -> None:
-    [axes] = draw_sweep(sweep("resnet50", s_comm=[0.8])).axes
+    [axes] = draw_sweep(swept("resnet50", s_comm=[0.8])).axes
     assert len(axes.containers[0]) == 3
-    figure = draw_sweep(sweep("resnet50", s_comm=[0.8], nodes=range(2, 30)))
+    figure = draw_sweep(swept("resnet50", s_comm=[0.8], nodes=range(2, 30)))
     assert figure.get_supxlabel() == "nodes"
     assert list(_line(figure.axes[0], "latency").get_xdata()) == list(range(2, 30))
 
 
 def test_numbers_of_the_hardware_are_lines_of_their_own() -> None:
     speeds = replace(HMD, bandwidth_Bps=np.array([1e7, 3.75e7]))
-    figure = draw_sweep(sweep("resnet50", speeds, nodes=[2]))
+    figure = draw_sweep(swept("resnet50", speeds, nodes=[2]))
     assert _legend(figure) == ["one node: 32.7 ms", "10 MB/s links", "37.5 MB/s links"]
     assert all(len(line.get_xdata()) == 11 for line in figure.axes[0].lines[1:])
 
 
 def test_each_hardware_has_its_single_node() -> None:
-    figure = draw_sweep(sweep("resnet50", [HMD, WIFI], nodes=[2]))
+    figure = draw_sweep(swept("resnet50", [HMD, WIFI], nodes=[2]))
     assert _legend(figure)[:2] == [
         "one node, splitnets-hmd: 32.7 ms",
         "one node, rpi4-wifi: 531 ms",
@@ -129,7 +127,7 @@ def test_each_hardware_has_its_single_node() -> None:
 
 def test_latency_can_be_drawn_on_any_axes() -> None:
     axes = Figure().subplots()
-    draw_latency(axes, sweep("resnet50"))
+    draw_latency(axes, swept("resnet50"))
     assert axes.get_ylabel() == "latency [ms]"
     assert axes.get_xlabel().startswith("S_comm")
     assert [line.get_label() for line in axes.lines[1:]] == ["2 nodes", "4 nodes", "8 nodes"]
@@ -152,7 +150,7 @@ def test_latency_can_be_drawn_on_any_axes() -> None:
     ],
 )
 def test_any_sweep_can_be_drawn(arguments: dict[str, object], tmp_path: Path) -> None:
-    frame = sweep("resnet18", **arguments)
+    frame = swept("resnet18", **arguments)
     for draw in (draw_sweep, draw_compare):
         save(draw(frame), str(tmp_path / "picture.png"))
         assert (tmp_path / "picture.png").stat().st_size > 5000
@@ -160,7 +158,7 @@ def test_any_sweep_can_be_drawn(arguments: dict[str, object], tmp_path: Path) ->
 
 @pytest.mark.parametrize("arguments", [{}, {"nodes": [2]}, {"strategies": STRATEGIES}])
 def test_nothing_reaches_out_of_the_picture(arguments: dict[str, object]) -> None:
-    figure = draw_sweep(sweep("deeplabv3plus-resnet101", "rpi4-wifi", **arguments))
+    figure = draw_sweep(swept("deeplabv3plus-resnet101", "rpi4-wifi", **arguments))
     figure.draw_without_rendering()
     inner, outer = figure.get_tightbbox(), figure.bbox_inches
     assert inner.x0 >= 0
@@ -170,7 +168,7 @@ def test_nothing_reaches_out_of_the_picture(arguments: dict[str, object]) -> Non
 
 
 def test_layers_show_each_layer_on_a_logarithmic_axis() -> None:
-    frame = layers(Study("resnet50"), HMD)
+    frame = by_layer(on("resnet50"), HMD)
     figure = draw_layers(frame, "title")
     [axes] = figure.axes
     assert axes.get_yscale() == "log"
@@ -188,24 +186,24 @@ def test_layers_show_each_layer_on_a_logarithmic_axis() -> None:
 
 @pytest.mark.parametrize("model", ["alexnet", "esrgan", "ssd300-vgg16"])
 def test_names_of_stages_do_not_cover_each_other(model: str) -> None:
-    figure = draw_layers(layers(Study(model), HMD), model)
+    figure = draw_layers(by_layer(on(model), HMD), model)
     places = [text.xy[0] for text in figure.axes[0].texts]
     inch = figure.axes[0].get_xlim()[1] / figure.get_figwidth()
     assert min(np.diff(places)) >= 0.19 * inch
 
 
 def test_layers_of_one_node_have_no_communication() -> None:
-    figure = draw_layers(layers(Study("resnet18"), HMD, nodes=1), "one node")
+    figure = draw_layers(by_layer(on("resnet18"), HMD, nodes=1), "one node")
     assert _legend(figure)[0] == "communication, none"
 
 
 def test_layers_without_any_time_can_be_drawn(tmp_path: Path) -> None:
-    frame = layers(Study("resnet18"), HMD).assign(comm_s=0.0, comp_s=0.0)
+    frame = by_layer(on("resnet18"), HMD).assign(comm_s=0.0, comp_s=0.0)
     save(draw_layers(frame, "nothing"), str(tmp_path / "layers.svg"))
 
 
 def test_compare_has_a_bar_per_row_that_ends_at_its_latency() -> None:
-    frame = sweep("resnet50", strategies=STRATEGIES, nodes=[2], s_comm=[0.8])
+    frame = swept("resnet50", strategies=STRATEGIES, nodes=[2], s_comm=[0.8])
     figure = draw_compare(frame)
     [axes] = figure.axes
     comp, comm = axes.containers
@@ -222,7 +220,7 @@ def test_compare_has_a_bar_per_row_that_ends_at_its_latency() -> None:
 
 
 def test_compare_names_what_tells_rows_apart_and_shows_the_single_node() -> None:
-    frame = sweep("resnet50", nodes=[4, 8], s_comm=[0.95], overlaps=["none", "ideal"])
+    frame = swept("resnet50", nodes=[4, 8], s_comm=[0.95], overlaps=["none", "ideal"])
     [axes] = draw_compare(frame).axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels[0] == "disco, 4 nodes, S_comm 0.95, overlap none"
@@ -232,13 +230,13 @@ def test_compare_names_what_tells_rows_apart_and_shows_the_single_node() -> None
 def test_too_many_bars_are_refused() -> None:
     speeds = replace(HMD, bandwidth_Bps=np.linspace(1e6, 1e9, 401))
     with pytest.raises(DiscosimError, match="401 rows are too many bars"):
-        draw_sweep(sweep("alexnet", speeds, nodes=[2], s_comm=[0.5]))
+        draw_sweep(swept("alexnet", speeds, nodes=[2], s_comm=[0.5]))
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_pictures_are_written_whole_and_the_same_each_time(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"picture.{suffix}"
-    frame = sweep("resnet18", nodes=[2], s_comm=[0.5])
+    frame = swept("resnet18", nodes=[2], s_comm=[0.5])
     written = []
     for _ in range(2):
         save(draw_compare(frame), str(path))

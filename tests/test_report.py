@@ -8,20 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discosim.explore.layers import layers
-from discosim.explore.study import Study
-from discosim.explore.sweep import sweep
 from discosim.hardware import Hardware, load_profile
 from discosim.report import frames, summary, tables
 from discosim.report.layers import layer_findings, show_layers
 from discosim.report.sweep import show_results, verdicts
+from tests.configurations import by_layer, on, swept
 
 HMD = load_profile("splitnets-hmd").hardware()
 
 
 def _findings(frame: pd.DataFrame, *nodes: Hardware) -> list[str]:
     each = list(nodes) or [HMD]
-    single = sweep("resnet50", each, strategies=["single"], nodes=[1])
+    single = swept("resnet50", each, strategies=["single"], nodes=[1])
     return summary.findings(frame, single, each)
 
 
@@ -55,32 +53,32 @@ def test_a_cell_is_its_number_to_three_digits(values: list[float], unit: str) ->
 
 
 def test_the_verdict_follows_the_speedup() -> None:
-    frame = sweep("resnet50", nodes=[1, 2, 8], s_comm=[0.8])
+    frame = swept("resnet50", nodes=[1, 2, 8], s_comm=[0.8])
     assert verdicts(frame) == ["is one node", "one node is faster", "faster than one node"]
     same = pd.DataFrame({"nodes": [2], "speedup_vs_single": [1.0]})
     assert verdicts(same) == ["as fast as one node"]
 
 
 def test_only_what_differs_is_a_column() -> None:
-    same = show_results(sweep("resnet18", nodes=[2]))
+    same = show_results(swept("resnet18", nodes=[2]))
     assert not {"hardware", "strategy", "at", "overlap", "fits"} & set(same)
     assert "interval" not in " ".join(same)
-    other = show_results(sweep("resnet18", strategies=["pipeline", "disco"], nodes=[2]))
+    other = show_results(swept("resnet18", strategies=["pipeline", "disco"], nodes=[2]))
     assert {"strategy", "S_comm", "avg S_comm [%]"} <= set(other)
     assert any(name.startswith("interval") for name in other)
     pair = [HMD, load_profile("rpi4-wifi").hardware()]
-    both = show_results(sweep("resnet18", pair, nodes=[2], overlaps=["none", "ideal"]))
+    both = show_results(swept("resnet18", pair, nodes=[2], overlaps=["none", "ideal"]))
     assert {"hardware", "overlap", "fits"} <= set(both)
     assert dict.fromkeys(both["fits"]) == dict.fromkeys(["-", "yes"])
 
 
 def test_shares_of_the_layers_are_all_of_the_time() -> None:
-    shown = show_layers(layers(Study("resnet18"), HMD))
+    shown = show_layers(by_layer(on("resnet18"), HMD))
     assert sum(map(float, shown["share [%]"])) == pytest.approx(100, abs=0.05 * len(shown["layer"]))
 
 
 def test_text_is_never_folded_and_ends_in_a_newline() -> None:
-    frame = show_results(sweep("resnet18"))
+    frame = show_results(swept("resnet18"))
     text = tables.to_text(frame, ["a line"], 400)
     assert text.startswith("a line\n")
     assert len([line for line in text.splitlines() if "one node" in line]) >= 33
@@ -99,7 +97,7 @@ def test_words_are_shown_as_they_are(words: str) -> None:
 
 
 def test_the_first_lines_say_what_the_rows_mean() -> None:
-    lines = _findings(sweep("resnet50"))
+    lines = _findings(swept("resnet50"))
     assert lines[0].startswith("Best: disco on 8 nodes at S_comm 1 takes")
     assert "independent branches" in lines[0]
     assert lines[1].startswith("One node is faster than 27 of 33 rows with S_comm")
@@ -108,22 +106,22 @@ def test_the_first_lines_say_what_the_rows_mean() -> None:
 
 
 def test_a_best_row_that_loses_to_one_node_is_said_to_be_slower() -> None:
-    best, *_ = _findings(sweep("resnet50", nodes=[2], s_comm=[0.0, 0.5]))
+    best, *_ = _findings(swept("resnet50", nodes=[2], s_comm=[0.0, 0.5]))
     assert "disco on 2 nodes at S_comm 0.5" in best
     assert best.endswith("x slower.")
-    [best, _] = _findings(sweep("resnet50", strategies=["single"], nodes=[1]))
+    [best, _] = _findings(swept("resnet50", strategies=["single"], nodes=[1]))
     assert best.startswith("Best: single on 1 node takes")
     assert "er." not in best
 
 
 def test_where_splitting_never_wins_it_says_so() -> None:
-    lines = _findings(sweep("resnet50", nodes=[2], s_comm=[0.0, 0.5]))
+    lines = _findings(swept("resnet50", nodes=[2], s_comm=[0.0, 0.5]))
     assert "N = 2 never" in lines[1]
 
 
 def test_what_fits_is_counted() -> None:
     node = load_profile("splitnets-hmd", {"memory.capacity": "40MB"}).hardware()
-    frame = sweep("resnet50", node, nodes=[2], s_comm=[0.0, 0.8, 0.9])
+    frame = swept("resnet50", node, nodes=[2], s_comm=[0.0, 0.8, 0.9])
     assert frame["fits"].tolist() == [False, True, True]
     assert "one node does not fit, 2 of 3 rows fit" in _findings(frame, node)[-1]
     assert show_results(frame)["fits"] == ["no", "yes", "yes"]
@@ -131,7 +129,7 @@ def test_what_fits_is_counted() -> None:
 
 def test_each_hardware_has_lines_of_its_own() -> None:
     pair = [HMD, load_profile("rpi4-wifi").hardware()]
-    frame = sweep("resnet50", pair, nodes=[2], s_comm=[0.0, 0.9])
+    frame = swept("resnet50", pair, nodes=[2], s_comm=[0.0, 0.9])
     lines = _findings(frame, *pair)
     for each in pair:
         alone = _findings(frame[frame["hardware"] == each.name], each)
@@ -142,19 +140,19 @@ def test_each_hardware_has_lines_of_its_own() -> None:
 
 
 def test_layers_are_summed_up() -> None:
-    frame = layers(Study("resnet50"), HMD)
+    frame = by_layer(on("resnet50"), HMD)
     total, ratio, slowest = layer_findings(frame)
     assert total.startswith("577 ms in 54 layers: communication 561 ms, computation 16.4 ms")
     assert ratio.endswith("x the computation in the median layer.")
     assert frame.nlargest(1, "layer_s")["layer"].item() in slowest
-    assert len(layer_findings(layers(Study("resnet50"), HMD, nodes=1))) == 2
+    assert len(layer_findings(by_layer(on("resnet50"), HMD, nodes=1))) == 2
 
 
 # Data
 
 
 def test_markdown_has_a_row_per_row() -> None:
-    frame = show_results(sweep("resnet18", nodes=[2]))
+    frame = show_results(swept("resnet18", nodes=[2]))
     lines = frames.to_markdown(frame, ["said first"]).splitlines()
     assert lines[0] == "- said first"
     assert len(lines) == 2 + 2 + len(frame["N"])

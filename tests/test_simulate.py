@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discosim.explore.sweep import sweep
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
 from discosim.partition.plan import CONVENTIONS
 from discosim.partition.split import split
-from discosim.simulate import Cost, Overlap, simulate
-from discosim.strategies.strategy import STRATEGIES, Request
+from discosim.simulate import Cost
+from discosim.strategies.strategy import STRATEGIES
+from tests.configurations import on, swept
 from tests.strategies import hardware, tables
 
 NODES = st.integers(1, 5)
@@ -35,9 +35,10 @@ def _cost(
     strategy: str = "disco",
 ) -> Cost:
     at = "head" if STRATEGIES[strategy].has_cut else ""
-    request = Request(table, nodes, np.full((1, 1), s_comm), CONVENTIONS[convention], at=at)
-    plan = STRATEGIES[strategy].plan(request)
-    return simulate(table, plan, node, Overlap.parse(overlap))
+    return on(
+        table, hardware=node, nodes=nodes, s_comm=s_comm, overlap=overlap, conventions=convention,
+        strategy=strategy, at=at,
+    ).cost()  # fmt: skip
 
 
 @given(tables(), hardware(alpha=False), NODES, S_COMM, CONVENTION, st.integers(1, 9))
@@ -198,18 +199,18 @@ def test_peak_against_walking_through_the_network() -> None:
 
 def test_speedup_of_the_abstract() -> None:
     """4.7 times against dense: two nodes, S_comm 0.8, B 37.5 MB/s, C 125 GOP/s (abstract)."""
-    frame = sweep("resnet50", nodes=[2], s_comm=[0.8]).iloc[0]
+    frame = swept("resnet50", nodes=[2], s_comm=[0.8]).iloc[0]
     assert frame["speedup_vs_dense"] == pytest.approx(4.7, abs=0.05)
     assert frame["speedup_vs_single"] < 1
     assert frame["latency_s"] == pytest.approx(0.1222, abs=5e-5)  # model.md §6
-    single = sweep("resnet50", strategies=["single"]).iloc[0]
+    single = swept("resnet50", strategies=["single"]).iloc[0]
     assert single["latency_s"] == pytest.approx(0.0327, abs=5e-5)
 
 
 def test_overhead_of_figure_4() -> None:
     """5.35 % over ResNet50/8 with communication hidden, N = 8, S = 0.99; far more without."""
-    small = sweep("resnet50/8", FIG4, strategies=["single"]).iloc[0]["latency_s"]
-    split = sweep("resnet50", FIG4, nodes=[8], s_comm=[0.99], overlaps=["ideal", "none"])
+    small = swept("resnet50/8", FIG4, strategies=["single"]).iloc[0]["latency_s"]
+    split = swept("resnet50", FIG4, nodes=[8], s_comm=[0.99], overlaps=["ideal", "none"])
     ideal, serial = split["latency_s"] / small - 1
     assert ideal == pytest.approx(0.0535, abs=0.0005)
     assert serial > 2 * ideal
@@ -227,14 +228,15 @@ def test_an_array_of_configurations_equals_one_call_each(
     )
     bandwidth, compute, alpha = draw(1e6, 1e9), draw(1e9, 1e12), draw(0, 1e-2)
     s_comm = draw(0, 1)
-    overlap = Overlap.parse(data.draw(st.sampled_from(["none", "layer:3", "layer:best", "ideal"])))
-    planner = STRATEGIES[strategy].plan
+    overlap = data.draw(st.sampled_from(["none", "layer:3", "layer:best", "ideal"]))
 
     def cost(s: np.ndarray, b: object, c: object, a: object) -> Cost:
         at = "layer2" if STRATEGIES[strategy].has_cut else ""
-        request = Request(table, 3, s, CONVENTIONS[convention], at=at)
         node = replace(HMD, bandwidth_Bps=b, compute_macps=c, link_latency_s=a)
-        return simulate(table, planner(request), node, overlap)
+        return on(
+            table, hardware=node, nodes=3, s_comm=s, overlap=overlap, conventions=convention,
+            strategy=strategy, at=at,
+        ).cost()  # fmt: skip
 
     together = cost(*(v[:, None, None] for v in (s_comm, bandwidth, compute, alpha)))
     for i in range(size):

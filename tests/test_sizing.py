@@ -13,12 +13,12 @@ from discosim.errors import DiscosimError
 from discosim.explore.accuracy import NODES, TABLES, published_accuracy
 from discosim.explore.limits import Limits
 from discosim.explore.sizing import NAMES, STEPS, size
-from discosim.explore.study import Study
-from discosim.explore.sweep import sweep
 from discosim.hardware import Hardware, load_profile, profile_names
 from discosim.networks import NETWORKS
 from discosim.paper import tab1, tab2, tab3, tab4, tab5
 from discosim.published import of_section
+from discosim.strategies.strategy import STRATEGIES
+from tests.configurations import on, swept
 
 MODEL = "resnet18/4"
 INPUT = (64,)
@@ -41,10 +41,8 @@ def kept(row: Any, hardware: Hardware, limits: Limits) -> dict[str, bool]:
     return {name: bool(value) for name, value in amounts.items()}
 
 
-def swept(hardware: Hardware, strategy: str, nodes: int, s_comm: Any) -> list[Any]:
-    frame = sweep(
-        Study(MODEL, INPUT), hardware, strategies=[strategy], nodes=[nodes], s_comm=s_comm
-    )
+def _swept(hardware: Hardware, strategy: str, nodes: int, s_comm: Any) -> list[Any]:
+    frame = swept(on(MODEL, INPUT), hardware, strategies=[strategy], nodes=[nodes], s_comm=s_comm)
     return frame.to_dict("records")
 
 
@@ -72,7 +70,7 @@ def test_an_answer_is_the_smallest_and_its_neighbours_fail(
     if strategy == "pipeline" and limits.nodes == 1:
         return
     try:
-        frame = size([Study(MODEL, INPUT)], [hardware], limits, strategies=[strategy], s_comm=STEP)
+        frame = size([on(MODEL, INPUT)], [hardware], limits, strategies=[strategy], s_comm=STEP)
     except DiscosimError:
         assert strategy != "single"
         assert limits.nodes == 1
@@ -81,22 +79,22 @@ def test_an_answer_is_the_smallest_and_its_neighbours_fail(
     nodes, most = row["nodes"], limits.nodes
     if not row["feasible"]:
         for count in range(2, most + 1) if strategy != "single" else [1]:
-            for each in swept(hardware, strategy, count, STEP):
+            for each in _swept(hardware, strategy, count, STEP):
                 assert not all(kept(each, hardware, limits).values())
         check_given_up(row, hardware, limits, strategy)
         return
     s_comm = [0.0] if np.isnan(row["s_comm"]) else [row["s_comm"]]
-    [answer] = swept(hardware, strategy, nodes, s_comm)
+    [answer] = _swept(hardware, strategy, nodes, s_comm)
     assert all(kept(answer, hardware, limits).values())
     assert answer["latency_s"] == pytest.approx(row["latency_s"], rel=1e-12)
     if not np.isnan(row["s_comm"]) and row["s_comm"] > 0:
         less = STEP[np.searchsorted(STEP, row["s_comm"]) - 1]
-        [neighbour] = swept(hardware, strategy, nodes, [less])
+        [neighbour] = _swept(hardware, strategy, nodes, [less])
         broken = kept(neighbour, hardware, limits)
         assert not all(broken.values())
         assert not broken[row["binding"]]
     for fewer in range(2, nodes):
-        for each in swept(hardware, strategy, fewer, STEP):
+        for each in _swept(hardware, strategy, fewer, STEP):
             assert not all(kept(each, hardware, limits).values())
 
 
@@ -117,7 +115,7 @@ def check_given_up(row: Any, hardware: Hardware, limits: Limits, strategy: str) 
             changes["nodes"] = int(np.floor(changes["nodes"]))
         relaxed = replace(limits, **changes)
         on = relaxed_hardware if "memory" in row["binding"] else hardware
-        again = size([Study(MODEL, INPUT)], [on], relaxed, strategies=[strategy], s_comm=STEP)
+        again = size([on(MODEL, INPUT)], [on], relaxed, strategies=[strategy], s_comm=STEP)
         assert bool(again["feasible"].iloc[0]) == enough
 
 
@@ -129,7 +127,7 @@ def test_every_network_on_every_profile_has_an_answer() -> None:
     names = ["squeezenet1-1", "mobilenetv2", "deit-ti"]
     assert set(names) <= set(NETWORKS)
     limits = Limits(latency=0.05, nodes=3)
-    frame = size([Study(name) for name in names], hardware, limits, s_comm=[0.0, 0.9, 1.0])
+    frame = size([on(name) for name in names], hardware, limits, s_comm=[0.0, 0.9, 1.0])
     answered = set(zip(frame["model"], frame["hardware"], frame["strategy"], strict=True))
     assert len(answered) == len(frame) == len(names) * len(hardware) * 3
     assert list(frame["model"].drop_duplicates()) == names
@@ -142,7 +140,7 @@ def test_every_network_on_every_profile_has_an_answer() -> None:
 
 
 def test_processes_give_the_same() -> None:
-    studies = [Study(MODEL, INPUT), Study("resnet34/8", INPUT)]
+    studies = [on(MODEL, INPUT), on("resnet34/8", INPUT)]
     limits = Limits(latency=0.01, nodes=4)
     pd.testing.assert_frame_equal(
         size(studies, [node()], limits), size(studies, [node()], limits, jobs=2)
@@ -150,11 +148,9 @@ def test_processes_give_the_same() -> None:
 
 
 def test_a_less_sparse_plan_keeps_no_limit_that_the_sparsest_misses() -> None:
-    for conventions in ("paper", "runtime"):
-        from discosim.explore.study import conventions as named
-
-        study = Study(MODEL, INPUT, conventions=named(conventions))
-        frame = sweep(study, node(), nodes=[2, 3], s_comm=STEPS)
+    for convention in ("paper", "runtime"):
+        study = on(MODEL, INPUT, conventions=convention)
+        frame = swept(study, node(), nodes=[2, 3], s_comm=STEPS)
         for _, rows in frame.groupby("nodes"):
             for column in ("latency_s", "interval_s", "node_bytes"):
                 assert (np.diff(rows[column]) <= 1e-12 * rows[column].max()).all()
@@ -170,16 +166,16 @@ def test_published_accuracy_is_that_of_the_tables() -> None:
         for row in of_section(section):
             if row.method in ("disco", "random-sparse") and row.id.endswith(".s_comm"):
                 s_comm = np.array([float(row.setting) / 100])
-                found = published_accuracy(model, row.method, NODES, s_comm)
+                found = published_accuracy(model, STRATEGIES[row.method], NODES, s_comm)
                 assert found == pytest.approx(row.accuracy_number)
-    assert np.isnan(published_accuracy("resnet50", "disco", 3, np.array([0.5]))).all()
-    assert np.isnan(published_accuracy("vgg16", "disco", 2, np.array([0.5]))).all()
-    assert published_accuracy("resnet50", "pipeline", 5, np.zeros(1)) == [76.80]
+    assert np.isnan(published_accuracy("resnet50", STRATEGIES["disco"], 3, np.array([0.5]))).all()
+    assert np.isnan(published_accuracy("vgg16", STRATEGIES["disco"], 2, np.array([0.5]))).all()
+    assert published_accuracy("resnet50", STRATEGIES["pipeline"], 5, np.zeros(1)) == [76.80]
 
 
 def test_an_accuracy_limit_forbids_what_is_not_published() -> None:
     frame = size(
-        [Study("resnet50")],
+        [on("resnet50")],
         [node()],
         Limits(latency=0.3, accuracy=76.0, nodes=8),
         strategies=["disco"],
@@ -189,7 +185,7 @@ def test_an_accuracy_limit_forbids_what_is_not_published() -> None:
     assert row["accuracy"] >= 76.0
     assert row["feasible"]
     too_good = size(
-        [Study("resnet50")], [node()], Limits(accuracy=90.0, nodes=4), strategies=["disco"]
+        [on("resnet50")], [node()], Limits(accuracy=90.0, nodes=4), strategies=["disco"]
     )
     [row] = too_good.to_dict("records")
     assert not row["feasible"]
@@ -207,7 +203,7 @@ def test_an_absurd_limit_is_refused(name: str, value: float) -> None:
 
 
 def test_a_limit_on_what_is_not_stated_is_refused() -> None:
-    study, hardware = Study(MODEL, INPUT), replace(node(), price_usd=None, energy_per_mac_J=None)
+    study, hardware = on(MODEL, INPUT), replace(node(), price_usd=None, energy_per_mac_J=None)
     for limits, hint in (
         (Limits(price=100.0), "cost.price"),
         (Limits(energy=1.0), "cost.energy_per_mac"),

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
 from discosim.explore.run import kinds, predicted, run_split
-from discosim.explore.study import Study, conventions
-from discosim.explore.sweep import sweep
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import tabulate
@@ -36,6 +34,7 @@ from discosim.runtime.state import (
     masked_outputs,
     random_state,
 )
+from tests.configurations import on, swept
 from tests.split import State, ThreadRun, ThreadWire, on_one_thread, run_on_threads
 from tests.strategies import networks
 
@@ -233,8 +232,8 @@ def test_processes_do_what_threads_do(tmp_path) -> None:
         assert list(frame[name]) == list(frame[f"predicted_{name}"])
     assert set(frame.query("messages > 0")["kind"]) == {"features", "squeeze-excite", "gather"}
     # the same as `sweep --mask --conventions runtime` says of the busiest node
-    study = Study("efficientnet-b0/4", (32,), conventions("runtime"), mask=mask)
-    cost = sweep(study, nodes=[3]).iloc[0]
+    study = on("efficientnet-b0/4", (32,), conventions="runtime", mask=mask)
+    cost = swept(study, nodes=[3]).iloc[0]
     with SplitNetwork(network, mask, state) as split:
         messages = split.run(image(network)).messages
         again = split.run(image(network)).messages

@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 
 from discosim.errors import DiscosimError
-from discosim.explore.layers import describe, layers
-from discosim.explore.study import Study, conventions
-from discosim.explore.sweep import sweep
+from discosim.graph.counts import counts
+from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
 from discosim.networks import NETWORKS, build
+from discosim.partition.plan import conventions
 from discosim.strategies.strategy import STRATEGIES
+from tests.configurations import by_layer, on, swept
 
 HMD = load_profile("splitnets-hmd").hardware()
 
 
 def test_defaults_are_the_main_question() -> None:
-    frame = sweep("resnet50")
+    frame = swept("resnet50")
     assert len(frame) == 33
     assert set(frame["strategy"]) == {"disco"}
     assert frame["nodes"].unique().tolist() == [2, 4, 8]
@@ -26,7 +27,7 @@ def test_defaults_are_the_main_question() -> None:
 
 
 def test_one_row_per_combination() -> None:
-    frame = sweep(
+    frame = swept(
         "resnet18",
         strategies=["single", "dense", "disco"],
         nodes=[2, 3],
@@ -43,11 +44,11 @@ def test_arrays_of_hardware_are_axes() -> None:
     node = replace(
         HMD, bandwidth_Bps=np.array([1e7, 1e8]), compute_macps=np.array([1e10, 1e11, 1e12])
     )
-    frame = sweep("resnet18", node, nodes=[2, 3], s_comm=[0.1, 0.9])
+    frame = swept("resnet18", node, nodes=[2, 3], s_comm=[0.1, 0.9])
     assert len(frame) == 2 * 2 * 3 * 2
     for _, row in frame.sample(6, random_state=1).iterrows():
         one = replace(HMD, bandwidth_Bps=row["bandwidth_Bps"], compute_macps=row["compute_macps"])
-        alone = sweep("resnet18", one, nodes=[row["nodes"]], s_comm=[row["s_comm"]]).iloc[0]
+        alone = swept("resnet18", one, nodes=[row["nodes"]], s_comm=[row["s_comm"]]).iloc[0]
         numbers = [c for c in frame.columns if isinstance(row[c], float)]
         assert row[numbers].tolist() == pytest.approx(
             alone[numbers].tolist(), rel=1e-12, nan_ok=True
@@ -57,16 +58,16 @@ def test_arrays_of_hardware_are_axes() -> None:
 def test_blocks_do_not_show() -> None:
     """More configurations than a block give the same rows as a few at a time."""
     s_comm = np.linspace(0, 1, 1201)
-    frame = sweep("resnet18", nodes=[3], s_comm=s_comm)
-    some = sweep("resnet18", nodes=[3], s_comm=s_comm[::400])
+    frame = swept("resnet18", nodes=[3], s_comm=s_comm)
+    some = swept("resnet18", nodes=[3], s_comm=s_comm[::400])
     assert np.allclose(frame["latency_s"][::400], some["latency_s"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("convention", ["paper", "runtime"])
 @pytest.mark.parametrize("model", sorted(NETWORKS))
 def test_every_network_at_many_numbers_of_nodes(model: str, convention: str) -> None:
-    study = Study(model, conventions=conventions(convention))
-    frame = sweep(study, nodes=[1, 2, 3, 4, 7, 8, 16], s_comm=[0.0, 0.5, 1.0])
+    study = on(model, conventions=conventions(convention))
+    frame = swept(study, nodes=[1, 2, 3, 4, 7, 8, 16], s_comm=[0.0, 0.5, 1.0])
     times = frame[["latency_s", "interval_s", "node_bytes", "weight_bytes", "comp_s"]].to_numpy()
     assert np.isfinite(times).all()
     assert (times > 0).all()
@@ -79,15 +80,15 @@ def test_every_network_at_many_numbers_of_nodes(model: str, convention: str) -> 
 @pytest.mark.parametrize("model", sorted(NETWORKS))
 def test_every_network_through_layers_and_every_strategy(model: str) -> None:
     nodes = [1, 2, 3, 4, 7, 8, 16]
-    stages = min(16, int(describe(build(model))["layers"]))
+    stages = min(16, int(tabulate(build(model)).mixes.sum()))
     for name in STRATEGIES:
         counts = [n for n in nodes if name != "pipeline" or n <= stages]
-        frame = sweep(model, strategies=[name], nodes=counts, s_comm=[0.5])
+        frame = swept(model, strategies=[name], nodes=counts, s_comm=[0.5])
         assert (frame["latency_s"] > 0).all(), name
         assert len(frame) == (1 if name == "single" else len(counts))
     for count in nodes:
-        frame = layers(Study(model), HMD, nodes=count)
-        dense = sweep(model, strategies=["dense"], nodes=[count]).iloc[0]
+        frame = by_layer(on(model), HMD, nodes=count)
+        dense = swept(model, strategies=["dense"], nodes=[count]).iloc[0]
         assert frame["layer_s"].sum() == pytest.approx(dense["latency_s"])
 
 
@@ -95,11 +96,11 @@ def test_every_network_through_layers_and_every_strategy(model: str) -> None:
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 def test_layers_add_up_to_the_sweep(model: str, strategy: str) -> None:
     node = load_profile("rpi4-wifi").hardware()
-    study = Study(model, conventions=conventions("runtime"))
-    total = sweep(study, node, strategies=[strategy], nodes=[3], s_comm=[0.7]).iloc[0]
+    study = on(model, conventions=conventions("runtime"))
+    total = swept(study, node, strategies=[strategy], nodes=[3], s_comm=[0.7]).iloc[0]
     nodes = int(total["nodes"])
     for every in (False, True):
-        frame = layers(
+        frame = by_layer(
             study, node, strategy=strategy, nodes=nodes, s_comm=0.7, every_operator=every
         )
         assert frame["layer_s"].sum() == pytest.approx(total["latency_s"])
@@ -109,10 +110,10 @@ def test_layers_add_up_to_the_sweep(model: str, strategy: str) -> None:
 
 
 def test_resnet50_has_the_papers_54_layers() -> None:
-    frame = layers(Study("resnet50"), HMD)
-    counts = describe(build("resnet50"))
-    assert len(frame) == counts["layers"] == 54  # Fig. 2
-    assert frame["in_elems"].sum() == counts["in_elems"] == 10_664_448
+    frame = by_layer(on("resnet50"), HMD)
+    whole = counts(build("resnet50"))
+    assert len(frame) == whole["layers"] == 54  # Fig. 2
+    assert frame["in_elems"].sum() == whole["in_elems"] == 10_664_448
 
 
 @pytest.mark.parametrize(
@@ -132,4 +133,4 @@ def test_resnet50_has_the_papers_54_layers() -> None:
 )
 def test_what_cannot_be_is_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(DiscosimError, match=message):
-        sweep("resnet18", **arguments)
+        swept("resnet18", **arguments)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT
@@ -20,13 +21,14 @@ from discosim.partition.layout import lay_out
 from discosim.partition.plan import CONVENTIONS, Conventions, Plan
 from discosim.partition.uneven import blocks_of, place_by_share, split_by_share
 from discosim.partition.within_layer import within_layer
-from discosim.simulate import Cost, Overlap, simulate
-from discosim.strategies.strategy import STRATEGIES, Request
+from discosim.simulate import Cost, Overlap
+from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.links import tournament
-from discosim.timeline.schedule import Event, Timeline, schedule
+from discosim.timeline.schedule import Event, Timeline, parse_overlap, schedule
 from discosim.timeline.shares import balanced_shares, shares_by_speed
 from discosim.timeline.work import Work, densities, work_of
+from tests.configurations import on
 from tests.strategies import hardware, tables
 
 NODES = st.integers(1, 5)
@@ -38,20 +40,25 @@ HMD = load_profile("splitnets-hmd").hardware()
 PI4, PI5 = (load_profile(f"rpi{i}-gigabit").hardware() for i in (4, 5))
 
 
-def _request(
+def _given(
     table: LayerTable, nodes: int, s_comm: float, convention: str, strategy: str = "disco"
-) -> Request:
+) -> Configuration:
     at = "head" if STRATEGIES[strategy].has_cut else ""
-    return Request(table, nodes, np.full((1, 1), s_comm), CONVENTIONS[convention], at=at)
+    return on(
+        table, nodes=nodes, s_comm=s_comm, conventions=convention, strategy=strategy, at=at
+    ).resolved()
 
 
-def _work(request: Request, node: Hardware, strategy: str = "disco") -> Work:
-    return work_of(STRATEGIES[strategy], request, Cluster((node,) * request.nodes))
+def _work(given: Configuration, node: Hardware) -> Work:
+    return work_of(given, Cluster((node,) * given.nodes))
 
 
-def _cost(request: Request, node: Hardware, overlap: str, strategy: str = "disco") -> Cost:
-    plan = STRATEGIES[strategy].plan(request)
-    return simulate(request.table, plan, node, Overlap.parse(overlap))
+def _schedule(work: Work, overlap: str) -> Timeline:
+    return schedule(work, parse_overlap(overlap))
+
+
+def _cost(given: Configuration, node: Hardware, overlap: str) -> Cost:
+    return replace(given, hardware=node, overlap=Overlap.parse(overlap)).cost()
 
 
 # Against the closed forms
@@ -69,10 +76,9 @@ def test_the_schedule_equals_the_closed_form(
 ) -> None:
     if strategy == "pipeline":
         nodes = min(nodes, int(table.mixes.sum()))
-    request = _request(table, nodes, s_comm, convention, strategy)
-    cost = _cost(request, node, overlap, strategy)
-    nodes = STRATEGIES[strategy].nodes or nodes
-    timeline = schedule(_work(replace(request, nodes=nodes), node, strategy), overlap)
+    split = _given(table, nodes, s_comm, convention, strategy)
+    cost = _cost(split, node, overlap)
+    timeline = _schedule(_work(split, node), overlap)
     closed = cost.latency_s.item()
     if node.topology == "switch":  # its closed form divides what whole messages cannot
         assert timeline.latency_s >= closed * (1 - 1e-9)
@@ -87,9 +93,9 @@ def test_a_switch_is_exact_where_all_send_equally_much(
     topology: str, overlap: str, nodes: int
 ) -> None:
     node = replace(HMD, topology=topology, link_latency_s=1e-4, memory_Bps=5e9)
-    request = _request(tabulate(build("resnet18")), nodes, 0.8, "paper")
-    timeline = schedule(_work(request, node), overlap)
-    assert timeline.latency_s == pytest.approx(_cost(request, node, overlap).latency_s, rel=1e-9)
+    split = _given(tabulate(build("resnet18")), nodes, 0.8, "paper")
+    timeline = _schedule(_work(split, node), overlap)
+    assert timeline.latency_s == pytest.approx(_cost(split, node, overlap).latency_s, rel=1e-9)
 
 
 @given(tables(), st.integers(2, 5), S_COMM, CONVENTION, st.booleans(), st.booleans())
@@ -115,10 +121,10 @@ def test_the_densities_give_the_strategys_plan(
     table: LayerTable, nodes: int, s_comm: float, convention: str, strategy: str
 ) -> None:
     assume(strategy not in ("pipeline", "single"))
-    request = _request(table, nodes, s_comm, convention, strategy)
-    density = densities(STRATEGIES[strategy], request)
-    ours = within_layer(lay_out(table, nodes, request.conventions), density)
-    theirs = STRATEGIES[strategy].plan(request)
+    split = _given(table, nodes, s_comm, convention, strategy)
+    density = densities(split)
+    ours = within_layer(lay_out(table, nodes, split.conventions), density)
+    theirs = split.plan()
     for name in ("local", "remote", "in_share", "out_share", "live_elems", "stored_elems"):
         assert getattr(ours, name) == pytest.approx(getattr(theirs, name)), name
     assert ours.exchange.sent == pytest.approx(theirs.exchange.sent)
@@ -129,18 +135,18 @@ def test_a_masks_messages_are_those_of_its_plan(
     table: LayerTable, nodes: int, s_comm: float, node: Hardware, overlap: str
 ) -> None:
     mask = select(table.network, nodes, s_comm, None, "random")
-    request = replace(_request(table, nodes, 0.0, "runtime"), mask=mask)
-    work = _work(request, node)
+    split = replace(_given(table, nodes, 0.0, "runtime"), mask=mask)
+    work = _work(split, node)
     zeros = np.zeros((nodes, len(table)))
     sent, received = work.message_bytes.sum(1), work.message_bytes.sum(0)
     assert sent == pytest.approx(4 * work.plan.exchange.sent + zeros)
     assert received == pytest.approx(4 * work.plan.exchange.received + zeros)
-    closed = _cost(request, node, overlap).latency_s.item()
-    latency_s = schedule(work, overlap).latency_s
+    closed = _cost(split, node, overlap).latency_s.item()
+    latency_s = _schedule(work, overlap).latency_s
     if node.topology != "switch":
         assert latency_s == pytest.approx(closed, rel=1e-9, abs=1e-15)
     with pytest.raises(DiscosimError, match="no --shares"):
-        work_of(STRATEGIES["disco"], request, work.cluster, (1 / nodes,) * nodes)
+        work_of(split, work.cluster, (1 / nodes,) * nodes)
 
 
 # Stream
@@ -180,11 +186,11 @@ def test_stream_on_a_chain_is_the_recurrence(
     assume(nodes <= 2 or node.topology in ("full-mesh", "ring"))
     assume(nodes == 1 or node.topology not in ("shared", "broadcast"))
     table = _chain(widths)
-    request = _request(table, nodes, s_comm, "paper")
-    cost = _cost(request, node, "none")
-    plan = STRATEGIES["disco"].plan(request)
+    split = _given(table, nodes, s_comm, "paper")
+    cost = _cost(split, node, "none")
+    plan = split.plan()
     one = replace(node, link_latency_s=0.0)
-    volume = _cost(request, one, "none").comm_s[0, :-1]
+    volume = _cost(split, one, "none").comm_s[0, :-1]
     most = np.maximum(1, np.floor(np.broadcast_to(plan.chunk_features, (1, len(table)))[0]))
     chunks = [int(min(k, m)) for m in most[:-1]]
     comm = volume + np.array(chunks) * (cost.comm_s[0, :-1] - volume)
@@ -193,7 +199,7 @@ def test_stream_on_a_chain_is_the_recurrence(
         local, remote = np.zeros_like(local), local + remote
     else:
         local[0], remote[0] = 0.0, local[0] + remote[0]
-    timeline = schedule(_work(request, node), f"stream:{k}")
+    timeline = _schedule(_work(split, node), f"stream:{k}")
     expected = _recurrence(comm, local, remote, chunks)
     assert timeline.latency_s == pytest.approx(expected, rel=1e-9, abs=1e-15)
 
@@ -202,8 +208,8 @@ def test_stream_on_a_chain_is_the_recurrence(
 def test_stream_is_between_its_limits(
     table: LayerTable, node: Hardware, nodes: int, s_comm: float, convention: str, k: int
 ) -> None:
-    work = _work(_request(table, nodes, s_comm, convention), node)
-    streamed, barred = (schedule(work, overlap) for overlap in (f"stream:{k}", "layer"))
+    work = _work(_given(table, nodes, s_comm, convention), node)
+    streamed, barred = (_schedule(work, overlap) for overlap in (f"stream:{k}", "layer"))
     assert streamed.latency_s <= barred.latency_s * (1 + 1e-9)
     assert streamed.latency_s >= (work.local_s + work.remote_s).sum(-1).max() * (1 - 1e-9)
     busy = _busy(streamed)
@@ -232,9 +238,9 @@ def test_no_track_does_two_things_at_once_and_nothing_is_lost(
 ) -> None:
     other = replace(other, topology=node.topology, duplex=node.duplex)
     cluster = Cluster(tuple((node, other)[i % 2] for i in range(nodes)))
-    request = _request(table, nodes, s_comm, convention)
-    work = work_of(STRATEGIES["disco"], request, cluster)
-    timeline = schedule(work, overlap)
+    split = _given(table, nodes, s_comm, convention)
+    work = work_of(split, cluster)
+    timeline = _schedule(work, overlap)
     tracks: dict[str, list[Event]] = {}
     for event in timeline.events:
         assert -1e-15 <= event.begin_s <= event.end_s <= timeline.latency_s * (1 + 1e-9)
@@ -263,8 +269,8 @@ def test_faster_by_x_takes_one_xth(
         link_latency_s=node.link_latency_s / x,
         overhead_s={kind: each / x for kind, each in node.overhead_s.items()},
     )
-    request = _request(table, nodes, s_comm, "runtime")
-    slow, fast = (schedule(_work(request, each), overlap).latency_s for each in (node, faster))
+    split = _given(table, nodes, s_comm, "runtime")
+    slow, fast = (_schedule(_work(split, each), overlap).latency_s for each in (node, faster))
     assert fast * x == pytest.approx(slow)
 
 
@@ -294,12 +300,12 @@ def test_equal_shares_are_the_ordinary_plan(
 def test_equal_nodes_given_as_unlike_ones_take_as_long(
     model: str, overlap: str, nodes: int
 ) -> None:
-    request = _request(tabulate(build(model)), nodes, 0.8, "runtime")
+    split = _given(tabulate(build(model)), nodes, 0.8, "runtime")
     unlike = Cluster(tuple(replace(PI4, name=f"board {i}") for i in range(nodes)))
     assert not unlike.alike
-    shared = work_of(STRATEGIES["disco"], request, unlike, (1 / nodes,) * nodes)
-    alike = _work(request, PI4)
-    one, other = (schedule(each, overlap).latency_s for each in (shared, alike))
+    shared = work_of(split, unlike, (1 / nodes,) * nodes)
+    alike = _work(split, PI4)
+    one, other = (_schedule(each, overlap).latency_s for each in (shared, alike))
     assert one == pytest.approx(other, rel=1e-9)
 
 
@@ -313,9 +319,9 @@ def test_a_slower_node_never_makes_faster(
         bandwidth_Bps=node.bandwidth_Bps / x,
         link_latency_s=node.link_latency_s * x,
     )
-    request = _request(table, 2, s_comm, "runtime")
+    split = _given(table, 2, s_comm, "runtime")
     fast, mixed = (
-        schedule(work_of(STRATEGIES["disco"], request, Cluster(nodes)), overlap).latency_s
+        _schedule(work_of(split, Cluster(nodes)), overlap).latency_s
         for nodes in ((node, node), (node, slower))
     )
     assert mixed >= fast * (1 - 1e-9)
@@ -338,8 +344,7 @@ def test_uneven_shares_do_all_the_work(
     rest = (1 - first * 0.9) / (nodes - 1)
     shares = (first * 0.9, *(rest,) * (nodes - 1))
     work = work_of(
-        STRATEGIES["dense"],
-        _request(table, nodes, s_comm, "paper"),
+        _given(table, nodes, s_comm, "paper", "dense"),
         Cluster((HMD,) * nodes),
         tuple(s / sum(shares) for s in shares),
     )
@@ -353,13 +358,13 @@ def test_uneven_shares_do_all_the_work(
 def test_balanced_shares_are_better_than_equal_ones(
     overlap: str, nodes: tuple[Hardware, ...]
 ) -> None:
-    cluster, strategy = Cluster(nodes), STRATEGIES["disco"]
-    request = _request(tabulate(build("resnet18")), len(nodes), 0.9, "paper")
-    shares = balanced_shares(strategy, request, cluster, overlap)
+    cluster = Cluster(nodes)
+    split = _given(tabulate(build("resnet18")), len(nodes), 0.9, "paper")
+    shares = balanced_shares(replace(split, overlap=parse_overlap(overlap)), cluster)
     equal = (1 / len(nodes),) * len(nodes)
     balanced_s, equal_s, by_speed_s = (
-        schedule(work_of(strategy, request, cluster, each), overlap).latency_s
-        for each in (shares, equal, shares_by_speed(request, cluster))
+        _schedule(work_of(split, cluster, each), overlap).latency_s
+        for each in (shares, equal, shares_by_speed(split, cluster))
     )
     assert balanced_s <= by_speed_s
     assert balanced_s < 0.9 * equal_s
@@ -381,9 +386,8 @@ def test_a_tournament_is_all_pairs_disjoint_as_long_as_can_be(nodes: int) -> Non
 
 @pytest.mark.parametrize("text", ["stream:0", "streams", "stream:x", "", "layer:0"])
 def test_unknown_overlaps_name_the_known_ones(text: str) -> None:
-    work = _work(_request(_chain([4, 4]), 2, 0.5, "paper"), HMD)
     with pytest.raises(DiscosimError, match=r"wanted none, layer.*stream:K"):
-        schedule(work, text)
+        parse_overlap(text)
 
 
 def test_nodes_that_cannot_be_joined_are_refused() -> None:
@@ -394,17 +398,17 @@ def test_nodes_that_cannot_be_joined_are_refused() -> None:
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5, 0.0), (1.0,), (0.5, 0.6), (0.9999, 0.0001)])
 def test_shares_that_cannot_be_are_refused(shares: tuple[float, ...]) -> None:
-    request = _request(_chain([4, 4]), 2, 0.5, "paper")
+    split = _given(_chain([4, 4]), 2, 0.5, "paper")
     with pytest.raises(DiscosimError, match="shares"):
-        work_of(STRATEGIES["disco"], request, Cluster((PI4, PI5)), shares)
+        work_of(split, Cluster((PI4, PI5)), shares)
 
 
 def test_a_pipeline_has_no_shares_and_too_many_events_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    request = _request(_chain([4, 4]), 2, 0.5, "paper", "pipeline")
+    split = _given(_chain([4, 4]), 2, 0.5, "paper", "pipeline")
     with pytest.raises(DiscosimError, match="no --shares"):
-        work_of(STRATEGIES["pipeline"], request, Cluster((PI4, PI5)), (0.5, 0.5))
+        work_of(split, Cluster((PI4, PI5)), (0.5, 0.5))
     monkeypatch.setattr("discosim.timeline.schedule.MOST_EVENTS", 3)
     with pytest.raises(DiscosimError, match="too many for a timeline"):
-        schedule(_work(request, HMD), "none")
+        _schedule(_work(split, HMD), "none")

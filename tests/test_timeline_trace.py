@@ -8,27 +8,24 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from discosim.cli.app import run
-from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
-from discosim.networks import build
 from discosim.report.timeline import MOST_LINKS, draw_gantt, events_frame, links_busy, nodes_frame
-from discosim.strategies.strategy import STRATEGIES, Request
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.schedule import Timeline, schedule
 from discosim.timeline.trace import to_chrome, trace_records
 from discosim.timeline.work import work_of
+from tests.configurations import on
 
 Answer = Callable[..., tuple[int, str, str]]
 
 
 def _timeline(nodes: int = 2, overlap: str = "layer:4", topology: str = "full-mesh") -> Timeline:
     node = replace(load_profile("splitnets-hmd").hardware(), topology=topology)
-    request = Request(tabulate(build("resnet18")), nodes, np.full((1, 1), 0.8))
-    return schedule(work_of(STRATEGIES["disco"], request, Cluster((node,) * nodes)), overlap)
+    given = on("resnet18", hardware=node, nodes=nodes, s_comm=0.8, overlap=overlap)
+    return schedule(work_of(given, Cluster((node,) * nodes)), given.overlap)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from discosim.networks import build
 from discosim.partition.layout import lay_out
 from discosim.partition.plan import CONVENTIONS, Conventions, Plan
 from discosim.partition.within_layer import within_layer
-from discosim.strategies.strategy import STRATEGIES, Request
+from tests.configurations import on
 from tests.strategies import tables
 
 RESNET50 = tabulate(build("resnet50"))
@@ -119,7 +119,7 @@ def test_s_comp_of_a_plain_layer(nodes: int, s_comm: float) -> None:
 )
 def test_table_1(strategy: str, at: str, published: tuple[int, int]) -> None:
     """The twelve percentages of DISCO's Table I, each within half a point."""
-    plan = STRATEGIES[strategy].plan(Request(RESNET50, 2, np.zeros((1, 1)), at=at))
+    plan = on("resnet50", strategy=strategy, at=at).plan()
     spent = 2 * ((plan.local + plan.remote) @ RESNET50.macs).item() / RESNET50.macs.sum()
     computed = 100 * plan.avg_s_comm.item(), 100 * (1 - spent)
     assert computed == pytest.approx(published, abs=0.5)

@@ -1,5 +1,6 @@
 """`discosim allocate`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
@@ -11,9 +12,9 @@ from discosim.units import parse_bytes, parse_time
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from discosim.configuration import Configuration
     from discosim.explore.allocation.allocate import Limit
     from discosim.explore.allocation.surrogate import Curves
-    from discosim.explore.study import Study
 
 
 class Saliency(TypedDict, total=False):
@@ -77,25 +78,23 @@ def command(**values: Any) -> None:
     from discosim.explore.allocation.allocate import DEFAULT_LEVELS, allocate
     from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY
     from discosim.report import allocate as report
+    from discosim.simulate import Overlap
 
     output = Output.open(values["form"], None)
     check_file(values["path"], "plan file", ".json")
     check_plot(values["plot_path"])
     given = {LATENCY: values["latency"], BYTES: values["traffic"], MEMORY: values["memory"]}
     nothing = {"at": "", "objective": "memory", "plan_path": None, "s_comm": None, "memory": None}
-    study = options.read_study({**values, **nothing})
     [hardware] = options.one("--hw", options.read_hardware({**values, **nothing}))
-    [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (2,)))
+    base = options.read_base({**values, **nothing}, hardware)
+    [nodes] = options.one("--nodes", options.nodes_or_default(values, base, (2,)))
     if values["mask_path"] is not None and values["weights_path"] is not None:
         raise click.UsageError("give --mask or --weights: each says what is lost")
-    saliency: Saliency = {} if values["weights_path"] is None else _saliency(values, study, nodes)
+    saliency: Saliency = {} if values["weights_path"] is None else _saliency(values, base, nodes)
     found = allocate(
-        study,
-        hardware,
+        replace(base, nodes=nodes, overlap=Overlap.parse(values["overlap"])),
         {name: limit for name, limit in given.items() if limit is not None},
-        nodes=nodes,
         levels=values["levels"] or DEFAULT_LEVELS,
-        overlap=values["overlap"],
         method=values["method"],
         **saliency,
     )
@@ -114,14 +113,14 @@ def command(**values: Any) -> None:
         options.wrote(values["plot_path"])
 
 
-def _saliency(values: options.Values, study: "Study", nodes: int) -> "Saliency":
+def _saliency(values: options.Values, base: "Configuration", nodes: int) -> "Saliency":
     """The curves of a checkpoint's weights, and what is said of them."""
     from discosim.explore.allocation.weight_curves import weight_curves
     from discosim.runtime.checkpoint import read_weights
     from discosim.strategies.strategy import check_nodes
 
-    check_nodes(study.table, nodes)
-    network, path = study.table.network, values["weights_path"]
+    check_nodes(base.table, nodes)
+    network, path = base.network, values["weights_path"]
     weights, renamed = read_weights(path, network)
     if renamed:
         options.note(f"weights of {path} have other names: taken by order and shape")

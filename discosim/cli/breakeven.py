@@ -1,5 +1,6 @@
 """`discosim breakeven`."""
 
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import click
 from discosim.cli import options, types
 
 if TYPE_CHECKING:
-    from discosim.explore.breakeven import Pair
+    from discosim.explore.breakeven import Contest
 
 DECADES = 2.5
 """Of the link's number, drawn each way from the one of the hardware."""
@@ -50,6 +51,7 @@ def command(**values: Any) -> None:
     from discosim.explore.breakeven import MOST_NODES, break_even
     from discosim.report import breakeven as report
     from discosim.report.summary import node_text
+    from discosim.simulate import Overlap
 
     output = Output.open(values["form"], values["path"])
     check_plot(values["plot_path"])
@@ -64,8 +66,9 @@ def command(**values: Any) -> None:
     if values["plot_path"] is not None and values["solve"] == "nodes":
         raise click.UsageError("--plot draws given numbers of nodes: solve for bw, say, to see it")
     nothing = {"at": "", "objective": "memory", "plan_path": None}
-    study = options.read_study({**values, **nothing})
     hardware = options.read_hardware(values)
+    base = options.read_base({**values, **nothing}, hardware[0])
+    overlap = Overlap.parse(values["overlap"])
     [most] = options.one("--max-nodes", values["max_nodes"] or [MOST_NODES])
     answers = [
         answer
@@ -74,17 +77,13 @@ def command(**values: Any) -> None:
         )
         for answer in break_even(
             values["solve"],
-            study,
-            each,
-            nodes=nodes,
-            s_comm=s_comm,
-            overlap=values["overlap"],
+            replace(base, hardware=each, nodes=nodes, s_comm=s_comm, overlap=overlap),
             previous=values["versus"] == "N-1",
             most_nodes=most,
         )
     ]
     lines = [
-        f"{study.model} on {node_text(each)}; overlap {values['overlap']}, "
+        f"{base.model} on {node_text(each)}; overlap {values['overlap']}, "
         f"{values['convention']} conventions"
         for each in hardware
     ]
@@ -92,13 +91,16 @@ def command(**values: Any) -> None:
         lines += [report.sentence(answer) for answer in answers]
     output.write(report.to_frame(answers), lines, report.show(answers))
     if values["plot_path"] is not None:
-        _draw(values, answers[0].pair, list(dict.fromkeys(a.pair.nodes for a in answers)), lines[0])
+        _draw(
+            values,
+            answers[0].contest,
+            list(dict.fromkeys(a.contest.nodes for a in answers)),
+            lines[0],
+        )
 
 
-def _draw(values: options.Values, pair: "Pair", counts: list[int], title: str) -> None:
+def _draw(values: options.Values, contest: "Contest", counts: list[int], title: str) -> None:
     """Draw the surface of each number of nodes, over the bandwidth or the link latency."""
-    from dataclasses import replace
-
     import numpy as np
 
     from discosim.explore.breakeven import speedups
@@ -107,19 +109,22 @@ def _draw(values: options.Values, pair: "Pair", counts: list[int], title: str) -
 
     latency = values["solve"] == "link-latency"
     name, unit = ("link_latency_s", "s") if latency else ("bandwidth_Bps", "B/s")
-    at_hand = float(getattr(pair.hardware, name))
+    at_hand = float(getattr(contest.configuration.hardware, name))
     middle = at_hand or 1e-4
     x = np.geomspace(middle / 10**DECADES, middle * 10**DECADES, POINTS)
     near_one = 1 - np.geomspace(1e-3, 0.1, 20)  # where the line is nearly level
     s_comm = np.unique([*np.linspace(0.0, 1.0, POINTS), *near_one])
-    pairs = [replace(pair, nodes=count) for count in counts]
+    contests = [
+        replace(contest, configuration=replace(contest.configuration, nodes=count))
+        for count in counts
+    ]
     surfaces = [
         Surface(
             f"{each.nodes} nodes against {each.versus}",
-            "one node less is" if pair.previous else "one node is",
+            "one node less is" if contest.previous else "one node is",
             speedups(each, s_comm, **{name: x}),
         )
-        for each in pairs
+        for each in contests
     ]
     label = "latency of a message" if latency else "bandwidth of a link"
     save(draw_surfaces(surfaces, x, label, unit, at_hand, s_comm, title), values["plot_path"])

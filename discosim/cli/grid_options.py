@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from discosim.cli import options, types
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.grid.engine import reduce_grid
 from discosim.explore.grid.grid import Grid
 from discosim.explore.grid.reduce import Reduction, State
-from discosim.explore.study import Study
 from discosim.hardware import Hardware, load_profile, profile_names
 from discosim.networks import NETWORKS
 
@@ -65,10 +65,10 @@ running = options.together(
 """Where the work is done, and what keeps it."""
 
 
-def read_grid_studies(values: options.Values) -> list[Study]:
-    """Return a study of each of the networks."""
+def read_bases(values: options.Values, hardware: Hardware) -> list[Configuration]:
+    """Return a configuration of each of the networks."""
     names = list(NETWORKS) if values["models"] == [ALL] else values["models"]
-    return [options.read_study({**values, "model": name}) for name in names]
+    return [options.read_base({**values, "model": name}, hardware) for name in names]
 
 
 def read_grid_hardware(values: options.Values) -> list[Hardware]:

@@ -1,5 +1,6 @@
 """`discosim layers`."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -27,34 +28,28 @@ def command(**values: Any) -> None:
     from discosim.cli.output import Output
     from discosim.cli.results import check_plot
     from discosim.explore.layers import layers
-    from discosim.explore.study import strategy_named
     from discosim.report import layers as report
     from discosim.report.summary import node_text
+    from discosim.simulate import Overlap
+    from discosim.strategies.strategy import STRATEGIES
 
     output = Output.open(values["form"], values["path"])
     check_plot(values["plot_path"])
-    study = options.read_study(values)
     [hardware] = options.one("--hw", options.read_hardware(values))
-    [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (2,)))
+    base = options.read_base(values, hardware)
+    [nodes] = options.one("--nodes", options.nodes_or_default(values, base, (2,)))
     sparse = any(values[key] is not None for key in options.KNOBS.values())
     strategy = values["strategy"] or ("disco" if sparse else "dense")
     [s_comm] = options.one("--s-comm", values["s_comm"] or [0.8])
-    chosen = strategy_named(strategy)
-    at = study.cut(chosen, nodes, hardware)
-    if at and not study.at:
-        options.note(f"no --at: {strategy} cuts at {at}")
+    chosen = STRATEGIES[strategy]
+    given = replace(base, strategy=chosen, nodes=nodes, s_comm=s_comm).resolved()
+    if chosen.has_cut and not base.at:
+        options.note(f"no --at: {strategy} cuts at {given.at}")
     if sparse and not chosen.has_knob:
         options.note(f"{strategy} has no S_comm: {', '.join(options.KNOBS)} have no effect")
-    frame = layers(
-        study,
-        hardware,
-        strategy=strategy,
-        nodes=nodes,
-        s_comm=s_comm,
-        overlap=values["overlap"],
-        every_operator=values["all_operators"],
-    )
-    title = f"{study.model}, {strategy} on {nodes} nodes, {node_text(hardware)}"
+    given = replace(given, overlap=Overlap.parse(values["overlap"]))
+    frame = layers(given, every_operator=values["all_operators"])
+    title = f"{base.model}, {strategy} on {nodes} nodes, {node_text(hardware)}"
     lines = [title, *report.layer_findings(frame)]
     output.write(frame, lines, report.show_layers(frame))
     if values["plot_path"] is not None:

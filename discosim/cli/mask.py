@@ -10,9 +10,13 @@ from discosim.cli import options
 from discosim.errors import DiscosimError
 
 if TYPE_CHECKING:
-    from discosim.explore.study import Study
     from discosim.graph.network import Network
+    from discosim.graph.table import LayerTable
     from discosim.masks.weights import Weights
+
+
+HARDWARE = "splitnets-hmd"
+"""What the findings count bytes on."""
 
 
 @click.command("mask")
@@ -51,13 +55,16 @@ def command(**values: Any) -> None:
     from discosim.cli.output import Output, check_writable
     from discosim.cli.progress import LazyProgress
     from discosim.cli.results import check_plot
+    from discosim.configuration import Configuration
     from discosim.explore.allocation.masks import mask_rows
-    from discosim.explore.study import Study
     from discosim.explore.sweep import sweep
+    from discosim.graph.table import tabulate
+    from discosim.hardware import load_profile
     from discosim.masks.mask_file import write_mask
     from discosim.masks.measure import figures, retained_share
     from discosim.masks.saliency import saliency_curves
     from discosim.masks.select import check_choice, check_heads, select
+    from discosim.networks import build
     from discosim.report.mask import mask_findings, search_finding, show_masks
 
     output = Output.open(values["form"], None)
@@ -68,9 +75,8 @@ def command(**values: Any) -> None:
         check_writable(values["mask_path"])
     how = {name: values[name] for name in ("criterion", "per", "seed")}
     check_choice(how["criterion"], how["per"])
-    study = Study(values["model"], values["input_shape"])
-    network = study.table.network
-    s_comm, nodes = _knob(values, study)
+    network = build(values["model"], values["input_shape"])
+    s_comm, nodes = _knob(values, tabulate(network))
     check_heads(network, nodes)
     weights, source, noted = _weights(values, network)
     choose = partial(select, network, nodes, s_comm, weights, source=source, **how)
@@ -82,7 +88,8 @@ def command(**values: Any) -> None:
             mask = choose(owners=search_placement(network, nodes, s_comm, weights, progress))
     kept = figures(network, mask, weights)
     rows = mask_rows(kept)
-    cost = sweep(replace(study, mask=mask), nodes=[nodes]).iloc[0]
+    on = load_profile(HARDWARE).hardware()
+    cost = sweep(Configuration(network, on, mask=mask), nodes=[nodes]).iloc[0]
     lines = mask_findings(mask, cost, retained_share(kept))
     if values["search"]:
         lines.append(search_finding(retained_share(figures(network, in_blocks, weights))))
@@ -107,7 +114,7 @@ def command(**values: Any) -> None:
         options.wrote(values["plot_path"])
 
 
-def _knob(values: options.Values, study: "Study") -> tuple[float | dict[str, float], int]:
+def _knob(values: options.Values, table: "LayerTable") -> tuple[float | dict[str, float], int]:
     """S_comm, of all layers or of each, and the number of nodes."""
     from discosim.partition.plan_file import read_plan
     from discosim.strategies.strategy import check_nodes
@@ -115,14 +122,14 @@ def _knob(values: options.Values, study: "Study") -> tuple[float | dict[str, flo
     plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
     default = 2 if plan is None else plan.nodes
     [nodes] = options.one("--nodes", values["nodes"] or [default])
-    check_nodes(study.table, nodes)
+    check_nodes(table, nodes)
     if plan is None:
         [s_comm] = options.one("--s-comm", values["s_comm"] or [0.8])
         return s_comm, nodes
     if values["s_comm"] is not None:
         raise click.UsageError("give one of --s-comm and --plan: each says what is sent")
-    plan.check(study.table)
-    plan.layer_s_comm(study.table, nodes)
+    plan.check(table)
+    plan.layer_s_comm(table, nodes)
     return dict(plan.s_comm), nodes
 
 

@@ -6,6 +6,8 @@ import click
 
 from discosim.cli import options
 
+COLUMNS = ["model", "input", "layers", "params", "macs", "in_elems"]
+
 
 @click.command("networks")
 @click.option("--model", help="One network [default: all].")
@@ -26,14 +28,14 @@ def command(**values: Any) -> None:
         raise click.UsageError("--input needs --model: each network has an input size of its own")
     import pandas as pd
 
-    from discosim.explore.layers import describe
+    from discosim.graph.counts import counts
     from discosim.report.networks import show_networks
 
     names = [values["model"]] if values["model"] is not None else sorted(NETWORKS)
     networks = [build(name, values["input_shape"]) for name in names]
     for network in networks:
         options.tell(network)
-    frame = pd.DataFrame([describe(network) for network in networks])
+    frame = pd.DataFrame([counts(network) for network in networks], columns=COLUMNS)
     lines = [
         "Parameters with norms and biases; MACs of convolutions, linear layers and attention.",
         "A name may carry a width divisor: resnet50/8 has an eighth of the channels.",

@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 import click
 
 from discosim.cli import types
+from discosim.configuration import HALF, Configuration
 from discosim.errors import UnknownNameError
-from discosim.explore.study import HALF, Study, conventions
 from discosim.graph.counts import remarks
 from discosim.graph.network import Network
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
+from discosim.networks import build
+from discosim.partition.plan import Features, Objective, conventions
 from discosim.partition.plan_file import read_plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -171,36 +173,36 @@ def read_hardware(values: Values) -> list[Hardware]:
     return [profile.hardware(values["dtype"], values["weight_dtype"]) for profile in profiles]
 
 
-def read_study(values: Values, target: float = HALF) -> Study:
-    """Return the network and the conventions that the options name."""
+def read_base(values: Values, hardware: Hardware, target: float = HALF) -> Configuration:
+    """Return the network and the conventions that the options name, on this hardware."""
     chosen = conventions(values["convention"], resend=values["resend"], rounding=values["rounding"])
     given = [flag for flag, key in KNOBS.items() if values.get(key) is not None]
     if len(given) > 1:
         raise click.UsageError(f"give one of {' and '.join(given)}: each says what is sent")
     plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
-    study = Study(
-        model=values["model"],
-        input_shape=values["input_shape"],
+    base = Configuration(
+        build(values["model"], values["input_shape"]),
+        hardware,
         conventions=chosen,
         at=values["at"],
-        objective=values["objective"],
-        features=values["features"],
-        plan=plan,
+        objective=Objective(values["objective"]),
+        features=Features(values["features"]),
+        plan_file=plan,
         target=target,
     )
-    tell(study.table.network)
+    tell(base.network)
     if values.get("mask_path") is None:
-        return study
+        return base
     from discosim.masks.mask_file import read_mask
 
-    return replace(study, mask=read_mask(values["mask_path"], study.table.network))
+    return replace(base, mask=read_mask(values["mask_path"], base.network))
 
 
-def nodes_or_default(values: Values, study: Study, default: tuple[int, ...]) -> list[int]:
+def nodes_or_default(values: Values, base: Configuration, default: tuple[int, ...]) -> list[int]:
     """Return --nodes; without it the number of the plan or the mask, or the default."""
     if values["nodes"] is not None:
         return list(values["nodes"])
-    given = study.plan or study.mask
+    given = base.plan_file or base.mask
     return [given.nodes] if given is not None else list(default)
 
 

@@ -63,12 +63,13 @@ def command(**values: Any) -> None:
         options.one("--by", by)
     if values["plot_path"] is not None and values["reduce"] in ("best", "all"):
         raise click.UsageError("--plot draws a front or a histogram: --reduce pareto or histogram")
-    studies = grid_options.read_grid_studies(values)
+    hardware = grid_options.read_grid_hardware(values)
+    bases = grid_options.read_bases(values, hardware[0])
     grid = Grid(
-        studies,
-        grid_options.read_grid_hardware(values),
+        bases,
+        hardware,
         values["strategies"],
-        options.nodes_or_default(values, studies[0], tuple(types.parse_nodes(NODES))),
+        options.nodes_or_default(values, bases[0], tuple(types.parse_nodes(NODES))),
         values["s_comm"] or types.parse_s_comm(S_COMM),
         values["overlaps"],
     )

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from discosim.cli import options
 from discosim.cli.output import Output, check_writable
 from discosim.cli.progress import LazyProgress
+from discosim.configuration import HALF, Configuration
 from discosim.errors import DiscosimError
-from discosim.explore.study import HALF, Study, strategy_named
 from discosim.explore.sweep import sweep
+from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,16 +46,17 @@ def answer(
     output = Output.open(values["form"], values["path"])
     check_plot(values["plot_path"])
     knob = values["s_comm"] if values["s_comm"] is not None else list(s_comm)
-    study = options.read_study(values, target=knob[0] if len(knob) == 1 else HALF)
     hardware = options.read_hardware(values)
-    counts = options.nodes_or_default(values, study, nodes)
+    target = knob[0] if len(knob) == 1 else HALF
+    base = options.read_base(values, hardware[0], target)
+    counts = options.nodes_or_default(values, base, nodes)
     names = list(strategies)
     if skip_impossible:
-        names = _possible(study, names, counts, hardware[0])
+        names = _possible(base, names, counts)
     with LazyProgress("sweep") as progress:
         frame = sweep(
-            study,
-            hardware,
+            base,
+            hardware=hardware,
             strategies=names,
             nodes=counts,
             s_comm=knob,
@@ -64,10 +66,10 @@ def answer(
     if values.get("band"):
         from discosim.explore.band import with_band
 
-        frame = with_band(frame, study, hardware, strategies=names, nodes=counts, s_comm=knob)
-    _notes(values, study, frame)
+        frame = with_band(frame, base, hardware, strategies=names, nodes=counts, s_comm=knob)
+    _notes(values, base, frame)
     if output.form in ("table", "md"):
-        _write_for_people(output, frame, study, hardware, values)
+        _write_for_people(output, frame, base, hardware, values)
     else:
         output.write(frame, [], {})
     if values["plot_path"] is not None:
@@ -80,33 +82,33 @@ def answer(
 def _write_for_people(
     output: Output,
     frame: "pd.DataFrame",
-    study: Study,
+    base: Configuration,
     hardware: "list[Hardware]",
     values: options.Values,
 ) -> None:
     from discosim.report import summary
     from discosim.report.sweep import show_results
 
-    single = sweep(study, hardware, strategies=["single"], nodes=[1])
+    single = sweep(base, hardware=hardware, strategies=["single"], nodes=[1])
     lines = summary.setting(frame, hardware, values["convention"])
     lines += summary.findings(frame, single, hardware)
     output.write(frame, lines, show_results(frame))
 
 
-def _possible(study: Study, names: list[str], counts: list[int], hardware: "Hardware") -> list[str]:
+def _possible(base: Configuration, names: list[str], counts: list[int]) -> list[str]:
     """The strategies that can have so many nodes; the reasons of the others are told."""
-    if study.plan is not None:
+    if base.plan_file is not None:
         for count in counts:  # a plan that cannot be followed is refused, not left out
-            study.plan.layer_s_comm(study.table, count)
-    if study.mask is not None:
-        sweep(study, hardware, strategies=["disco"], nodes=counts)
+            base.plan_file.layer_s_comm(base.table, count)
+    if base.mask is not None:
+        sweep(base, strategies=["disco"], nodes=counts)
     reasons: dict[str, DiscosimError] = {}
     for name in names:
         try:
-            sweep(study, hardware, strategies=[name], nodes=counts, s_comm=[0.0])
+            sweep(base, strategies=[name], nodes=counts, s_comm=[0.0])
         except DiscosimError as refusal:
             reasons[name] = refusal
-    split = [name for name in names if strategy_named(name).nodes is None]
+    split = [name for name in names if STRATEGIES[name].nodes is None]
     if all(name in reasons for name in split):
         raise next(iter(reasons.values()))
     for name, reason in reasons.items():
@@ -114,11 +116,11 @@ def _possible(study: Study, names: list[str], counts: list[int], hardware: "Hard
     return [name for name in names if name not in reasons]
 
 
-def _notes(values: options.Values, study: Study, frame: Any) -> None:
+def _notes(values: options.Values, base: Configuration, frame: Any) -> None:
     """Say what was chosen for the user, and what had no effect."""
     names = list(dict.fromkeys(frame["strategy"]))
     cuts = frame[frame["at"] != ""].drop_duplicates(["strategy", "nodes"])
-    if not study.at:
+    if not base.at:
         for row in cuts.itertuples():
             options.note(
                 f"no --at: {row.strategy} on {row.nodes} nodes cuts at {row.at}, "
@@ -127,5 +129,5 @@ def _notes(values: options.Values, study: Study, frame: Any) -> None:
     elif cuts.empty:
         options.note("--at has no effect: no strategy here has a cut")
     for flag, option in options.KNOBS.items():
-        if values[option] is not None and not any(strategy_named(s).has_knob for s in names):
+        if values[option] is not None and not any(STRATEGIES[s].has_knob for s in names):
             options.note(f"{flag} has no effect: no strategy here has that knob")

@@ -68,22 +68,22 @@ def command(**values: Any) -> int:
 
 def _what(values: options.Values) -> "tuple[Network, dict[str, Tensor], Mask]":
     """The network, its parameters and its mask; notes say which were made up."""
-    from discosim.explore.study import Study
+    from discosim.graph.table import tabulate
     from discosim.masks.mask_file import read_mask
     from discosim.masks.select import select
+    from discosim.networks import build
     from discosim.runtime.run import check_count
     from discosim.runtime.state import checkpoint_state, random_state
     from discosim.strategies.strategy import check_nodes
 
     if values["mask_path"] is not None and values["s_comm"] is not None:
         raise click.UsageError("give one of --s-comm and --mask: each says what is sent")
-    table = Study(values["model"], values["input_shape"]).table
-    network = table.network
+    network = build(values["model"], values["input_shape"])
     mask = None if values["mask_path"] is None else read_mask(values["mask_path"], network)
     [nodes] = options.one("--nodes", values["nodes"] or [2 if mask is None else mask.nodes])
     if mask is not None and mask.nodes != nodes:
         raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {nodes}")
-    check_nodes(table, nodes)
+    check_nodes(tabulate(network), nodes)
     check_count(nodes)
     if values["weights_path"] is None:
         source = f"random weights, seed {values['seed']}"

@@ -1,5 +1,6 @@
 """`discosim size`."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -42,12 +43,13 @@ def command(**values: Any) -> None:
     """
     import os
 
-    from discosim.cli.grid_options import read_grid_studies
+    from discosim.cli.grid_options import read_bases
     from discosim.cli.output import Output
     from discosim.cli.progress import LazyProgress
     from discosim.explore.limits import Limits
     from discosim.explore.sizing import size
     from discosim.report import size as report
+    from discosim.simulate import Overlap
 
     output = Output.open(values["form"], values["path"])
     limits = Limits(
@@ -58,17 +60,16 @@ def command(**values: Any) -> None:
         energy=values["energy"],
         nodes=values["max_nodes"],
     )
-    studies = read_grid_studies(values)
     nodes = _hardware(values, limits)
     [overlap] = options.one("--overlap", values["overlaps"])
+    bases = [replace(base, overlap=Overlap.parse(overlap)) for base in read_bases(values, nodes[0])]
     with LazyProgress("networks") as progress:
         frame = size(
-            studies,
+            bases,
             nodes,
             limits,
             strategies=values["strategies"],
             s_comm=values["s_comm"],
-            overlap=overlap,
             jobs=values["jobs"] or os.cpu_count() or 1,
             progress=progress,
         )

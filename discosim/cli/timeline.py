@@ -1,5 +1,6 @@
 """`discosim timeline`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -7,8 +8,7 @@ import click
 from discosim.cli import options, types
 
 if TYPE_CHECKING:
-    from discosim.explore.study import Study
-    from discosim.strategies.strategy import Request, Strategy
+    from discosim.configuration import Configuration
     from discosim.timeline.cluster import Cluster
     from discosim.timeline.schedule import Timeline
 
@@ -44,31 +44,31 @@ def command(**values: Any) -> None:
     """
     from discosim.cli.output import Output, check_file
     from discosim.cli.results import check_plot
-    from discosim.explore.study import strategy_named
     from discosim.report import timeline as report
+    from discosim.strategies.strategy import STRATEGIES
     from discosim.timeline.cluster import Cluster
     from discosim.timeline.schedule import parse_overlap
 
     output = Output.open(values["form"], None)
     check_file(values["path"], "trace file", ".json")
     check_plot(values["plot_path"])
-    parse_overlap(values["overlap"])
-    study = options.read_study(values)
+    overlap = parse_overlap(values["overlap"])
     profiles = options.read_hardware(values)
-    [nodes] = options.one("--nodes", options.nodes_or_default(values, study, (len(profiles),)))
-    if len(profiles) == 1 and values["nodes"] is None and not (study.plan or study.mask):
+    base = replace(options.read_base(values, profiles[0]), overlap=overlap)
+    [nodes] = options.one("--nodes", options.nodes_or_default(values, base, (len(profiles),)))
+    if len(profiles) == 1 and values["nodes"] is None and not (base.plan_file or base.mask):
         nodes = 2
-    strategy = strategy_named(values["strategy"])
+    strategy = STRATEGIES[values["strategy"]]
     nodes = strategy.nodes or nodes
     if nodes < len(profiles):
         raise click.UsageError(
             f"{len(profiles)} profiles for {nodes} nodes; wanted at most one each"
         )
     cluster = Cluster(tuple(profiles[node % len(profiles)] for node in range(nodes)))
-    request = _request(values, study, strategy, cluster)
-    timeline, serial_s = _timeline(values, strategy, request, cluster)
-    knob = f" at S_comm {request.s_comm.item():g}" if _has_one_knob(strategy, study) else ""
-    title = f"{study.model}, {strategy.name}{knob} on {nodes} nodes"
+    given = _given(values, replace(base, strategy=strategy, nodes=nodes))
+    timeline, serial_s = _timeline(values, given, cluster)
+    knob = "" if given.fixed else f" at S_comm {given.knob.item():g}"
+    title = f"{given.model}, {strategy.name}{knob} on {nodes} nodes"
     frame = report.nodes_frame(timeline)
     if output.form == "table":
         lines = [title, *report.timeline_findings(timeline, serial_s)]
@@ -78,28 +78,20 @@ def command(**values: Any) -> None:
     _write_files(values, timeline, title)
 
 
-def _request(
-    values: options.Values, study: "Study", strategy: "Strategy", cluster: "Cluster"
-) -> "Request":
+def _given(values: options.Values, base: "Configuration") -> "Configuration":
     """What to lay out, and a note of what was chosen for the user."""
-    import numpy as np
-
     [s_comm] = options.one("--s-comm", values["s_comm"] or [0.8])
-    if values["s_comm"] is not None and not strategy.has_knob:
-        options.note(f"{strategy.name} has no S_comm: --s-comm has no effect")
-    first, nodes = cluster.nodes[0], len(cluster)
-    at = study.cut(strategy, nodes, first)
-    if at and not study.at:
-        options.note(f"no --at: {strategy.name} cuts at {at}")
-    return study.request(strategy, nodes, np.array([[s_comm]]), first, at)
-
-
-def _has_one_knob(strategy: "Strategy", study: "Study") -> bool:
-    return strategy.has_knob and study.plan is None and study.mask is None
+    name = base.strategy.name
+    if values["s_comm"] is not None and not base.strategy.has_knob:
+        options.note(f"{name} has no S_comm: --s-comm has no effect")
+    given = replace(base, s_comm=s_comm).resolved()
+    if given.strategy.has_cut and not base.at:
+        options.note(f"no --at: {name} cuts at {given.at}")
+    return given
 
 
 def _timeline(
-    values: options.Values, strategy: "Strategy", request: "Request", cluster: "Cluster"
+    values: options.Values, given: "Configuration", cluster: "Cluster"
 ) -> tuple["Timeline", float]:
     """The schedule asked for, and how long the same takes without overlap."""
     from discosim.timeline.schedule import schedule
@@ -107,26 +99,23 @@ def _timeline(
     from discosim.timeline.work import even_shares_of, work_of
     from discosim.units import format_quantity
 
-    given, overlap = values["shares"], values["overlap"]
-    staged = strategy.plan(request).stage is not None
-    fixed = cluster.alike or staged or request.mask is not None
-    word = given or ("even" if fixed else "balanced")
+    staged = given.plan().stage is not None
+    fixed = cluster.alike or staged or given.mask is not None
+    word = values["shares"] or ("even" if fixed else "balanced")
     shares = None
     if word == "balanced":
-        shares = balanced_shares(strategy, request, cluster, overlap)
-        even_s = schedule(
-            work_of(strategy, request, cluster, even_shares_of(len(cluster))), overlap
-        ).latency_s
+        shares = balanced_shares(given, cluster)
+        even = work_of(given, cluster, even_shares_of(len(cluster)))
         options.note(
             "shares chosen to balance the nodes; equal ones would take "
-            + format_quantity(even_s, "s")
+            + format_quantity(schedule(even, given.overlap).latency_s, "s")
         )
     elif word != "even":
         shares = _parse_shares(word)
-    work = work_of(strategy, request, cluster, shares)
-    if shares is not None and not request.conventions.whole and len(cluster) > 1:
+    work = work_of(given, cluster, shares)
+    if shares is not None and not given.conventions.whole and len(cluster) > 1:
         options.note("shares are of whole features (--rounding exact)")
-    return schedule(work, overlap), schedule(work, "none").latency_s
+    return schedule(work, given.overlap), schedule(work).latency_s
 
 
 def _parse_shares(text: str) -> tuple[float, ...]:
@@ -148,7 +137,7 @@ def _write_files(values: options.Values, timeline: "Timeline", title: str) -> No
         from discosim.files import write_text
         from discosim.timeline.trace import to_chrome, trace_records
 
-        about = {"run": title, "overlap": timeline.overlap, "from": "predicted by discosim"}
+        about = {"run": title, "overlap": str(timeline.overlap), "from": "predicted by discosim"}
         write_text(values["path"], to_chrome(trace_records(timeline.events, names), about))
         options.wrote(values["path"])
     if values["plot_path"] is not None:

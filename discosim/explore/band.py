@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from discosim.explore.study import Study
+from discosim.configuration import Configuration
 from discosim.explore.sweep import sweep
 from discosim.hardware import Hardware
 
@@ -21,7 +21,7 @@ LOW, HIGH = "latency_low_s", "latency_high_s"
 
 def with_band(
     frame: pd.DataFrame,
-    study: Study,
+    base: Configuration,
     hardware: Sequence[Hardware],
     *,
     strategies: Sequence[str],
@@ -37,7 +37,14 @@ def with_band(
         replace(node, link_latency_s=0.0 * np.asarray(node.link_latency_s)) for node in hardware
     ]
     low, high = (
-        sweep(study, each, strategies=strategies, nodes=nodes, s_comm=s_comm, overlaps=[overlap])
+        sweep(
+            base,
+            hardware=each,
+            strategies=strategies,
+            nodes=nodes,
+            s_comm=s_comm,
+            overlaps=[overlap],
+        )
         for each, overlap in ((free, "ideal"), (hardware, "none"))
     )
     banded = frame.copy()

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.explore.setting import Setting
-from discosim.explore.study import Study, check_s_comm
+from discosim.explore.axes import check_s_comm
 from discosim.graph.table import Floats
-from discosim.hardware import Hardware
+from discosim.simulate import NO_OVERLAP
+from discosim.strategies.strategy import STRATEGIES
 from discosim.units import format_quantity
 
 UNITS = {"bw": "B/s", "link-latency": "s", "s-comm": "1", "nodes": "nodes"}
@@ -30,15 +31,16 @@ SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """`nodes` nodes against one, or with `previous` against one less, at one S_comm."""
+class Contest:
+    """A configuration against the same on one node, or with `previous` on one node less."""
 
-    study: Study
-    hardware: Hardware
-    nodes: int
-    s_comm: float
-    overlap: str = "none"
+    configuration: Configuration
     previous: bool = False
+
+    @property
+    def nodes(self) -> int:
+        """The number of nodes."""
+        return self.configuration.nodes
 
     @property
     def versus(self) -> int:
@@ -50,14 +52,17 @@ class Pair:
 
         `s_comm` and `numbers` are scalars or arrays (...).
         """
-        knob = self.s_comm if s_comm is None else s_comm
+        knob = self.configuration.s_comm if s_comm is None else s_comm
         shaped: dict[str, Any] = {
             name: np.asarray(value, dtype=float)[..., None, None] for name, value in numbers.items()
         }
-        hardware = replace(self.hardware, **shaped)
-        setting = Setting(self.study, hardware, nodes, self.overlap)
-        cost = setting.cost(np.asarray(knob, dtype=float)[..., None, None])
-        return np.asarray(cost.latency_s, dtype=float)
+        given = replace(
+            self.configuration,
+            hardware=replace(self.configuration.hardware, **shaped),
+            nodes=nodes,
+            s_comm=np.asarray(knob, dtype=float)[..., None, None],
+        )
+        return np.asarray(given.cost().latency_s, dtype=float)
 
     def difference_s(self, s_comm: float | Floats | None = None, **numbers: Any) -> Floats:
         """Return how much longer `nodes` nodes take than `versus` nodes."""
@@ -84,7 +89,7 @@ class BreakEven:
     reason: str
     faster: str
     method: str
-    pair: Pair
+    contest: Contest
     latency_s: float | None
 
     @property
@@ -95,12 +100,8 @@ class BreakEven:
 
 def break_even(
     solve: str,
-    model: str | Study,
-    hardware: Hardware,
+    configuration: Configuration,
     *,
-    nodes: int = 2,
-    s_comm: float = 0.0,
-    overlap: str = "none",
     previous: bool = False,
     most_nodes: int = MOST_NODES,
 ) -> list[BreakEven]:
@@ -108,24 +109,24 @@ def break_even(
 
     With `previous`, as N - 1 nodes. There is one value, or a None with the reason; several only
     where the latencies cross several times. For "nodes": the least N that is no slower than one
-    node; with `previous` the N from which one node more is no faster. `s_comm` does not matter
-    to "s-comm", nor `nodes` to "nodes". Raises DiscosimError for what cannot be.
+    node; with `previous` the N from which one node more is no faster. Its S_comm does not matter
+    to "s-comm", nor its N to "nodes". Raises DiscosimError for what cannot be.
     """
     if solve not in UNITS:
         raise UnknownNameError("quantity to solve for", solve, UNITS)
-    study = model if isinstance(model, Study) else Study(model)
-    if study.plan is not None:
-        raise DiscosimError(f"break-even is at one S_comm of all layers, not {study.plan.path}")
-    check_s_comm(np.array([s_comm]))
+    plan, nodes = configuration.plan_file, configuration.nodes
+    if plan is not None:
+        raise DiscosimError(f"break-even is at one S_comm of all layers, not {plan.path}")
+    check_s_comm(configuration.s_comm)
     if solve != "nodes" and nodes < 2:
         raise DiscosimError(f"{nodes} nodes against one; wanted 2 or more")
-    pair = Pair(study, hardware, nodes, s_comm, overlap, previous)
+    contest = Contest(replace(configuration, strategy=STRATEGIES["disco"]), previous)
     if solve == "nodes":
-        return [_nodes(pair, most_nodes)]
-    return {"bw": _bandwidth, "link-latency": _link_latency, "s-comm": _s_comm}[solve](pair)
+        return [_nodes(contest, most_nodes)]
+    return {"bw": _bandwidth, "link-latency": _link_latency, "s-comm": _s_comm}[solve](contest)
 
 
-def speedups(pair: Pair, s_comm: Floats, **axis: Floats) -> Floats:
+def speedups(contest: Contest, s_comm: Floats, **axis: Floats) -> Floats:
     """Return how many times faster `nodes` nodes are than `versus`: (values of axis, S_comm).
 
     axis: the values of one number of the hardware, by its name.
@@ -133,21 +134,21 @@ def speedups(pair: Pair, s_comm: Floats, **axis: Floats) -> Floats:
     [(name, values)] = axis.items()
     rows = []
     for value in values:  # a row at a time stays in the cache
-        more = pair.latency_s(pair.nodes, s_comm, **{name: value})
-        rows.append(pair.latency_s(pair.versus, s_comm, **{name: value}) / more)
+        more = contest.latency_s(contest.nodes, s_comm, **{name: value})
+        rows.append(contest.latency_s(contest.versus, s_comm, **{name: value}) / more)
     return np.array(rows)
 
 
-def affine(pair: Pair, nodes: int) -> tuple[float, float, float]:
+def affine(contest: Contest, nodes: int) -> tuple[float, float, float]:
     """Return bytes u, messages v and seconds w of latency = u / B + v alpha + w.
 
     Without overlap a layer takes volume / B + messages alpha + computation (model.md §2).
     """
     endless = {"bandwidth_Bps": np.inf}
-    seconds = pair.latency_s(nodes, **endless, link_latency_s=0.0).item()
-    volume = pair.latency_s(nodes, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=np.inf)
-    messages = pair.latency_s(nodes, **endless, link_latency_s=1.0, compute_macps=np.inf)
-    still = pair.latency_s(nodes, **endless, link_latency_s=0.0, compute_macps=np.inf).item()
+    seconds = contest.latency_s(nodes, **endless, link_latency_s=0.0).item()
+    volume = contest.latency_s(nodes, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=np.inf)
+    messages = contest.latency_s(nodes, **endless, link_latency_s=1.0, compute_macps=np.inf)
+    still = contest.latency_s(nodes, **endless, link_latency_s=0.0, compute_macps=np.inf).item()
     return volume.item() - still, messages.item() - still, seconds
 
 
@@ -155,102 +156,104 @@ Crossing = tuple[float, bool]
 """Where the difference of two latencies changes sign, and whether it is negative before."""
 
 
-def _bandwidth(pair: Pair) -> list[BreakEven]:
+def _bandwidth(contest: Contest) -> list[BreakEven]:
     def at(slowness: Floats) -> Floats:
         with np.errstate(divide="ignore"):
-            return pair.difference_s(bandwidth_Bps=1.0 / slowness)
+            return contest.difference_s(bandwidth_Bps=1.0 / slowness)
 
-    ends = pair.both_s(bandwidth_Bps=np.inf)
-    reason = _reason(pair, ends, "even over infinitely fast links", "over any link, however slow")
-    if pair.overlap == "none":
-        per_byte, per_message, rest = _affine_difference(pair)
-        alpha = float(pair.hardware.link_latency_s)
+    ends = contest.both_s(bandwidth_Bps=np.inf)
+    reason = _reason(
+        contest, ends, "even over infinitely fast links", "over any link, however slow"
+    )
+    if contest.configuration.overlap == NO_OVERLAP:
+        per_byte, per_message, rest = _affine_difference(contest)
+        alpha = float(contest.configuration.hardware.link_latency_s)
         crossings, method = _zero(per_message * alpha + rest, per_byte), CLOSED
     else:
         crossings, method = _crossings(at, SLOWNESS), BISECTED
     found = [(1.0 / x, "above" if before else "below") for x, before in crossings]
-    return _answers(pair, "bw", "bandwidth_Bps", found[::-1], method, reason)
+    return _answers(contest, "bw", "bandwidth_Bps", found[::-1], method, reason)
 
 
-def _link_latency(pair: Pair) -> list[BreakEven]:
-    ends = pair.both_s(link_latency_s=0.0)
+def _link_latency(contest: Contest) -> list[BreakEven]:
+    ends = contest.both_s(link_latency_s=0.0)
     reason = _reason(
-        pair, ends, "even if messages had no latency", "whatever the latency of a message"
+        contest, ends, "even if messages had no latency", "whatever the latency of a message"
     )
-    if pair.overlap == "none":
-        per_byte, per_message, rest = _affine_difference(pair)
-        constant = per_byte / float(pair.hardware.bandwidth_Bps) + rest
+    if contest.configuration.overlap == NO_OVERLAP:
+        per_byte, per_message, rest = _affine_difference(contest)
+        constant = per_byte / float(contest.configuration.hardware.bandwidth_Bps) + rest
         crossings, method = _zero(constant, per_message), CLOSED
     else:
-        crossings = _crossings(lambda alpha: pair.difference_s(link_latency_s=alpha), LATENCIES)
+        crossings = _crossings(lambda alpha: contest.difference_s(link_latency_s=alpha), LATENCIES)
         method = BISECTED
     found = [(x, "below" if before else "above") for x, before in crossings]
-    return _answers(pair, "link-latency", "link_latency_s", found, method, reason)
+    return _answers(contest, "link-latency", "link_latency_s", found, method, reason)
 
 
-def _s_comm(pair: Pair) -> list[BreakEven]:
-    ends = pair.both_s(s_comm=1.0)
+def _s_comm(contest: Contest) -> list[BreakEven]:
+    ends = contest.both_s(s_comm=1.0)
     reason = _reason(
-        pair,
+        contest,
         ends,
         "even at S_comm 1, where nothing is sent,",
         "already at S_comm 0, where all is sent",
     )
-    crossings, method = _crossings(pair.difference_s, S_COMM), BISECTED
-    if _is_affine_in_s_comm(pair):  # but for the messages, which end at S_comm 1
-        at_zero, at_half = (pair.difference_s(s).item() for s in (0.0, 0.5))
+    crossings, method = _crossings(contest.difference_s, S_COMM), BISECTED
+    if _is_affine_in_s_comm(contest):  # but for the messages, which end at S_comm 1
+        at_zero, at_half = (contest.difference_s(s).item() for s in (0.0, 0.5))
         line = [(x, before) for x, before in _zero(at_zero, 2 * (at_half - at_zero)) if x < 1]
         if line:
             crossings, method = [*line, *(c for c in crossings if c[0] == 1.0)], CLOSED
     found = [(x, "below" if before else "above") for x, before in crossings]
-    answers = _answers(pair, "s-comm", "s_comm", found, method, reason)
+    answers = _answers(contest, "s-comm", "s_comm", found, method, reason)
     if len(answers) == 1 and answers[0].value == 1.0 and answers[0].reason:
-        near = [_seconds(value) for value in pair.both_s(s_comm=float(S_COMM[-2]))]
+        near = [_seconds(value) for value in contest.both_s(s_comm=float(S_COMM[-2]))]
         words = (
-            f"{_count(pair.nodes)} are faster only at S_comm 1, where nothing is sent: just "
-            f"below, they take {near[0]}, {_count(pair.versus)} {near[1]}"
+            f"{_count(contest.nodes)} are faster only at S_comm 1, where nothing is sent: just "
+            f"below, they take {near[0]}, {_count(contest.versus)} {near[1]}"
         )
         return [replace(answers[0], value=None, reason=words, faster="never", latency_s=None)]
     return answers
 
 
-def _is_affine_in_s_comm(pair: Pair) -> bool:
+def _is_affine_in_s_comm(contest: Contest) -> bool:
     """Whether fractions of features, their bytes and MACs simply add up."""
     return (
-        pair.overlap == "none"
-        and pair.hardware.memory_Bps is None
-        and pair.hardware.topology != "broadcast"
-        and not pair.study.conventions.whole
+        contest.configuration.overlap == NO_OVERLAP
+        and contest.configuration.hardware.memory_Bps is None
+        and contest.configuration.hardware.topology != "broadcast"
+        and not contest.configuration.conventions.whole
     )
 
 
-def _nodes(pair: Pair, most: int) -> BreakEven:
-    table = pair.study.table
+def _nodes(contest: Contest, most: int) -> BreakEven:
+    table = contest.configuration.table
     most = min(most, int(np.maximum(table.in_features, table.out_features)[table.mixes].max()))
     if most < 2:
         raise DiscosimError(f"at most {most} nodes; wanted 2 or more")
-    one = before = pair.latency_s(1).item()
+    one = before = contest.latency_s(1).item()
     for nodes in range(2, most + 1):
-        now = pair.latency_s(nodes).item()
-        at = replace(pair, nodes=nodes)
-        if pair.previous and now >= before:
+        now = contest.latency_s(nodes).item()
+        at = replace(contest, configuration=replace(contest.configuration, nodes=nodes))
+        if contest.previous and now >= before:
             return BreakEven("nodes", nodes - 1.0, "", "below", COUNTED, at, before)
-        if not pair.previous and now <= one:
+        if not contest.previous and now <= one:
             return BreakEven("nodes", float(nodes), "", "above", COUNTED, at, now)
         before = now
-    if pair.previous:
+    if contest.previous:
         reason = f"each further node up to {most} is faster: {most} take {_seconds(before)}"
-        return BreakEven("nodes", None, reason, "always", COUNTED, pair, None)
+        return BreakEven("nodes", None, reason, "always", COUNTED, contest, None)
     reason = (
         f"no number of nodes from 2 to {most} is as fast as one: {most} take "
         f"{_seconds(before)}, one node {_seconds(one)}"
     )
-    return BreakEven("nodes", None, reason, "never", COUNTED, pair, None)
+    return BreakEven("nodes", None, reason, "never", COUNTED, contest, None)
 
 
-def _affine_difference(pair: Pair) -> tuple[float, float, float]:
+def _affine_difference(contest: Contest) -> tuple[float, float, float]:
     """The difference of the two latencies per byte per second, per second a message, and else."""
-    many, few = affine(pair, pair.nodes), affine(pair, pair.versus)
+    many, few = affine(contest, contest.nodes), affine(contest, contest.versus)
     return many[0] - few[0], many[1] - few[1], many[2] - few[2]
 
 
@@ -278,7 +281,7 @@ def _crossings(difference: Callable[[Floats], Floats], grid: Floats) -> list[Cro
 
 
 def _answers(
-    pair: Pair,
+    contest: Contest,
     solve: str,
     name: str,
     found: list[tuple[float, str]],
@@ -288,19 +291,19 @@ def _answers(
     """An answer for each value found, on which side N nodes are faster; or the reason for none."""
     if not found:
         faster, words = reason
-        return [BreakEven(solve, None, words, faster, method, pair, None)]
+        return [BreakEven(solve, None, words, faster, method, contest, None)]
     answers = []
     for value, side in found:
-        more, less = pair.both_s(**{name: value})
+        more, less = contest.both_s(**{name: value})
         jump = abs(more - less) > SAME * max(more, less)
         words = "the latencies jump past each other here" if jump else ""
-        answers.append(BreakEven(solve, value, words, side, method, pair, more))
+        answers.append(BreakEven(solve, value, words, side, method, contest, more))
     return answers
 
 
-def _reason(pair: Pair, ends: tuple[float, float], even: str, always: str) -> tuple[str, str]:
+def _reason(contest: Contest, ends: tuple[float, float], even: str, always: str) -> tuple[str, str]:
     """Whether N nodes are always or never faster, and why; `ends` at their best."""
-    many, few = _count(pair.nodes), _count(pair.versus)
+    many, few = _count(contest.nodes), _count(contest.versus)
     if ends[0] < ends[1]:
         return "always", f"{many} are faster than {few} {always}"
     return "never", f"{even} {many} take {_seconds(ends[0])}, {few} {_seconds(ends[1])}"

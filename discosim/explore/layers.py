@@ -1,37 +1,20 @@
-"""Where the time of one configuration goes, layer by layer; and what networks there are."""
+"""Where the time of one configuration goes, layer by layer."""
 
 import numpy as np
 import pandas as pd
 
-from discosim.explore.study import Study, strategy_named
-from discosim.graph.network import Network, shape_text
-from discosim.graph.table import Floats, LayerTable, tabulate
-from discosim.hardware import Hardware
-from discosim.simulate import Overlap, simulate
+from discosim.configuration import Configuration
+from discosim.graph.table import Floats, LayerTable
 
 
-def layers(
-    study: Study,
-    hardware: Hardware,
-    *,
-    strategy: str = "dense",
-    nodes: int = 2,
-    s_comm: float = 0.0,
-    overlap: str = "none",
-    every_operator: bool = False,
-) -> pd.DataFrame:
+def layers(configuration: Configuration, *, every_operator: bool = False) -> pd.DataFrame:
     """Return one row per convolution, linear layer and attention, SI units.
 
     A row carries the operators that follow it up to the next such layer (norms, activations,
     additions, pooling): their parameters and times are in its own, so that every column adds up
     to the network's. `every_operator` gives each a row instead, and the output's gathering one.
     """
-    chosen = strategy_named(strategy)
-    knob = np.array([[s_comm]])
-    at = study.cut(chosen, nodes, hardware)
-    request = study.request(chosen, nodes, knob, hardware, at)
-    table = request.table
-    cost = simulate(table, chosen.plan(request), hardware, Overlap.parse(overlap), study.features)
+    table, cost = configuration.table, configuration.cost()
 
     def flat(per_node: Floats) -> Floats:
         slowest: Floats = per_node.max(axis=-2).reshape(-1, len(table))[0]
@@ -63,16 +46,3 @@ def _merged(frame: pd.DataFrame, table: LayerTable) -> pd.DataFrame:
     merged = frame[leads].reset_index(drop=True)
     merged[sums.columns] = sums.to_numpy()
     return merged.astype({"params": np.int64})
-
-
-def describe(network: Network) -> dict[str, object]:
-    """Return the counts of a network: layers and elements of convolutions and linear layers."""
-    table = tabulate(network)
-    return {
-        "model": network.name,
-        "input": shape_text(network.input_shape),
-        "layers": int(table.mixes.sum()),
-        "params": network.params,
-        "macs": network.macs,
-        "in_elems": int(table.in_elems[table.mixes].sum()),
-    }

@@ -5,26 +5,26 @@ For each kind of node and each strategy: the fewest nodes, then the least S_comm
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.grid.engine import Progress
-from discosim.explore.grid.evaluate import cost_at
+from discosim.explore.grid.evaluate import amounts_at
 from discosim.explore.grid.executors import ignore_interrupts
-from discosim.explore.grid.grid import AXES
+from discosim.explore.grid.grid import AXES, Place
 from discosim.explore.grid.metrics import METRICS, Amounts
 from discosim.explore.limits import MONOTONE, Limits, excess
-from discosim.explore.points import Point, points
-from discosim.explore.study import Study, strategy_named
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
+from discosim.strategies.strategy import STRATEGIES
 
-STRATEGIES = ("single", "pipeline", "disco")
+DEFAULT_STRATEGIES = ("single", "pipeline", "disco")
 STEPS = tuple(i / 100 for i in range(101))
 """The values of S_comm that are tried."""
 
@@ -36,9 +36,9 @@ NAMES = ("latency", "throughput", "memory", "accuracy", "price", "energy")
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """Values of S_comm of one point, their amounts, and by which factor each limit is missed."""
+    """Values of S_comm, their amounts, and by which factor each limit is missed."""
 
-    point: Point
+    configuration: Configuration
     s_comm: Floats
     amounts: Amounts
     missed: Mapping[str, Floats]
@@ -57,13 +57,12 @@ class Tried:
 
 
 def size(
-    studies: Sequence[Study],
+    bases: Sequence[Configuration],
     hardware: Sequence[Hardware],
     limits: Limits,
     *,
-    strategies: Sequence[str] = STRATEGIES,
+    strategies: Sequence[str] = DEFAULT_STRATEGIES,
     s_comm: Sequence[float] = STEPS,
-    overlap: str = "none",
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -75,25 +74,25 @@ def size(
     that is left. Best rows first. Raises DiscosimError.
     """
     steps = np.unique(np.asarray(s_comm, dtype=float))
-    if not (len(steps) and len(studies) and len(hardware) and len(strategies)):
+    if not (len(steps) and len(bases) and len(hardware) and len(strategies)):
         raise DiscosimError(
             "nothing to size: a network, a profile, a strategy and an S_comm wanted"
         )
-    for study in studies:
+    for base in bases:
         for node in hardware:
-            limits.check(study.model, node)
-    work = partial(_rows, hardware, limits, strategies, steps, overlap)
+            limits.check(base.model, node)
+    work = partial(_rows, hardware, limits, strategies, steps)
     rows: list[dict[str, Any]] = []
-    for done, found in enumerate(_each(work, studies, jobs), start=1):
+    for done, found in enumerate(_each(work, bases, jobs), start=1):
         rows += found
         if progress is not None:
-            progress(done, len(studies))
+            progress(done, len(bases))
     if not rows:
         raise DiscosimError(
             f"no strategy of {', '.join(strategies)} can be had with at most {limits.nodes} nodes"
         )
     frame = pd.DataFrame(rows)
-    models = {study.model: place for place, study in enumerate(studies)}
+    models = {base.model: place for place, base in enumerate(bases)}
     worse = ~frame["feasible"]
     order: list[Any] = [frame["model"].map(models), worse, frame["give_up"].fillna(1.0)]
     order += [frame["nodes"], frame["price_usd"], frame["s_comm"].fillna(0.0), frame["latency_s"]]
@@ -101,14 +100,16 @@ def size(
 
 
 def _each(
-    work: Callable[[Study], list[dict[str, Any]]], studies: Sequence[Study], jobs: int
+    work: Callable[[Configuration], list[dict[str, Any]]],
+    bases: Sequence[Configuration],
+    jobs: int,
 ) -> Iterator[list[dict[str, Any]]]:
     """The rows of each network, one after the other."""
-    if min(jobs, len(studies)) < 2:
-        yield from map(work, studies)
+    if min(jobs, len(bases)) < 2:
+        yield from map(work, bases)
         return
-    with ProcessPoolExecutor(min(jobs, len(studies)), initializer=ignore_interrupts) as pool:
-        yield from pool.map(work, studies)
+    with ProcessPoolExecutor(min(jobs, len(bases)), initializer=ignore_interrupts) as pool:
+        yield from pool.map(work, bases)
 
 
 def _rows(
@@ -116,69 +117,58 @@ def _rows(
     limits: Limits,
     strategies: Sequence[str],
     steps: Floats,
-    overlap: str,
-    study: Study,
+    base: Configuration,
 ) -> list[dict[str, Any]]:
     found = [
-        _row(study, node, name, limits, steps, overlap) for node in hardware for name in strategies
+        _row(replace(base, hardware=node, strategy=STRATEGIES[name]), limits, steps)
+        for node in hardware
+        for name in strategies
     ]
     return [row for row in found if row is not None]
 
 
-def _row(
-    study: Study, node: Hardware, strategy: str, limits: Limits, steps: Floats, overlap: str
-) -> dict[str, Any] | None:
+def _row(base: Configuration, limits: Limits, steps: Floats) -> dict[str, Any] | None:
     """The answer of one strategy on one kind of node; None where it cannot be at all."""
-    given = limits.of(node)
+    given = limits.of(base.hardware)
     tried: list[Tried] = []
-    if strategy_named(strategy).nodes is None:  # of two nodes, one fewer is this
-        [alone] = points(study, [node], ["single"], [1], [overlap])
+    if base.strategy.nodes is None:  # of two nodes, one fewer is this
+        alone = replace(base, strategy=STRATEGIES["single"]).resolved()
         tried.append(_try(alone, steps, given))
     known = len(tried)
-    for last in _sparsest(study, node, strategy, limits.nodes, overlap, steps, given):
+    for last in _sparsest(base, range(2, limits.nodes + 1), steps, given):
         if _hopeless(last):
             tried.append(last)
             continue
-        whole = _try(last.point, steps, given)
+        whole = _try(last.configuration, steps, given)
         feasible = np.flatnonzero(whole.worst <= 1)
         if len(feasible):
             return _feasible(whole, int(feasible[0]), tried, given)
         tried.append(whole)
-    return _infeasible(tried[known:], limits, steps, given) if len(tried) > known else None
+    return _infeasible(tried[known:], base, limits, steps, given) if len(tried) > known else None
 
 
 def _sparsest(
-    study: Study,
-    node: Hardware,
-    strategy: str,
-    most: int,
-    overlap: str,
-    steps: Floats,
-    given: Mapping[str, float],
-    least: int = 2,
+    base: Configuration, counts: Sequence[int], steps: Floats, given: Mapping[str, float]
 ) -> Iterator[Tried]:
-    """The sparsest plan on 2, 3, ... `most` nodes, as far as the network has features or layers."""
-    if strategy_named(strategy).nodes is not None:
-        [alone] = points(study, [node], [strategy], [1], [overlap])
-        yield _try(alone, steps[-1:], given)
+    """The sparsest plan on each of `counts` nodes, as far as there are features or layers."""
+    if base.strategy.nodes is not None:
+        yield _try(base.resolved(), steps[-1:], given)
         return
-    for nodes in range(least, most + 1):
+    for nodes in counts:
         try:
-            [point] = points(study, [node], [strategy], [nodes], [overlap])
-            found = _try(point, steps[-1:], given)
+            found = _try(replace(base, nodes=nodes).resolved(), steps[-1:], given)
         except DiscosimError:
             return
         yield found
 
 
-def _try(point: Point, steps: Floats, given: Mapping[str, float]) -> Tried:
-    knob = point.knob(steps)
-    numbers = [knob, *(point.axis(name) for name in AXES[1:])]
-    shaped = [values.reshape(-1, 1, 1, 1) for values in numbers]
-    cost = cost_at(point, shaped)
-    latency_s = np.broadcast_to(cost.latency_s, (len(knob), 1, 1, 1))
-    amounts = Amounts.of(point, shaped, latency_s, cost.interval_s, cost, slice(None))
-    return Tried(point, knob, amounts, excess(amounts, given))
+def _try(configuration: Configuration, steps: Floats, given: Mapping[str, float]) -> Tried:
+    place = Place.of(configuration, steps)
+    numbers = [place.axes[name].reshape(-1, 1, 1, 1) for name in AXES]
+    amounts = amounts_at(configuration, numbers)
+    each_s = np.broadcast_to(amounts.latency_s, numbers[0].shape)
+    amounts = replace(amounts, latency_s=each_s)
+    return Tried(configuration, place.axes["s_comm"], amounts, excess(amounts, given))
 
 
 def _hopeless(last: Tried) -> bool:
@@ -209,15 +199,18 @@ def _nearest(tried: Tried) -> dict[str, float]:
 
 
 def _infeasible(
-    tried: Sequence[Tried], limits: Limits, steps: Floats, given: Mapping[str, float]
+    tried: Sequence[Tried],
+    base: Configuration,
+    limits: Limits,
+    steps: Floats,
+    given: Mapping[str, float],
 ) -> dict[str, Any]:
     """The row that comes nearest: by giving up one limit by the least factor, else all of them."""
-    point = tried[0].point
     best: tuple[float, str, Tried, int] | None = None
-    for each in [*tried, *_more_nodes(point, limits, steps, given)]:
+    for each in [*tried, *_more_nodes(base, limits, steps, given)]:
         if "accuracy" in given:  # of all others the sparsest plan is the best
-            each = _try(each.point, steps, given)
-        over = np.full(len(each.s_comm), max(1.0, each.point.nodes / limits.nodes))
+            each = _try(each.configuration, steps, given)
+        over = np.full(len(each.s_comm), max(1.0, each.configuration.nodes / limits.nodes))
         missed = {**each.missed, "nodes": over}
         for name, factor in missed.items():
             others = [values for other, values in missed.items() if other != name]
@@ -237,27 +230,25 @@ def _infeasible(
 
 
 def _more_nodes(
-    point: Point, limits: Limits, steps: Floats, given: Mapping[str, float]
+    base: Configuration, limits: Limits, steps: Floats, given: Mapping[str, float]
 ) -> Iterator[Tried]:
     """The first number of nodes beyond the limit that keeps all others, if there is one."""
-    if point.strategy.nodes is not None:
+    if base.strategy.nodes is not None:
         return
-    most, least = limits.nodes * BEYOND, limits.nodes + 1
-    names = (point.study, point.hardware, point.strategy.name, most, point.overlap)
-    for last in _sparsest(*names, steps, given, least):
+    counts = range(limits.nodes + 1, limits.nodes * BEYOND + 1)
+    for last in _sparsest(base, counts, steps, given):
         if not _hopeless(last):
             yield last
             return
 
 
 def _amounts(tried: Tried, place: int, given: Mapping[str, float]) -> dict[str, Any]:
-    point = tried.point
     row: dict[str, Any] = {
-        "model": point.study.model,
-        "hardware": point.hardware.name,
-        "dtype": point.hardware.dtype,
-        "strategy": point.strategy.name,
-        "nodes": point.nodes,
+        "model": tried.configuration.model,
+        "hardware": tried.configuration.hardware.name,
+        "dtype": tried.configuration.hardware.dtype,
+        "strategy": tried.configuration.strategy.name,
+        "nodes": tried.configuration.nodes,
         "s_comm": float(tried.s_comm[place]),
     }
     shape = tried.amounts.latency_s.shape

@@ -1,6 +1,6 @@
 """Sweeps: every combination of strategies, nodes, S_comm, overlaps and hardware numbers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from math import prod
 from typing import Any
@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
-from discosim.explore.points import AXES, Point, points
-from discosim.explore.study import Study, check_s_comm
+from discosim.explore.axes import check_s_comm, choices, numbers, variations
 from discosim.graph.network import shape_text
 from discosim.graph.table import Floats
-from discosim.hardware import Hardware, load_profile
+from discosim.hardware import Hardware
+from discosim.simulate import Overlap
+from discosim.strategies.strategy import STRATEGIES, Strategy
 
-DEFAULT_HARDWARE = "splitnets-hmd"
 DEFAULT_NODES = (2, 4, 8)
 DEFAULT_S_COMM = tuple(i / 10 for i in range(11))
 MOST_ROWS = 10_000_000
@@ -29,36 +30,35 @@ Columns = dict[str, Any]
 
 
 def sweep(
-    model: str | Study,
-    hardware: str | Hardware | Sequence[Hardware] = DEFAULT_HARDWARE,
+    base: Configuration,
     *,
-    strategies: Sequence[str] = ("disco",),
+    hardware: Sequence[Hardware] | None = None,
+    strategies: Sequence[str | Strategy] | None = None,
     nodes: Sequence[int] = DEFAULT_NODES,
     s_comm: ArrayLike = DEFAULT_S_COMM,
-    overlaps: Sequence[str] = ("none",),
+    overlaps: Sequence[str | Overlap] | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return one row per combination asked for, SI units, columns as docs/output.md names them.
 
-    `model` is a network's name, or a Study for conventions, input size, cut, plan file or mask.
-    `bandwidth_Bps`, `link_latency_s`, `compute_macps` and `memory_Bps` of a Hardware may be
-    arrays: each is one more axis. A strategy without the S_comm knob gives one row for all
-    S_comm, `single` one for all numbers of nodes. `progress` is called with the rows done and
-    the rows in all. Raises DiscosimError for what cannot be.
+    What is not given is as in `base`. Those of axes.NUMBERS that are arrays in a Hardware are
+    axes too. A strategy without the S_comm knob gives one row for all S_comm, `single` one for
+    all numbers of nodes. `progress` is called with the rows done and the rows in all. Raises
+    DiscosimError for what cannot be.
     """
-    study = model if isinstance(model, Study) else Study(model)
-    values = check_s_comm(np.asarray(s_comm))
-    chosen = list(points(study, _hardware_list(hardware), strategies, nodes, overlaps))
-    sizes = [_rows(point, values) for point in chosen]
-    total = sum(sizes)
+    values = check_s_comm(s_comm)
+    axes = {"hardware": hardware, "strategy": strategies, "overlap": overlaps, "nodes": nodes}
+    given = {name: axis for name, axis in axes.items() if axis is not None}
+    chosen = list(variations(base, given))
+    total = sum(_rows(each, values) for each in chosen)
     if total == 0:
         raise DiscosimError("nothing to compute: an axis of the sweep is empty")
     if total > MOST_ROWS:
         raise DiscosimError(f"{total:,} rows are too many for one table; wanted {MOST_ROWS:,}")
     blocks: list[Columns] = []
     done = 0
-    for point in chosen:
-        for block in _blocks(point, values):
+    for each in chosen:
+        for block in _blocks(each, values):
             blocks.append(block)
             done += len(block["latency_s"])
             if progress is not None:
@@ -67,48 +67,46 @@ def sweep(
     return pd.DataFrame(columns)
 
 
-def _hardware_list(hardware: str | Hardware | Sequence[Hardware]) -> list[Hardware]:
-    if isinstance(hardware, str):
-        return [load_profile(hardware).hardware()]
-    return [hardware] if isinstance(hardware, Hardware) else list(hardware)
-
-
-def _axes(point: Point) -> dict[str, Floats]:
+def _arrays(hardware: Hardware) -> dict[str, Floats]:
     """The hardware's arrays, flat, by their names."""
-    numbers = {name: getattr(point.hardware, name) for name in AXES}
-    return {n: np.ravel(v).astype(float) for n, v in numbers.items() if np.ndim(v) > 0}
+    found = numbers(hardware).items()
+    return {name: values for name, values in found if np.ndim(getattr(hardware, name)) > 0}
 
 
-def _rows(point: Point, s_comm: Floats) -> int:
-    return len(point.knob(s_comm)) * prod(len(axis) for axis in _axes(point).values())
+def _rows(configuration: Configuration, s_comm: Floats) -> int:
+    axes = _arrays(configuration.hardware)
+    return len(choices(configuration, s_comm)) * prod(len(axis) for axis in axes.values())
 
 
-def _blocks(point: Point, s_comm: Floats) -> Iterator[Columns]:
-    """Rows of one point, the hardware's axes outside, S_comm inside."""
-    axes, knob = _axes(point), point.knob(s_comm)
+def _blocks(configuration: Configuration, s_comm: Floats) -> Iterator[Columns]:
+    """Rows of one configuration, the hardware's axes outside, S_comm inside."""
+    axes, knob = _arrays(configuration.hardware), choices(configuration, s_comm)
     combinations = prod(len(axis) for axis in axes.values())
-    block = max(1, BLOCK // point.unlike)
+    block = max(1, BLOCK // configuration.unlike)
     wide = max(1, block // len(knob))
     for start in range(0, combinations, wide):
         flat = np.arange(start, min(start + wide, combinations))
         places = np.unravel_index(flat, [len(axis) for axis in axes.values()]) if axes else ()
-        numbers: dict[str, Any] = {
+        values: dict[str, Any] = {
             name: axis[place][:, None, None, None]
             for (name, axis), place in zip(axes.items(), places, strict=True)
         }
-        hardware = replace(point.hardware, **numbers)
-        dense_s = point.latency_s("dense", hardware)
-        single_s = point.latency_s("single", hardware)
+        given = replace(configuration, hardware=replace(configuration.hardware, **values))
+        references = {
+            f"speedup_vs_{name}": replace(given, strategy=STRATEGIES[name], s_comm=0.0)
+            .cost()
+            .latency_s
+            for name in ("dense", "single")
+        }
         for begin in range(0, len(knob), block):
-            part = knob[begin : begin + block]
-            yield _columns(point, hardware, part, len(flat), dense_s, single_s)
+            yield _columns(given, knob[begin : begin + block], len(flat), references)
 
 
 def _columns(
-    point: Point, hardware: Hardware, knob: Floats, count: int, dense_s: Floats, single_s: Floats
+    given: Configuration, knob: Floats, count: int, references: Mapping[str, Floats]
 ) -> Columns:
     s_comm = np.where(np.isnan(knob), 0.0, knob)[:, None, None]
-    cost = point.cost(hardware, s_comm)
+    cost, hardware = replace(given, s_comm=s_comm).cost(), given.hardware
     shape = (count, len(knob))
 
     def column(values: ArrayLike) -> Floats:
@@ -128,8 +126,8 @@ def _columns(
     if hardware.memory_bytes is not None:
         fits[:] = node_bytes <= float(np.asarray(hardware.memory_bytes))
     return {
-        "model": text(point.study.model),
-        "input": text(shape_text(point.study.table.network.input_shape)),
+        "model": text(given.model),
+        "input": text(shape_text(given.network.input_shape)),
         "hardware": text(hardware.name),
         "topology": text(hardware.topology),
         "dtype": text(hardware.dtype),
@@ -138,10 +136,10 @@ def _columns(
         "compute_macps": number(hardware.compute_macps),
         "memory_bytes": number(hardware.memory_bytes),
         "memory_Bps": number(hardware.memory_Bps),
-        "strategy": text(point.strategy.name),
-        "at": text(point.at),
-        "overlap": text(point.overlap),
-        "nodes": np.full(prod(shape), point.nodes),
+        "strategy": text(given.strategy.name),
+        "at": text(given.at),
+        "overlap": text(str(given.overlap)),
+        "nodes": np.full(prod(shape), given.nodes),
         "s_comm": column(knob),
         "avg_s_comm": column(totals["avg_s_comm"]),
         "avg_s_comp": column(totals["avg_s_comp"]),
@@ -149,8 +147,7 @@ def _columns(
         "comp_s": column(totals["total_comp_s"]),
         "latency_s": column(totals["latency_s"]),
         "interval_s": column(totals["interval_s"]),
-        "speedup_vs_dense": column(dense_s / totals["latency_s"]),
-        "speedup_vs_single": column(single_s / totals["latency_s"]),
+        **{name: column(other_s / totals["latency_s"]) for name, other_s in references.items()},
         "bytes_per_node": column(totals["bytes_per_node"]),
         "messages": column(totals["messages"]),
         "weight_bytes": column(totals["weight_bytes"]),

@@ -9,33 +9,27 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from discosim.graph.table import Floats, LayerTable, tabulate
-from discosim.networks import build
+from discosim.graph.table import Floats
 from discosim.paper import Section, enter
-from discosim.paper.costs import hardware, number, strategy_cost
+from discosim.paper.costs import case, hardware, number
 from discosim.paper.row import EXACT, NAN, Row, claim, frame, unpublished
-from discosim.paper.tables import average_shares, planned, uniform_shares
+from discosim.paper.tables import average_shares, uniform_shares
 from discosim.published import entry, published
 
 TWO_MODELS = "the two headline claims, 4.7x and 5 %, use different latency models"
+RESNET = "resnet50"
 HALF = 12.5
 """`almost half` is read as nearer to a half than to a quarter, in points."""
 ROUND = 2.5
 """Prose rounds an average to 5 points."""
 
 
-def _resnet(divisor: str = "") -> LayerTable:
-    return tabulate(build(f"resnet50{divisor}"))
-
-
 def _sent(s_comm: float) -> float:
-    on = hardware()
-    return number(strategy_cost(_resnet(), "disco", 2, s_comm, on=on).bytes_per_node)
+    return number(case(RESNET, s_comm=s_comm).cost().bytes_per_node)
 
 
 def _abstract() -> list[Row]:
-    table, on = _resnet(), hardware()
-    plan = planned(table, "disco", 2, 0.8)
+    disco = case(RESNET, s_comm=0.8)
     rows = [
         claim(
             "claims.communication",
@@ -45,15 +39,15 @@ def _abstract() -> list[Row]:
         ),
         claim(
             "claims.computation",
-            100 * average_shares(table, plan)["s_comp"],
+            100 * average_shares(disco.table, disco.plan())["s_comp"],
             tolerance=HALF,
             note="read as computation saved, of the 50 % that two nodes can save; 'almost half' as "
             "nearer to a half than to a quarter; 61 % of the computation is left",
         ),
     ]
     for features, held in (("peak", "the largest live features"), ("all", "all features")):
-        one = strategy_cost(table, "single", 1, on=on, features=features)
-        two = strategy_cost(table, "disco", 2, 0.8, on=on, features=features)
+        one = case(RESNET, "single", 1, features=features).cost()
+        two = case(RESNET, "disco", 2, 0.8, features=features).cost()
         rows.append(
             claim(
                 f"claims.memory.{features}",
@@ -67,23 +61,22 @@ def _abstract() -> list[Row]:
 
 
 def _speedup(overlap: str) -> float:
-    table, on = _resnet(), hardware()
-    dense = strategy_cost(table, "dense", 2, on=on, overlap=overlap)
-    disco = strategy_cost(table, "disco", 2, 0.8, on=on, overlap=overlap)
+    dense = case(RESNET, "dense", overlap=overlap).cost()
+    disco = case(RESNET, "disco", 2, 0.8, overlap=overlap).cost()
     return number(dense.latency_s) / number(disco.latency_s)
 
 
 def overhead(overlap: str) -> float:
     """Latency of ResNet-50 on 8 nodes at S_comm = 99 % over ResNet50/8 on one, less 1, in %."""
-    on = hardware("disco-fig4")
-    eight = strategy_cost(_resnet(), "disco", 8, 0.99, on=on, overlap=overlap)
-    one = strategy_cost(_resnet("/8"), "single", 1, on=on, overlap=overlap)
+    on = "disco-fig4"
+    eight = case(RESNET, "disco", 8, 0.99, on=on, overlap=overlap).cost()
+    one = case(f"{RESNET}/8", "single", 1, on=on, overlap=overlap).cost()
     return 100 * (number(eight.latency_s) / number(one.latency_s) - 1)
 
 
 def overhead_scaled() -> float:
     """The variant: each layer of ResNet50/8 but the stem takes 1 + (N-1)(1 - S) = 1.07 times."""
-    macs = _resnet("/8").macs
+    macs = case(f"{RESNET}/8").table.macs
     behind_stem = np.flatnonzero(macs)[1:]
     return 100 * 0.07 * float(macs[behind_stem].sum() / macs.sum())
 
@@ -137,7 +130,7 @@ def _average() -> Row:
 def ratios(dtype_bytes: float) -> Floats:
     """Return communication over computation of each exchanging layer, dense ResNet-50, N = 2."""
     on = replace(hardware(), feature_elem_bytes=dtype_bytes)
-    cost = strategy_cost(_resnet(), "dense", 2, on=on)
+    cost = case(RESNET, "dense", on=on).cost()
     comm_s, comp_s = cost.comm_s.reshape(-1), (cost.local_s + cost.remote_s).reshape(-1)
     sends = comm_s > 0
     found: Floats = comm_s[sends] / comp_s[sends]
@@ -165,8 +158,8 @@ def _magnitudes() -> list[Row]:
 def _law() -> list[Row]:
     rows = []
     for nodes in (2, 4, 8):
-        plan = planned(_resnet(), "disco", nodes, 0.8)
-        shares = uniform_shares(_resnet(), plan)
+        split = case(RESNET, "disco", nodes, 0.8)
+        shares = uniform_shares(split.table, split.plan())
         rows.append(
             claim(f"claims.computation-law.{nodes}", 100 * shares["s_comp"], tolerance=EXACT)
         )

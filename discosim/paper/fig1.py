@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from discosim.configuration import Configuration
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT
 from discosim.graph.table import LayerTable, tabulate
 from discosim.paper import Section, enter
+from discosim.paper.costs import hardware
 from discosim.paper.row import EXACT, claim, frame
 from discosim.partition.pairs import exchange_of_pairs
-from discosim.strategies.strategy import STRATEGIES, Request
+from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,8 +52,10 @@ def scheme_rows() -> pd.DataFrame:
     own = table.in_elems / 2
     rows = []
     for title, strategy, at in SCHEMES:
-        request = Request(table, 2, np.full((1, 1), S_COMM), at=at)
-        sent = STRATEGIES[strategy].plan(request).exchange.sent.reshape(-1)
+        scheme = Configuration(
+            table.network, hardware(), strategy=STRATEGIES[strategy], s_comm=S_COMM, at=at
+        )
+        sent = scheme.plan().exchange.sent.reshape(-1)
         for row in np.flatnonzero(table.mixes):
             first = table.source[row] == 0
             density = float("nan") if first else float(sent[row] / own[row])

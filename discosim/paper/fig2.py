@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from discosim.configuration import Configuration
 from discosim.explore.layers import layers
-from discosim.explore.study import Study
+from discosim.networks import build
 from discosim.paper import Section, enter
 from discosim.paper.costs import hardware
 from discosim.paper.row import EXACT, claim, frame
+from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +20,9 @@ TITLE = "Figure 2: ResNet-50, dense on two nodes, 37.5 MB/s links, 125 GOP/s a n
 
 def layer_rows() -> pd.DataFrame:
     """Return what the figure draws: a row per layer."""
-    return layers(Study("resnet50"), hardware(), strategy="dense", nodes=2)
+    return layers(
+        Configuration(build("resnet50"), hardware(), strategy=STRATEGIES["dense"], nodes=2)
+    )
 
 
 def compute_rows() -> pd.DataFrame:

@@ -16,9 +16,9 @@ import pandas as pd
 from discosim.graph.table import LayerTable, tabulate
 from discosim.networks import build
 from discosim.paper import Section, enter
-from discosim.paper.costs import hardware, number, strategy_cost
+from discosim.paper.costs import case, hardware, number
 from discosim.paper.row import Row, claim, frame, unpublished
-from discosim.partition.plan import Plan
+from discosim.partition.plan import Features, Objective, Plan
 from discosim.simulate import Overlap, simulate
 from discosim.strategies.pipeline import staged_plan, stages
 
@@ -33,53 +33,53 @@ OVERLAPS = ("none", "ideal")
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryCount:
     """A definition of the memory of a node: weights, and which features."""
 
     name: str
     words: str
-    features: str
+    features: Features
     elem_bytes: float
 
 
 MEMORIES = (
-    Memory("weights", "weights alone", "peak", 0.0),
-    Memory("peak", "weights + largest live features", "peak", 4.0),
-    Memory("all", "weights + all features", "all", 4.0),
+    MemoryCount("weights", "weights alone", Features.PEAK, 0.0),
+    MemoryCount("peak", "weights + largest live features", Features.PEAK, 4.0),
+    MemoryCount("all", "weights + all features", Features.ALL, 4.0),
 )
 
 
-def _stage_plan(divisor: float, nodes: int, memory: Memory) -> tuple[LayerTable, Plan]:
+def _stage_plan(divisor: float, nodes: int, memory: MemoryCount) -> tuple[LayerTable, Plan]:
     """Lay ResNet50/X out in `nodes` stages, cut for the smallest worst node."""
     table = tabulate(build(f"resnet50/{divisor:.8g}"))
-    stage = stages(table, nodes, "memory", memory.elem_bytes, 4.0, memory.features)
+    stage = stages(table, nodes, Objective.MEMORY, memory.elem_bytes, 4.0, memory.features)
     return table, staged_plan(table, stage)
 
 
-def pipeline_s(divisor: float, nodes: int, memory: Memory, overlap: str) -> float:
+def pipeline_s(divisor: float, nodes: int, memory: MemoryCount, overlap: str) -> float:
     """Return the latency of ResNet50/X in `nodes` stages."""
     table, plan = _stage_plan(divisor, nodes, memory)
     on = hardware("disco-fig4")
     return number(simulate(table, plan, on, Overlap.parse(overlap)).latency_s)
 
 
-def worst_node_bytes(divisor: float, nodes: int, memory: Memory) -> float:
+def worst_node_bytes(divisor: float, nodes: int, memory: MemoryCount) -> float:
     """Return the memory of the stage that needs most, as `memory` counts it."""
     table, plan = _stage_plan(divisor, nodes, memory)
     on = replace(hardware("disco-fig4"), feature_elem_bytes=memory.elem_bytes)
     return number(simulate(table, plan, on, features=memory.features).node_bytes)
 
 
-def split_node_bytes(nodes: int, memory: Memory) -> float:
+def split_node_bytes(nodes: int, memory: MemoryCount) -> float:
     """Return the memory of a node of ResNet50/(8/N) on N nodes at S_comm = 99 %."""
-    table = tabulate(build(f"resnet50/{SMALLEST // nodes}"))
     on = replace(hardware("disco-fig4"), feature_elem_bytes=memory.elem_bytes)
-    cost = strategy_cost(table, "disco", nodes, S_COMM, on=on, features=memory.features)
-    return number(cost.node_bytes)
+    model = f"resnet50/{SMALLEST // nodes}"
+    split = case(model, "disco", nodes, S_COMM, on=on, features=memory.features)
+    return number(split.cost().node_bytes)
 
 
 @lru_cache(maxsize=32)
-def solved_divisor(nodes: int, memory: Memory) -> float:
+def solved_divisor(nodes: int, memory: MemoryCount) -> float:
     """Return the least X at which each stage of ResNet50/X fits, by bisection."""
     goal = worst_node_bytes(SMALLEST, 1, memory)
     low, high = 1.0, float(SMALLEST)
@@ -91,12 +91,11 @@ def solved_divisor(nodes: int, memory: Memory) -> float:
 
 
 def _bars() -> Iterator[dict[str, object]]:
-    on = hardware("disco-fig4")
     for overlap in OVERLAPS:
         for nodes in NODES:
-            table = tabulate(build(f"resnet50/{SMALLEST // nodes}"))
-            cost = strategy_cost(table, "disco", nodes, S_COMM, on=on, overlap=overlap)
-            model_s = number(cost.latency_s)
+            model = f"resnet50/{SMALLEST // nodes}"
+            split = case(model, "disco", nodes, S_COMM, on="disco-fig4", overlap=overlap)
+            model_s = number(split.cost().latency_s)
             for memory in MEMORIES:
                 divisor = solved_divisor(nodes, memory)
                 staged_s = pipeline_s(divisor, nodes, memory, overlap)
@@ -181,8 +180,7 @@ def picture() -> "Figure":
     """Return the figure."""
     from discosim.report.reproduce import draw_parallelism
 
-    on = hardware("disco-fig4")
-    base = strategy_cost(tabulate(build("resnet50/8")), "single", 1, on=on)
+    base = case("resnet50/8", "single", 1, on="disco-fig4").cost()
     return draw_parallelism(bars(), number(base.latency_s))
 
 

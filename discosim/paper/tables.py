@@ -5,6 +5,10 @@ S_comm = sum(s volume) / sum(volume) with the input elements of each convolution
 S_comp = (N-1)/N sum(s macs) / sum(macs) (Section III-B). Biases, norms, pooling and additions do
 not count. A uniform row is compared by its knob, computed from its plan over the layers that
 exchange. Beside both stands the average over all layers, as `compare` counts it.
+
+What the tables do not print (latency, speed-ups, memory, break-even bandwidth) is on the nodes of
+the paper's Figure 2 (`splitnets-hmd`), without overlap and with 4-byte features, the model that
+gives 4.7x; one node has enough memory for the whole network.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,14 +20,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from discosim.configuration import Configuration
 from discosim.graph.table import Bools, Floats, LayerTable, tabulate
 from discosim.networks import build
 from discosim.paper import Section, enter
+from discosim.paper.costs import break_even_Bps, case, hardware, number
 from discosim.paper.row import EXACT, INTEGERS, Row, compared, frame
 from discosim.partition.plan import Plan
 from discosim.published import Published, of_section
 from discosim.strategies.cut import rows_of
-from discosim.strategies.strategy import STRATEGIES, Request, Strategy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,9 +112,9 @@ class Table:
             return (cut & self.sparse(self.layers)).astype(float)[None]
         return np.full((1, 1), float(given.setting or 0) / 100)
 
-    def plan(self, given: Published) -> Plan:
-        """Return the plan of a row: DISCO's, whose S_comm may differ from layer to layer."""
-        return planned(self.layers, "disco", NODES, self.s_comm(given))
+    def configuration(self, given: Published) -> Configuration:
+        """Return DISCO as in a row: its S_comm may differ from layer to layer."""
+        return case(self.model, "disco", NODES, self.s_comm(given))
 
     def compute_rows(self) -> pd.DataFrame:
         """Return one row per published S_comm and S_comp."""
@@ -121,7 +126,7 @@ class Table:
 
     def _rows(self, numbers: list[Published]) -> list[Row]:
         """Rows of what is printed in one row of the table: S_comm and S_comp."""
-        plan, cut = self.plan(numbers[0]), numbers[0].method in CUTS
+        plan, cut = self.configuration(numbers[0]).plan(), numbers[0].method in CUTS
         shares = self._cut_shares(numbers[0]) if cut else uniform_shares(self.layers, plan)
         averages = average_shares(self.layers, plan)
         return [
@@ -146,20 +151,9 @@ class Table:
 
 
 @lru_cache(maxsize=16)
-def _strategy(name: str) -> Strategy:
-    return STRATEGIES[name]
-
-
-def planned(table: LayerTable, strategy: str, nodes: int, s_comm: Floats | float = 0.0) -> Plan:
-    """Return the plan of a registered strategy under the paper's conventions."""
-    knob = np.full((1, 1), s_comm) if isinstance(s_comm, float) else s_comm
-    return _strategy(strategy).plan(Request(table, nodes, knob))
-
-
-@lru_cache(maxsize=16)
 def _offered(table: LayerTable, nodes: int) -> Floats:
     """Elements that all nodes send before each layer if everything is sent."""
-    return planned(table, "dense", nodes).exchange.total.reshape(-1)
+    return case(table.network.name, "dense", nodes).plan().exchange.total.reshape(-1)
 
 
 def uniform_shares(table: LayerTable, plan: Plan) -> dict[str, float]:
@@ -182,12 +176,52 @@ def average_shares(table: LayerTable, plan: Plan) -> dict[str, float]:
     }
 
 
+@lru_cache(maxsize=8)
+def _table_costs(table: Table) -> pd.DataFrame:
+    bandwidth_Bps = float(hardware().bandwidth_Bps)
+    single_s = number(case(table.model, "single", 1).cost().latency_s)
+    dense_s = number(case(table.model, "dense", NODES).cost().latency_s)
+    rows = []
+    for given in of_section(table.name):
+        if given.quantity != "s_comm":
+            continue
+        cost = table.configuration(given).cost()
+        latency_s, comm_s = number(cost.latency_s), number(cost.total_comm_s)
+        comp_s = number(cost.total_comp_s)
+        rows.append(
+            {
+                "where": given.where,
+                "method": given.method,
+                "setting": given.setting,
+                "accuracy": given.accuracy_number,
+                "comm_s": comm_s,
+                "comp_s": comp_s,
+                "latency_s": latency_s,
+                "single_s": single_s,
+                "speedup_vs_dense": dense_s / latency_s,
+                "speedup_vs_single": single_s / latency_s,
+                "weight_bytes": number(cost.weight_bytes),
+                "peak_feature_bytes": number(cost.peak_feature_bytes),
+                "all_feature_bytes": number(cost.all_feature_bytes),
+                "node_bytes": number(cost.node_bytes),
+                "break_even_Bps": break_even_Bps(comm_s, comp_s, single_s, bandwidth_Bps),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def table_costs(table: Table) -> pd.DataFrame:
+    """Return one row per row of a table of the paper, SI units.
+
+    accuracy is the published one; node_bytes counts weights and the largest live features.
+    """
+    return _table_costs(table).copy()
+
+
 def enter_table(table: Table) -> Section:
     """Register a table of the paper and return its section."""
 
     def costs() -> pd.DataFrame:
-        from discosim.paper.costs import table_costs
-
         return table_costs(table)
 
     def picture() -> "Figure":

@@ -24,15 +24,15 @@ def to_frame(found: Allocation) -> pd.DataFrame:
     """
     plan = found.plan
     rows = [{"layer": n, "s_comm": s, "loss": plan.loss[n]} for n, s in plan.s_comm.items()]
-    setting = found.setting
+    given = found.configuration
     summary = {
         "layer": None,
         "s_comm": float(plan.cost.avg_s_comm.item()),
         "loss": plan.total_loss,
-        "model": setting.study.model,
-        "hardware": setting.hardware.name,
-        "nodes": setting.nodes,
-        "overlap": setting.overlap,
+        "model": given.model,
+        "hardware": given.hardware.name,
+        "nodes": given.nodes,
+        "overlap": str(given.overlap),
         "method": found.method,
         "loss_bound": found.bound,
         "gap": found.gap,
@@ -50,7 +50,7 @@ def to_frame(found: Allocation) -> pd.DataFrame:
 def show(found: Allocation) -> Cells:
     """Return the layers for people."""
     names = list(found.plan.s_comm)
-    table = found.setting.study.table
+    table = found.configuration.table
     places = [table.name.index(name) for name in names]
 
     def sent(outcome: Outcome) -> "pd.Series[float]":
@@ -71,10 +71,10 @@ def show(found: Allocation) -> Cells:
 
 def findings(found: Allocation, convention: str) -> list[str]:
     """Return what was asked, what the plan takes and loses, and the uniform plan beside it."""
-    setting, plan = found.setting, found.plan
+    case, plan = found.configuration, found.plan
     lines = [
-        f"{setting.study.model} on {setting.nodes} nodes of {node_text(setting.hardware)}; "
-        f"overlap {setting.overlap}, {convention} conventions",
+        f"{case.model} on {case.nodes} nodes of {node_text(case.hardware)}; "
+        f"overlap {case.overlap}, {convention} conventions",
         f"Saliency: {found.saliency}.",
     ]
     for column, limit in found.limits.items():
@@ -133,7 +133,7 @@ def draw_allocation(found: Allocation, title: str) -> "Figure":
     import matplotlib as mpl
     from matplotlib.ticker import MaxNLocator
 
-    table = found.setting.study.table
+    table = found.configuration.table
     places = [table.name.index(name) for name in found.plan.s_comm]
     index = np.arange(1, len(places) + 1)
     dense, plan = (

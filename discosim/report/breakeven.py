@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from discosim.configuration import Configuration
 from discosim.explore.breakeven import BreakEven
 from discosim.report.style import RC, SINGLE, new_figure
 from discosim.report.tables import Cells
@@ -35,12 +36,12 @@ def to_frame(answers: list[BreakEven]) -> pd.DataFrame:
             "reason": answer.reason or None,
             "method": answer.method,
             "latency_s": answer.latency_s,
-            "model": answer.pair.study.model,
-            "hardware": answer.pair.hardware.name,
-            "overlap": answer.pair.overlap,
-            "nodes": None if answer.solve == "nodes" else answer.pair.nodes,
+            "model": _at(answer).model,
+            "hardware": _at(answer).hardware.name,
+            "overlap": str(_at(answer).overlap),
+            "nodes": None if answer.solve == "nodes" else answer.contest.nodes,
             "versus": _versus(answer),
-            "s_comm": None if answer.solve == "s-comm" else answer.pair.s_comm,
+            "s_comm": None if answer.solve == "s-comm" else _at(answer).s_comm,
         }
         for answer in answers
     ]
@@ -50,13 +51,13 @@ def to_frame(answers: list[BreakEven]) -> pd.DataFrame:
 def show(answers: list[BreakEven]) -> Cells:
     """Return the answers for people."""
     cells: dict[str, list[str]] = {}
-    names = [answer.pair.hardware.name for answer in answers]
+    names = [_at(answer).hardware.name for answer in answers]
     if len(set(names)) > 1:
         cells["hardware"] = names
     if answers[0].solve != "nodes":
-        cells["N"] = [str(answer.pair.nodes) for answer in answers]
+        cells["N"] = [str(answer.contest.nodes) for answer in answers]
     if answers[0].solve != "s-comm":
-        cells["S_comm"] = [f"{answer.pair.s_comm:g}" for answer in answers]
+        cells["S_comm"] = [f"{_at(answer).s_comm:g}" for answer in answers]
     cells["against"] = [_versus(answer) for answer in answers]
     cells["break-even"] = [_value(answer) for answer in answers]
     cells["latency there"] = [
@@ -69,20 +70,20 @@ def show(answers: list[BreakEven]) -> Cells:
 
 def sentence(answer: BreakEven) -> str:
     """Return an answer in words, with where the hardware at hand stands."""
-    pair = answer.pair
+    contest, given = answer.contest, _at(answer)
     if answer.value is None:
         return f"No break-even: {answer.reason}."
-    few = "one node" if pair.versus == 1 else f"{pair.versus} nodes"
+    few = "one node" if contest.versus == 1 else f"{contest.versus} nodes"
     jump = f" ({answer.reason})" if answer.reason else ""
     if answer.solve == "nodes":
         return _nodes(answer)
-    many = f"{pair.nodes} nodes"
+    many = f"{contest.nodes} nodes"
     side = {"above": "From {} up", "below": "Below {}"}[answer.faster].format(_value(answer))
-    knob = "" if answer.solve == "s-comm" else f" at S_comm {pair.s_comm:g}"
+    knob = "" if answer.solve == "s-comm" else f" at S_comm {given.s_comm:g}"
     line = f"{side}, {many}{knob} are faster than {few}{jump}"
     here = {
-        "bw": (float(pair.hardware.bandwidth_Bps), "B/s"),
-        "link-latency": (float(pair.hardware.link_latency_s), "s"),
+        "bw": (float(given.hardware.bandwidth_Bps), "B/s"),
+        "link-latency": (float(given.hardware.link_latency_s), "s"),
     }.get(answer.solve)
     if here is None:
         return f"{line}."
@@ -90,20 +91,24 @@ def sentence(answer: BreakEven) -> str:
     at_hand = format_quantity(here[0], here[1], 4)
     faster = many if wins else few
     verb = "is" if faster == "one node" else "are"
-    return f"{line}; at {at_hand}, as on {pair.hardware.name}, {faster} {verb} faster."
+    return f"{line}; at {at_hand}, as on {given.hardware.name}, {faster} {verb} faster."
 
 
 def _nodes(answer: BreakEven) -> str:
     count = int(answer.value or 0)
-    if not answer.pair.previous:
+    if not answer.contest.previous:
         return f"{count} nodes are the least that are as fast as one."
     if count == 1:
         return "A second node makes it no faster."
     return f"Up to {count} nodes each one more makes it faster; the next one does not."
 
 
+def _at(answer: BreakEven) -> Configuration:
+    return answer.contest.configuration
+
+
 def _versus(answer: BreakEven) -> str:
-    return "N-1" if answer.pair.previous else "1"
+    return "N-1" if answer.contest.previous else "1"
 
 
 def _value(answer: BreakEven) -> str:

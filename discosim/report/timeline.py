@@ -78,7 +78,7 @@ def timeline_findings(timeline: Timeline, serial_s: float) -> list[str]:
     """Return the latency, what overlap saves of `serial_s`, and what is busiest."""
     total, nodes = timeline.latency_s, nodes_frame(timeline)
     line = f"{format_quantity(total, 's')} with overlap {timeline.overlap}"
-    if timeline.overlap != "none" and total > 0:
+    if timeline.overlap.mode != "none" and total > 0:
         line += f"; {format_quantity(serial_s, 's')} without, {serial_s / total:.3g}x as long"
     busy = links_busy(timeline)
     node = int(np.argmax(nodes["compute_s"]))

@@ -2,14 +2,18 @@
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from discosim.errors import UnknownNameError
 from discosim.graph.table import Bools, LayerTable
 from discosim.partition.plan import Plan
-from discosim.strategies.strategy import Request, Strategy, strategy
+from discosim.strategies.strategy import strategy
 from discosim.strategies.uniform import uniform
+
+if TYPE_CHECKING:
+    from discosim.configuration import Configuration
 
 
 def blocks(table: LayerTable) -> list[str]:
@@ -40,30 +44,21 @@ def _block_after(table: LayerTable, part: float) -> str:
     return table.block[rows[0]] if len(rows) else ""
 
 
-def _split_rows(request: Request, split: Bools) -> Plan:
-    return uniform(replace(request, s_comm=split.astype(float)[None]))
+def _split_rows(given: "Configuration", split: Bools) -> Plan:
+    return uniform(replace(given, s_comm=split.astype(float)[None]))
 
 
 @strategy("dense-then-split", "dense before block --at, separate branches from it on", has_cut=True)
-def dense_then_split(request: Request) -> Plan:
+def dense_then_split(given: "Configuration") -> Plan:
     """Return the plan without communication from the first row of block `at` on."""
-    first = int(rows_of(request.table, request.at).argmax())
-    return _split_rows(request, np.arange(len(request.table)) >= first)
+    first = int(rows_of(given.table, given.at).argmax())
+    return _split_rows(given, np.arange(len(given.table)) >= first)
 
 
 @strategy(
     "split-then-aggregate", "separate branches up to block --at, dense after it", has_cut=True
 )
-def split_then_aggregate(request: Request) -> Plan:
+def split_then_aggregate(given: "Configuration") -> Plan:
     """Return the plan without communication up to the last row of block `at`."""
-    last = int(np.flatnonzero(rows_of(request.table, request.at))[-1])
-    return _split_rows(request, np.arange(len(request.table)) <= last)
-
-
-def nearest_cut(request: Request, strategy: Strategy, s_comm: float) -> str:
-    """Return the block at which `strategy` comes nearest to an average S_comm of `s_comm`."""
-    averages = {
-        at: float(strategy.plan(replace(request, at=at)).avg_s_comm.squeeze())
-        for at in blocks(request.table)
-    }
-    return min(averages, key=lambda at: abs(averages[at] - s_comm))
+    last = int(np.flatnonzero(rows_of(given.table, given.at))[-1])
+    return _split_rows(given, np.arange(len(given.table)) <= last)

@@ -1,27 +1,30 @@
 """Pipeline plans: contiguous stages, one node each, found by dynamic programming."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discosim.errors import DiscosimError, UnknownNameError
+from discosim.errors import DiscosimError
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.model.traffic import Exchange
-from discosim.partition.plan import Plan
-from discosim.strategies.strategy import OBJECTIVES, Request, strategy
+from discosim.partition.plan import Features, Objective, Plan
+from discosim.strategies.strategy import strategy
+
+if TYPE_CHECKING:
+    from discosim.configuration import Configuration
 
 FEW = 8
 """Stages up to which the cuts are found at once."""
 
 
-@strategy("pipeline", "contiguous stages of whole layers, one node each", staged=True)
-def pipeline(request: Request) -> Plan:
-    """Return the plan with the stages that are best for the request's objective."""
-    table, sizes = request.table, (request.feature_elem_bytes, request.weight_elem_bytes)
-    if request.objective not in OBJECTIVES:
-        raise UnknownNameError("objective", request.objective, OBJECTIVES)
+@strategy("pipeline", "contiguous stages of whole layers, one node each", staged=True, exact=True)
+def pipeline(given: "Configuration") -> Plan:
+    """Return the plan with the stages that are best for the objective."""
+    node = given.hardware
+    sizes = float(node.feature_elem_bytes), float(node.weight_elem_bytes)
     return staged_plan(
-        table, stages(table, request.nodes, request.objective, *sizes, request.features)
+        given.table, stages(given.table, given.nodes, given.objective, *sizes, given.features)
     )
 
 
@@ -29,10 +32,10 @@ def pipeline(request: Request) -> Plan:
 def stages(
     table: LayerTable,
     nodes: int,
-    objective: str,
+    objective: Objective,
     feature_elem_bytes: float,
     weight_elem_bytes: float,
-    features: str,
+    features: Features,
 ) -> Ints:
     """Return the stage of each row, (L,), each with at least one convolution or linear layer.
 
@@ -52,15 +55,15 @@ def stages(
 def _begins(
     table: LayerTable,
     nodes: int,
-    objective: str,
+    objective: Objective,
     feature_elem_bytes: float,
     weight_elem_bytes: float,
-    features: str,
+    features: Features,
 ) -> list[Ints]:
     """Where the last of 2, 3, ... `nodes` stages begins at best, for each row that it ends with."""
     node_bytes = _range_bytes(table, feature_elem_bytes, weight_elem_bytes, features)
     allowed = _holds_a_layer(table.mixes)
-    if objective == "memory":
+    if objective == Objective.MEMORY:
         return _best_cuts(np.where(allowed, node_bytes, np.inf), nodes, np.maximum)
     handed = table.cut_elems[:, None] * np.ones_like(node_bytes)  # on entry to the range
     handed[0] = 0.0
@@ -68,12 +71,12 @@ def _begins(
 
 
 def _range_bytes(
-    table: LayerTable, feature_elem_bytes: float, weight_elem_bytes: float, features: str
+    table: LayerTable, feature_elem_bytes: float, weight_elem_bytes: float, features: Features
 ) -> Floats:
     """Bytes of a node that executes the rows from i to j, (L, L) at [i, j]."""
     sums = np.concatenate([[0.0], np.cumsum(table.params)]) * weight_elem_bytes
     weights = sums[None, 1:] - sums[:-1, None]
-    if features == "all":
+    if features == Features.ALL:
         inputs = np.where(table.mixes, table.in_elems, 0.0)
         held = np.concatenate([[0.0], np.cumsum(inputs)])
         kept = held[None, 1:] - held[:-1, None]

@@ -1,6 +1,6 @@
 """Strategies: how a network is laid out on the nodes, as arrays over layers.
 
-Each is a function from a Request to a Plan, registered by its name in a file of this package.
+Each is a function from a Configuration to a Plan, registered by its name in a file of this package.
 """
 
 from collections.abc import Callable
@@ -10,36 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from discosim.errors import DiscosimError
-from discosim.graph.table import Floats, LayerTable
-from discosim.partition.plan import CONVENTIONS, Conventions, Plan
+from discosim.graph.table import LayerTable
+from discosim.partition.plan import Plan
 from discosim.registry import Registry
 
 if TYPE_CHECKING:
-    from discosim.masks.mask import Mask
-
-OBJECTIVES = ("memory", "latency")
-"""Of a pipeline: the smallest worst node, or the least that is handed on from stage to stage."""
-
-
-@dataclass(frozen=True, eq=False)
-class Request:
-    """What a strategy may need to know; s_comm is (..., 1, 1), or (..., 1, L) from a plan file.
-
-    mask: the features that strategies with the S_comm knob send, in place of a fraction of them.
-    at: the block at which strategies with a cut change from split to dense or back.
-    features: "peak" or "all", what the memory of a node counts.
-    """
-
-    table: LayerTable
-    nodes: int
-    s_comm: Floats
-    conventions: Conventions = CONVENTIONS["paper"]
-    at: str = ""
-    objective: str = "memory"
-    features: str = "peak"
-    feature_elem_bytes: float = 4.0
-    weight_elem_bytes: float = 4.0
-    mask: "Mask | None" = None
+    from discosim.configuration import Configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +23,23 @@ class Strategy:
     """A way to lay a network out.
 
     has_knob: S_comm changes the plan; has_cut: `at` does; nodes: the only N there is, or None;
-    staged: layers are placed whole, so that consecutive inputs overlap.
+    staged: layers are placed whole, so that consecutive inputs overlap; exact: the network is
+    computed as it was trained, nothing pruned.
     """
 
     name: str
     summary: str
-    plan: Callable[[Request], Plan]
+    plan: "Planner"
     has_knob: bool = False
     has_cut: bool = False
     nodes: int | None = None
     staged: bool = False
+    exact: bool = False
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", __package__)
 
-_Planner = Callable[[Request], Plan]
+Planner = Callable[["Configuration"], Plan]
 
 
 def strategy(
@@ -72,12 +50,13 @@ def strategy(
     has_cut: bool = False,
     nodes: int | None = None,
     staged: bool = False,
-) -> Callable[[_Planner], _Planner]:
-    """Return a decorator that registers a function from a Request to a Plan under `name`."""
+    exact: bool = False,
+) -> Callable[[Planner], Planner]:
+    """Return a decorator that registers a function from a Configuration to a Plan under `name`."""
 
-    def enter(planner: _Planner) -> _Planner:
+    def enter(planner: Planner) -> Planner:
         STRATEGIES.register(name)(
-            Strategy(name, summary, planner, has_knob, has_cut, nodes, staged)
+            Strategy(name, summary, planner, has_knob, has_cut, nodes, staged, exact)
         )
         return planner
 

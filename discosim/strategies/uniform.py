@@ -1,49 +1,51 @@
 """The same for every layer: one node, dense, DISCO, its random baseline, separate branches."""
 
 from dataclasses import replace
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from discosim.masks.plan import masked_plan
 from discosim.partition.layout import lay_out
 from discosim.partition.plan import Plan
 from discosim.partition.within_layer import within_layer
-from discosim.strategies.strategy import Request, strategy
+from discosim.strategies.strategy import strategy
+
+if TYPE_CHECKING:
+    from discosim.configuration import Configuration
 
 
 @strategy(
     "disco", "each layer sends the chosen 1 - S_comm of its features (Qin et al.)", has_knob=True
 )
 @strategy("random-sparse", "as disco, the features chosen at random: the same cost", has_knob=True)
-def disco(request: Request) -> Plan:
+def disco(given: "Configuration") -> Plan:
     """Return the plan in which every layer sends 1 - S_comm of its remote features.
 
     With a mask, it sends those that the mask keeps.
     """
-    if request.mask is not None:
-        return masked_plan(request.table, request.mask, request.conventions)
-    return uniform(request)
+    if given.mask is not None:
+        return masked_plan(given.table, given.mask, given.conventions)
+    return uniform(given)
 
 
-def uniform(request: Request) -> Plan:
-    """Return the plan of the request's S_comm, whatever its mask says."""
-    layout = lay_out(request.table, request.nodes, request.conventions)
-    return within_layer(layout, 1.0 - request.s_comm)
+def uniform(given: "Configuration") -> Plan:
+    """Return the plan of the S_comm that is given, whatever a mask says."""
+    layout = lay_out(given.table, given.nodes, given.conventions)
+    return within_layer(layout, 1.0 - given.knob)
 
 
-@strategy("dense", "all features are sent: plain model parallelism")
-def dense(request: Request) -> Plan:
+@strategy("dense", "all features are sent: plain model parallelism", exact=True)
+def dense(given: "Configuration") -> Plan:
     """Return the plan that sends everything."""
-    return uniform(replace(request, s_comm=np.zeros((1, 1))))
+    return uniform(replace(given, s_comm=0.0))
 
 
 @strategy("branches", "nothing is sent: N independent branches (Hadidi et al.)")
-def branches(request: Request) -> Plan:
+def branches(given: "Configuration") -> Plan:
     """Return the plan that sends nothing."""
-    return uniform(replace(request, s_comm=np.ones((1, 1))))
+    return uniform(replace(given, s_comm=1.0))
 
 
-@strategy("single", "one node with enough memory", nodes=1)
-def single(request: Request) -> Plan:
+@strategy("single", "one node with enough memory", nodes=1, exact=True)
+def single(given: "Configuration") -> Plan:
     """Return the plan of one node that does everything."""
-    return dense(replace(request, nodes=1))
+    return dense(replace(given, nodes=1))

@@ -9,7 +9,7 @@ import numpy as np
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats
 from discosim.model.overlap import best_chunks, chunked_s
-from discosim.simulate import OVERLAPS, Overlap
+from discosim.simulate import NO_OVERLAP, OVERLAPS, Overlap
 from discosim.timeline.links import Links, Message, messages_before
 from discosim.timeline.work import Work
 
@@ -40,7 +40,7 @@ class Timeline:
     """All events of one inference, in the order in which they were scheduled."""
 
     work: Work
-    overlap: str
+    overlap: Overlap
     events: tuple[Event, ...]
     latency_s: float
 
@@ -48,7 +48,7 @@ class Timeline:
 def parse_overlap(text: str) -> Overlap:
     """Return the overlap written as stream, stream:K, or as `Overlap.parse` reads it."""
     if match := re.fullmatch(r"stream(?::0*([1-9][0-9]{0,8}))?", text):
-        return Overlap("stream", int(match[1] or 1))
+        return Overlap("stream", int(match[1] or 1), text)
     try:
         return Overlap.parse(text)
     except DiscosimError:
@@ -58,14 +58,12 @@ def parse_overlap(text: str) -> Overlap:
         ) from None
 
 
-def schedule(work: Work, overlap: str = "none") -> Timeline:
+def schedule(work: Work, overlap: Overlap = NO_OVERLAP) -> Timeline:
     """Return the events of `work`; a pipeline's stages follow one another without overlap.
 
-    Raises DiscosimError for an unknown overlap or more events than can be drawn.
+    Raises DiscosimError for more events than can be drawn.
     """
-    chosen = parse_overlap(overlap)
-    if work.plan.stage is not None:
-        chosen = Overlap("none")
+    chosen = overlap if work.plan.stage is None else NO_OVERLAP
     messages = [messages_before(work, row) for row in range(len(work.table))]
     chunks = [_chunks(work, chosen, row, each) for row, each in enumerate(messages)]
     count = sum(k * (len(each) + work.plan.nodes) for k, each in zip(chunks, messages, strict=True))

@@ -1,12 +1,13 @@
 """Shares of the features that make unlike nodes finish together."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 
-from discosim.simulate import simulate
-from discosim.strategies.strategy import Request, Strategy
-from discosim.strategies.uniform import single
+from discosim.configuration import Configuration
+from discosim.simulate import NO_OVERLAP
+from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.schedule import schedule
 from discosim.timeline.work import LEAST_SHARE, even_shares_of, work_of
@@ -16,15 +17,15 @@ FIRST_STEP, LAST_STEP = 1 / 8, 1 / 256
 Shares = tuple[float, ...]
 
 
-def shares_by_speed(request: Request, cluster: Cluster) -> Shares:
+def shares_by_speed(given: Configuration, cluster: Cluster) -> Shares:
     """Return shares in proportion to how fast each node would do the whole network alone."""
-    plan = single(request)
-    each = [simulate(request.table, plan, node).latency_s.item() for node in cluster.nodes]
+    alone = replace(given, strategy=STRATEGIES["single"], overlap=NO_OVERLAP)
+    each = [replace(alone, hardware=node).cost().latency_s.item() for node in cluster.nodes]
     speed = 1.0 / np.array(each)
     return _allowed(speed / speed.sum())
 
 
-def balanced_shares(strategy: Strategy, request: Request, cluster: Cluster, overlap: str) -> Shares:
+def balanced_shares(given: Configuration, cluster: Cluster) -> Shares:
     """Return the shares with the least latency that a search finds, never worse than equal ones.
 
     The search begins with the better of equal shares and those by speed, and moves from node to
@@ -36,10 +37,11 @@ def balanced_shares(strategy: Strategy, request: Request, cluster: Cluster, over
 
     def latency_s(shares: Shares) -> float:
         if shares not in tried:
-            tried[shares] = schedule(work_of(strategy, request, cluster, shares), overlap).latency_s
+            work = work_of(given, cluster, shares)
+            tried[shares] = schedule(work, given.overlap).latency_s
         return tried[shares]
 
-    starts = [even_shares_of(len(cluster)), shares_by_speed(request, cluster)]
+    starts = [even_shares_of(len(cluster)), shares_by_speed(given, cluster)]
     best, step = min(starts, key=latency_s), FIRST_STEP
     while step >= LAST_STEP:
         moved = [_moved(best, i, j, step) for i, j in permutations(range(len(cluster)), 2)]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
 from discosim.masks.messages import handed_elems, masked_elems, pair_elems
@@ -13,7 +14,6 @@ from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.partition.uneven import split_by_share
 from discosim.partition.within_layer import within_layer
 from discosim.simulate import simulate
-from discosim.strategies.strategy import Request, Strategy
 from discosim.strategies.uniform import dense
 from discosim.timeline.cluster import Cluster
 
@@ -50,38 +50,39 @@ def even_shares_of(nodes: int) -> tuple[float, ...]:
 
 
 def work_of(
-    strategy: Strategy, request: Request, cluster: Cluster, shares: tuple[float, ...] | None = None
+    configuration: Configuration, cluster: Cluster, shares: tuple[float, ...] | None = None
 ) -> Work:
-    """Return what `strategy` gives each node of `cluster` to do.
+    """Return what a configuration gives each node of `cluster` to do.
 
     shares: of every tensor's features, one a node, adding up to 1; None for equal ones, which
-    follow the request's rounding; others are whole features. A pipeline knows no shares.
+    follow the rounding of the conventions; others are whole features. A pipeline knows no shares.
     Raises DiscosimError for shares that cannot be.
     """
-    plan = strategy.plan(request)
+    given = configuration.resolved()
+    plan = given.strategy.plan(given)
     if shares is not None:
         _check_shares(shares, plan)
-    if request.mask is not None and request.nodes > 1:
+    if given.mask is not None and given.nodes > 1:
         if shares is not None:
             raise DiscosimError("a mask says where the features lie: it has no --shares")
-        elems = masked_elems(request.table, request.mask, request.conventions, plan)
-    elif plan.stage is None and request.nodes > 1:
-        density = densities(strategy, request)
-        layout = _layout(request, shares)
+        elems = masked_elems(given.table, given.mask, given.conventions, plan)
+    elif plan.stage is None and given.nodes > 1:
+        density = densities(given)
+        layout = _layout(given, shares)
         plan = within_layer(layout, density)
         elems = pair_elems(layout, density, plan)
     elif plan.stage is not None and plan.nodes > 1:
         elems = handed_elems(plan)
     else:
-        elems = np.zeros((1, 1, len(request.table)))
-    return _work(request.table, plan, cluster, elems, shares or even_shares_of(plan.nodes))
+        elems = np.zeros((1, 1, len(given.table)))
+    return _work(given.table, plan, cluster, elems, shares or even_shares_of(plan.nodes))
 
 
-def _layout(request: Request, shares: tuple[float, ...] | None) -> Layout:
+def _layout(given: Configuration, shares: tuple[float, ...] | None) -> Layout:
     if shares is None:
-        return lay_out(request.table, request.nodes, request.conventions)
-    whole = replace(request.conventions, whole=True)
-    return Layout(request.table, whole, split_by_share(request.table, shares))
+        return lay_out(given.table, given.nodes, given.conventions)
+    whole = replace(given.conventions, whole=True)
+    return Layout(given.table, whole, split_by_share(given.table, shares))
 
 
 def _check_shares(shares: tuple[float, ...], plan: Plan) -> None:
@@ -94,18 +95,18 @@ def _check_shares(shares: tuple[float, ...], plan: Plan) -> None:
         raise DiscosimError(f"shares {given}; wanted {LEAST_SHARE} or more for each node, 1 in all")
 
 
-def densities(strategy: Strategy, request: Request) -> Floats:
+def densities(given: Configuration) -> Floats:
     """Return the fraction of the remote features that each row sends, (1, L).
 
     It is the remote work that the strategy leaves, of what dense does, with fractional features.
     """
-    counted = replace(request, conventions=CONVENTIONS["paper"])
+    counted = replace(given, conventions=CONVENTIONS["paper"])
     left, all_of_it = (
-        np.broadcast_to(plan.remote, (request.nodes, len(request.table))).sum(0)
-        for plan in (strategy.plan(counted), dense(counted))
+        np.broadcast_to(plan.remote, (given.nodes, len(given.table))).sum(0)
+        for plan in (counted.strategy.plan(counted), dense(counted))
     )
     ratio = np.divide(left, all_of_it, out=np.ones_like(left), where=all_of_it > 0)
-    return np.where(request.table.mixes, ratio.round(12), 1.0)[None]
+    return np.where(given.table.mixes, ratio.round(12), 1.0)[None]
 
 
 def _work(

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from discosim.explore.study import Study, strategy_named
+from discosim.configuration import Configuration
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
 from discosim.partition.plan import CONVENTIONS, Plan
-from discosim.simulate import Cost, Overlap, simulate
+from discosim.simulate import Cost, Overlap
 from discosim.timeline.schedule import Event
 from discosim.validate.calibration import Calibration, to_toml
 from discosim.validate.link import Link
@@ -128,11 +128,15 @@ def _cost(known: Known, level: str, s_comm: float, overlap: str) -> tuple[Plan, 
             bandwidth_Bps=question.bandwidth_Bps,
         )  # fmt: skip
     mask = mask_of(known.table.network, question.nodes, s_comm) if level != "paper" else None
-    study = Study(question.model, question.input_shape, CONVENTIONS[convention], mask=mask)
-    disco = strategy_named("disco")
-    request = study.request(disco, question.nodes, np.array([[s_comm]]), node, "")
-    plan = disco.plan(request)
-    return plan, simulate(known.table, plan, node, Overlap.parse(overlap))
+    return Configuration(
+        known.table.network,
+        node,
+        nodes=question.nodes,
+        s_comm=s_comm,
+        overlap=Overlap.parse(overlap),
+        conventions=CONVENTIONS[convention],
+        mask=mask,
+    ).evaluate()
 
 
 def _record(

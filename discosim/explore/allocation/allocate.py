@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore.allocation import knapsack, milp
 from discosim.explore.allocation.knapsack import Floats, Problem
 from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY, LayerCosts, layer_costs
 from discosim.explore.allocation.masks import mask_curves
 from discosim.explore.allocation.surrogate import STATED, Curves, he_normal_curves
-from discosim.explore.setting import Setting
-from discosim.explore.study import Study, check_s_comm
+from discosim.explore.axes import check_s_comm
 from discosim.graph.network import shape_text
-from discosim.hardware import Hardware
+from discosim.graph.table import LayerTable
 from discosim.masks.mask import Mask
 from discosim.partition.plan_file import PlanFile
 from discosim.simulate import Cost
+from discosim.strategies.strategy import STRATEGIES
 from discosim.units import format_quantity
 
 DEFAULT_LEVELS = tuple(i / 20 for i in range(20))
@@ -64,7 +65,7 @@ class Allocation:
     None where there is none up to the sparsest level; dense: everything is sent.
     """
 
-    setting: Setting
+    configuration: Configuration
     method: str
     saliency: str
     limits: Mapping[str, float]
@@ -76,19 +77,16 @@ class Allocation:
 
     def plan_file(self, path: str) -> PlanFile:
         """Return the plan as `sweep --plan` reads it."""
-        network = self.setting.study.table.network
+        network = self.configuration.network
         shape = shape_text(network.input_shape)
-        return PlanFile(path, network.name, self.setting.nodes, self.plan.s_comm, shape)
+        return PlanFile(path, network.name, self.configuration.nodes, self.plan.s_comm, shape)
 
 
 def allocate(
-    model: str | Study,
-    hardware: Hardware,
+    base: Configuration,
     limits: Mapping[str, Limit],
     *,
-    nodes: int = 2,
     levels: ArrayLike = DEFAULT_LEVELS,
-    overlap: str = "none",
     method: str = "exact",
     curves: Curves | None = None,
     saliency: str = STATED,
@@ -97,45 +95,44 @@ def allocate(
 
     `limits` are of latency_s, bytes_per_node and node_bytes, the columns of a sweep. `curves`
     say what each layer loses, and `saliency` where they come from; without them, the weights of
-    the study's mask, which gives nothing else, and without a mask a surrogate.
+    the mask, which gives nothing else, and without a mask a surrogate.
     Layers that read a tensor which is sent once share one S_comm. Raises DiscosimError for what
     no plan meets, with the least that is possible.
     """
-    study = model if isinstance(model, Study) else Study(model)
     if method not in METHODS:
         raise UnknownNameError("method", method, METHODS)
-    if study.plan is not None:
-        raise DiscosimError(f"allocate makes a plan and takes none, but {study.plan.path} is given")
+    if base.plan_file is not None:
+        given = base.plan_file.path
+        raise DiscosimError(f"allocate makes a plan and takes none, but {given} is given")
     steps = _checked_levels(levels)
-    if study.mask is not None:
-        if curves is None:
-            curves, saliency = _of_mask(study.mask, nodes)
-        study = replace(study, mask=None)
-    setting = Setting(study, hardware, nodes, overlap)
+    if base.mask is not None and curves is None:
+        curves, saliency = _of_mask(base.mask, base.nodes)
+    base = replace(base, strategy=STRATEGIES["disco"], mask=None)
+    table, nodes = base.table, base.nodes
     if nodes == 1:
         raise DiscosimError("1 node sends nothing, so there is nothing to allocate; wanted 2 up")
-    costs = layer_costs(setting, steps)
+    costs = layer_costs(base, steps)
     if not costs.choices:
-        raise DiscosimError(f"{study.model} on {nodes} nodes exchanges nothing to be chosen")
+        raise DiscosimError(f"{base.model} on {nodes} nodes exchanges nothing to be chosen")
     if curves is None:
-        curves = he_normal_curves(study.table, nodes, whole=study.conventions.whole)
-    lost = _lost(costs, study, curves)
-    dense = _outcome(setting, costs, curves, np.zeros((1, len(study.table))))
+        curves = he_normal_curves(table, nodes, whole=base.conventions.whole)
+    lost = _lost(costs, table, curves)
+    dense = _outcome(base, costs, curves, np.zeros((1, len(table))))
     bounds = _resolved(limits, dense.cost)
     _check_possible(costs, bounds)
     solution = METHODS[method](_problem(costs, lost, bounds))
-    s_comm = np.zeros((1, len(study.table)))
+    s_comm = np.zeros((1, len(table)))
     for rows, level in zip(costs.choices, solution.choice, strict=True):
         s_comm[0, rows] = steps[level]
     return Allocation(
-        setting=setting,
+        configuration=base,
         method=method,
         saliency=saliency,
         limits=bounds,
-        plan=_outcome(setting, costs, curves, s_comm),
+        plan=_outcome(base, costs, curves, s_comm),
         bound=max(0.0, solution.bound),
         gap=solution.gap,
-        uniform=_uniform(setting, costs, curves, bounds),
+        uniform=_uniform(base, costs, curves, bounds),
         dense=dense,
     )
 
@@ -169,30 +166,28 @@ def _resolved(limits: Mapping[str, Limit], dense: Cost) -> dict[str, float]:
     return bounds
 
 
-def _lost(costs: LayerCosts, study: Study, curves: Curves) -> Floats:
+def _lost(costs: LayerCosts, table: LayerTable, curves: Curves) -> Floats:
     """Loss of each choice at each level, (I, K), as a share of all that can be lost."""
-    names = study.table.name
+    names = table.name
     missing = [names[row] for rows in costs.choices for row in rows if names[row] not in curves]
     if missing:
         raise DiscosimError(f"no saliency curve of layer {missing[0]}")
     lost = np.array(
         [sum(curves[names[row]].at(costs.levels) for row in rows) for rows in costs.choices]
     )
-    return lost / _prunable(costs, study, curves)
+    return lost / _prunable(costs, table, curves)
 
 
-def _prunable(costs: LayerCosts, study: Study, curves: Curves) -> float:
+def _prunable(costs: LayerCosts, table: LayerTable, curves: Curves) -> float:
     end = np.ones(1)
-    total = sum(
-        float(curves[study.table.name[row]].at(end)[0]) for rows in costs.choices for row in rows
-    )
+    total = sum(float(curves[table.name[row]].at(end)[0]) for rows in costs.choices for row in rows)
     return total or 1.0
 
 
-def _outcome(setting: Setting, costs: LayerCosts, curves: Curves, s_comm: Floats) -> Outcome:
+def _outcome(base: Configuration, costs: LayerCosts, curves: Curves, s_comm: Floats) -> Outcome:
     """What S_comm of each row, (1, L), loses and costs."""
-    table = setting.study.table
-    total = _prunable(costs, setting.study, curves)
+    table = base.table
+    total = _prunable(costs, table, curves)
     rows = np.flatnonzero(table.mixes)
     chosen = set(np.concatenate(costs.choices).tolist())
     values = {table.name[row]: float(s_comm[0, row]) if row in chosen else 0.0 for row in rows}
@@ -200,7 +195,7 @@ def _outcome(setting: Setting, costs: LayerCosts, curves: Curves, s_comm: Floats
         name: float(curves[name].at(np.array([value]))[0]) / total if value else 0.0
         for name, value in values.items()
     }
-    return Outcome(values, loss, sum(loss.values()), setting.cost(s_comm))
+    return Outcome(values, loss, sum(loss.values()), replace(base, s_comm=s_comm).cost())
 
 
 def _problem(costs: LayerCosts, lost: Floats, bounds: Mapping[str, float]) -> Problem:
@@ -227,12 +222,12 @@ def _check_possible(costs: LayerCosts, bounds: Mapping[str, float]) -> None:
 
 
 def _uniform(
-    setting: Setting, costs: LayerCosts, curves: Curves, bounds: Mapping[str, float]
+    base: Configuration, costs: LayerCosts, curves: Curves, bounds: Mapping[str, float]
 ) -> Outcome | None:
     """The least S_comm, the same for all layers, within the limits, by bisection."""
 
     def met(s_comm: float) -> bool:
-        cost = setting.cost(np.full((1, 1), s_comm))
+        cost = replace(base, s_comm=s_comm).cost()
         return all(
             getattr(cost, name).item() <= bound * (1 + knapsack.ROUNDING)
             for name, bound in bounds.items()
@@ -248,4 +243,4 @@ def _uniform(
         if middle in (low, high):
             break
         low, high = (low, middle) if met(middle) else (middle, high)
-    return _outcome(setting, costs, curves, np.full((1, len(setting.study.table)), high))
+    return _outcome(base, costs, curves, np.full((1, len(base.table)), high))

@@ -1,12 +1,12 @@
 """What each layer costs at each level of S_comm, so that a plan's cost is a sum over layers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from discosim.explore.setting import Setting
+from discosim.configuration import Configuration
 from discosim.graph.table import Floats, Ints
-from discosim.partition.plan import Plan
+from discosim.partition.plan import Features, Plan
 
 BYTES = "bytes_per_node"
 LATENCY = "latency_s"
@@ -39,31 +39,30 @@ class LayerCosts:
     tallies: dict[str, Tally]
 
 
-def layer_costs(setting: Setting, levels: Floats) -> LayerCosts:
+def layer_costs(given: Configuration, levels: Floats) -> LayerCosts:
     """Return what each choice costs at each of `levels`, (K,).
 
     The barrier after each layer makes latency a sum over layers under every overlap; the traffic
     of each node each way is one; and so is what a node holds at each moment.
     """
-    knob = levels[:, None, None]
-    plan, cost = setting.evaluate(knob)
+    plan, cost = replace(given, s_comm=levels[:, None, None]).evaluate()
     shape = (len(levels), cost.received_bytes.shape[-2], cost.received_bytes.shape[-1])
     received = np.broadcast_to(cost.received_bytes, shape)
-    choices = _choices(setting)
+    choices = _choices(given)
     sent = np.broadcast_to(cost.sent_bytes, shape)
     tallies = {
         LATENCY: _tally(np.broadcast_to(cost.layer_s, (len(levels), 1, shape[-1])), choices),
         BYTES: _tally(np.concatenate([sent, received], axis=-2), choices),
-        MEMORY: _memory(setting, plan, received, choices),
+        MEMORY: _memory(given, plan, received, choices),
     }
     return LayerCosts(levels, choices, tallies)
 
 
-def _choices(setting: Setting) -> tuple[Ints, ...]:
+def _choices(given: Configuration) -> tuple[Ints, ...]:
     """Rows whose S_comm matters, together where they read a tensor that is sent once."""
-    table = setting.study.table
-    dense = np.asarray(setting.cost(np.zeros((1, 1))).received_bytes).max(axis=-2)
-    shared = not setting.study.conventions.resend
+    table = given.table
+    dense = np.asarray(replace(given, s_comm=0.0).cost().received_bytes).max(axis=-2)
+    shared = not given.conventions.resend
     together: dict[tuple[int, int], list[int]] = {}
     tied = table.mixes & (table.groups == 1) & shared
     sent = {int(table.source[row]) for row in np.flatnonzero((dense > 0) & tied)}
@@ -84,19 +83,19 @@ def _tally(values: Floats, choices: tuple[Ints, ...]) -> Tally:
     return Tally(values[0][:, rest].sum(axis=-1), np.moveaxis(chosen, 0, -1))
 
 
-def _memory(setting: Setting, plan: Plan, received: Floats, choices: tuple[Ints, ...]) -> Tally:
+def _memory(given: Configuration, plan: Plan, received: Floats, choices: tuple[Ints, ...]) -> Tally:
     """Weights, own features and received ones, of each node at each row (or of all rows).
 
     Which rows hold what a row receives is read from plans in which that row alone receives.
     """
-    table, hardware = setting.study.table, setting.hardware
+    table, hardware = given.table, given.hardware
     count, elem_bytes = len(table), float(hardware.feature_elem_bytes)
-    alone, _ = setting.evaluate(1.0 - np.eye(count)[:, None, :])
-    quiet, _ = setting.evaluate(np.ones((1, 1)))
+    alone = replace(given, s_comm=1.0 - np.eye(count)[:, None, :]).plan()
+    quiet = replace(given, s_comm=1.0).plan()
 
     params = (plan.local + plan.remote) * table.weights + plan.out_share * table.biases
     weights = _tally(np.broadcast_to(params, received.shape) * hardware.weight_elem_bytes, choices)
-    if setting.study.features == "all":
+    if given.features == Features.ALL:
         counted = (alone.stored_elems - quiet.stored_elems).max(axis=-1) > 0  # (L,)
         stored = _tally(received * counted, choices)
         silent = quiet.stored_elems * elem_bytes  # nothing of a choice is in it

@@ -17,11 +17,11 @@ from math import inf
 
 import numpy as np
 
-from discosim.explore.points import Point
+from discosim.configuration import Configuration
 from discosim.graph.table import Floats
 from discosim.model.lookup import sum_of_maxima
 from discosim.model.traffic import TOPOLOGIES
-from discosim.simulate import Cost, Overlap
+from discosim.simulate import NO_OVERLAP, Cost
 
 Times = tuple[Floats, Floats]
 """latency_s and interval_s, each broadcasting with (S, B, A, C)."""
@@ -91,33 +91,33 @@ class Stages:
         return latency_s, np.maximum(interval_s, handed_s) if self.one_medium else interval_s
 
 
-def coefficients(point: Point, s_comm: Floats) -> tuple[Rows | Stages | None, Cost]:
+def coefficients(given: Configuration, s_comm: Floats) -> tuple[Rows | Stages | None, Cost]:
     """Return the coefficients at each S_comm (S,), and the costs at B = C = 1, alpha = 0.
 
     Bytes, memory and averages of those costs hold for all numbers of the hardware. There are no
     coefficients for several chunks, for chunks with a memory bandwidth, where calls that take time
     overlap with messages, and where of unlike nodes none is the slowest in both parts.
     """
-    knob = s_comm[:, None, None]
+    given, overlap = replace(given, s_comm=s_comm[:, None, None]), given.overlap
+    node, staged = given.hardware, given.strategy.staged
     unit = replace(
-        point.hardware, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=1.0, memory_Bps=None,
+        node, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=1.0, memory_Bps=None,
         overhead_s={},
     )  # fmt: skip
-    cost = point.cost(unit, knob)
-    overlap = Overlap.parse(point.overlap)
-    chunked = overlap.mode == "layer" and not point.strategy.staged
-    if chunked and (overlap.chunks != 1 or point.hardware.memory_Bps is not None):
+    cost = replace(given, hardware=unit).cost()
+    chunked = overlap.mode == "layer" and not staged
+    if chunked and (overlap.chunks != 1 or node.memory_Bps is not None):
         return None, cost
     free = replace(unit, bandwidth_Bps=inf, link_latency_s=1.0, compute_macps=inf)
-    touched = point.cost(replace(free, memory_Bps=point.hardware.memory_Bps), knob)
+    touched = replace(given, hardware=replace(free, memory_Bps=node.memory_Bps)).cost()
     z, t = (each.local_s + each.remote_s for each in (cost, touched))
     o = np.zeros_like(z)
-    if point.hardware.overhead_s:
-        called = point.cost(replace(free, overhead_s=point.hardware.overhead_s), knob)
+    if node.overhead_s:
+        called = replace(given, hardware=replace(free, overhead_s=node.overhead_s)).cost()
         o = called.local_s + called.remote_s
-    if point.strategy.staged:
-        return _stages(point, cost, touched, o, overlap), cost
-    if o.any() and (overlap.mode != "none" or (o != o.max(-2, keepdims=True)).any()):
+    if staged:
+        return _stages(given, cost, touched, o), cost
+    if o.any() and (overlap != NO_OVERLAP or (o != o.max(-2, keepdims=True)).any()):
         return None, cost
     waits = np.zeros_like(z)
     if chunked:
@@ -127,9 +127,9 @@ def coefficients(point: Point, s_comm: Floats) -> tuple[Rows | Stages | None, Co
             return None, cost
     rows = (cost.comm_s, touched.comm_s, z, t, waits, o)
     x, y, z, t, waits, o = (
-        np.broadcast_to(values.max(-2), (len(knob), values.shape[-1])) for values in rows
+        np.broadcast_to(values.max(-2), (len(s_comm), values.shape[-1])) for values in rows
     )
-    hidden = overlap.mode != "none"
+    hidden = overlap != NO_OVERLAP
     competes = (t > 0).any(0) | ((x + y > 0).any(0) & hidden)
     none = 0.0 * o[:, :1]
     return Rows(
@@ -144,7 +144,7 @@ def coefficients(point: Point, s_comm: Floats) -> tuple[Rows | Stages | None, Co
     ), cost
 
 
-def _stages(point: Point, cost: Cost, touched: Cost, o: Floats, overlap: Overlap) -> Stages:
+def _stages(given: Configuration, cost: Cost, touched: Cost, o: Floats) -> Stages:
     p = cost.local_s.reshape(-1, cost.local_s.shape[-1])
     t, o = touched.local_s.reshape(p.shape), o.reshape(p.shape)
     x, y = cost.comm_s.reshape(-1), touched.comm_s.reshape(-1)
@@ -154,8 +154,8 @@ def _stages(point: Point, cost: Cost, touched: Cost, o: Floats, overlap: Overlap
         t=np.append(t, o.sum(-1, keepdims=True), axis=-1),
         x=np.append(x[begins], 0.0),
         y=np.append(y[begins], 0.0),
-        hidden=overlap.mode != "none",
-        one_medium=TOPOLOGIES[point.hardware.topology].one_medium,
+        hidden=given.overlap != NO_OVERLAP,
+        one_medium=TOPOLOGIES[given.hardware.topology].one_medium,
     )
 
 

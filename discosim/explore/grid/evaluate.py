@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from discosim.configuration import Configuration
 from discosim.explore.grid.coefficients import coefficients
 from discosim.explore.grid.grid import AXES, Box, Place, boxes
 from discosim.explore.grid.metrics import Amounts
-from discosim.explore.points import Point
 from discosim.graph.table import Floats, Ints
-from discosim.simulate import Cost
 
 PROBE = 512
 """Values of S_comm, times unlike nodes, laid out at once: more would leave the cache."""
@@ -42,11 +42,11 @@ class Block:
 
 def evaluate(place: Place, box: Box) -> Iterator[Block]:
     """Yield the costs of the configurations in `box`, in blocks that fit the cache."""
-    point, step = place.point, max(1, PROBE // place.point.unlike)
+    given, step = place.configuration, max(1, PROBE // place.configuration.unlike)
     for start in range(box[0].start, box[0].stop, step):
         part = slice(start, min(start + step, box[0].stop))
         s_comm = place.axes["s_comm"][part]
-        found, cost = coefficients(point, _knob(s_comm))
+        found, cost = coefficients(given, _knob(s_comm))
         if found is None:
             yield from _broadcast(place, (part, *box[1:]))
             continue
@@ -54,7 +54,7 @@ def evaluate(place: Place, box: Box) -> Iterator[Block]:
             chosen = slice(inner[0].start - start, inner[0].stop - start)
             numbers = _numbers(place, inner)
             times = found.at(chosen).times(1.0 / numbers[1], numbers[2], 1.0 / numbers[3])
-            yield Block(place, inner, Amounts.of(point, numbers, *times, cost, chosen))
+            yield Block(place, inner, Amounts.of(given, numbers, *times, cost, chosen))
 
 
 def _parts(box: Box, largest: int) -> Iterator[Box]:
@@ -83,18 +83,14 @@ def _numbers(place: Place, box: Box) -> list[Floats]:
 
 def _broadcast(place: Place, box: Box) -> Iterator[Block]:
     """The same by `simulate`, in blocks."""
-    point = place.point
-    for block in _parts(box, max(1, PROBE // point.unlike)):
-        numbers = _numbers(place, block)
-        cost = cost_at(point, numbers)
-        amounts = Amounts.of(point, numbers, cost.latency_s, cost.interval_s, cost, slice(None))
-        yield Block(place, block, amounts)
+    for block in _parts(box, max(1, PROBE // place.configuration.unlike)):
+        yield Block(place, block, amounts_at(place.configuration, _numbers(place, block)))
 
 
-def cost_at(point: Point, numbers: Sequence[Floats]) -> Cost:
-    """Return the cost where AXES have these numbers; they broadcast, four axes each."""
-    knob, bandwidth, alpha, compute = (values[..., None, None] for values in numbers)
-    hardware = replace(
-        point.hardware, bandwidth_Bps=bandwidth, link_latency_s=alpha, compute_macps=compute
-    )
-    return point.cost(hardware, _knob(knob))
+def amounts_at(given: Configuration, values: Sequence[Floats]) -> Amounts:
+    """Return the amounts by `simulate` where AXES have these values; they broadcast, four axes."""
+    knob, *others = (each[..., None, None] for each in values)
+    numbers: dict[str, Any] = dict(zip(AXES[1:], others, strict=True))
+    node = replace(given.hardware, **numbers)
+    cost = replace(given, hardware=node, s_comm=_knob(knob)).cost()
+    return Amounts.of(given, values, cost.latency_s, cost.interval_s, cost, slice(None))

@@ -2,23 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property
+from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from discosim import __version__
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
-from discosim.explore.points import Point, points
-from discosim.explore.study import Study, check_s_comm
+from discosim.explore.axes import check_s_comm, choices, numbers, variations
 from discosim.graph.table import Floats, Ints
 from discosim.hardware import Hardware
 
 AXES = ("s_comm", "bandwidth_Bps", "link_latency_s", "compute_macps")
-"""Axes of numbers, in the order in which a point's configurations are numbered."""
+"""Axes of numbers, in the order in which a place's configurations are numbered."""
 
 TASK = 1 << 20
 """Configurations of a task: what one worker is given, and what an interruption may lose."""
@@ -29,11 +30,17 @@ Box = tuple[slice, slice, slice, slice]
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A point in its grid: `first` is the number of its first configuration."""
+    """What stays while the numbers vary; `first` is the number of its first configuration."""
 
-    point: Point
+    configuration: Configuration
     first: int
     axes: dict[str, Floats]
+
+    @classmethod
+    def of(cls, configuration: Configuration, s_comm: Floats, first: int = 0) -> "Place":
+        """Return the place of a configuration and the arrays of its hardware."""
+        axes = {"s_comm": choices(configuration, s_comm), **numbers(configuration.hardware)}
+        return cls(configuration, first, {name: axes[name] for name in AXES})
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -42,13 +49,13 @@ class Place:
 
     @property
     def size(self) -> int:
-        """Configurations of this point."""
+        """Configurations of this place."""
         return prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A box of one point's configurations."""
+    """A box of one place's configurations."""
 
     place: int
     box: Box
@@ -67,7 +74,7 @@ class Grid:
     an axis. A strategy that cannot have so many nodes is left out.
     """
 
-    studies: Sequence[Study]
+    bases: Sequence[Configuration]
     hardware: Sequence[Hardware]
     strategies: Sequence[str]
     nodes: Sequence[int]
@@ -82,8 +89,9 @@ class Grid:
                 raise DiscosimError(f"nothing to compute: the axis {name} is empty")
         found: list[Place] = []
         first = 0
-        for point in self._possible:
-            place = Place(point, first, self._values(point))
+        s_comm = check_s_comm(self.s_comm)
+        for each in self._checked[0]:
+            place = Place.of(each, s_comm, first)
             if not place.size:
                 raise DiscosimError("nothing to compute: an axis of the hardware is empty")
             found.append(place)
@@ -100,47 +108,37 @@ class Grid:
         """What could not be, and why, a line each."""
         return self._checked[1]
 
-    @property
-    def _possible(self) -> list[Point]:
-        return self._checked[0]
-
     @cached_property
-    def _checked(self) -> tuple[list[Point], list[str]]:
-        possible: list[Point] = []
+    def _checked(self) -> tuple[list[Configuration], list[str]]:
+        possible: list[Configuration] = []
         reasons: dict[str, None] = {}
         refusals: list[DiscosimError] = []
-        for study in self.studies:
-            for strategy in self.strategies:
-                for nodes in self.nodes:
-                    try:
-                        chosen = list(
-                            points(study, self.hardware, [strategy], [nodes], self.overlaps)
-                        )
-                        _try(chosen)
-                    except DiscosimError as refusal:
-                        refusals.append(refusal)
-                        reasons[f"{study.model}, {strategy}, N = {nodes}: {refusal}"] = None
-                        continue
-                    fixed = chosen[0].strategy.nodes is not None
-                    if not (fixed and nodes != self.nodes[0]):
-                        possible += chosen
+        common: dict[str, Sequence[Any]] = {"hardware": self.hardware, "overlap": self.overlaps}
+        for base, strategy, nodes in product(self.bases, self.strategies, self.nodes):
+            axes: dict[str, Sequence[Any]] = {"nodes": [nodes], "strategy": [strategy]}
+            try:
+                chosen = list(variations(base, {**axes, **common}))
+                for first in chosen[:1]:  # whether N is possible is not up to the hardware
+                    first.plan()
+            except DiscosimError as refusal:
+                refusals.append(refusal)
+                reasons[f"{base.model}, {strategy}, N = {nodes}: {refusal}"] = None
+                continue
+            if chosen[0].strategy.nodes is None or nodes == self.nodes[0]:
+                possible += chosen
         if not possible and refusals:
             raise refusals[0]
         return possible, list(reasons)
 
     def _named(self) -> dict[str, Sequence[Any]]:
         return {
-            "network": self.studies,
+            "network": self.bases,
             "hardware": self.hardware,
             "strategy": self.strategies,
             "nodes": self.nodes,
             "overlap": self.overlaps,
             "s_comm": list(self.s_comm),
         }
-
-    def _values(self, point: Point) -> dict[str, Floats]:
-        knob = point.knob(check_s_comm(np.asarray(self.s_comm)))
-        return {"s_comm": knob, **{n: point.axis(n) for n in AXES[1:]}}
 
     def tasks(self, largest: int = TASK) -> list[Task]:
         """Return boxes of at most `largest` configurations that together are the grid."""
@@ -160,8 +158,8 @@ class Grid:
         """Return a digest of all that decides the results, and of `more`."""
         described = [
             __version__,
-            [_described(study) for study in self.studies],
-            [_described(hardware) for hardware in self.hardware],
+            [_described(base) for base in self.bases],
+            [asdict(hardware) for hardware in self.hardware],
             list(self.strategies),
             list(self.nodes),
             list(self.overlaps),
@@ -194,20 +192,20 @@ def boxes(shape: Sequence[int], largest: int) -> Iterator[Box]:
                     yield first, second, third, fourth
 
 
-def _try(chosen: Sequence[Point]) -> None:
-    """Lay the first point out once: whether N is possible does not depend on the hardware."""
-    for point in chosen[:1]:
-        request = point.study.request(
-            point.strategy, point.nodes, np.zeros((1, 1)), point.hardware, point.at
-        )
-        point.strategy.plan(request)
-
-
-def _described(value: Any) -> dict[str, Any]:
-    return asdict(value)
+def _described(base: Configuration) -> dict[str, Any]:
+    network = base.network
+    given = {field.name: getattr(base, field.name) for field in fields(base)}
+    layers = [(layer, network.operands(layer.name)) for layer in network.layers]
+    return {**given, "network": [network.name, network.input_shape, repr(layers)]}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if callable(value):
+        return value.__name__
     return list(value) if isinstance(value, (set, frozenset, tuple)) else repr(value)

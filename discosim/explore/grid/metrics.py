@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from discosim.configuration import Configuration
 from discosim.errors import UnknownNameError
 from discosim.explore.accuracy import published_accuracy
 from discosim.explore.allocation.surrogate import Curves, he_normal_curves
-from discosim.explore.points import Point
 from discosim.graph.table import Floats, LayerTable
 from discosim.hardware import Hardware
 from discosim.simulate import Cost
@@ -23,7 +23,7 @@ class Amounts:
     sent_bytes and macs are those of all nodes together.
     """
 
-    point: Point
+    configuration: Configuration
     s_comm: Floats
     bandwidth_Bps: Floats
     link_latency_s: Floats
@@ -39,7 +39,7 @@ class Amounts:
     @classmethod
     def of(
         cls,
-        point: Point,
+        configuration: Configuration,
         numbers: Sequence[Floats],
         latency_s: Floats,
         interval_s: Floats,
@@ -47,13 +47,13 @@ class Amounts:
         chosen: slice,
     ) -> "Amounts":
         """Return the amounts of `cost`: totals (S,), of which `chosen`, or (S, B, A, C)."""
-        alike = point.nodes / cost.local_s.shape[-2]
+        alike = configuration.nodes / cost.local_s.shape[-2]
         totals = {
             "bytes_per_node": cost.bytes_per_node,
             "node_bytes": cost.node_bytes,
             "avg_s_comm": cost.avg_s_comm,
             "sent_bytes": cost.sent_bytes.sum((-2, -1)) * alike,
-            "macs": (1.0 - cost.avg_s_comp) * point.study.table.macs.sum(),
+            "macs": (1.0 - cost.avg_s_comp) * configuration.table.macs.sum(),
         }
         shaped = {
             name: values[chosen][:, None, None, None] if values.ndim == 1 else _four(values)
@@ -61,7 +61,7 @@ class Amounts:
         }
         s_comm, bandwidth, alpha, compute = numbers
         times = (_four(latency_s), _four(interval_s))
-        return cls(point, s_comm, bandwidth, alpha, compute, *times, **shaped)
+        return cls(configuration, s_comm, bandwidth, alpha, compute, *times, **shaped)
 
 
 def _four(values: Floats) -> Floats:
@@ -74,7 +74,7 @@ def energy_J(amounts: Amounts) -> Floats:
     NaN where the profile has no energy per MAC; bytes and idle power that it does not state
     count as nothing.
     """
-    hardware, nodes = amounts.point.hardware, amounts.point.nodes
+    hardware, nodes = amounts.configuration.hardware, amounts.configuration.nodes
     if hardware.energy_per_mac_J is None:
         return np.full((1, 1, 1, 1), np.nan)
     spent: Floats = (
@@ -91,21 +91,17 @@ def cluster_price_usd(hardware: Hardware, nodes: int) -> float:
     return nodes * price
 
 
-KEEPS_ALL = ("single", "pipeline", "dense")
-
-
 def saliency_lost(amounts: Amounts) -> Floats:
     """Return the share of the L1 norm between nodes that is pruned, by the stated surrogate.
 
     One S_comm for all layers (docs/allocate.md). NaN for strategies that choose otherwise.
     """
-    point = amounts.point
-    if point.strategy.name in KEEPS_ALL:
+    given = amounts.configuration
+    if given.strategy.exact:
         return _one(0.0)
-    if point.fixed or point.strategy.name != "disco":
-        return _one(1.0 if point.strategy.name == "branches" else np.nan)
-    whole = point.study.conventions.whole
-    curves = list(_curves(point.study.table, point.nodes, whole).values())
+    if given.fixed or given.strategy.name != "disco":
+        return _one(1.0 if given.strategy.name == "branches" else np.nan)
+    curves = list(_curves(given.table, given.nodes, given.conventions.whole).values())
     lost: Floats = sum(
         (curve.at(amounts.s_comm) for curve in curves), np.zeros_like(amounts.s_comm)
     )
@@ -118,8 +114,8 @@ def _curves(table: LayerTable, nodes: int, whole: bool) -> Curves:
 
 
 def _accuracy(amounts: Amounts) -> Floats:
-    point = amounts.point
-    return published_accuracy(point.study.model, point.strategy.name, point.nodes, amounts.s_comm)
+    given = amounts.configuration
+    return published_accuracy(given.model, given.strategy, given.nodes, amounts.s_comm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +146,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         ),
         "bytes": Metric("bytes_per_node", "sent per node", "B", lambda a: a.bytes_per_node),
         "memory": Metric("node_bytes", "memory per node", "B", lambda a: a.node_bytes),
-        "nodes": Metric("nodes", "nodes", "", lambda a: _one(float(a.point.nodes))),
+        "nodes": Metric("nodes", "nodes", "", lambda a: _one(float(a.configuration.nodes))),
         "s_comm": Metric("avg_s_comm", "average S_comm", "", lambda a: a.avg_s_comm),
         "saliency": Metric(
             "saliency_lost",
@@ -171,7 +167,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             "price_usd",
             "price of all nodes",
             "USD",
-            lambda a: _one(cluster_price_usd(a.point.hardware, a.point.nodes)),
+            lambda a: _one(cluster_price_usd(a.configuration.hardware, a.configuration.nodes)),
             missing="give one with --set cost.price=35USD",
         ),
         "energy": Metric(

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from discosim.explore.grid.evaluate import PROBE, cost_at
+from discosim.explore.grid.evaluate import PROBE, amounts_at
 from discosim.explore.grid.grid import AXES, Grid, Place
-from discosim.explore.grid.metrics import METRICS, Amounts
+from discosim.explore.grid.metrics import METRICS
 from discosim.graph.network import shape_text
 from discosim.graph.table import Ints
 
@@ -49,21 +49,20 @@ def with_axes(grid: Grid, columns: dict[str, Any]) -> pd.DataFrame:
 
 
 def _axes(place: Place, numbers: Ints) -> dict[str, Any]:
-    point = place.point
-    size = len(numbers)
+    given, size = place.configuration, len(numbers)
     words = (
-        point.study.model,
-        shape_text(point.study.table.network.input_shape),
-        point.hardware.name,
-        point.hardware.dtype,
-        point.strategy.name,
-        point.overlap,
-        point.at,
+        given.model,
+        shape_text(given.network.input_shape),
+        given.hardware.name,
+        given.hardware.dtype,
+        given.strategy.name,
+        str(given.overlap),
+        given.at,
     )
     columns: dict[str, Any] = {
         name: np.full(size, word, dtype=object) for name, word in zip(WORDS, words, strict=False)
     }
-    columns["nodes"] = np.full(size, point.nodes)
+    columns["nodes"] = np.full(size, given.nodes)
     at = np.unravel_index(numbers - place.first, place.shape)
     for name, axis in zip(AXES, at, strict=True):
         columns[name] = place.axes[name][axis]
@@ -72,13 +71,11 @@ def _axes(place: Place, numbers: Ints) -> dict[str, Any]:
 
 def _columns(place: Place, numbers: Ints) -> dict[str, Any]:
     columns = _axes(place, numbers)
-    point = place.point
-    numbers_4 = [columns[name].reshape(-1, 1, 1, 1) for name in AXES]
-    s_comm, cost = numbers_4[0], cost_at(point, numbers_4)
-    amounts = Amounts.of(point, numbers_4, cost.latency_s, cost.interval_s, cost, slice(None))
-    columns["interval_s"] = np.broadcast_to(amounts.interval_s, s_comm.shape).ravel()
+    amounts = amounts_at(place.configuration, [columns[name].reshape(-1, 1, 1, 1) for name in AXES])
+    shape = (len(numbers), 1, 1, 1)
+    columns["interval_s"] = np.broadcast_to(amounts.interval_s, shape).ravel()
     for metric in METRICS.values():
         if metric.column not in columns:
-            values = np.broadcast_to(metric.of(amounts), s_comm.shape)
+            values = np.broadcast_to(metric.of(amounts), shape)
             columns[metric.column] = values.ravel()
     return columns
