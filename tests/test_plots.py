@@ -158,7 +158,7 @@ def test_any_sweep_can_be_drawn(arguments: dict[str, object], tmp_path: Path) ->
 
 @pytest.mark.parametrize("arguments", [{}, {"nodes": [2]}, {"strategies": STRATEGIES}])
 def test_nothing_reaches_out_of_the_picture(arguments: dict[str, object]) -> None:
-    figure = draw_sweep(swept("deeplabv3plus-resnet101", "rpi4-wifi", **arguments))
+    figure = draw_sweep(swept("deeplabv3plus-resnet101", WIFI, **arguments))
     figure.draw_without_rendering()
     inner, outer = figure.get_tightbbox(), figure.bbox_inches
     assert inner.x0 >= 0

@@ -114,8 +114,8 @@ def check_given_up(row: Any, hardware: Hardware, limits: Limits, strategy: str) 
         if "nodes" in changes:
             changes["nodes"] = int(np.floor(changes["nodes"]))
         relaxed = replace(limits, **changes)
-        on = relaxed_hardware if "memory" in row["binding"] else hardware
-        again = size([on(MODEL, INPUT)], [on], relaxed, strategies=[strategy], s_comm=STEP)
+        board = relaxed_hardware if "memory" in row["binding"] else hardware
+        again = size([on(MODEL, INPUT)], [board], relaxed, strategies=[strategy], s_comm=STEP)
         assert bool(again["feasible"].iloc[0]) == enough
 
 
