@@ -94,12 +94,11 @@ class Configuration:
             mask = self.mask
             if mask is not None and nodes != mask.nodes:
                 raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {nodes}")
-        found = replace(self, nodes=nodes, s_comm=s_comm, mask=mask)
-        return (
-            replace(found, at=_nearest_cut(found))
-            if found.strategy.has_cut and not found.at
-            else found
-        )
+        at = self.at if self.strategy.has_cut else ""
+        found = replace(self, nodes=nodes, s_comm=s_comm, mask=mask, at=at)
+        if self.strategy.has_cut and not at:
+            return replace(found, at=_nearest_cut(found))
+        return found
 
     def plan(self) -> Plan:
         """Return who computes and sends what; raises DiscosimError for what cannot be."""
