@@ -1,4 +1,4 @@
-"""A split network on threads of one process: what processes and gloo do, without starting them."""
+"""A split network on threads of one process: what processes do, without starting them."""
 
 import queue
 import threading
@@ -10,9 +10,10 @@ import torch
 
 from discosim.graph.network import Network
 from discosim.masks.mask import Mask
-from discosim.runtime.node import Node
+from discosim.runtime.executor import Executor
+from discosim.runtime.masked_program import masked_program
 from discosim.runtime.split_checkpoint import node_state
-from discosim.runtime.wire import Message
+from discosim.runtime.wire import SentMessage
 
 State = Mapping[str, torch.Tensor]
 Change = Callable[[torch.Tensor], torch.Tensor]
@@ -55,7 +56,7 @@ class ThreadWire:
 @dataclass
 class ThreadRun:
     outputs: tuple[np.ndarray, ...]
-    messages: tuple[Message, ...]
+    messages: tuple[SentMessage, ...]
     states: list[dict[str, torch.Tensor]]
     left_over: int
 
@@ -72,14 +73,14 @@ def run_on_threads(
     ranks = range(mask.nodes)
     queues = {(a, b): queue.Queue() for a in ranks for b in ranks}
     parts = states or [node_state(network, mask, state, rank) for rank in ranks]
-    nodes = [
-        Node(network, mask, rank, parts[rank], ThreadWire(queues, rank, change)) for rank in ranks
-    ]
+    nodes = [Executor(masked_program(network, mask, rank), parts[rank]) for rank in ranks]
     outputs: dict[int, list[torch.Tensor] | Exception] = {}
 
     def serve(rank: int) -> None:
         try:
-            outputs[rank] = nodes[rank].run(torch.from_numpy(x)[None].clone())
+            outputs[rank] = nodes[rank].run(
+                torch.from_numpy(x)[None].clone(), ThreadWire(queues, rank, change)
+            )
         except Exception as error:
             outputs[rank] = error
 

@@ -6,41 +6,44 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from discosim.errors import DiscosimError
-from discosim.validate import keeper, link, pingpong
+from discosim.graph.network import INPUT
+from discosim.runtime.nodes import NodeProcesses
+from discosim.runtime.program import NodeProgram, ProgramRow, Swap, Wait
+from discosim.runtime.worker import Answer, Feed, Load, Ready, Seat
+from discosim.validate import keeper, link
 from discosim.validate.keeper import address, bucket_bytes, frame_bytes, interface, link_commands
-from discosim.validate.link import Link, NoLinkError, shaped_link
+from discosim.validate.link import Links, NoLinkError, shaped_links, tool_path
 
-PATIENCE_S = 20.0
 MARK = "DISCOSIM_TEST_RUN"
 
 RUN = """
 import sys
-from discosim.validate.link import shaped_link
-from discosim.validate.pingpong import echo
+from discosim.validate.link import shaped_links
 
 print("begun", flush=True)
-with shaped_link(3, 37.5e6) as link:
-    with echo(lambda words: link.inside(1, words), link.address(1)) as port:
-        print("made", flush=True)
-        sys.stdin.read()
+with shaped_links(3, 37.5e6) as links:
+    print("made", flush=True)
+    sys.stdin.read()
 """
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Link]:
+def made() -> Iterator[Links]:
     """A link between two nodes.
 
     Where the kernel refuses network namespaces there is none to test: no package is missing. What
     runs over the loopback interface instead is tested everywhere.
     """
     try:
-        with shaped_link(2, 37.5e6) as made:
+        with shaped_links(2, 37.5e6) as made:
             yield made
     except NoLinkError as reason:
         pytest.skip(str(reason))
@@ -50,95 +53,130 @@ def _interfaces() -> set[str]:
     return {path.name for path in Path("/sys/class/net").iterdir()}
 
 
-def _processes(mark: str) -> list[int]:
-    """All processes that a run with that mark has started, itself included."""
-    found = []
+def processes_of(mark: str) -> int:
+    """How many processes a run with that mark has started, itself included."""
+    found = 0
     for folder in Path("/proc").iterdir():
         try:
             environment = (folder / "environ").read_bytes() if folder.name.isdigit() else b""
         except OSError:
             continue
-        if f"{MARK}={mark}".encode() in environment.split(b"\0"):
-            found.append(int(folder.name))
+        found += f"{MARK}={mark}".encode() in environment.split(b"\0")
     return found
 
 
-def _wait(until: Callable[[], bool]) -> bool:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        if until():
-            return True
+@contextmanager
+def started(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run Python on these words, in a way that shows when all that it started has ended.
+
+    All of these have its standard error: that ends with the last of them.
+    """
+    mark, pipe = uuid.uuid4().hex, subprocess.PIPE
+    process = subprocess.Popen(
+        [sys.executable, *words], env={**os.environ, MARK: mark}, stdin=pipe, stdout=pipe,
+        stderr=pipe, text=True,
+    )  # fmt: skip
+    with process:
+        try:
+            yield process, mark
+        finally:
+            process.kill()
+
+
+def until_started(process: subprocess.Popen[str], mark: str, count: int) -> None:
+    """Return once there are so many processes; where the first has ended there never will be."""
+    while processes_of(mark) < count:
+        assert process.poll() is None
         time.sleep(0.01)
-    return False
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, None])
-@pytest.mark.parametrize("moment", ["begun", "in the making", "made"])
+@pytest.mark.parametrize(
+    ("ending", "moment"),
+    [
+        (signal.SIGKILL, "in the making"),
+        (signal.SIGINT, "in the making"),
+        (signal.SIGKILL, "made"),
+        (signal.SIGINT, "made"),
+        (signal.SIGTERM, "made"),
+        (None, "made"),
+    ],
+)
 def test_nothing_is_left_however_and_whenever_it_ends(
-    made: Link, ending: signal.Signals | None, moment: str
+    made: Links, ending: signal.Signals | None, moment: str
 ) -> None:
-    before, mark = _interfaces(), uuid.uuid4().hex
-    run = subprocess.Popen(
-        [sys.executable, "-c", RUN],
-        env={**os.environ, MARK: mark},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert run.stdin is not None
-    assert run.stdout is not None
-    try:
+    before = _interfaces()
+    with started("-c", RUN) as (run, mark):
+        assert run.stdin is not None
+        assert run.stdout is not None
+        assert run.stderr is not None
         assert run.stdout.readline() == "begun\n"
-        if moment == "in the making":  # the keeper and some of its namespaces are there
-            assert _wait(lambda: len(_processes(mark)) >= 3)
-        if moment == "made" or ending is None:
+        if moment == "in the making":
+            until_started(run, mark, 3)  # the keeper and some of its namespaces are there
+        else:
             assert run.stdout.readline() == "made\n"
-            assert len(_processes(mark)) >= 6  # the run, the keeper, three nodes, the echo
+            assert processes_of(mark) == 5  # the run, the keeper, three nodes
         if ending is None:
             run.stdin.close()
         else:
             run.send_signal(ending)
-        assert run.wait(PATIENCE_S) == (0 if ending is None else -ending)
-        assert _wait(lambda: not _processes(mark)), "processes are left"
-    finally:
-        run.kill()
-        run.stdin.close()
-        run.stdout.close()
-        run.wait()
+        run.stderr.read()  # until all have ended
+        assert run.wait() == (0 if ending is None else -ending)
     assert _interfaces() == before
 
 
-def test_the_program_does_not_wait_for_a_killed_keeper(made: Link) -> None:
-    with shaped_link(2, 1e6) as short:
+def test_the_program_does_not_wait_for_a_killed_keeper(made: Links) -> None:
+    with shaped_links(2, 1e6) as short:
         for pid in short.pids:
             os.kill(pid, signal.SIGKILL)
-    assert _wait(lambda: not any(Path(f"/proc/{pid}/ns/net").exists() for pid in short.pids))
+    while any(Path(f"/proc/{pid}/ns/net").exists() for pid in short.pids):
+        time.sleep(0.01)
 
 
-def test_messages_pass_between_the_nodes_and_only_there(made: Link) -> None:
-    code = (
-        "import sys\n"
-        "from discosim.validate.pingpong import connect, there_and_back\n"
-        "with connect(sys.argv[1], int(sys.argv[2])) as end:\n"
-        "    there_and_back(end, 100_000)\n"
-    )
-    with pingpong.echo(lambda words: made.inside(1, words), made.address(1)) as port:
-        there = [sys.executable, "-c", code, made.address(1), str(port)]
-        subprocess.run(made.inside(0, there), check=True)
-        shown = made.inside(0, ["ip", "-s", "-o", "link", "show", interface(0, 1)])
-        text = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
-        sent = int(text.split("TX:")[1].split("\\")[1].split()[0])
-        assert sent > 100_000
+def _shown(made: Links, node: int, *command: str) -> str:
+    """What a tool says in the namespace of a node."""
+    user = ["-U", "--preserve-credentials"] if made.user else []
+    words = ["nsenter", "-t", str(made.pids[node]), *user, "-n", *command]
+    path = {**os.environ, "PATH": tool_path()}
+    return subprocess.run(words, capture_output=True, text=True, check=True, env=path).stdout
+
+
+def test_messages_pass_between_the_nodes_and_only_there(made: Links) -> None:
+    seats = [Seat(n, 2, 60.0, made.address(n), namespace=made.namespace(n)) for n in range(2)]
+    with NodeProcesses(seats) as nodes:
+        program = NodeProgram(0, (_sends(1),), ()), NodeProgram(1, (_gets(100_000),), ())
+        nodes.ask([Load(each, {}) for each in program], Ready)
+        answers = nodes.ask([Feed(np.zeros(100_000, np.float32))] * 2, Answer)
+    assert [message.nbytes for message in answers[0].messages] == [400_000]
+    text = _shown(made, 0, "ip", "-s", "-o", "link", "show", interface(0, 1))
+    assert int(text.split("TX:")[1].split("\\")[1].split()[0]) > 400_000
     assert interface(0, 1) not in _interfaces()
 
 
-def test_both_ends_are_held_at_the_bandwidth(made: Link) -> None:
+def _sends(node: int) -> ProgramRow:
+    swap = Swap("features", INPUT, {node: None}, {}, (), "nothing")
+    return ProgramRow("row", (swap, Wait()), ())
+
+
+def _gets(features: int) -> ProgramRow:
+    swap = Swap("features", INPUT, {}, {0: features}, (), "received")
+    return ProgramRow("row", (swap, Wait()), ())
+
+
+def test_both_ends_are_held_at_the_bandwidth(made: Links) -> None:
     for node in range(2):
-        show = made.inside(node, ["tc", "qdisc", "show", "dev", interface(node, 1 - node)])
-        text = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+        text = _shown(made, node, "tc", "qdisc", "show", "dev", interface(node, 1 - node))
         assert "tbf" in text
         assert "rate 303" in text  # 300 Mbit/s and the frames' headers
+
+
+def test_tools_are_found_where_an_ordinary_users_path_does_not_lead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert tool_path().split(":")[:2] == ["/usr/bin", "/bin"]
+    assert "/usr/sbin" in tool_path().split(":")
+    monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin")
+    assert tool_path().split(":").count("/usr/sbin") == 1
 
 
 @pytest.mark.parametrize("nodes", [2, 3, 5])
@@ -169,16 +207,16 @@ def test_a_bucket_holds_two_frames_and_little_more_than_the_bandwidth_asks() -> 
 
 @pytest.mark.parametrize("nodes", [0, 1, 17])
 def test_so_few_or_many_nodes_have_no_link(nodes: int) -> None:
-    with pytest.raises(DiscosimError, match="wanted 2 to 16"), shaped_link(nodes, 1e6):
+    with pytest.raises(DiscosimError, match="wanted 2 to 16"), shaped_links(nodes, 1e6):
         pass
 
 
 def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link.shutil, "which", lambda tool: None if tool == "tc" else tool)
-    with pytest.raises(NoLinkError, match="tc not found"), shaped_link(2, 1e6):
+    monkeypatch.setattr(link.shutil, "which", lambda tool, path: None if tool == "tc" else tool)
+    with pytest.raises(NoLinkError, match="tc not found"), shaped_links(2, 1e6):
         pass
 
 
-def test_what_the_kernel_refuses_is_told(made: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NoLinkError, match="tc qdisc add"), shaped_link(2, 1e-3):
+def test_what_the_kernel_refuses_is_told(made: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NoLinkError, match="tc qdisc add"), shaped_links(2, 1e-3):
         pass

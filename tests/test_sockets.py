@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discosim.validate.sockets import ENDED, SocketWire, joined, listening
+from discosim.runtime.sockets import ENDED, SocketWire, joined, listening
+from discosim.runtime.wire import WireError
 
 Pair = tuple[SocketWire, SocketWire]
 Ends = tuple[socket.socket, socket.socket]
@@ -88,7 +89,7 @@ def test_a_part_of_a_tensor_is_sent_as_it_lies(pair: Pair) -> None:
 @pytest.mark.parametrize("spins", [True, False])
 def test_a_message_that_does_not_come_is_an_error(spins: bool) -> None:
     (left, _), ends = _pair(0.05, spins=spins)
-    with pytest.raises(RuntimeError, match=r"no message for 0\.05 s"):
+    with pytest.raises(WireError, match=r"no message for 0\.05 s"):
         left.exchange(0, {}, {1: torch.zeros(1)})()
     for end in ends:
         end.close()
@@ -97,9 +98,9 @@ def test_a_message_that_does_not_come_is_an_error(spins: bool) -> None:
 def test_a_node_that_has_gone_is_an_error() -> None:
     (left, _), (own, other) = _pair()
     other.close()
-    with pytest.raises(RuntimeError, match=ENDED):
+    with pytest.raises(WireError, match=ENDED):
         left.exchange(0, {}, {1: torch.zeros(1)})()
-    with pytest.raises(RuntimeError, match=ENDED):
+    with pytest.raises(WireError, match=ENDED):
         left.exchange(1, {1: torch.zeros(1)}, {})()
     own.close()
 
@@ -128,12 +129,12 @@ def test_all_nodes_find_each_other() -> None:
 def test_a_node_that_does_not_come_is_an_error() -> None:
     with listening("127.0.0.1") as listener:
         address = listener.getsockname()
-        with pytest.raises(RuntimeError, match="do not find each other"):
+        with pytest.raises(WireError, match="do not find each other"):
             joined(0, listener, [address, ("127.0.0.1", 1)], 0.05)
-        with pytest.raises(RuntimeError, match="do not find each other"):
+        with pytest.raises(WireError, match="do not find each other"):
             joined(1, listener, [("127.0.0.1", 1), address], 0.05)
 
 
 def test_an_address_that_is_not_here_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match=r"cannot listen on 192\.0\.2\.1"):
+    with pytest.raises(WireError, match=r"cannot listen on 192\.0\.2\.1"):
         listening("192.0.2.1")

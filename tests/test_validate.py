@@ -3,11 +3,8 @@
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,13 +18,17 @@ from hypothesis import strategies as st
 
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
+from discosim.networks import build
 from discosim.report.validate import draw_validation
+from discosim.runtime.nodes import NodeProcesses
+from discosim.runtime.wire import SentMessage
+from discosim.validate import probes as probes_module
 from discosim.validate import runs as runs_module
 from discosim.validate.compare import validate
 from discosim.validate.fit import Line
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
 from discosim.validate.levels import LEVELS, Question
-from discosim.validate.link import NoLinkError, link_between, shaped_link
+from discosim.validate.link import NoLinkError, links_between, shaped_links
 from discosim.validate.profiled import (
     Parts,
     Wires,
@@ -37,10 +38,10 @@ from discosim.validate.profiled import (
     predict,
     traffic_of,
 )
-from discosim.validate.runs import ROUNDS, TRIES, NodeRun, Nodes, Runs, row_parts
+from discosim.validate.runs import ROUNDS, TRIES, MeasuredNodes, Runs, measured_nodes, row_parts
+from discosim.validate.timing import NodeRun, Order
 from discosim.validate.wires import Mark, NoWire, Paced, Watched
-from discosim.validate.worker import Order
-from tests.test_link import MARK, PATIENCE_S, _processes, _wait
+from tests.test_link import started, until_started
 from tests.test_timeline_trace import _check_format
 
 TIMES = st.floats(0, 10)
@@ -183,7 +184,8 @@ def _runs(
         )
         for i, delay in enumerate(delays)
     )
-    messages = (("b", "features", 0, 1, 7), ("b", "features", 1, 0, 9), ("b", "x", 0, 1, 1))
+    sent = (("features", 0, 1, 7), ("features", 1, 0, 9), ("gather", 0, 1, 1))
+    messages = tuple(SentMessage("b", *each) for each in sent)
     return Runs(Order("serial", len(delays), 0.5), runs, messages, USUAL_S)
 
 
@@ -223,7 +225,7 @@ def test_rounds_go_on_until_enough_runs_are_steady() -> None:
     steady, busy = Order("serial", 6, 0.5), Order("serial", 6, 0.9)
     asked: list[tuple[float, int]] = []
 
-    class Made(Nodes):
+    class Made(MeasuredNodes):
         def run(self, order: Order) -> Runs:
             asked.append((order.s_comm, order.count))
             delay = 0.0 if order.s_comm == 0.5 else 1.0
@@ -231,7 +233,9 @@ def test_rounds_go_on_until_enough_runs_are_steady() -> None:
             return replace(_runs([delay] * order.count), order=order)
 
     steps: list[None] = []
-    found = Made(()).rounds([steady, busy], lambda: steps.append(None))
+    found = Made(build("resnet18/8", (32, 32)), NodeProcesses([]), None).rounds(
+        [steady, busy], lambda: steps.append(None)
+    )
     assert [runs.order for runs in found] == [steady, busy]
     assert len(found[0].runs) == 6
     assert len(found[1].runs) == 6 * TRIES
@@ -270,8 +274,7 @@ class _Slow:
 )
 def test_a_watched_wire_says_when_it_waited(serial: bool, mark: Mark) -> None:
     clock = [0.0]
-    wire = Watched(_Slow(clock), lambda: clock[0])
-    wire.serial = serial
+    wire = Watched(_Slow(clock), serial=serial, clock=lambda: clock[0])
     wait = wire.exchange(4, {}, {})
     clock[0] += 3  # computes
     wait()
@@ -321,17 +324,19 @@ def test_a_paced_message_takes_what_the_bandwidth_asks() -> None:
     assert clock[0] == pytest.approx(103.0)
 
 
-@pytest.mark.usefixtures("hasty")
-def test_without_namespaces_the_nodes_hold_messages_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_are_no_namespaces_the_nodes_hold_messages_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("discosim.validate.link.TOOLS", ("no-such-tool",))
-    with pytest.raises(NoLinkError), shaped_link(2, 1e6):
+    with pytest.raises(NoLinkError), shaped_links(2, 1e6):
         pass
-    asked = Question("resnet18/8", (32, 32), 2, 1e6, (0.5,), ("none",), 3)
-    found = validate(asked)
-    assert "held back" in found.about["link"]
-    assert counts_exact(found.records)
-    sent = found.records[0]["bytes"] / 2
-    assert found.records[0]["measured_s"] > 0.9 * sent / 1e6
+    network = build("resnet18/8", (32, 32))
+    with links_between(2, 1e6) as links, measured_nodes(network, 2, links) as nodes:
+        assert "held back" in links.how
+        messages, run = nodes.run(Order("messages", 1, size=50_000)), nodes.run(Order("serial", 1))
+    assert messages.seconds.min() >= 0.05
+    assert run.seconds.min() >= sum(message.nbytes for message in run.messages) / 2 / 1e6
+    assert 0 < run.off < 1e-5
 
 
 # The judgement
@@ -390,17 +395,16 @@ def test_a_perfect_prediction_orders_all_right(times: list[float]) -> None:
 
 
 @pytest.fixture(scope="module")
-def hasty() -> Iterator[None]:
-    """Runs are not repeated, and do not wait for the usual speed: others use the cores anyway."""
+def small() -> Any:
+    """One turn, no patience, few and small probes: what was measured says nothing here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs_module, "TRIES", 1)
-        patch.setattr(runs_module, "PATIENCE_S", 0.0)
-        yield
-
-
-@pytest.fixture(scope="module")
-def small(hasty: None) -> Any:
-    return validate(Question("resnet18/8", (32, 32), 2, 37.5e6, (0.5, 1.0), ("none", "layer"), 3))
+        for name, value in {"TRIES": 1, "ROUNDS": 1, "PATIENCE_S": 0.0}.items():
+            patch.setattr(runs_module, name, value)
+        patch.setattr(probes_module, "STAGES", ((56, 4), (28, 8)))
+        patch.setattr(probes_module, "WIDTHS", ((16, 2), (32, 2)))
+        return validate(
+            Question("resnet18/8", (32, 32), 2, 37.5e6, (0.5, 1.0), ("none", "layer"), 3)
+        )
 
 
 def test_bytes_and_messages_are_the_models(small: Any) -> None:
@@ -433,10 +437,10 @@ def test_the_picture_shows_all_records(small: Any) -> None:
     assert len(right.get_lines()) == 3
 
 
-@pytest.mark.usefixtures("hasty")
 def test_the_command_writes_what_it_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("discosim.validate.compare.validate", lambda *_: small)
     paths = {flag: tmp_path / name for flag, name in
              (("-o", "a.json"), ("--trace", "t.json"), ("--plot", "p.png"))}  # fmt: skip
     words = ["discosim", "validate", *SMALL, "--s-comm", "0.5"]
@@ -453,28 +457,14 @@ def test_the_command_writes_what_it_measured(
     assert paths["--plot"].stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize(("processes", "seconds"), [(4, 0.1), (6, 0.0), (6, 4.0)])
-def test_nothing_is_left_of_a_run_that_is_ended(
-    ending: signal.Signals, processes: int, seconds: float
-) -> None:
-    """4: the program, the keeper, two namespaces; 6: the nodes as well; 4 s later they run."""
-    mark = uuid.uuid4().hex
-    words = [sys.executable, "-m", "discosim", "validate", *SMALL, "--runs", "1000"]
-    process = subprocess.Popen(
-        words, env={**os.environ, MARK: mark}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    try:
-        assert _wait(lambda: len(_processes(mark)) >= processes)
-        time.sleep(seconds)
-        process.send_signal(ending)
-        _, said = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == (130 if ending == signal.SIGINT else -ending)
-        assert b"Traceback" not in said
-        assert _wait(lambda: not _processes(mark)), "processes are left"
-    finally:
-        process.kill()
-        process.wait()
+def test_nothing_is_left_of_a_command_that_is_ended() -> None:
+    """The program, a server and a tracker of multiprocessing, two nodes; maybe links as well."""
+    with started("-m", "discosim", "validate", *SMALL, "--runs", "1000") as (process, mark):
+        until_started(process, mark, 5)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()  # until all have ended
+        assert process.wait() == 130
 
 
 @pytest.mark.parametrize(
@@ -505,10 +495,10 @@ def test_a_mistake_is_answered_in_one_line(
 
 
 def test_a_node_that_dies_is_an_error_and_not_a_hang() -> None:
-    from discosim.validate.runs import split_network
-
-    with link_between(2, 37.5e6) as link, split_network("resnet18/8", 2, link, (32, 32)) as nodes:
-        nodes.processes[1].kill()
-        nodes.processes[1].wait()
-        with pytest.raises(DiscosimError, match=r"node [01]"):
+    with (
+        links_between(2, 37.5e6) as links,
+        measured_nodes(build("resnet18/8", (32, 32)), 2, links) as nodes,
+    ):
+        os.kill(nodes.processes.pids[1], signal.SIGKILL)
+        with pytest.raises(DiscosimError, match=r"node 1 .* was ended by SIGKILL"):
             nodes.run(Order("serial", 1, 0.5))

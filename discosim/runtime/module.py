@@ -12,7 +12,7 @@ from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
 from discosim.masks.mask import Mask
 from discosim.runtime import operators
-from discosim.runtime.pieces import check_runnable
+from discosim.runtime.pieces import check_runnable, outputs_of
 
 CONVOLUTIONS: Mapping[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORMS: Mapping[int, type[nn.Module]] = {
@@ -184,11 +184,6 @@ class NetworkModule(nn.Module):
                     del tensors[tensor]
         outputs = tuple(tensors[name] for name in outputs_of(self.network))
         return outputs[0] if len(outputs) == 1 else outputs
-
-
-def outputs_of(network: Network) -> list[str]:
-    """Return the tensors that nobody reads, in the order in which they are made."""
-    return [layer.name for layer in network.layers if network.graph.out_degree(layer.name) == 0]
 
 
 def dense_mask(mask: Mask, network: Network, layer: str) -> NDArray[np.bool_]:

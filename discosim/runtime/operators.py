@@ -135,6 +135,12 @@ def normalize(
     return torch.addcmul(shift, (x - mean[:, None]) * rate, scale)
 
 
+def scale(x: Tensor, weight: Tensor, bias: Tensor, inplace: bool = False) -> Tensor:
+    """Return `x` times a weight and plus a bias of each feature: a batch norm, folded."""
+    factor, shift = along_features(weight, x), along_features(bias, x)
+    return x.mul_(factor).add_(shift) if inplace else torch.addcmul(shift, x, factor)
+
+
 def along_features(vector: Tensor, x: Tensor) -> Tensor:
     """Return a value per feature in a shape that broadcasts with `x`."""
     return vector.reshape(1, -1, *(1,) * (x.dim() - 2))

@@ -48,7 +48,7 @@ def held_features(owners: Owners, features: int, node: int) -> Ints:
 
 
 @dataclass(frozen=True, eq=False)
-class Exchange:
+class FeatureSwap:
     """Features of one tensor on their way before a layer, by node: ascending indices."""
 
     sends: Mapping[int, Ints]
@@ -60,9 +60,9 @@ class Exchange:
         return np.concatenate([np.empty(0, dtype=np.int64), *self.receives.values()])
 
 
-def feature_exchanges(network: Network, mask: Mask, node: int) -> dict[str, Exchange]:
+def feature_swaps(network: Network, mask: Mask, node: int) -> dict[str, FeatureSwap]:
     """Return what `node` sends and receives before each layer: a tensor once for all readers."""
-    exchanges = {}
+    swaps = {}
     for name, wanted in sent_features(network, mask, resend=False).items():
         owners = mask.layers[name].in_owner
         if owners is None:
@@ -75,17 +75,17 @@ def feature_exchanges(network: Network, mask: Mask, node: int) -> dict[str, Exch
             sender: np.flatnonzero(wanted[node] & (owners == sender))
             for sender in range(mask.nodes)
         }
-        exchanges[name] = Exchange(_some(sends), _some(receives))
-    return exchanges
+        swaps[name] = FeatureSwap(_some(sends), _some(receives))
+    return swaps
 
 
-def moved(mask: Mask, tensor: str, to: Ints, node: int) -> Exchange:
+def moved(mask: Mask, tensor: str, to: Ints, node: int) -> FeatureSwap:
     """Return what moves the features of `tensor` to where `to` has them."""
     owners = mask.owners[tensor]
     if owners is None:
-        return Exchange({}, {})
+        return FeatureSwap({}, {})
     others = [other for other in range(mask.nodes) if other != node]
-    return Exchange(
+    return FeatureSwap(
         _some({other: np.flatnonzero((owners == node) & (to == other)) for other in others}),
         _some({other: np.flatnonzero((owners == other) & (to == node)) for other in others}),
     )
@@ -93,6 +93,11 @@ def moved(mask: Mask, tensor: str, to: Ints, node: int) -> Exchange:
 
 def _some(features: Mapping[int, Ints]) -> dict[int, Ints]:
     return {node: indices for node, indices in features.items() if len(indices)}
+
+
+def outputs_of(network: Network) -> list[str]:
+    """Return the tensors that nobody reads, in the order in which they are made."""
+    return [layer.name for layer in network.layers if network.graph.out_degree(layer.name) == 0]
 
 
 def squeeze_excite_layers(network: Network) -> set[str]:

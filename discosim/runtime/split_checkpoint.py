@@ -42,11 +42,6 @@ def node_state(network: Network, mask: Mask, state: State, node: int) -> dict[st
     return {name: tensor.contiguous() for name, tensor in tensors.items() if tensor.numel()}
 
 
-def payload_bytes(tensors: State) -> int:
-    """Return the bytes of all tensors."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-
-
 def write_split(network: Network, mask: Mask, state: State, folder: Path) -> list[Path]:
     """Write `node0.safetensors`, … into `folder`, which is made, and return their paths.
 
@@ -65,18 +60,6 @@ def write_split(network: Network, mask: Mask, state: State, folder: Path) -> lis
     except (OSError, SafetensorError) as error:
         raise DiscosimError(f"cannot write weights of nodes to {folder}: {error}") from None
     return paths
-
-
-def read_node(path: Path) -> dict[str, Tensor]:
-    """Return the parameters of one node; raises DiscosimError for a damaged file."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DiscosimError(f"{path} is no whole checkpoint of a node: {error}") from None
-    return tensors
 
 
 def parameter(state: State, name: str, wanted: tuple[int, ...] | None = None) -> Tensor:

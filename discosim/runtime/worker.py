@@ -1,59 +1,61 @@
-"""The process of one node: joins the group, reads its own weights, answers runs."""
+"""The process of one node: finds the others, then answers requests until it is let go."""
 
 import os
-import re
+import queue
 import signal
-import sys
 import threading
-import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.graph.network import Network
-from discosim.masks.mask import Mask
-from discosim.runtime.wire import Message
+from discosim.errors import DiscosimError
+from discosim.runtime.namespace import Namespace
+from discosim.runtime.program import NodeProgram
+from discosim.runtime.sockets import Address, SocketWire, joined, listening
+from discosim.runtime.wire import SentMessage, Wire
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
-    from discosim.runtime.node import Node
+    from discosim.runtime.executor import Executor
 
 Array = NDArray[np.float32]
 
+JOIN_S = 60.0
+"""How long the nodes may take to find each other."""
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """What the process of one node needs to know."""
 
-    network: Network
-    mask: Mask
+@dataclass(frozen=True)
+class Seat:
+    """Where a node runs: its number, the host that it listens on, its threads.
+
+    timeout_s: how long a message may take; spins: as SocketWire has it.
+    """
+
     rank: int
-    weights: Path
-    store: Path
+    nodes: int
     timeout_s: float
+    host: str = "127.0.0.1"
+    threads: int = 1
+    spins: bool = False
+    namespace: Namespace | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What one node says after a run: the outputs (node 0), its messages, its tensors at most."""
+@dataclass(frozen=True)
+class Listening:
+    """A node says where."""
 
-    outputs: tuple[Array, ...]
-    messages: tuple[Message, ...]
-    peak_bytes: int
+    address: Address
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A node has joined the group; the bytes of its weights."""
-
-    weight_bytes: int
+    """A node is joined to all others, or has loaded what it was given."""
 
 
 @dataclass(frozen=True)
@@ -63,68 +65,128 @@ class Failure:
     reason: str
 
 
-def main(job: Job, link: "Connection[object, object]") -> None:
-    """Serve runs over `link`: an input's file in, an Answer or a Failure out; None ends."""
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one node says after a run: the outputs (node 0), its messages, its tensors at most."""
+
+    outputs: tuple[Array, ...]
+    messages: tuple[SentMessage, ...]
+    peak_bytes: int
+
+
+@dataclass(eq=False)
+class Worker:
+    """A node that is joined to the others, and what it executes."""
+
+    seat: Seat
+    wire: Wire
+    executor: "Executor | None" = None
+
+    @property
+    def others(self) -> list[int]:
+        """All nodes but this one."""
+        return [node for node in range(self.seat.nodes) if node != self.seat.rank]
+
+    @property
+    def loaded(self) -> "Executor":
+        """What it executes; raises DiscosimError where nothing was loaded."""
+        if self.executor is None:
+            raise DiscosimError("nothing was loaded")
+        return self.executor
+
+
+class Request(Protocol):
+    """What a worker is asked: a record that says itself how it is answered."""
+
+    def answer(self, worker: Worker) -> object:
+        """Return what goes back."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Load:
+    """A program and the parameters of its node, to be executed from then on."""
+
+    program: NodeProgram
+    state: Mapping[str, Array]
+
+    @property
+    def nbytes(self) -> int:
+        """Of all parameters."""
+        return sum(array.nbytes for array in self.state.values())
+
+    def answer(self, worker: Worker) -> Ready:
+        """Take them."""
+        import torch
+
+        from discosim.runtime.executor import Executor
+
+        state = {name: torch.from_numpy(array) for name, array in self.state.items()}
+        worker.executor = Executor(self.program, state)
+        return Ready()
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """One input, (*input_shape), for what was loaded."""
+
+    x: Array
+
+    def answer(self, worker: Worker) -> Answer:
+        """Run it, all tensors counted."""
+        import torch
+
+        from discosim.runtime.live_bytes import LiveBytes
+
+        executor, watched = worker.loaded, LiveBytes()
+        given = [torch.from_numpy(self.x)[None]]
+        watched.hold(given[0])
+        with watched:
+            outputs = executor.run(given.pop(), worker.wire)
+        return Answer(arrays(outputs), tuple(executor.messages), watched.peak)
+
+
+def arrays(outputs: "Sequence[Tensor]") -> tuple[Array, ...]:
+    """Return the outputs of a run without torch, (*shape) each."""
+    return tuple(output[0].numpy() for output in outputs)
+
+
+def main(seat: Seat, link: "Connection[object, Any]") -> None:
+    """Say where it listens, take all addresses, then answer requests until `link` is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _serve(job, link)
-    except EOFError:
-        pass  # the parent has gone
-    except Exception as error:
-        link.send(Failure(_one_line(error)))
-    # a group with a lost peer cannot be left in good order, and nothing is left to be saved
-    sys.stdout.flush()
-    os._exit(0)
+        if seat.namespace is not None:
+            seat.namespace.enter()
+        requests = _incoming(link)
+        _serve(seat, link, requests)
+    except (DiscosimError, RuntimeError, MemoryError, OSError) as error:
+        with suppress(OSError):
+            link.send(Failure(str(error).partition("\n")[0][:200]))
 
 
-def _serve(job: Job, link: "Connection[object, object]") -> None:
+def _serve(seat: Seat, link: "Connection[object, Any]", requests: "queue.SimpleQueue[Any]") -> None:
     import torch
-    from torch import distributed
 
-    from discosim.runtime.node import Node
-    from discosim.runtime.split_checkpoint import payload_bytes, read_node
-    from discosim.runtime.wire import GlooWire
-
-    torch.set_num_threads(1)
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
-    state = read_node(job.weights)
-    distributed.init_process_group(
-        "gloo",
-        init_method=job.store.as_uri(),
-        rank=job.rank,
-        world_size=job.mask.nodes,
-        timeout=timedelta(seconds=job.timeout_s),
-    )
-    distributed.barrier()
-    node = Node(job.network, job.mask, job.rank, state, GlooWire(job.timeout_s))
-    link.send(Ready(payload_bytes(state)))
-    while (given := link.recv()) is not None:
-        assert isinstance(given, Path)
-        link.send(_answer(node, [torch.from_numpy(np.load(given))]))
+    torch.set_num_threads(seat.threads)
+    with listening(seat.host) as listener:
+        link.send(Listening(listener.getsockname()))
+        connections = joined(seat.rank, listener, requests.get(), JOIN_S)
+    worker = Worker(seat, SocketWire(connections, seat.timeout_s, spins=seat.spins))
+    link.send(Ready())
+    while True:
+        request: Request = requests.get()
+        link.send(request.answer(worker))
 
 
-def _answer(node: "Node", given: "list[torch.Tensor]") -> Answer:
-    """Run the input that is given, and taken: the node may let go of it."""
-    from discosim.runtime.live_bytes import LiveBytes
+def _incoming(link: "Connection[object, Any]") -> "queue.SimpleQueue[Any]":
+    """Requests as they come; with the other end of the link goes the process, whatever it does."""
+    requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    watched = LiveBytes()
-    watched.hold(given[0])
-    with watched:
-        outputs = node.run(given.pop())
-    arrays = tuple(output[0].numpy() for output in outputs)
-    return Answer(arrays, tuple(node.messages), watched.peak)
+    def read() -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                requests.put(link.recv())
+        os._exit(0)
 
-
-def _one_line(error: Exception) -> str:
-    """What gloo says, without its place in the source and its guesses at the cause."""
-    last = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
-    return re.sub(r"\[/[^]]*\] ", "", last).partition(". This is typically")[0][:200]
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed leaves no orphan."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=read, daemon=True).start()
+    return requests

@@ -20,6 +20,8 @@ from discosim.validate.gate import (
     usually,
 )
 from discosim.validate.probes import probes
+from discosim.validate.timing import normal_input, whole
+from discosim.validate.wires import NoWire, Watched
 
 Progress = Callable[[int, int], None]
 
@@ -76,23 +78,21 @@ def measure(
     require("calibrate", "torch", "torch")
     import torch
 
-    from discosim.validate.worker import probe_node
-
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         begin_s = clock()
-        tasks = [(network, *probe_node(network)) for network in networks or probes()]
+        tasks = [_task(network) for network in networks or probes()]
         kept: list[list[Floats]] = [[] for _ in tasks]
         judged: list[list[tuple[float, float, float]]] = [[] for _ in tasks]
         reference_s = reference()
         first = True
         while first or clock() - begin_s < seconds or not kept[0]:
-            for (_, node, wire, x), rows, sure in zip(tasks, kept, judged, strict=True):
+            for (_, work, wire), rows, sure in zip(tasks, kept, judged, strict=True):
                 before_s = reference_s()
-                wire.marks, wire.begins = [], []
+                wire.forget()
                 waited = run_delay_s()
-                node.run(x)
+                work()
                 moments = np.array([*wire.begins, wire.now()])
                 delay_s = run_delay_s() - waited
                 if not first:
@@ -112,3 +112,15 @@ def measure(
             np.array([is_steady(*each, usual_s) for each in sure]),
         ).cases()
     ]  # fmt: skip
+
+
+def _task(network: Network) -> tuple[Network, Callable[[], object], Watched]:
+    """A network, what runs it on one node, and the wire that notes when its rows begin."""
+    import torch
+
+    from discosim.runtime.executor import Executor
+
+    load, wire = whole(network), Watched(NoWire())
+    state = {name: torch.from_numpy(array) for name, array in load.state.items()}
+    executor, x = Executor(load.program, state), torch.from_numpy(normal_input(network))[None]
+    return network, lambda: executor.run(x, wire, wire.begin_row), wire

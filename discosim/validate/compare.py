@@ -21,12 +21,12 @@ from discosim.validate.levels import (
     calibrated_hardware,
     judge_all,
 )
-from discosim.validate.link import Link, link_between
+from discosim.validate.link import Links, links_between
 from discosim.validate.pingpong import SIZES
 from discosim.validate.probes import probes
 from discosim.validate.profiled import Wires, parts_of
-from discosim.validate.runs import ROUNDS, Runs, split_network
-from discosim.validate.worker import Order
+from discosim.validate.runs import ROUNDS, Runs, measured_nodes
+from discosim.validate.timing import Order
 
 DRAG_S = 0.02
 """How long the message takes beside which computation is timed: several times that."""
@@ -63,10 +63,9 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
         if progress is not None:
             progress(done, ROUNDS * len(every))
 
-    names = question.model, question.nodes
     with (
-        link_between(question.nodes, question.bandwidth_Bps) as link,
-        split_network(*names, link, question.input_shape) as nodes,
+        links_between(question.nodes, question.bandwidth_Bps) as link,
+        measured_nodes(table.network, question.nodes, link) as nodes,
     ):
         by_order = dict(zip(every, nodes.rounds(every, step), strict=True))
     taken = {name: [by_order[order] for order in some] for name, some in orders.items()}
@@ -91,7 +90,7 @@ def _orders(question: Question) -> dict[str, list[Order]]:
 
 
 def _known(
-    question: Question, table: LayerTable, link: Link, taken: Mapping[str, Sequence[Runs]]
+    question: Question, table: LayerTable, link: Links, taken: Mapping[str, Sequence[Runs]]
 ) -> Known:
     """What the runs besides those of the question say of the machine."""
     messages = {runs.order.size: runs.samples for runs in taken["messages"]}

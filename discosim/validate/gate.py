@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,7 @@ def usually(references_s: Sequence[float]) -> float:
     return float(np.percentile(references_s, 25))
 
 
+@cache
 def reference() -> Callable[[], float]:
     """Return what times the same arithmetic each time: where that varies, so does the machine.
 

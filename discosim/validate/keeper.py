@@ -5,7 +5,6 @@ lives as long as a process that holds it, and each of these ends when its standa
 is, with the program that started the keeper, however that ends. Answers one line of JSON.
 """
 
-import ctypes
 import json
 import os
 import subprocess
@@ -13,6 +12,8 @@ import sys
 from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
+
+from discosim.runtime.namespace import call
 
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
 BUCKET_S = 200e-6
@@ -98,17 +99,10 @@ def _inside(pid: int, *command: str) -> list[str]:
     return ["nsenter", "-t", str(pid), "-n", *command]
 
 
-def _unshare(flags: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(flags):
-        code = ctypes.get_errno()
-        raise OSError(code, f"unshare: {os.strerror(code)}")
-
-
 def _become_root() -> None:
     """A user namespace of one's own, in which links may be made without being root."""
     uid, gid = os.getuid(), os.getgid()
-    _unshare(CLONE_NEWUSER)
+    call("unshare", CLONE_NEWUSER)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
     Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
@@ -121,7 +115,7 @@ def _hold() -> int:
     if pid == 0:
         try:
             os.close(1)
-            _unshare(CLONE_NEWNET)
+            call("unshare", CLONE_NEWNET)
             os.write(tell, b"+")
             os.close(tell)
             while os.read(0, 1):

@@ -18,7 +18,7 @@ from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.simulate import Cost, Overlap
 from discosim.timeline.schedule import Event
 from discosim.validate.calibration import Calibration, to_toml
-from discosim.validate.link import Link
+from discosim.validate.link import Links
 from discosim.validate.profiled import (
     Parts,
     Prediction,
@@ -29,7 +29,7 @@ from discosim.validate.profiled import (
     traffic_of,
 )
 from discosim.validate.runs import Runs, row_parts
-from discosim.validate.worker import mask_of
+from discosim.validate.timing import mask_of
 
 LEVELS = ("paper", "calibrated", "profiled")
 PROFILED_AT = (0.0, 0.9, 1.0)
@@ -91,7 +91,7 @@ def calibrated_hardware(calibration: Calibration) -> Hardware:
         return load_profile(str(path)).hardware()
 
 
-def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: Link) -> Validation:
+def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: Links) -> Validation:
     """Return what every level says of each configuration, and how far its runs are from that."""
     names = [*known.table.name]
     records: list[dict[str, Any]] = []
@@ -145,7 +145,7 @@ def _record(
     """What is the same for all levels of one configuration."""
     question = known.question
     samples = runs.samples
-    sent = sum(message[4] for message in runs.messages)
+    sent = sum(message.nbytes for message in runs.messages)
     elem_bytes = float(known.node.feature_elem_bytes)
     busy = {"link": 0.0, "node": 0.0}
     for event in said.events:
@@ -203,7 +203,7 @@ def _rows(
     ]
 
 
-def _about(known: Known, link: Link) -> dict[str, Any]:
+def _about(known: Known, link: Links) -> dict[str, Any]:
     """The machine, the link and the fits, for whoever reads the numbers later."""
     calibration = known.calibration
     return {

@@ -5,20 +5,22 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from discosim.errors import DiscosimError
+from discosim.runtime.namespace import Namespace
 from discosim.validate.keeper import address, bucket_bytes
 
 TOOLS = ("ip", "tc", "nsenter")
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 MOST_NODES = 16
 
 
 @dataclass(frozen=True)
-class Link:
+class Links:
     """A link per pair of nodes, each direction held at `bandwidth_Bps`.
 
     pids: the process that holds each node's network namespace; none where the nodes share the
@@ -37,18 +39,15 @@ class Link:
 
     @property
     def how(self) -> str:
-        """What the link is made of, in words."""
+        """What the links are made of, in words."""
         if self.paced:
             return "loopback, each message held back until the bandwidth lets it arrive"
         own = " of a user namespace" if self.user else ""
         return f"network namespaces{own}, veth pairs, tc tbf"
 
-    def inside(self, node: int, command: Sequence[str]) -> list[str]:
-        """Return `command` as it is run in the namespace of `node`."""
-        if self.paced:
-            return list(command)
-        user = ["-U", "--preserve-credentials"] if self.user else []
-        return ["nsenter", "-t", str(self.pids[node]), *user, "-n", *command]
+    def namespace(self, node: int) -> Namespace | None:
+        """Return where `node` runs, None where it is this program's own."""
+        return None if self.paced else Namespace(self.pids[node], self.user)
 
     def address(self, node: int) -> str:
         """Return the address of `node` for the others."""
@@ -64,25 +63,32 @@ class NoLinkError(DiscosimError):
     """Links cannot be made on this machine; the text says why."""
 
 
+def tool_path() -> str:
+    """Return PATH with the folders of the system's tools, which an ordinary user's often lacks."""
+    given = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join([*given, *(folder for folder in SBIN if folder not in given)])
+
+
 @contextmanager
-def link_between(nodes: int, bandwidth_Bps: float) -> Iterator[Link]:
+def links_between(nodes: int, bandwidth_Bps: float) -> Iterator[Links]:
     """Join `nodes` by links of that bandwidth: shaped ones, or paced where there can be none."""
     with ExitStack() as stack:
         try:
-            made = stack.enter_context(shaped_link(nodes, bandwidth_Bps))
+            made = stack.enter_context(shaped_links(nodes, bandwidth_Bps))
         except NoLinkError:
-            made = Link(float(bandwidth_Bps))
+            made = Links(float(bandwidth_Bps))
         yield made
 
 
 @contextmanager
-def shaped_link(nodes: int, bandwidth_Bps: float) -> Iterator[Link]:
+def shaped_links(nodes: int, bandwidth_Bps: float) -> Iterator[Links]:
     """Join `nodes` namespaces by links of that bandwidth; nothing is left of them afterwards.
 
     As root, or else in a user namespace where the kernel allows one. Raises NoLinkError where
     neither can be.
     """
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    path = tool_path()
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=path) is None]
     if sys.platform != "linux" or missing:
         what = f"{', '.join(missing)} not found" if missing else "not Linux"
         raise NoLinkError(f"no link of a chosen bandwidth can be made here: {what}")
@@ -92,7 +98,7 @@ def shaped_link(nodes: int, bandwidth_Bps: float) -> Iterator[Link]:
     keeper = subprocess.Popen(
         [sys.executable, "-m", "discosim.validate.keeper", str(nodes), repr(float(bandwidth_Bps)),
          "user" if user else "root"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PATH": path},
         start_new_session=True,  # Ctrl-C is for the program, which ends the keeper
     )  # fmt: skip
     assert keeper.stdin is not None
@@ -103,7 +109,7 @@ def shaped_link(nodes: int, bandwidth_Bps: float) -> Iterator[Link]:
         answer: dict[str, Any] = json.loads(line) if line else nothing
         if "error" in answer:
             raise NoLinkError(f"no link of a chosen bandwidth can be made here: {answer['error']}")
-        yield Link(float(bandwidth_Bps), tuple(answer["pids"]), user)
+        yield Links(float(bandwidth_Bps), tuple(answer["pids"]), user)
     finally:
         keeper.stdin.close()
         keeper.wait()

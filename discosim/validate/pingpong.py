@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -60,15 +60,12 @@ def connect(host: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def echo(command: Callable[[Sequence[str]], list[str]] = list, host: str = "127.0.0.1"
-         ) -> Iterator[int]:  # fmt: skip
-    """Run another process that answers on `host`; yields its port.
-
-    command: turns the command line of the process into the one to run, as `Link.inside` does.
-    """
-    words = [sys.executable, "-m", "discosim.validate.pingpong", host, "0"]
+def echo() -> Iterator[int]:
+    """Run another process of this machine that answers; yields its port."""
+    host = "127.0.0.1"
     process = subprocess.Popen(
-        command(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "discosim.validate.pingpong", host, "0"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None

@@ -107,9 +107,9 @@ def traffic_of(runs: Runs, names: Sequence[str]) -> Traffic:
     """Return the bytes of the messages of a run; names: those of the network's rows."""
     index = {name: row for row, name in enumerate(names)}
     traffic: dict[int, dict[tuple[int, int], float]] = defaultdict(dict)
-    for layer, _, sender, receiver, nbytes in runs.messages:
-        pairs = traffic[index[layer]]
-        pairs[sender, receiver] = pairs.get((sender, receiver), 0.0) + nbytes
+    for message in runs.messages:
+        pairs, pair = traffic[index[message.layer]], (message.sender, message.receiver)
+        pairs[pair] = pairs.get(pair, 0.0) + message.nbytes
     return traffic
 
 

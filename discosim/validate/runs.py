@@ -1,22 +1,37 @@
 """A split network that runs on a link, one process a node, and what its runs took."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discosim.errors import DiscosimError
-from discosim.validate.gate import FEWEST, Floats, Samples, gated, is_steady, usually
-from discosim.validate.link import Link
-from discosim.validate.wires import Mark
-from discosim.validate.worker import Job, Order
+from discosim.graph.network import Network
+from discosim.runtime.nodes import NodeProcesses
+from discosim.runtime.run import loads
+from discosim.runtime.state import largest_difference, masked_outputs
+from discosim.runtime.wire import SentMessage
+from discosim.runtime.worker import Array, Load, Ready, Seat
+from discosim.validate.gate import FEWEST, Floats, Samples, cores, gated, is_steady, usually
+from discosim.validate.link import Links
+from discosim.validate.probes import probes
+from discosim.validate.timing import (
+    SEED,
+    NodeRun,
+    Order,
+    Timed,
+    Timing,
+    mask_of,
+    normal_input,
+    whole,
+)
 
-GRACE_S = 2.0
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TIMEOUT_S = 120.0
 
 ROUNDS = 3
 """In how many turns the runs of an order are taken."""
@@ -32,23 +47,8 @@ TRIES = 3
 
 
 @dataclass(frozen=True, eq=False)
-class NodeRun:
-    """One run of one node: when it, its rows and its exchanges begin and end, on one clock.
-
-    delay_s: how long it waited for a core; reference_s: what the reference took next to it.
-    """
-
-    begins_s: float
-    ends_s: float
-    delay_s: float
-    reference_s: float
-    marks: tuple[Mark, ...]
-    row_begins_s: tuple[float, ...]
-
-
-@dataclass(frozen=True, eq=False)
 class Runs:
-    """Runs of all nodes at one S_comm; messages: (layer, kind, sender, receiver, bytes) of one.
+    """Runs of all nodes at one S_comm; messages: those of one.
 
     usual_s: what the reference usually takes on this machine; off: how far an output is from that
     of the masked network on one process, as a fraction of the largest value.
@@ -56,7 +56,7 @@ class Runs:
 
     order: Order
     runs: tuple[tuple[NodeRun, ...], ...]
-    messages: tuple[tuple[str, str, int, int, int], ...]
+    messages: tuple[SentMessage, ...]
     usual_s: float
     off: float = 0.0
 
@@ -92,42 +92,81 @@ class Runs:
         return gated(self.seconds, np.array(self.quiet))
 
 
-@dataclass(eq=False)
-class Nodes:
-    """The processes of a split network, by rank.
+class MeasuredNodes:
+    """The processes of a split network on links, and what the machine showed so far.
 
-    references_s: what the reference took so far; patience_s: for how long all runs together may
-    wait until it takes the usual again.
+    references_s: what the reference took; patience_s: for how long all runs together may wait
+    until it takes the usual again.
     """
 
-    processes: tuple["subprocess.Popen[str]", ...]
-    references_s: list[float] = field(default_factory=list)
-    patience_s: float = 0.0
+    def __init__(self, network: Network, processes: NodeProcesses, paced_Bps: float | None) -> None:
+        self.processes = processes
+        self.references_s: list[float] = []
+        self.patience_s = 0.0
+        self._network, self._paced_Bps = network, paced_Bps
+        self._x = normal_input(network)
+        self._loaded: tuple[str, float] | None = None
+        self._wanted: dict[float, tuple[Array, ...]] = {}
 
     @property
     def usual_s(self) -> float:
         """What the reference usually takes."""
         return usually(self.references_s) if self.references_s else 0.0
 
+    @cached_property
+    def _state(self) -> "dict[str, Tensor]":
+        import torch
+
+        from discosim.runtime.module import NetworkModule
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            return NetworkModule(self._network).state_dict()
+
+    @cached_property
+    def _probes(self) -> list[tuple[Load, Array]]:
+        return [(whole(network), normal_input(network)) for network in probes()]
+
     def run(self, order: Order) -> Runs:
         """Return what the nodes say to an order; raises DiscosimError where one has ended."""
-        for process in self.processes:
-            asked = replace(order, usual_s=self.usual_s, patience_s=self.patience_s)
-            _tell(process, asdict(asked))
-        answers = [_answer(rank, process) for rank, process in enumerate(self.processes)]
-        by_node = [
-            [
-                NodeRun(b, e, d, r, tuple(Mark(*m) for m in marks), tuple(begins))
-                for b, e, d, r, marks, begins in answer["runs"]
-            ]
-            for answer in answers
-        ]
-        messages = [tuple(message) for answer in answers for message in answer["messages"]]
-        self.patience_s = min(answer["left_s"] for answer in answers)
-        self.references_s.extend(run.reference_s for runs in by_node for run in runs)
-        runs = tuple(zip(*by_node, strict=True))
-        off = max(answer["off"] for answer in answers)
-        return Runs(order, runs, tuple(messages), self.usual_s, off)
+        x = self._load(order)
+        timing = Timing(order, x, self._paced_Bps, self.usual_s, self.patience_s)
+        answers = self.processes.ask([timing] * self._nodes, Timed)
+        self.patience_s = min(answer.left_s for answer in answers)
+        self.references_s.extend(run.reference_s for answer in answers for run in answer.runs)
+        runs = tuple(zip(*(answer.runs for answer in answers), strict=True))
+        messages = tuple(message for answer in answers for message in answer.messages)
+        compares = order.kind in ("serial", "overlapped")
+        off = self._off(order.s_comm, answers[0].outputs) if compares else 0.0
+        return Runs(order, runs, messages, self.usual_s, off)
+
+    def _off(self, s_comm: float, outputs: tuple[Array, ...]) -> float:
+        """How far outputs are from those of the masked network on one process."""
+        if s_comm not in self._wanted:
+            mask = mask_of(self._network, self._nodes, s_comm)
+            found = masked_outputs(self._network, mask, self._state, self._x)
+            self._wanted[s_comm] = found
+        return largest_difference(outputs, self._wanted[s_comm])
+
+    @property
+    def _nodes(self) -> int:
+        return len(self.processes.seats)
+
+    def _load(self, order: Order) -> Array:
+        """Have the nodes load what the order is about; return its input."""
+        if order.kind in ("messages", "drag"):
+            return self._x
+        of_probe = order.kind == "probe"
+        what = ("probe", order.probe) if of_probe else ("network", order.s_comm)
+        if what != self._loaded:
+            if of_probe:
+                parts = [self._probes[order.probe][0]] * self._nodes
+            else:
+                mask = mask_of(self._network, self._nodes, order.s_comm)
+                parts = loads(self._network, mask, self._state)
+            self.processes.ask(parts, Ready)
+            self._loaded = what
+        return self._probes[order.probe][1] if of_probe else self._x
 
     def rounds(self, orders: Sequence[Order], step: Callable[[], None] | None = None) -> list[Runs]:
         """Return the runs of each order, taken in turns: what drifts does so for all of them.
@@ -152,60 +191,15 @@ class Nodes:
 
 
 @contextmanager
-def split_network(
-    model: str, nodes: int, link: Link, input_shape: tuple[int, ...] | None = None, threads: int = 1
-) -> Iterator[Nodes]:
-    """Start one process a node on `link`; all have ended when the context is left.
-
-    Each ends by itself when its standard input does: with the program, however that ends.
-    """
-    with ExitStack() as stack:
-        processes = []
-        for rank in range(nodes):
-            paced = link.bandwidth_Bps if link.paced else None
-            job = Job(model, input_shape, nodes, rank, link.address(rank), threads, paced)
-            words = [sys.executable, "-m", "discosim.validate.worker", json.dumps(asdict(job))]
-            process = subprocess.Popen(
-                link.inside(rank, words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                text=True, start_new_session=True,
-            )  # fmt: skip
-            stack.callback(_end, process)
-            processes.append(process)
-        ports = [_answer(rank, process) for rank, process in enumerate(processes)]
-        addresses = [(link.address(rank), port) for rank, port in enumerate(ports)]
-        for process in processes:
-            _tell(process, addresses)
-        for rank, process in enumerate(processes):
-            _answer(rank, process)
-        yield Nodes(tuple(processes))
-
-
-def _tell(process: "subprocess.Popen[str]", what: object) -> None:
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):  # its answer says so
-        process.stdin.write(json.dumps(what) + "\n")
-        process.stdin.flush()
-
-
-def _answer(rank: int, process: "subprocess.Popen[str]") -> Any:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise DiscosimError(f"the process of node {rank} has ended: code {process.wait()}")
-    return json.loads(line)
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with suppress(BrokenPipeError):  # what it did not read any more
-        process.stdin.close()
-    try:
-        process.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
+def measured_nodes(network: Network, nodes: int, links: Links) -> Iterator[MeasuredNodes]:
+    """Start one process a node on `links`; all have ended when the context is left."""
+    seats = [
+        Seat(rank, nodes, TIMEOUT_S, links.address(rank), spins=nodes <= cores(),
+             namespace=links.namespace(rank))
+        for rank in range(nodes)
+    ]  # fmt: skip
+    with NodeProcesses(seats) as processes:
+        yield MeasuredNodes(network, processes, links.bandwidth_Bps if links.paced else None)
 
 
 def row_parts(run: NodeRun) -> Floats:

@@ -34,19 +34,29 @@ class Watched:
     The clock is one for all processes of a machine.
     """
 
-    def __init__(self, wire: "Wire", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, wire: "Wire", *, serial: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.marks: list[Mark] = []
-        self.begins: list[float] = []  # of each row of the network, by the node
-        self.serial = False
+        self.begins: list[float] = []
+        self.serial = serial
         self.now = clock
-        self.inner = wire
+        self._inner = wire
+
+    def begin_row(self) -> None:
+        """Note that a row of the network begins."""
+        self.begins.append(self.now())
+
+    def forget(self) -> None:
+        """Begin a list of marks and one of beginnings of rows."""
+        self.marks, self.begins = [], []
 
     def exchange(
         self, row: int, sends: "Mapping[int, Tensor]", receives: "Mapping[int, Tensor]"
     ) -> Callable[[], None]:
         """Begin to send and to receive, by node; return what waits for the end of both."""
         begins_s = self.now()
-        inner = self.inner.exchange(row, sends, receives)
+        inner = self._inner.exchange(row, sends, receives)
         if self.serial:
             inner()
         went_on_s = self.now()

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from discosim.runtime.wire import WireError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -39,7 +41,7 @@ def give_way() -> None:
 def listening(host: str) -> socket.socket:
     """Return a socket that listens at some port of `host`, with large buffers.
 
-    Raises RuntimeError where none can.
+    Raises WireError where none can.
     """
     listener = socket.socket()
     _enlarge(listener)
@@ -48,7 +50,7 @@ def listening(host: str) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise RuntimeError(f"cannot listen on {host}: {error.strerror}") from None
+        raise WireError(f"cannot listen on {host}: {error.strerror}") from None
     return listener
 
 
@@ -57,7 +59,7 @@ def joined(
 ) -> dict[int, socket.socket]:
     """Return connections to all other nodes, by node: made to lower ones, taken from higher ones.
 
-    addresses: where each node listens. Raises RuntimeError where a node does not come.
+    addresses: where each node listens. Raises WireError where a node does not come.
     """
     connections: dict[int, socket.socket] = {}
     try:
@@ -76,7 +78,7 @@ def joined(
     except (OSError, struct.error) as error:
         for connection in connections.values():
             connection.close()
-        raise RuntimeError(f"the nodes do not find each other: {error}") from None
+        raise WireError(f"the nodes do not find each other: {error}") from None
     for connection in connections.values():
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connections
@@ -87,7 +89,7 @@ class SocketWire:
 
     spins: whether a node that waits asks again and again, instead of sleeping until it is woken:
     with a core for each node that disturbs nobody, and nobody has to be woken. A message that does
-    not come for `timeout_s`, and a node that has gone, are a RuntimeError.
+    not come for `timeout_s`, and a node that has gone, are a WireError.
     """
 
     def __init__(
@@ -136,7 +138,7 @@ class SocketWire:
                 outward = [line.connection for line in lines if line.outward]
                 select.select(inward, outward, [], self._timeout_s)
             if self._clock() > end_s:
-                raise RuntimeError(f"no message for {self._timeout_s:g} s")
+                raise WireError(f"no message for {self._timeout_s:g} s")
             self._move()
 
     def _move(self) -> None:
@@ -156,11 +158,6 @@ class _Queue:
     def __bool__(self) -> bool:
         return bool(self._views)
 
-    @property
-    def first_bytes(self) -> int:
-        """What is left of the first one."""
-        return len(self._views[0])
-
     def add(self, view: memoryview) -> int:
         """Put it last; return what `done` will be when it is through."""
         if len(view):
@@ -174,7 +171,7 @@ class _Queue:
             while self._views:
                 count = call(self._views[0])
                 if not count:
-                    raise RuntimeError(ENDED)
+                    raise WireError(ENDED)
                 self.done += count
                 if count == len(self._views[0]):
                     self._views.popleft()
@@ -195,20 +192,14 @@ class _Line:
         try:
             self.outward.run(self.connection.send)
         except OSError as error:
-            raise RuntimeError(ENDED) from error
-
-    def sleep_until_it_is_there(self) -> None:
-        """Have the kernel wake nobody for less than what is waited for."""
-        if self.inward:
-            low = min(self.inward.first_bytes, BUFFER_BYTES // 4)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low)
+            raise WireError(ENDED) from error
 
     def pull(self) -> None:
         """Take from the kernel what has come."""
         try:
             self.inward.run(self.connection.recv_into)
         except OSError as error:
-            raise RuntimeError(ENDED) from error
+            raise WireError(ENDED) from error
 
 
 def _bytes_of(tensor: "Tensor") -> memoryview:

@@ -1,0 +1,343 @@
+"""Executes the program of a node: torch's operators on slots, in the order of its steps."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT
+from discosim.runtime import operators
+from discosim.runtime.program import (
+    Apply,
+    Assemble,
+    Combine,
+    Constant,
+    GroupedProduct,
+    GroupPart,
+    Join,
+    NodeProgram,
+    Normalize,
+    Pack,
+    Pick,
+    Product,
+    Statistics,
+    Step,
+    Swap,
+    Wait,
+)
+from discosim.runtime.wire import SentMessage, Wire
+
+State = Mapping[str, Tensor]
+Slots = dict[str, Tensor]
+Function = Callable[[Tensor], Tensor]
+
+
+@dataclass(eq=False)
+class Course:
+    """One execution: what lies in the slots, the row it is at, and the messages so far."""
+
+    wire: Wire
+    rank: int
+    slots: Slots
+    row: int = 0
+    name: str = ""
+    messages: list[SentMessage] = field(default_factory=list)
+    under_way: list[Tensor] = field(default_factory=list)
+    wait: Callable[[], None] = lambda: None
+
+
+Action = Callable[[Course], None]
+
+
+class Executor:
+    """Runs a program on the parameters of its node, once for each input."""
+
+    def __init__(self, program: NodeProgram, state: State) -> None:
+        self.program = program
+        self.messages: list[SentMessage] = []
+        self._rows = [
+            (row.name, [_action(step, state) for step in row.steps], row.frees)
+            for row in program.rows
+        ]
+
+    def run(self, x: Tensor, wire: Wire, begins: Callable[[], None] = lambda: None) -> list[Tensor]:
+        """Return the network's outputs on node 0, elsewhere nothing; x is (1, *input_shape).
+
+        `begins` is called when a row begins. Afterwards `messages` are those that were sent.
+        """
+        course = Course(wire, self.program.rank, {INPUT: x})
+        del x  # it goes when its last reader is done
+        with torch.inference_mode():
+            for row, (name, actions, frees) in enumerate(self._rows):
+                course.row, course.name = row, name
+                begins()
+                for act in actions:
+                    act(course)
+                for slot in frees:
+                    course.slots.pop(slot, None)
+                course.under_way.clear()
+        self.messages = course.messages
+        return [course.slots[slot] for slot in self.program.outputs]
+
+
+def _action(step: Step, state: State) -> Action:
+    """What a step does: its tensors are made here, once."""
+    match step:
+        case Swap():
+            return _swap(step)
+        case Wait():
+            return lambda course: course.wait()
+        case Product():
+            return _product(step, state)
+        case GroupedProduct():
+            return _grouped(step, state)
+        case Constant():
+            return _stored(step.into, partial(_constant, step.shape, state.get(step.bias)))
+        case Apply():
+            return _made(step.into, step.source, _operator(step.layer, state, step.overwrites))
+        case Statistics():
+            return _made(step.into, step.source, partial(_statistics, step.layer.op == "l2_norm"))
+        case Normalize():
+            return _normalize(step, state)
+        case Pick() | Join():
+            return _side_by_side(step)
+        case Combine():
+            return _combine(step)
+        case Pack():
+            return _pack(step)
+        case Assemble():
+            return _assemble(step)
+
+
+def _stored(into: str, make: Callable[[], Tensor]) -> Action:
+    def act(course: Course) -> None:
+        course.slots[into] = make()
+
+    return act
+
+
+def _made(into: str, source: str, function: Function) -> Action:
+    def act(course: Course) -> None:
+        course.slots[into] = function(course.slots[source])
+
+    return act
+
+
+def _swap(step: Swap) -> Action:
+    at = {node: None if a is None else torch.from_numpy(a) for node, a in step.sends.items()}
+    sizes = list(step.receives.values())
+
+    def act(course: Course) -> None:
+        sends = {}
+        for node, features in at.items():
+            sends[node] = tensor = _chosen(course.slots[step.source], features)
+            nbytes = tensor.numel() * tensor.element_size()
+            sent = SentMessage(course.name, step.kind, course.rank, node, nbytes)
+            course.messages.append(sent)
+        buffer = torch.empty((1, sum(sizes), *step.positions))
+        receives = dict(zip(step.receives, torch.split(buffer, sizes, dim=1), strict=True))
+        course.slots[step.into] = buffer
+        course.under_way += sends.values()
+        course.wait = course.wire.exchange(course.row, sends, receives)
+
+    return act
+
+
+def _product(step: Product, state: State) -> Action:
+    layer, into = step.layer, step.into
+    weight = state[f"{layer.name}.weight"][:, torch.from_numpy(step.columns)].contiguous()
+    bias = None if step.adds else state.get(f"{layer.name}.bias")
+    at = None if step.at is None else torch.from_numpy(step.at)
+
+    def act(course: Course) -> None:
+        x = _chosen(course.slots[step.source], at)
+        if not step.adds:
+            course.slots[into] = operators.mix(layer, x, weight, bias)
+        elif layer.op == "linear" and x.dim() > 2:
+            course.slots[into][0].flatten(1).addmm_(weight, x[0].flatten(1))
+        else:
+            x = operators.mix(layer, x, weight, bias)
+            course.slots[into].add_(x)
+
+    return act
+
+
+def _grouped(step: GroupedProduct, state: State) -> Action:
+    functions = list(_of_parts(step, state))
+
+    def act(course: Course) -> None:
+        have = _joined([course.slots[source] for source in step.sources])
+        outputs = [function(have) for function in functions]
+        course.slots[step.into] = _joined(outputs)
+
+    return act
+
+
+def _of_parts(step: GroupedProduct, state: State) -> Iterator[Function]:
+    sizes = [part.outputs for part in step.parts]
+    bias = state.get(f"{step.layer.name}.bias")
+    biases = [None] * len(sizes) if bias is None else torch.split(bias, sizes)
+    for part, own in zip(step.parts, biases, strict=True):
+        yield _of_part(step.layer, part, state, own)
+
+
+def _of_part(layer: Layer, part: GroupPart, state: State, bias: Tensor | None) -> Function:
+    if part.at is not None and not len(part.at):
+        shape = (1, part.outputs, *layer.out_shape[1:])
+        return lambda _: _constant(shape, bias)
+    at = None if part.at is None else torch.from_numpy(part.at)
+    weight, groups = state[part.weight], part.groups
+    return lambda have: operators.mix(layer, _chosen(have, at), weight, bias, groups)
+
+
+def _constant(shape: tuple[int, ...], bias: Tensor | None) -> Tensor:
+    y = torch.zeros(shape)
+    return y if bias is None else y + operators.along_features(bias, y)
+
+
+def _operator(layer: Layer, state: State, overwrites: bool) -> Function:
+    """The operator that makes each feature, or head, from itself."""
+    at = layer.name
+    match layer.op:
+        case "activation":
+            return lambda x: operators.activate(layer, x, overwrites)
+        case "batch_norm":
+            scale, shift = state[f"{at}.weight"], state[f"{at}.bias"]
+            return lambda x: operators.scale(x, scale, shift, overwrites)
+        case "embed":
+            token, table = state.get(f"{at}.token"), state.get(f"{at}.weight")
+            return lambda x: operators.embed(x, token, table)
+        case "reshape":
+            return lambda x: _own(operators.reshape(layer, x), overwrites)
+        case "flatten":
+            return lambda x: _own(x.flatten(1), overwrites)
+    functions = {"pool": operators.pool, "upsample": operators.upsample}
+    return partial(functions.get(layer.op, operators.attend), layer)
+
+
+def _own(y: Tensor, overwrites: bool) -> Tensor:
+    """What is only looked at otherwise has to be copied where its memory is needed elsewhere."""
+    return y if overwrites else y.clone()
+
+
+def _statistics(of_squares: bool, x: Tensor) -> Tensor:
+    """(1, statistics, positions…): the mean and the squared deviations, or the sum of squares."""
+    if of_squares:
+        return x.square().sum(1)[None]
+    mean = x.mean(1)
+    return torch.stack([mean, (x - mean[:, None]).square_().sum(1)], dim=1)
+
+
+def _normalize(step: Normalize, state: State) -> Action:
+    layer, (own, theirs) = step.layer, step.statistics
+    weight = state[f"{layer.name}.weight"]
+    norm = _l2_norm(weight) if layer.op == "l2_norm" else _layer_norm(step, weight, state)
+    others = len(step.counts) - 1
+
+    def act(course: Course) -> None:
+        here, there = course.slots[own], course.slots[theirs]
+        parts = [here, *torch.split(there, others * [here.shape[1]], dim=1)]
+        course.slots[step.into] = norm(course.slots[step.source], parts)
+
+    return act
+
+
+def _l2_norm(weight: Tensor) -> Callable[[Tensor, list[Tensor]], Tensor]:
+    def norm(x: Tensor, parts: list[Tensor]) -> Tensor:
+        length = torch.cat(parts, dim=1).sum(1, keepdim=True).sqrt_()
+        y = x / length.clamp_min(operators.L2_NORM_EPS)
+        return y * operators.along_features(weight, y)
+
+    return norm
+
+
+def _layer_norm(
+    step: Normalize, weight: Tensor, state: State
+) -> Callable[[Tensor, list[Tensor]], Tensor]:
+    bias = state[f"{step.layer.name}.bias"]
+
+    def norm(x: Tensor, parts: list[Tensor]) -> Tensor:
+        mean, variance = _merged(parts, step.counts)
+        return operators.normalize(x, mean, variance, weight, bias, step.overwrites)
+
+    return norm
+
+
+def _merged(parts: list[Tensor], counts: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Mean and variance of all features from those of the nodes, (1, positions…).
+
+    Chan, Golub, LeVeque: Updating Formulae and a Pairwise Algorithm for Computing Sample
+    Variances, 1979, Equation 2.1.
+    """
+    total = sum(counts)
+    mean = torch.zeros_like(parts[0][:, 0])
+    for part, count in zip(parts, counts, strict=True):
+        mean += part[:, 0] * (count / total)
+    squares = torch.zeros_like(mean)
+    for part, count in zip(parts, counts, strict=True):
+        squares += part[:, 1] + count * (part[:, 0] - mean).square()
+    return mean, squares / total
+
+
+def _side_by_side(step: Pick | Join) -> Action:
+    at = torch.from_numpy(step.at) if isinstance(step, Pick) else None
+
+    def act(course: Course) -> None:
+        sources = [course.slots[source] for source in step.sources]
+        if at is None:
+            course.slots[step.into] = torch.cat(sources, dim=1)
+        else:
+            course.slots[step.into] = _joined(sources)[:, at]
+
+    return act
+
+
+def _combine(step: Combine) -> Action:
+    adds, (one, other) = step.layer.op == "add", step.sources
+
+    def act(course: Course) -> None:
+        x, y = course.slots[one], course.slots[other]
+        if step.overwrites:
+            course.slots[step.into] = x.add_(y) if adds else x.mul_(y)
+        else:
+            course.slots[step.into] = x + y if adds else x * y
+
+    return act
+
+
+def _pack(step: Pack) -> Action:
+    def act(course: Course) -> None:
+        parts = [course.slots[source].flatten() for source in step.sources]
+        course.slots[step.into] = torch.cat(parts)[None]
+
+    return act
+
+
+def _assemble(step: Assemble) -> Action:
+    own = torch.from_numpy(step.at)
+    positions = step.shape[2:]
+    size = torch.Size(positions).numel()
+    sections = [(s.begin, torch.from_numpy(s.at)) for s in step.sections if len(s.at)]
+
+    def act(course: Course) -> None:
+        whole = torch.empty(step.shape)
+        whole[:, own] = course.slots[step.source]
+        packed = course.slots[step.packed][0]
+        for begin, at in sections:
+            part = packed[begin : begin + len(at) * size]
+            whole[:, at] = part.reshape(1, len(at), *positions)
+        course.slots[step.into] = whole
+
+    return act
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim=1)
+
+
+def _chosen(x: Tensor, at: Tensor | None) -> Tensor:
+    """The features `at` of x, all of them without a copy where it is None."""
+    return x if at is None else x[:, at]
