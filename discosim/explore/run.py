@@ -24,7 +24,7 @@ FP32_BYTES = 4
 
 
 def kinds(table: LayerTable) -> list[str]:
-    """Return what each row's messages are for, as `masks.wire.KINDS` names it."""
+    """Return what each row's messages are for, as `runtime.wire.KINDS` names it."""
     squeezed = squeeze_excite_layers(table.network)
     found = []
     for row, layer in enumerate(table.rows):
