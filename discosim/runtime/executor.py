@@ -1,7 +1,6 @@
 """Executes the program of a node: torch's operators on slots, in the order of its steps."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -10,13 +9,14 @@ from torch import Tensor
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT
 from discosim.runtime import operators
+from discosim.runtime.course import Action, Course, Function, State, chosen, constant, joined
+from discosim.runtime.products import grouped, product
 from discosim.runtime.program import (
     Apply,
     Assemble,
     Combine,
     Constant,
     GroupedProduct,
-    GroupPart,
     Join,
     NodeProgram,
     Normalize,
@@ -29,27 +29,6 @@ from discosim.runtime.program import (
     Wait,
 )
 from discosim.runtime.wire import SentMessage, Wire
-
-State = Mapping[str, Tensor]
-Slots = dict[str, Tensor]
-Function = Callable[[Tensor], Tensor]
-
-
-@dataclass(eq=False)
-class Course:
-    """One execution: what lies in the slots, the row it is at, and the messages so far."""
-
-    wire: Wire
-    rank: int
-    slots: Slots
-    row: int = 0
-    name: str = ""
-    messages: list[SentMessage] = field(default_factory=list)
-    under_way: list[Tensor] = field(default_factory=list)
-    wait: Callable[[], None] = lambda: None
-
-
-Action = Callable[[Course], None]
 
 
 class Executor:
@@ -91,11 +70,11 @@ def _action(step: Step, state: State) -> Action:
         case Wait():
             return lambda course: course.wait()
         case Product():
-            return _product(step, state)
+            return product(step, state)
         case GroupedProduct():
-            return _grouped(step, state)
+            return grouped(step, state)
         case Constant():
-            return _stored(step.into, partial(_constant, step.shape, state.get(step.bias)))
+            return _stored(step.into, partial(constant, step.shape, state.get(step.bias)))
         case Apply():
             return _made(step.into, step.source, _operator(step.layer, state, step.overwrites))
         case Statistics():
@@ -133,7 +112,7 @@ def _swap(step: Swap) -> Action:
     def act(course: Course) -> None:
         sends = {}
         for node, features in at.items():
-            sends[node] = tensor = _chosen(course.slots[step.source], features)
+            sends[node] = tensor = chosen(course.slots[step.source], features)
             nbytes = tensor.numel() * tensor.element_size()
             sent = SentMessage(course.name, step.kind, course.rank, node, nbytes)
             course.messages.append(sent)
@@ -144,58 +123,6 @@ def _swap(step: Swap) -> Action:
         course.wait = course.wire.exchange(course.row, sends, receives)
 
     return act
-
-
-def _product(step: Product, state: State) -> Action:
-    layer, into = step.layer, step.into
-    weight = state[f"{layer.name}.weight"][:, torch.from_numpy(step.columns)].contiguous()
-    bias = None if step.adds else state.get(f"{layer.name}.bias")
-    at = None if step.at is None else torch.from_numpy(step.at)
-
-    def act(course: Course) -> None:
-        x = _chosen(course.slots[step.source], at)
-        if not step.adds:
-            course.slots[into] = operators.mix(layer, x, weight, bias)
-        elif layer.op == "linear" and x.dim() > 2:
-            course.slots[into][0].flatten(1).addmm_(weight, x[0].flatten(1))
-        else:
-            x = operators.mix(layer, x, weight, bias)
-            course.slots[into].add_(x)
-
-    return act
-
-
-def _grouped(step: GroupedProduct, state: State) -> Action:
-    functions = list(_of_parts(step, state))
-
-    def act(course: Course) -> None:
-        have = _joined([course.slots[source] for source in step.sources])
-        outputs = [function(have) for function in functions]
-        course.slots[step.into] = _joined(outputs)
-
-    return act
-
-
-def _of_parts(step: GroupedProduct, state: State) -> Iterator[Function]:
-    sizes = [part.outputs for part in step.parts]
-    bias = state.get(f"{step.layer.name}.bias")
-    biases = [None] * len(sizes) if bias is None else torch.split(bias, sizes)
-    for part, own in zip(step.parts, biases, strict=True):
-        yield _of_part(step.layer, part, state, own)
-
-
-def _of_part(layer: Layer, part: GroupPart, state: State, bias: Tensor | None) -> Function:
-    if part.at is not None and not len(part.at):
-        shape = (1, part.outputs, *layer.out_shape[1:])
-        return lambda _: _constant(shape, bias)
-    at = None if part.at is None else torch.from_numpy(part.at)
-    weight, groups = state[part.weight], part.groups
-    return lambda have: operators.mix(layer, _chosen(have, at), weight, bias, groups)
-
-
-def _constant(shape: tuple[int, ...], bias: Tensor | None) -> Tensor:
-    y = torch.zeros(shape)
-    return y if bias is None else y + operators.along_features(bias, y)
 
 
 def _operator(layer: Layer, state: State, overwrites: bool) -> Function:
@@ -290,7 +217,7 @@ def _side_by_side(step: Pick | Join) -> Action:
         if at is None:
             course.slots[step.into] = torch.cat(sources, dim=1)
         else:
-            course.slots[step.into] = _joined(sources)[:, at]
+            course.slots[step.into] = joined(sources)[:, at]
 
     return act
 
@@ -332,12 +259,3 @@ def _assemble(step: Assemble) -> Action:
         course.slots[step.into] = whole
 
     return act
-
-
-def _joined(tensors: list[Tensor]) -> Tensor:
-    return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim=1)
-
-
-def _chosen(x: Tensor, at: Tensor | None) -> Tensor:
-    """The features `at` of x, all of them without a copy where it is None."""
-    return x if at is None else x[:, at]
