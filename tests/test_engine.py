@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
-from discosim.explore.grid.engine import Work, reduce_grid
+from discosim.explore.grid.engine import TaskWork, reduce_grid
 from discosim.explore.grid.evaluate import amounts_at, evaluate
 from discosim.explore.grid.executors import on_cores, serially
 from discosim.explore.grid.front import dominated, pareto_front
@@ -268,7 +268,7 @@ def test_two_processes_find_the_same() -> None:
 class Deadly:
     """Work whose process dies at the first task, once."""
 
-    work: Work
+    work: TaskWork
     mark: Path
 
     def __call__(self, task: Any) -> State:
@@ -279,7 +279,7 @@ class Deadly:
 
 
 def test_a_process_that_dies_loses_nothing(tmp_path: Path) -> None:
-    work = Work(small_grid(), Histogram("latency"))
+    work = TaskWork(small_grid(), Histogram("latency"))
     tasks = dict(enumerate(work.grid.tasks(200)))
     expected = dict(serially(work, tasks))
     found = dict(on_cores(Deadly(work, tmp_path / "died"), tasks, 2))

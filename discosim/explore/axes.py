@@ -47,6 +47,11 @@ def numbers(hardware: Hardware) -> dict[str, Floats]:
     return {name: np.ravel(np.asarray(getattr(hardware, name), dtype=float)) for name in NUMBERS}
 
 
+def arrays(hardware: Hardware) -> dict[str, Floats]:
+    """Return those of NUMBERS that are arrays, flat, by their names."""
+    return {n: v for n, v in numbers(hardware).items() if np.ndim(getattr(hardware, n)) > 0}
+
+
 def choices(configuration: Configuration, s_comm: Floats) -> Floats:
     """Return the S_comm to choose from; NaN where there is no choice."""
     return np.array([np.nan]) if configuration.fixed and len(s_comm) else s_comm

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
-from discosim.explore.axes import check_s_comm, choices, numbers, variations
+from discosim.explore.axes import arrays, check_s_comm, choices, variations
 from discosim.graph.network import shape_text
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
@@ -67,20 +67,14 @@ def sweep(
     return pd.DataFrame(columns)
 
 
-def _arrays(hardware: Hardware) -> dict[str, Floats]:
-    """The hardware's arrays, flat, by their names."""
-    found = numbers(hardware).items()
-    return {name: values for name, values in found if np.ndim(getattr(hardware, name)) > 0}
-
-
 def _rows(configuration: Configuration, s_comm: Floats) -> int:
-    axes = _arrays(configuration.hardware)
+    axes = arrays(configuration.hardware)
     return len(choices(configuration, s_comm)) * prod(len(axis) for axis in axes.values())
 
 
 def _blocks(configuration: Configuration, s_comm: Floats) -> Iterator[Columns]:
     """Rows of one configuration, the hardware's axes outside, S_comm inside."""
-    axes, knob = _arrays(configuration.hardware), choices(configuration, s_comm)
+    axes, knob = arrays(configuration.hardware), choices(configuration, s_comm)
     combinations = prod(len(axis) for axis in axes.values())
     block = max(1, BLOCK // configuration.unlike)
     wide = max(1, block // len(knob))

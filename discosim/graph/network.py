@@ -1,9 +1,12 @@
 """A network: a frozen DAG with one Layer per node."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import networkx as nx
 
@@ -30,6 +33,17 @@ class Network:
     remarks: tuple[tuple[str, str], ...] = ()
     dtype: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to restore it: in a process that has it already, as the same object."""
+        values = tuple(getattr(self, field.name) for field in fields(self))
+        return _restored, (self._key, *values)
+
+    @cached_property
+    def _key(self) -> str:
+        key = uuid4().hex
+        _RESTORED[key] = self
+        return key
+
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The layers in execution order."""
@@ -55,6 +69,18 @@ class Network:
     def macs(self) -> int:
         """MACs of convolutions, linear layers and attention products."""
         return sum(layer.macs for layer in self.layers)
+
+
+_RESTORED: "WeakValueDictionary[str, Network]" = WeakValueDictionary()
+"""Networks that went to or came from another process: what is kept by network is found again."""
+
+
+def _restored(key: str, *values: Any) -> Network:
+    if key not in _RESTORED:
+        _RESTORED[key] = network = Network(*values)
+        vars(network)["_key"] = key
+        return network
+    return _RESTORED[key]
 
 
 def shape_text(shape: Shape) -> str:

@@ -112,7 +112,7 @@ class Figure(_Strict, Generic[V]):
         return estimate
 
 
-class Link(_Strict):
+class LinkFigures(_Strict):
     """How the nodes are joined."""
 
     bandwidth: Figure[BandwidthText]
@@ -130,7 +130,7 @@ class Link(_Strict):
         return duplex
 
 
-class Compute(_Strict):
+class ComputeFigures(_Strict):
     """Usable rate of one node, by data type."""
 
     fp32: Figure[ComputeText] | None = None
@@ -160,14 +160,14 @@ Overhead = PerClass[TimeText]
 """What a call takes, whatever its size."""
 
 
-class Memory(_Strict):
+class MemoryFigures(_Strict):
     """What one node has for weights and features."""
 
     capacity: Figure[BytesText] | None = None
     bandwidth: Figure[BandwidthText] | None = None
 
 
-class Cost(_Strict):
+class CostFigures(_Strict):
     """Money and energy of one node."""
 
     price: Figure[PriceText] | None = None
@@ -181,16 +181,16 @@ class Document(_Strict):
 
     description: Annotated[str, AfterValidator(_one_line)]
     ops_per_mac: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    link: Link
-    compute: Compute
+    link: LinkFigures
+    compute: ComputeFigures
     efficiency: Efficiency = Efficiency()
     overhead: Overhead = Overhead()
-    memory: Memory = Memory()
-    cost: Cost = Cost()
+    memory: MemoryFigures = MemoryFigures()
+    cost: CostFigures = CostFigures()
 
     @field_validator("compute")
     @classmethod
-    def _some_rate(cls, compute: Compute) -> Compute:
+    def _some_rate(cls, compute: ComputeFigures) -> ComputeFigures:
         if not compute.model_fields_set:
             raise DiscosimError(f"has no rate; wanted: one of {', '.join(DTYPES)}")
         return compute

@@ -55,7 +55,7 @@ def read_json(path: str, given: Shape | None) -> Network:
         raise DiscosimError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise DiscosimError(f"{path} is not JSON: {error}") from None
-    network = _Reader(path, document).network()
+    network = _JsonReader(path, document).network()
     if given is not None and given != network.input_shape:
         raise DiscosimError(
             f"{path} is for input {shape_text(network.input_shape)}: the shapes are written in it, "
@@ -64,7 +64,7 @@ def read_json(path: str, given: Shape | None) -> Network:
     return network
 
 
-class _Reader:
+class _JsonReader:
     """A document on its way to a network; every fault is a DiscosimError that names its place."""
 
     def __init__(self, path: str, document: Any) -> None:

@@ -17,20 +17,20 @@ FORMAT = "discosim-resume-1"
 
 
 @dataclass(frozen=True)
-class Kept:
+class Checkpoint:
     """The numbers of the tasks that are done, and their common state (None for none)."""
 
     done: Set[int] = field(default_factory=frozenset)
     state: State | None = None
 
 
-def read_checkpoint(path: str, fingerprint: str) -> Kept:
+def read_checkpoint(path: str, fingerprint: str) -> Checkpoint:
     """Return what the file keeps, nothing where there is none.
 
     Raises DiscosimError for a file that is damaged, or that belongs to another question.
     """
     if not Path(path).exists():
-        return Kept()
+        return Checkpoint()
     try:
         with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -50,10 +50,10 @@ def read_checkpoint(path: str, fingerprint: str) -> Kept:
             f"{path} belongs to another question (other options or version); repeat the command "
             "that wrote it, or name another file"
         )
-    return Kept(done, arrays or None)
+    return Checkpoint(done, arrays or None)
 
 
-def write_checkpoint(path: str, fingerprint: str, kept: Kept) -> None:
+def write_checkpoint(path: str, fingerprint: str, kept: Checkpoint) -> None:
     """Write the file whole, or leave the old one as it is; raises DiscosimError."""
     header = json.dumps({"format": FORMAT, "fingerprint": fingerprint})
     whole = io.BytesIO()

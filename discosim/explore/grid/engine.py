@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from discosim.errors import DiscosimError
-from discosim.explore.grid.checkpoint import Kept, read_checkpoint, write_checkpoint
+from discosim.explore.grid.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from discosim.explore.grid.evaluate import evaluate
 from discosim.explore.grid.executors import Done, Tasks, on_cluster, on_cores, serially
 from discosim.explore.grid.grid import TASK, Grid, Task
@@ -25,7 +25,7 @@ TOGETHER = 16
 
 
 @dataclass(frozen=True)
-class Work:
+class TaskWork:
     """What a worker does with a task."""
 
     grid: Grid
@@ -59,12 +59,12 @@ def reduce_grid(
     """
     tasks = grid.tasks(task)
     fingerprint = grid.fingerprint(repr(reduction), task)
-    before = read_checkpoint(resume, fingerprint) if resume else Kept()
-    run = _Run(reduction, tasks, before)
+    before = read_checkpoint(resume, fingerprint) if resume else Checkpoint()
+    run = _Reducing(reduction, tasks, before)
     left = {number: each for number, each in enumerate(tasks) if number not in before.done}
     saved = time.monotonic()
     try:
-        for number, state in _done(Work(grid, reduction), left, jobs, scheduler):
+        for number, state in _done(TaskWork(grid, reduction), left, jobs, scheduler):
             run.add(number, state)
             if progress is not None:
                 progress(run.size, grid.size)
@@ -84,10 +84,10 @@ def reduce_grid(
     return run.state()
 
 
-class _Run:
+class _Reducing:
     """What is done so far."""
 
-    def __init__(self, reduction: Reduction, tasks: list[Task], kept: Kept) -> None:
+    def __init__(self, reduction: Reduction, tasks: list[Task], kept: Checkpoint) -> None:
         self.done = set(kept.done)
         self.size = sum(tasks[number].size for number in kept.done)
         self._reduction = reduction
@@ -104,11 +104,11 @@ class _Run:
     def state(self) -> State:
         return self._reduction.merged(self._states)
 
-    def kept(self) -> Kept:
-        return Kept(frozenset(self.done), self.state())
+    def kept(self) -> Checkpoint:
+        return Checkpoint(frozenset(self.done), self.state())
 
 
-def _done(work: Work, tasks: Tasks, jobs: int | None, scheduler: str | None) -> Done:
+def _done(work: TaskWork, tasks: Tasks, jobs: int | None, scheduler: str | None) -> Done:
     if not tasks:
         return iter(())
     if scheduler is not None:

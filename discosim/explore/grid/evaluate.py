@@ -60,11 +60,10 @@ def evaluate(place: Place, box: Box) -> Iterator[Block]:
 def _parts(box: Box, largest: int) -> Iterator[Box]:
     """Boxes of at most `largest` configurations that together are `box`."""
     for found in boxes([part.stop - part.start for part in box], largest):
-        moved = [
+        yield tuple(
             slice(part.start + whole.start, part.stop + whole.start)
             for part, whole in zip(found, box, strict=True)
-        ]
-        yield moved[0], moved[1], moved[2], moved[3]
+        )
 
 
 def _knob(s_comm: Floats) -> Floats:
@@ -73,12 +72,7 @@ def _knob(s_comm: Floats) -> Floats:
 
 def _numbers(place: Place, box: Box) -> list[Floats]:
     """Values along each of AXES in the box, each shaped to broadcast with the others."""
-    shaped = []
-    for axis, (name, part) in enumerate(zip(AXES, box, strict=True)):
-        shape = [1, 1, 1, 1]
-        shape[axis] = -1
-        shaped.append(place.axes[name][part].reshape(shape))
-    return shaped
+    return list(np.ix_(*(place.axes[name][part] for name, part in zip(AXES, box, strict=True))))
 
 
 def _broadcast(place: Place, box: Box) -> Iterator[Block]:

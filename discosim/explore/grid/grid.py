@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -14,17 +14,20 @@ import numpy as np
 from discosim import __version__
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
-from discosim.explore.axes import check_s_comm, choices, numbers, variations
+from discosim.explore.axes import NUMBERS, arrays, check_s_comm, choices, numbers, variations
 from discosim.graph.table import Floats, Ints
 from discosim.hardware import Hardware
 
 AXES = ("s_comm", "bandwidth_Bps", "link_latency_s", "compute_macps")
-"""Axes of numbers, in the order in which a place's configurations are numbered."""
+"""Axes of numbers that the lookup knows, in the order in which configurations are numbered."""
+
+APART = tuple(name for name in NUMBERS if name not in AXES)
+"""Numbers of the hardware that it does not know: each value is a place of its own."""
 
 TASK = 1 << 20
 """Configurations of a task: what one worker is given, and what an interruption may lose."""
 
-Box = tuple[slice, slice, slice, slice]
+Box = tuple[slice, ...]
 """A range on each of AXES."""
 
 
@@ -68,10 +71,10 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Every combination of networks, profiles, strategies, N, overlaps, S_comm, B, alpha and C.
+    """Every combination of networks, profiles, strategies, N, overlaps, S_comm and numbers.
 
-    `bandwidth_Bps`, `link_latency_s` and `compute_macps` of a Hardware may be arrays: each is
-    an axis. A strategy that cannot have so many nodes is left out.
+    Those of axes.NUMBERS that are arrays in a Hardware are axes. A strategy that cannot have so
+    many nodes is left out.
     """
 
     bases: Sequence[Configuration]
@@ -83,7 +86,7 @@ class Grid:
 
     @cached_property
     def places(self) -> list[Place]:
-        """The points in order; raises DiscosimError where an axis is empty or nothing can be."""
+        """The places in order; raises DiscosimError where an axis is empty or nothing can be."""
         for name, axis in self._named().items():
             if not len(axis):
                 raise DiscosimError(f"nothing to compute: the axis {name} is empty")
@@ -91,12 +94,17 @@ class Grid:
         first = 0
         s_comm = check_s_comm(self.s_comm)
         for each in self._checked[0]:
-            place = Place.of(each, s_comm, first)
-            if not place.size:
+            if not all(map(len, numbers(each.hardware).values())):
                 raise DiscosimError("nothing to compute: an axis of the hardware is empty")
-            found.append(place)
-            first += place.size
+            for configuration in _apart(each):
+                found.append(Place.of(configuration, s_comm, first))
+                first += found[-1].size
         return found
+
+    @cached_property
+    def apart(self) -> list[str]:
+        """Those of APART that have several values in the hardware."""
+        return [name for name in APART if any(name in arrays(node) for node in self.hardware)]
 
     @property
     def size(self) -> int:
@@ -185,11 +193,15 @@ def boxes(shape: Sequence[int], largest: int) -> Iterator[Box]:
         [slice(start, min(start + step, count)) for start in range(0, count, step)]
         for count, step in zip(shape, reversed(steps), strict=True)
     ]
-    for first in ranges[0]:
-        for second in ranges[1]:
-            for third in ranges[2]:
-                for fourth in ranges[3]:
-                    yield first, second, third, fourth
+    yield from product(*ranges)
+
+
+def _apart(configuration: Configuration) -> Iterator[Configuration]:
+    """The configuration at each combination of values of APART."""
+    axes = {name: v for name, v in arrays(configuration.hardware).items() if name in APART}
+    for values in product(*axes.values()):
+        given: dict[str, Any] = {name: float(v) for name, v in zip(axes, values, strict=True)}
+        yield replace(configuration, hardware=replace(configuration.hardware, **given))
 
 
 def _described(base: Configuration) -> dict[str, Any]:

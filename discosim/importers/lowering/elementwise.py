@@ -7,7 +7,7 @@ from math import prod
 from discosim.graph.layer import Shape
 from discosim.importers.lowering.layout import Axes, features, merged, network_shape, positions
 from discosim.importers.lowering.program import Constant, Node
-from discosim.importers.lowering.values import Function, Reduction, Scores, Value, View
+from discosim.importers.lowering.values import Function, ReducedValue, Scores, Value, View
 from discosim.importers.lowering.writer import Writer
 
 # fmt: off
@@ -56,10 +56,10 @@ def pointwise(writer: Writer, node: Node) -> None:
     if len(moving) == 1 and _folds_bias(writer, node, operands, moving[0]):
         writer.give(node, moving[0])
         return
-    if len(moving) == 1 and isinstance(moving[0], Reduction) and not learned:
+    if len(moving) == 1 and isinstance(moving[0], ReducedValue) and not learned:
         writer.give(node, moving[0])  # of no account beside what it was reduced from
         return
-    if any(not isinstance(value, Reduction) for value in moving):
+    if any(not isinstance(value, ReducedValue) for value in moving):
         numbers = all(prod(v.shape) == 1 for v in values if isinstance(v, Constant))
         scales = numbers and node.op in SCALINGS
         together = _of_one(node, writer.now, moving, learned, scales=scales)
@@ -75,7 +75,7 @@ def pointwise(writer: Writer, node: Node) -> None:
 
 def _is_mask(writer: Writer, value: Value) -> bool:
     """Whether a value follows from the network's input alone, so that every node has it."""
-    while isinstance(value, Reduction):
+    while isinstance(value, ReducedValue):
         value = value.of
     if isinstance(value, Scores):
         return False
@@ -121,7 +121,7 @@ def _of_one(
     found = dict(learned)
     for value in values:
         inner: Function | View
-        if isinstance(value, Reduction) and value.keeps:
+        if isinstance(value, ReducedValue) and value.keeps:
             inner = value.of
             statistics += any(features(inner.base.axes[axis]) for axis in value.over)
         elif isinstance(value, (Function, View)):

@@ -9,7 +9,7 @@ from discosim.graph.network import INPUT
 from discosim.importers.lowering.elementwise import function_of
 from discosim.importers.lowering.layout import features, plain
 from discosim.importers.lowering.program import Constant, Node
-from discosim.importers.lowering.values import Function, Reduction, Scores, View
+from discosim.importers.lowering.values import Function, ReducedValue, Scores, View
 from discosim.importers.lowering.writer import Writer
 
 
@@ -121,7 +121,9 @@ def reduce(writer: Writer, node: Node) -> None:
         axes = range(rank) if not node.attributes.get("noop_with_empty_axes") else ()
     over = tuple(sorted({int(axis) % rank for axis in axes}))
     keeps = bool(node.attributes.get("keepdims", 1))
-    writer.give(node, Reduction(function, node.label, writer.now, writer.shape(node), over, keeps))
+    writer.give(
+        node, ReducedValue(function, node.label, writer.now, writer.shape(node), over, keeps)
+    )
 
 
 def resize(writer: Writer, node: Node) -> None:

@@ -49,7 +49,7 @@ class Function:
 
 
 @dataclass(frozen=True, eq=False)
-class Reduction:
+class ReducedValue:
     """A sum, mean or norm of a function over some axes, not written yet."""
 
     of: Function
@@ -75,4 +75,4 @@ class Scores:
     learned: Mapping[str, int] = field(default_factory=lambda: NOTHING)
 
 
-Value = View | Function | Reduction | Scores | Constant
+Value = View | Function | ReducedValue | Scores | Constant

@@ -25,7 +25,7 @@ from discosim.importers.lowering.layout import (
 )
 from discosim.importers.lowering.program import Constant, Node, Program
 from discosim.importers.lowering.rearrange import rearrangement
-from discosim.importers.lowering.values import Function, Reduction, Scores, Value, View
+from discosim.importers.lowering.values import Function, ReducedValue, Scores, Value, View
 
 LARGEST_TENSOR = 1 << 50
 """Elements; beyond, counts leave the range in which floats are exact."""
@@ -52,7 +52,7 @@ class Writer:
         self._counted: set[str] = set()
         self.looked_up: dict[str, Mapping[str, int]] = {}  # parameters of tables, by row
         self._replicated: dict[str, bool] = {INPUT: True}
-        self._written: dict[Function | Reduction | Scores, View] = {}
+        self._written: dict[Function | ReducedValue | Scores, View] = {}
         self._names: set[str] = {INPUT}
         axes = self._entering(program.inputs[0])
         self.net = Builder(program.name, network_shape(axes))
@@ -175,7 +175,7 @@ class Writer:
             self.now = reader
         return self._written[value]
 
-    def _write(self, value: Function | Reduction | Scores) -> View:
+    def _write(self, value: Function | ReducedValue | Scores) -> View:
         if isinstance(value, Function):
             return self._write_function(value)
         if isinstance(value, Scores):
@@ -203,7 +203,7 @@ class Writer:
         """Whether a tensor is made of embeddings, to which those of positions are added."""
         return tensor != INPUT and self.net.layer(tensor).op in ("embed", "lookup")
 
-    def _write_reduction(self, value: Reduction) -> View:
+    def _write_reduction(self, value: ReducedValue) -> View:
         base = self.whole(self.written(value.of), value.label)
         axes = tuple((() if axis in value.over else atoms) for axis, atoms in enumerate(base.axes))
         summed = any(features(base.axes[axis]) for axis in value.over)

@@ -48,7 +48,7 @@ def trace(module: "torch.nn.Module", example_input: Any, name: str = "module") -
         raise DiscosimError(f"{name}: torch.export refuses it: {line[:300]}") from None
     finally:
         module.train(training)
-    return lower(_Reader(exported, name).program())
+    return lower(_ExportReader(exported, name).program())
 
 
 def load_named(name: str, given: Shape | None) -> Network:
@@ -132,7 +132,7 @@ def _module_and_example(name: str, made: Any, given: Shape | None) -> tuple[Any,
     return module, tuple(examples)
 
 
-class _Reader:
+class _ExportReader:
     """An exported program on its way to ours."""
 
     def __init__(self, exported: "torch.export.ExportedProgram", name: str) -> None:
