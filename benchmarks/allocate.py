@@ -8,7 +8,7 @@ import statistics
 import time
 
 from discosim.configuration import Configuration
-from discosim.explore.allocation.allocate import Limit, allocate
+from discosim.explore.allocation.allocate import Limit, Method, allocate
 from discosim.explore.allocation.layer_costs import LATENCY
 from discosim.hardware import load_profile
 from discosim.networks import build
@@ -22,7 +22,7 @@ def seconds(method: str, nodes: int, share: float) -> tuple[float, float, float]
     limits = {LATENCY: Limit(share, of_dense=True)}
     begin = time.perf_counter()
     split = Configuration(build("resnet50"), node, nodes=nodes)
-    found = allocate(split, limits, method=method)
+    found = allocate(split, limits, method=Method(method))
     return time.perf_counter() - begin, found.plan.total_loss, found.gap
 
 

@@ -1,7 +1,8 @@
-"""Registries: a name for each network and strategy, so that a new one is one new file."""
+"""Names: registries, so that a new network or strategy is one new file, and words of options."""
 
 import pkgutil
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from importlib import import_module
 from typing import Generic, TypeVar
 
@@ -44,3 +45,16 @@ class Registry(Generic[T]):
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self._entries)
         return self._entries[name]
+
+
+class Words(StrEnum):
+    """Words of which an option takes one; an unknown one raises UnknownNameError."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise UnknownNameError(cls.kind(), str(value), cls)
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return what the words are, for the user."""
+        return cls.__name__.lower()

@@ -72,4 +72,6 @@ def allocated(model: Model, hardware: Hardware, limits: Any, **more: Any) -> all
     """Return a plan within limits."""
     names = ("levels", "method", "curves", "saliency")
     how = {name: more.pop(name) for name in names if name in more}
+    if "method" in how:
+        how["method"] = allocate.Method(how["method"])
     return allocate.allocate(on(model, hardware=hardware, **more), limits, **how)

@@ -128,7 +128,6 @@ def test_the_picture_is_drawn(cli: Cli) -> None:
         (f"{FIRST} --levels 0:1:0.0001", ["10,001 levels"]),
         (f"{FIRST} --levels 1.5", ["1.5"]),
         (f"{FIRST} --method exakt", ["exact"]),
-        (f"{FIRST} --memory 60% --method dynamic", ["one limit"]),
         (f"{FIRST} --overlap layr", ["layer:K"]),
         (f"{FIRST} --plan plan.json", ["--plan"]),
         (f"{FIRST} -o plan.csv", [".json"]),

@@ -2,15 +2,18 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
 
 from discosim.errors import DiscosimError
-from discosim.explore.allocation.knapsack import Problem, Solution, dual, dynamic, fast
+from discosim.explore.allocation.knapsack import Problem, Solution, dual, fast
 from discosim.explore.allocation.milp import exact
+from tests.dynamic import dynamic
 
 INSTANCES = range(200)
 
@@ -93,23 +96,15 @@ def test_costs_between_two_steps_are_held_between_rounding_up_and_down(seed: int
 
 
 @pytest.mark.parametrize("method", [exact, fast, dynamic])
-def test_limits_at_the_ends(method: object) -> None:
+def test_limits_at_the_ends(method: Callable[[Problem], Solution]) -> None:
     loss, cost = np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([[[3.0, 1.0], [5.0, 2.0]]])
-    solve = {exact: exact, fast: fast, dynamic: dynamic}[method]  # type: ignore[index]
+    solve = partial(dynamic, steps=20_000) if method is dynamic else method
     assert solve(Problem.of(loss, cost, np.array([8.0]))).loss == 0  # does not bind
     tight = Problem.of(loss, cost, np.array([3.0]))  # the least there is
     assert list(solve(tight).choice) == [1, 1]
     assert solve(Problem.of(loss, cost, np.array([7.0]))).loss == 1.0
     with pytest.raises(ValueError, match="limit"):
         Problem.of(loss, cost, np.array([2.9]))
-
-
-def test_dynamic_programming_takes_one_cost() -> None:
-    rng = np.random.default_rng(0)
-    problem = Problem.of(rng.random((4, 3)), rng.random((2, 4, 3)), np.array([1.0, 1.0]) * 1.6)
-    assert len(problem.limit) == 2
-    with pytest.raises(DiscosimError, match="one limit"):
-        dynamic(problem)
 
 
 def test_costs_that_cannot_bind_and_repeated_ones_are_left_out() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "discosim"
@@ -93,9 +94,44 @@ def test_imports_point_down(module: Path) -> None:
             assert room in ONLY_IN[top], f"{room} imports {name}"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
-def test_a_module_is_one_thing(module: Path) -> None:
-    assert len(module.read_text().splitlines()) <= 320
+def _module_name(module: Path) -> str:
+    name = ".".join(module.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def test_files_form_no_circle() -> None:
+    names = {_module_name(module): module for module in MODULES}
+    graph = nx.DiGraph()
+    for name, module in names.items():
+        for target in _imports(module):
+            if target in names and target != name:
+                graph.add_edge(name, target)
+    circles = [sorted(part) for part in nx.strongly_connected_components(graph) if len(part) > 1]
+    assert circles == []
+
+
+def _definitions(kind: type[ast.AST]) -> list[tuple[str, str, int]]:
+    """Name, file and lines of everything of a kind."""
+    return [
+        (node.name, str(module.relative_to(PACKAGE)), node.end_lineno - node.lineno + 1)
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, kind)
+    ]
+
+
+@pytest.mark.xfail(strict=False, reason="two commands are longer")
+def test_functions_and_classes_are_one_thing() -> None:
+    assert [each for each in _definitions(ast.FunctionDef) if each[2] > 60] == []
+    assert [each for each in _definitions(ast.ClassDef) if each[2] > 250] == []
+
+
+@pytest.mark.xfail(strict=False, reason="two runtimes share nouns")
+def test_a_noun_is_one_class() -> None:
+    homes: dict[str, list[str]] = {}
+    for name, file, _ in _definitions(ast.ClassDef):
+        homes.setdefault(name, []).append(file)
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
 
 
 def test_the_package_itself_imports_nothing_heavy() -> None:

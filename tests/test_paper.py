@@ -5,17 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from discosim import paper
 from discosim.paper import claims, costs, docs, fig1, fig4, tab1, tab2, tab3, tab4, tab5
 from discosim.paper.row import DIFFERS, FITS, NAN, NOT_PUBLISHED, Row
 from discosim.paper.tables import table_costs
 from discosim.published import of_section, published
-from discosim.report.reproduce import METHODS, pareto
+from discosim.report.reproduce import METHODS
 from discosim.report.style import save
 from tests.configurations import on, swept
 
@@ -202,18 +199,6 @@ def test_schemes_of_figure_1() -> None:
         "(d)": [0, 0, 0, 0, 0],
         "(e)": [0.25] * 5,
     }
-
-
-@given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=12))
-def test_the_pareto_front_is_what_nothing_beats(points: list[tuple[int, int]]) -> None:
-    latency, accuracy = np.array(points).T
-    front = {tuple(points[i]) for i in pareto(latency, accuracy)}
-    unbeaten = {
-        (x, y)
-        for x, y in points
-        if not any((a <= x and b >= y) and (a, b) != (x, y) for a, b in points)
-    }
-    assert front == unbeaten
 
 
 def test_rows_say_what_is_wrong() -> None:

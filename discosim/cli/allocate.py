@@ -52,9 +52,7 @@ BYTES = types.Parsed("bytes", _limit(parse_bytes))
 @click.option("--memory", type=BYTES, help="Limit on a node's memory: 30MiB.")
 @click.option("--levels", type=types.S_COMM, help="S_comm to choose from [default: 0:0.95:0.05].")
 @click.option("--weights", "weights_path", help="A .safetensors or .pt checkpoint to lose from.")
-@click.option(
-    "--method", default="exact", show_default=True, help="exact (needs scipy), fast or dynamic."
-)
+@click.option("--method", default="exact", show_default=True, help="exact (needs scipy) or fast.")
 @click.option(
     "--overlap", default="none", show_default=True, help="none, layer:K, layer:best or ideal."
 )
@@ -75,7 +73,7 @@ def command(**values: Any) -> None:
     """
     from discosim.cli.output import Output, check_file
     from discosim.cli.results import check_plot
-    from discosim.explore.allocation.allocate import DEFAULT_LEVELS, allocate
+    from discosim.explore.allocation.allocate import DEFAULT_LEVELS, Method, allocate
     from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY
     from discosim.report import allocate as report
     from discosim.simulate import Overlap
@@ -95,7 +93,7 @@ def command(**values: Any) -> None:
         replace(base, nodes=nodes, overlap=Overlap.parse(values["overlap"])),
         {name: limit for name, limit in given.items() if limit is not None},
         levels=values["levels"] or DEFAULT_LEVELS,
-        method=values["method"],
+        method=Method(values["method"]),
         **saliency,
     )
     lines = report.findings(found, values["convention"])

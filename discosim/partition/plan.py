@@ -1,28 +1,15 @@
 """A plan: who computes and sends what, as arrays over layers. Strategies make them."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discosim.errors import UnknownNameError
 from discosim.model.traffic import AnyExchange
+from discosim.registry import Words
 
 Floats = NDArray[np.float64]
-
-
-class Words(StrEnum):
-    """Words of which an option takes one; an unknown one raises UnknownNameError."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> None:
-        raise UnknownNameError(cls.kind(), str(value), cls)
-
-    @classmethod
-    def kind(cls) -> str:
-        """Return what the words are, for the user."""
-        return cls.__name__.lower()
 
 
 class Objective(Words):

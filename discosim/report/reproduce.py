@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure, time_unit
+from discosim.explore.grid.front import pareto_front
+from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure, plain_ticks, time_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 METHODS = {  # by method: how it is written, colour, marker, where its labels stand
@@ -30,25 +30,6 @@ EXCHANGES: tuple[tuple[str, float, Any], ...] = (
 )
 
 
-def pareto(latency: Any, accuracy: Any) -> list[int]:
-    """Return the rows that no other one beats in both, by rising latency."""
-    order = sorted(range(len(latency)), key=lambda i: (latency[i], -accuracy[i]))
-    front: list[int] = []
-    for index in order:
-        if not front or accuracy[index] > accuracy[front[-1]]:
-            front.append(index)
-    return front
-
-
-def _plain_log(axis: "Axis", steps: tuple[float, ...]) -> None:
-    """Label a logarithmic axis at `steps` of each decade, in plain numbers."""
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-    axis.set_major_locator(LogLocator(subs=steps))
-    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
 def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
     """Return published accuracy against computed latency, the Pareto front marked."""
     import matplotlib as mpl
@@ -59,7 +40,7 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
         factor, unit = time_unit(frame["latency_s"])
         latency = frame["latency_s"].to_numpy() / factor
         accuracy = frame["accuracy"].to_numpy()
-        front = pareto(latency, accuracy)
+        front = pareto_front(np.stack([latency, -accuracy], axis=-1))
         axes.plot(
             latency[front],
             accuracy[front],
@@ -103,7 +84,7 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
         whole = accuracy[(frame["method"] == "dense").to_numpy()]
         axes.plot([single], whole, "*", ms=13, color=SINGLE, label="dense on one node", zorder=3)
         axes.set_xscale("log")
-        _plain_log(axes.xaxis, (1.0, 2.0, 5.0))
+        plain_ticks(axes.xaxis, latency.min(), latency.max())
         axes.margins(0.08, 0.1)
         axes.set(xlabel=f"computed latency [{unit}], no overlap", ylabel=f"published {measure}")
         axes.set_title(title, fontsize=11)
@@ -202,7 +183,7 @@ def draw_parallelism(frame: pd.DataFrame, base_s: float) -> "Figure":
             axes.axhline(base_s / factor, color=SINGLE, ls="--", lw=1.4, label=label)
             axes.set_yscale("log")
             axes.set_ylim(base_s / factor / 2)
-            _plain_log(axes.yaxis, (1.0, 2.0, 5.0))
+            plain_ticks(axes.yaxis, *axes.get_ylim())
             axes.set_xticks(places, [f"N = {count}" for count in counts])
             axes.set_title(f"overlap: {overlap}", fontsize=10)
             axes.grid(False, axis="x")

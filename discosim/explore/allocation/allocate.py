@@ -18,13 +18,23 @@ from discosim.graph.network import shape_text
 from discosim.graph.table import LayerTable
 from discosim.masks.mask import Mask
 from discosim.partition.plan_file import PlanFile
+from discosim.registry import Words
 from discosim.simulate import Cost
 from discosim.strategies.strategy import STRATEGIES
 from discosim.units import format_quantity
 
 DEFAULT_LEVELS = tuple(i / 20 for i in range(20))
 MOST_LEVELS = 1000
-METHODS = {"exact": milp.exact, "fast": knapsack.fast, "dynamic": knapsack.dynamic}
+
+
+class Method(Words):
+    """How the problem is solved: exactly, or fast with a certified gap."""
+
+    EXACT = "exact"
+    FAST = "fast"
+
+
+SOLVERS = {Method.EXACT: milp.exact, Method.FAST: knapsack.fast}
 LIMITS = {
     LATENCY: ("latency", "s"),
     BYTES: ("traffic of a node", "B"),
@@ -66,7 +76,7 @@ class Allocation:
     """
 
     configuration: Configuration
-    method: str
+    method: Method
     saliency: str
     limits: Mapping[str, float]
     plan: Outcome
@@ -87,7 +97,7 @@ def allocate(
     limits: Mapping[str, Limit],
     *,
     levels: ArrayLike = DEFAULT_LEVELS,
-    method: str = "exact",
+    method: Method = Method.EXACT,
     curves: Curves | None = None,
     saliency: str = STATED,
 ) -> Allocation:
@@ -99,8 +109,6 @@ def allocate(
     Layers that read a tensor which is sent once share one S_comm. Raises DiscosimError for what
     no plan meets, with the least that is possible.
     """
-    if method not in METHODS:
-        raise UnknownNameError("method", method, METHODS)
     if base.plan_file is not None:
         given = base.plan_file.path
         raise DiscosimError(f"allocate makes a plan and takes none, but {given} is given")
@@ -120,7 +128,7 @@ def allocate(
     dense = _outcome(base, costs, curves, np.zeros((1, len(table))))
     bounds = _resolved(limits, dense.cost)
     _check_possible(costs, bounds)
-    solution = METHODS[method](_problem(costs, lost, bounds))
+    solution = SOLVERS[method](_problem(costs, lost, bounds))
     s_comm = np.zeros((1, len(table)))
     for rows, level in zip(costs.choices, solution.choice, strict=True):
         s_comm[0, rows] = steps[level]

@@ -24,9 +24,6 @@ REPAIRS = 30
 PATIENCE = 15
 """Subgradient steps without a better bound before the step is halved."""
 
-STEPS = 20_000
-"""Into which dynamic programming divides the limit."""
-
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -213,43 +210,3 @@ def _changes(problem: Problem, choice: Ints) -> tuple[Floats, Floats]:
     now, lost = problem.cost[:, rows, choice], problem.loss[rows, choice]
     used = problem.used(choice)[:, None, None] + problem.cost - now[..., None]
     return used, lost[:, None] - problem.loss
-
-
-def dynamic(problem: Problem, steps: int = STEPS) -> Solution:
-    """Return the best choice by dynamic programming over one cost, in whole steps of its limit.
-
-    Costs are rounded up, so the limit is met; the bound is that of costs rounded down. With costs
-    that are whole steps both are exact. Raises DiscosimError for several limits.
-    """
-    if len(problem.limit) == 0:
-        return fast(problem)
-    if len(problem.limit) > 1:
-        raise DiscosimError(
-            "--method dynamic takes one limit (and no peak of memory); use exact or fast"
-        )
-    room, slack = (1.0, 1e-9) if problem.limit[0] > 0.5 else (0.0, 0.0)
-    exactly = problem.cost[0] * steps
-    up = np.ceil(exactly - slack).astype(np.int64)
-    down = np.floor(exactly + slack).astype(np.int64)
-    size = int(room * steps)
-    choice = _least_loss(problem.loss, up, size)
-    bound = problem.lost(_least_loss(problem.loss, down, size))
-    return Solution(choice, problem.lost(choice), min(bound, problem.lost(choice)))
-
-
-def _least_loss(loss: Floats, steps: Ints, size: int) -> Ints:
-    """Levels of the least loss whose `steps`, (I, K) whole numbers, sum to `size` at most."""
-    best = np.zeros(size + 1)  # by the steps left
-    taken = np.zeros((len(loss), size + 1), dtype=np.int64)
-    for row, (losses, needs) in enumerate(zip(loss, steps, strict=True)):
-        totals = np.full((len(losses), size + 1), np.inf)
-        for level, (lost, need) in enumerate(zip(losses, needs, strict=True)):
-            if need <= size:
-                totals[level, need:] = best[: size + 1 - need] + lost
-        taken[row] = totals.argmin(axis=0)
-        best = totals.min(axis=0)
-    choice, left = np.zeros(len(loss), dtype=np.int64), size
-    for row in reversed(range(len(loss))):
-        choice[row] = taken[row, left]
-        left -= steps[row, choice[row]]
-    return choice
