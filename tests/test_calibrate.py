@@ -18,7 +18,8 @@ from discosim.cli.app import run
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
-from discosim.hardware import load_profile
+from discosim.hardware import load_profile, profile_names
+from discosim.hardware.toml import to_toml
 from discosim.networks import NETWORKS
 from discosim.report.calibrate import (
     calibration_findings,
@@ -27,7 +28,14 @@ from discosim.report.calibrate import (
 )
 from discosim.validate import gate
 from discosim.validate.bench import Case, Passes, measure, touched_bytes
-from discosim.validate.calibration import MIXING, PLAIN, Calibration, calibrate, residual, to_toml
+from discosim.validate.calibration import (
+    MIXING,
+    PLAIN,
+    Calibration,
+    calibrate,
+    profile_file,
+    residual,
+)
 from discosim.validate.fit import fit_all, fit_line, mean_error
 from discosim.validate.gate import Samples, is_steady, reference, sample, usually
 from discosim.validate.pingpong import SIZES, connect, echo, fit_link, listen, serve
@@ -124,7 +132,7 @@ def test_what_is_inconclusive_is_left_out_where_others_are_enough() -> None:
 
 def test_the_profile_has_the_numbers(calibration: Calibration, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(to_toml(calibration, 2, "TCP between two processes", TODAY))
+    path.write_text(profile_file(calibration, 2, "TCP between two processes", TODAY))
     profile = load_profile(str(path))
     node = profile.hardware()
     assert node.compute_macps == pytest.approx(max(RATES.values()), rel=1e-3)
@@ -141,11 +149,18 @@ def test_the_profile_has_the_numbers(calibration: Calibration, tmp_path: Path) -
         assert "2026-11-21" in row.reference, row
 
 
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_is_written_as_it_is_read(name: str, tmp_path: Path) -> None:
+    known, path = load_profile(name), tmp_path / "again.toml"
+    path.write_text(to_toml(known.document, ["a note"]), encoding="utf-8")
+    assert load_profile(str(path)).document == known.document
+
+
 def test_a_network_takes_on_the_profile_what_its_operators_took(
     calibration: Calibration, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(to_toml(calibration, 1, "TCP", TODAY))
+    path.write_text(profile_file(calibration, 1, "TCP", TODAY))
     node = replace(load_profile(str(path)).hardware(), memory_Bps=1e12)  # arithmetic decides
     node = replace(node, efficiency={k: v for k, v in node.efficiency.items() if k in RATES})
     for network in probes():

@@ -46,7 +46,7 @@ ONLY_IN = {
     "scipy": {"explore"},
     "distributed": {"explore"},
     "pyarrow": {"explore", "report"},
-    "pydantic": {"hardware"},
+    "pydantic": {"hardware", "masks", "validate"},
     "numpy": set(BELOW) - {"errors", "files", "units", "registry"},
 }
 

@@ -142,6 +142,7 @@ def test_what_is_no_mask_is_refused(content: object, tmp_path: Path) -> None:
     ("changes", "words"),
     [
         ({"version": 2}, "version 2; this discosim reads 1"),
+        ({"version": True}, "version True; this discosim reads 1"),
         ({"format": "other"}, "is not a mask"),
         ({"nodes": 0}, "nodes is 0"),
         ({"nodes": True}, "nodes is True"),

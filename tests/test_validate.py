@@ -38,6 +38,7 @@ from discosim.validate.profiled import (
     predict,
     traffic_of,
 )
+from discosim.validate.records import MeasuredRecord, ValidationFile
 from discosim.validate.runs import ROUNDS, TRIES, MeasuredNodes, Runs, measured_nodes, row_parts
 from discosim.validate.timing import NodeRun, Order
 from discosim.validate.wires import Mark, NoWire, Paced, Watched
@@ -45,6 +46,7 @@ from tests.test_link import started, until_started
 from tests.test_timeline_trace import _check_format
 
 TIMES = st.floats(0, 10)
+MEASURED = sorted((Path(__file__).parents[1] / "experiments/measured").glob("validate-*.json"))
 SMALL = ["--model", "resnet18/8", "--input", "32", "--runs", "3"]
 
 
@@ -347,19 +349,15 @@ def _records(
     held: bool = True,
     spread: float = 0.0,
     conclusive: bool = True,
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "level": "paper",
-            "measured_s": m,
-            "predicted_s": p,
-            "error": p / m - 1,
-            "held_out": held,
-            "spread": spread,
-            "conclusive": conclusive,
-        }
-        for m, p in pairs
-    ]
+) -> list[MeasuredRecord]:
+    what = {"level": "paper", "held_out": held, "spread": spread, "conclusive": conclusive}
+    return [MeasuredRecord.model_construct(measured_s=m, predicted_s=p, **what) for m, p in pairs]
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=lambda path: path.stem)
+def test_what_is_kept_is_read_and_written_as_it_was(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ValidationFile.model_validate_json(text).to_json() == text
 
 
 def test_the_order_is_judged_where_it_can_be() -> None:
@@ -409,27 +407,29 @@ def small() -> Any:
 
 def test_bytes_and_messages_are_the_models(small: Any) -> None:
     assert counts_exact(small.records)
-    assert {r["bytes"] for r in small.records if r["s_comm"] == 0.5} != {0}
-    off = {record["output_error"] for record in small.records}
+    assert {r.bytes for r in small.records if r.s_comm == 0.5} != {0}
+    off = {record.output_error for record in small.records}
     assert 0 < max(off) < 1e-5
-    wrong = [dict(record, bytes=record["bytes"] + 1) for record in small.records]
+    wrong = [r.model_copy(update={"bytes": r.bytes + 1}) for r in small.records]
     assert not counts_exact(wrong)
 
 
 def test_every_configuration_is_predicted_at_three_levels(small: Any) -> None:
     assert len(small.records) == 2 * 2 * len(LEVELS)
     for record in small.records:
-        assert record["measured_s"] > 0
-        assert record["predicted_s"] > 0
-        assert record["held_out"] == (record["s_comm"] == 0.5)
-        assert record["error"] == pytest.approx(record["predicted_s"] / record["measured_s"] - 1)
-    assert {row["layer"] for row in small.rows} >= {"conv1", "layer1.0.conv1", "fc"}
+        assert record.measured_s > 0
+        assert record.predicted_s > 0
+        assert record.held_out == (record.s_comm == 0.5)
+        assert record.error == pytest.approx(record.predicted_s / record.measured_s - 1)
+    assert {row.layer for row in small.rows} >= {"conv1", "layer1.0.conv1", "fc"}
+
+
+def _frame(records: Any) -> pd.DataFrame:
+    return pd.DataFrame([record.model_dump() for record in records])
 
 
 def test_the_picture_shows_all_records(small: Any) -> None:
-    figure = draw_validation(
-        pd.DataFrame(list(small.records)), pd.DataFrame(list(small.rows)), "a title"
-    )
+    figure = draw_validation(_frame(small.records), _frame(small.rows), "a title")
     left, right = figure.axes
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len([w for w in words if "serial" in w or "overlapped" in w]) == 2 * len(LEVELS)

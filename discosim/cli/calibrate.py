@@ -45,7 +45,7 @@ def command(**values: Any) -> None:
     import datetime
 
     from discosim.report import calibrate as report
-    from discosim.validate.calibration import to_toml
+    from discosim.validate.calibration import profile_file
 
     frame = report.calibration_frame(calibration)
     lines = report.calibration_findings(calibration, where)
@@ -54,7 +54,9 @@ def command(**values: Any) -> None:
         from discosim.files import write_text
 
         today = datetime.datetime.now(tz=datetime.UTC).date()
-        write_text(values["profile_path"], to_toml(calibration, values["threads"], where, today))
+        write_text(
+            values["profile_path"], profile_file(calibration, values["threads"], where, today)
+        )
         options.wrote(values["profile_path"])
 
 

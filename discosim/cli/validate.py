@@ -53,7 +53,7 @@ def command(**values: Any) -> None:
     question = _question(values)
     with LazyProgress("validate") as progress:
         found = validate(question, progress)
-    frame = pd.DataFrame(list(found.records))
+    frame = pd.DataFrame([record.model_dump() for record in found.records])
     title = f"{question.model} on {question.nodes} nodes, {len(frame) // 3} configurations"
     lines = [title, *report.validation_findings(found)]
     output.write(frame, lines, report.show_validation(frame))
@@ -102,9 +102,14 @@ def _write_files(values: options.Values, found: "Validation", question: "Questio
         from discosim.report.style import save
         from discosim.report.validate import draw_validation
 
-        title = f"{question.model} on {question.nodes} nodes, {found.about['machine']}"
-        rows = pd.DataFrame(list(found.rows))
-        save(draw_validation(pd.DataFrame(list(found.records)), rows, title), values["plot_path"])
+        title = f"{question.model} on {question.nodes} nodes, {found.about.machine}"
+        rows = pd.DataFrame([row.model_dump() for row in found.rows])
+        save(
+            draw_validation(
+                pd.DataFrame([record.model_dump() for record in found.records]), rows, title
+            ),
+            values["plot_path"],
+        )
         options.wrote(values["plot_path"])
 
 
@@ -122,4 +127,4 @@ def _trace(found: "Validation", question: "Question") -> str:
             first = 1000 * (2 * number + half)
             label = f"{word}, S_comm {s_comm:g}, overlap {overlap}"
             records += trace_records(events, names, label, first)
-    return to_chrome(records, {"run": question.model, "machine": str(found.about["machine"])})
+    return to_chrome(records, {"run": question.model, "machine": found.about.machine})

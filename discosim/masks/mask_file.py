@@ -10,10 +10,11 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from discosim.errors import DiscosimError, some_of
 from discosim.files import write_whole
@@ -24,8 +25,6 @@ from discosim.masks.saliency import LEVELS
 from discosim.masks.sub_rows import Floats, masked_layers, prunable
 from discosim.partition.placement import Owners, place
 
-FORMAT = "discosim mask"
-VERSION = 1
 UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error),
     *(TypeError, AttributeError),  # a single array is no archive
@@ -37,6 +36,20 @@ KINDS = ("kept", "owner")
 Arrays = dict[str, NDArray[Any]]
 
 
+class MaskHeader(BaseModel):
+    """What a mask file says of itself in `about`."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    format: Literal["discosim mask"]
+    version: Annotated[int, Field(ge=1, le=1)]  # a Literal takes true as well
+    model: str
+    input: str
+    nodes: Annotated[int, Field(ge=1)]
+    weights: str
+    criterion: str
+
+
 def check_mask(mask: Mask, network: Network) -> None:
     """Raise DiscosimError where a mask is for another network or another input."""
     _check_about(
@@ -46,16 +59,16 @@ def check_mask(mask: Mask, network: Network) -> None:
 
 def write_mask(path: str, mask: Mask) -> None:
     """Write the file that `read_mask` reads, whole or not at all; equal masks give equal bytes."""
-    about = {
-        "format": FORMAT,
-        "version": VERSION,
-        "model": mask.model,
-        "input": shape_text(mask.input_shape),
-        "nodes": mask.nodes,
-        "weights": mask.weights,
-        "criterion": mask.criterion,
-    }
-    arrays: Arrays = {"about": np.array(json.dumps(about))}
+    header = MaskHeader(
+        format="discosim mask",
+        version=1,
+        model=mask.model,
+        input=shape_text(mask.input_shape),
+        nodes=mask.nodes,
+        weights=mask.weights,
+        criterion=mask.criterion,
+    )
+    arrays: Arrays = {"about": np.array(json.dumps(header.model_dump()))}
     smallest = np.min_scalar_type(mask.nodes)
     for name, layer in mask.layers.items():
         arrays[f"kept/{name}"] = layer.kept
@@ -77,10 +90,10 @@ def _write_arrays(path: Path, arrays: Arrays) -> None:
 def read_mask(path: str, network: Network) -> Mask:
     """Return the mask for `network` in the file at `path`; raises DiscosimError with the fault."""
     arrays = _read_arrays(path)
-    about = _about(path, arrays.pop("about", None))
+    about = _header(path, arrays.pop("about", None))
     said = f"mask {path}"
-    _check_about(said, about["model"], about["input"], network.name, network.input_shape)
-    nodes = about["nodes"]
+    _check_about(said, about.model, about.input, network.name, network.input_shape)
+    nodes = about.nodes
     layers = masked_layers(network)
     kinds = ("kept", "owner", "lost") if any(n.startswith("lost/") for n in arrays) else KINDS
     wanted = {f"{kind}/{layer.name}" for layer in layers for kind in kinds}
@@ -101,8 +114,8 @@ def read_mask(path: str, network: Network) -> Mask:
         nodes,
         masks,
         owners,
-        about["weights"],
-        about["criterion"],
+        about.weights,
+        about.criterion,
         {layer.name: _lost(said, layer, arrays) for layer in layers if "lost" in kinds},
     )
 
@@ -138,24 +151,19 @@ def _read_arrays(path: str) -> Arrays:
         ) from None
 
 
-def _about(path: str, array: NDArray[Any] | None) -> dict[str, Any]:
+def _header(path: str, array: NDArray[Any] | None) -> MaskHeader:
     try:
-        about = json.loads(str(array))
-    except ValueError:
-        about = None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise DiscosimError(f"{path} is not a mask; wanted the .npz of discosim mask")
-    if about.get("version") != VERSION or isinstance(about["version"], bool):
-        raise DiscosimError(
-            f"mask {path} has version {about.get('version')!r}; this discosim reads {VERSION}"
-        )
-    for key, kind in (("model", str), ("input", str), ("weights", str), ("criterion", str)):
-        if not isinstance(about.get(key), kind):
-            raise DiscosimError(f"mask {path} does not say its {key}")
-    nodes = about.get("nodes")
-    if not isinstance(nodes, int) or isinstance(nodes, bool) or nodes < 1:
-        raise DiscosimError(f"mask {path}: nodes is {nodes!r}, wanted a whole number from 1 up")
-    return about
+        return MaskHeader.model_validate_json(str(array))
+    except ValidationError as error:
+        first = error.errors()[0]
+    [key, *_] = first["loc"] or ("format",)
+    given = None if first["type"] == "missing" else first["input"]
+    texts = {
+        "format": f"{path} is not a mask; wanted the .npz of discosim mask",
+        "version": f"mask {path} has version {given!r}; this discosim reads 1",
+        "nodes": f"mask {path}: nodes is {given!r}, wanted a whole number from 1 up",
+    }
+    raise DiscosimError(texts.get(str(key), f"mask {path} does not say its {key}"))
 
 
 def _owner(said: str, layer: Layer, arrays: Arrays, nodes: int) -> Ints:

@@ -1,7 +1,6 @@
 """Measured against predicted: tables for people, the document that is kept, the picture."""
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from discosim.report.tables import Cells, in_columns
 from discosim.units import format_quantity
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
 from discosim.validate.levels import LEVELS, Validation
+from discosim.validate.records import ValidationFile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,8 +44,8 @@ def validation_findings(validation: Validation) -> list[str]:
     """Return how it was measured, how far each level is off, and what that is worth."""
     records, about = validation.records, validation.about
     lines = [
-        f"Link: {about['link']}; measured {format_quantity(about['link_Bps'], 'B/s')} and "
-        f"{format_quantity(about['link_latency_s'], 's')} a message."
+        f"Link: {about.link}; measured {format_quantity(about.link_Bps, 'B/s')} and "
+        f"{format_quantity(about.link_latency_s, 's')} a message."
     ]
     unseen = held_out(records)
     for level in LEVELS:
@@ -54,19 +54,19 @@ def validation_findings(validation: Validation) -> list[str]:
         if unseen:
             text += f", {_percent(mean_error(unseen, level))} at S_comm that were not profiled"
         lines.append(f"{text}; the faster of two is named right in {right} of {total} pairs.")
-    errors = np.array([abs(row["error"]) for row in validation.rows])
+    errors = np.array([abs(row.error) for row in validation.rows])
     middle, high = np.percentile(errors, [50, 90])
     lines.append(
         f"Layer by layer, profiled: half are within {_percent(middle)}, "
         f"nine of ten within {_percent(high)}."
     )
     same = "are the model's, exactly" if counts_exact(records) else "are NOT the model's"
-    off = max(record["output_error"] for record in records)
+    off = max(record.output_error for record in records)
     lines.append(
         f"Bytes and messages on the wire {same}; outputs are within {off:.2g} of those of the "
         "masked network on one process."
     )
-    unsure = {(r["overlap"], r["s_comm"]) for r in records if not r["conclusive"]}
+    unsure = {(r.overlap, r.s_comm) for r in records if not r.conclusive}
     if unsure:
         lines.append(
             f"{len(unsure)} of {len(records) // len(LEVELS)} configurations are inconclusive: "
@@ -78,13 +78,12 @@ def validation_findings(validation: Validation) -> list[str]:
 
 def to_document(validation: Validation, command: str) -> str:
     """Return the JSON that is kept of a validation: command, machine, records, layers."""
-    document: dict[str, Any] = {
-        "command": command,
-        "about": dict(validation.about),
-        "records": list(validation.records),
-        "layers": list(validation.rows),
-    }
-    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+    return ValidationFile(
+        command=command,
+        about=validation.about,
+        records=validation.records,
+        layers=validation.rows,
+    ).to_json()
 
 
 def _percent(share: float) -> str:

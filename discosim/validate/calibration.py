@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from discosim.graph.layer import Layer
+from discosim.hardware.schema import Document
+from discosim.hardware.toml import to_toml
 from discosim.validate.bench import Case, touched_bytes
 from discosim.validate.fit import Line, fit_all, mean_error
 from discosim.validate.gate import Samples
@@ -104,60 +106,65 @@ def residual(calibration: Calibration) -> float:
     return mean_error(np.array(predicted), np.array(measured))
 
 
-def to_toml(calibration: Calibration, threads: int, where: str, today: datetime.date) -> str:
+def calibrated_profile(
+    calibration: Calibration, threads: int, where: str, today: datetime.date
+) -> Document:
     """Return a hardware profile, each number with what it was fitted to, its spread and the date.
 
     where: between what the messages went, in words.
     """
-    top = calibration.compute_macps
     by = f"discosim calibrate, {today.isoformat()}"
+    rates, speeds, link = calibration.rates, calibration.speeds, calibration.link
+    top, most = calibration.compute_macps, calibration.memory_Bps
 
-    def figure(value: str, what: str, spread: float) -> str:
-        return f'{{ value = {value}, source = "{by}: {what}, fit within {100 * spread:.0f} %" }}'
+    def figure(value: object, what: str, line: Line) -> dict[str, object]:
+        source = f"{by}: {what}, fit within {100 * line.spread:.0f} %"
+        return {"value": value, "source": source}
 
-    most = calibration.memory_Bps
-    [fastest] = [kind for kind, line in calibration.rates.items() if line.rate == top][:1]
-    [plainest] = [kind for kind, line in calibration.speeds.items() if line.rate == most][:1]
-    lines = [
-        f'description = "{platform.machine()} under {platform.system()}, {_count(threads)} a node"',
-        "",
-        f"# {calibration.refused} samples were refused: a busy core, or an unusual speed;",
-        f"# {calibration.inconclusive} measurements are inconclusive.",
-        f"# Over all operators the model is within {100 * residual(calibration):.0f} % on average.",
-        "",
-        "[link]",
-        "bandwidth = "
-        + figure(f'"{calibration.link.rate / 1e6:.4g}MB/s"', where, calibration.link.spread),
-        "latency = "
-        + figure(f'"{calibration.link.constant_s * 1e6:.4g}us"', where, calibration.link.spread),
-        'topology = "full-mesh"',
-        'duplex = "full"',
-        f'source = "{by}: {where}"',
-        "",
-        "[compute]",
-        "fp32 = "
-        + figure(
-            f'"{top / 1e9:.4g}GMAC/s"', f"{fastest} operators", calibration.rates[fastest].spread
-        ),
-        "",
-        "[efficiency]",
-    ]
-    for lines_of, whole in ((calibration.rates, top), (calibration.speeds, most)):
-        for kind, line in lines_of.items():
-            share = f"{min(1.0, line.rate / whole):.4g}"
-            lines.append(f"{kind} = " + figure(share, f"{kind} operators", line.spread))
-    lines += ["", "[overhead]"]
-    for kind, line in {**calibration.rates, **calibration.speeds}.items():
-        call = f'"{line.constant_s * 1e6:.4g}us"'
-        lines.append(f"{kind} = " + figure(call, f"{kind} operators", line.spread))
-    memory = figure(
-        f'"{most / 1e9:.4g}GB/s"', f"{plainest} operators", calibration.speeds[plainest].spread
-    )
-    lines += ["", "[memory]", f"bandwidth = {memory}"]
+    def best(lines: Mapping[str, Line], text: str) -> dict[str, object]:
+        kind, line = max(lines.items(), key=lambda item: item[1].rate)
+        return figure(text, f"{kind} operators", line)
+
+    shares = {kind: line.rate / top for kind, line in rates.items()}
+    shares |= {kind: line.rate / most for kind, line in speeds.items()}
+    every = {**rates, **speeds}
+    memory = {"bandwidth": best(speeds, f"{most / 1e9:.4g}GB/s")}
     if (capacity := _memory_bytes()) is not None:
-        source = f'"{by}: all of this machine\'s memory"'
-        lines.append(f'capacity = {{ value = "{capacity / 1e9:.4g}GB", source = {source} }}')
-    return "\n".join(lines) + "\n"
+        source = f"{by}: all of this machine's memory"
+        memory["capacity"] = {"value": f"{capacity / 1e9:.4g}GB", "source": source}
+    return Document.model_validate(
+        {
+            "description": f"{platform.machine()} under {platform.system()}, "
+            f"{_count(threads)} a node",
+            "link": {
+                "bandwidth": figure(f"{link.rate / 1e6:.4g}MB/s", where, link),
+                "latency": figure(f"{link.constant_s * 1e6:.4g}us", where, link),
+                "topology": "full-mesh",
+                "duplex": "full",
+                "source": f"{by}: {where}",
+            },
+            "compute": {"fp32": best(rates, f"{top / 1e9:.4g}GMAC/s")},
+            "efficiency": {
+                kind: figure(float(f"{min(1.0, share):.4g}"), f"{kind} operators", every[kind])
+                for kind, share in shares.items()
+            },
+            "overhead": {
+                kind: figure(f"{line.constant_s * 1e6:.4g}us", f"{kind} operators", line)
+                for kind, line in every.items()
+            },
+            "memory": memory,
+        }
+    )
+
+
+def profile_file(calibration: Calibration, threads: int, where: str, today: datetime.date) -> str:
+    """Return the TOML file of the `calibrated_profile`, with what its numbers rest on."""
+    notes = [
+        f"{calibration.refused} samples were refused: a busy core, or an unusual speed;",
+        f"{calibration.inconclusive} measurements are inconclusive.",
+        f"Over all operators the model is within {100 * residual(calibration):.0f} % on average.",
+    ]
+    return to_toml(calibrated_profile(calibration, threads, where, today), notes)
 
 
 def _count(threads: int) -> str:

@@ -3,21 +3,20 @@
 import datetime
 import os
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from discosim.configuration import Configuration
 from discosim.graph.table import LayerTable
-from discosim.hardware import Hardware, load_profile
+from discosim.hardware import Hardware
+from discosim.hardware.profile import Profile
 from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.simulate import Cost, Overlap
 from discosim.timeline.schedule import Event
-from discosim.validate.calibration import Calibration, to_toml
+from discosim.validate.calibration import Calibration, calibrated_profile
 from discosim.validate.link import Links
 from discosim.validate.profiled import (
     Parts,
@@ -28,6 +27,7 @@ from discosim.validate.profiled import (
     predict,
     traffic_of,
 )
+from discosim.validate.records import LayerRecord, Machine, MeasuredRecord
 from discosim.validate.runs import Runs, row_parts
 from discosim.validate.timing import mask_of
 
@@ -62,9 +62,9 @@ class Validation:
     about: the machine and the link; measured, predicted: events by (s_comm, overlap).
     """
 
-    records: tuple[dict[str, Any], ...]
-    rows: tuple[dict[str, Any], ...]
-    about: Mapping[str, Any]
+    records: tuple[MeasuredRecord, ...]
+    rows: tuple[LayerRecord, ...]
+    about: Machine
     measured: Mapping[Setting, tuple[Event, ...]]
     predicted: Mapping[Setting, tuple[Event, ...]]
 
@@ -85,17 +85,15 @@ class Known:
 def calibrated_hardware(calibration: Calibration) -> Hardware:
     """Return the calibrated profile, as `calibrate` writes it."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    with tempfile.TemporaryDirectory(prefix="discosim-") as folder:
-        path = Path(folder) / "calibrated.toml"
-        path.write_text(to_toml(calibration, 1, "the shaped link", today), encoding="utf-8")
-        return load_profile(str(path)).hardware()
+    document = calibrated_profile(calibration, 1, "the shaped link", today)
+    return Profile("calibrated", document).hardware()
 
 
 def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: Links) -> Validation:
     """Return what every level says of each configuration, and how far its runs are from that."""
     names = [*known.table.name]
-    records: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
+    records: list[MeasuredRecord] = []
+    rows: list[LayerRecord] = []
     measured, predicted = {}, {}
     for (s_comm, overlap), runs in found:
         traffic = traffic_of(runs, names)
@@ -107,10 +105,10 @@ def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: Links) 
             "calibrated": runtime.latency_s.item(),
             "profiled": profiled.latency_s,
         }
-        base = _record(known, s_comm, overlap, runs, plan, profiled)
-        for level in LEVELS:
-            error = said[level] / runs.samples.median_s - 1
-            records.append({**base, "level": level, "predicted_s": said[level], "error": error})
+        base = _configuration(known, s_comm, overlap, runs, plan, profiled)
+        records += [
+            MeasuredRecord(**base, level=level, predicted_s=said[level]) for level in LEVELS
+        ]
         rows += _rows(known, s_comm, overlap, runs, profiled)
         measured[s_comm, overlap] = measured_events(runs, names)
         predicted[s_comm, overlap] = profiled.events
@@ -139,7 +137,7 @@ def _cost(known: Known, level: str, s_comm: float, overlap: str) -> tuple[Plan, 
     ).evaluate()
 
 
-def _record(
+def _configuration(
     known: Known, s_comm: float, overlap: str, runs: Runs, plan: Plan, said: Prediction
 ) -> dict[str, Any]:
     """What is the same for all levels of one configuration."""
@@ -175,7 +173,7 @@ def _record(
 
 def _rows(
     known: Known, s_comm: float, overlap: str, runs: Runs, said: Prediction
-) -> list[dict[str, Any]]:
+) -> list[LayerRecord]:
     """One row a convolution, linear layer and attention, with what follows it up to the next.
 
     Times are those of node 0, measured and predicted at the profiled level.
@@ -187,37 +185,36 @@ def _rows(
     starts = np.flatnonzero(leads)
     measured, predicted = (np.add.reduceat(each, starts) for each in (took, said.row_s))
     return [
-        {
-            "model": question.model,
-            "nodes": question.nodes,
-            "s_comm": s_comm,
-            "overlap": overlap,
-            "layer": table.name[row],
-            "measured_s": one,
-            "predicted_s": other,
-            "error": other / one - 1,
-        }
+        LayerRecord(
+            model=question.model,
+            nodes=question.nodes,
+            s_comm=s_comm,
+            overlap=overlap,
+            layer=table.name[row],
+            measured_s=one,
+            predicted_s=other,
+        )
         for row, one, other in zip(
             starts.tolist(), measured.tolist(), predicted.tolist(), strict=True
         )
     ]
 
 
-def _about(known: Known, link: Links) -> dict[str, Any]:
+def _about(known: Known, link: Links) -> Machine:
     """The machine, the link and the fits, for whoever reads the numbers later."""
     calibration = known.calibration
-    return {
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "link": link.how,
-        "link_Bps": known.wires.line.rate,
-        "link_latency_s": known.wires.line.constant_s,
-        "burst_bytes": known.wires.burst_bytes,
-        "drag": known.wires.drag,
-        "reference_s": known.usual_s,
-        "rates_macps": {kind: line.rate for kind, line in calibration.rates.items()},
-        "memory_Bps": calibration.memory_Bps,
-        "efficiency": dict(known.node.efficiency),
-        "overhead_s": dict(known.node.overhead_s),
-        "profiled_at": list(PROFILED_AT),
-    }
+    return Machine(
+        date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        link=link.how,
+        link_Bps=known.wires.line.rate,
+        link_latency_s=known.wires.line.constant_s,
+        burst_bytes=known.wires.burst_bytes,
+        drag=known.wires.drag,
+        reference_s=known.usual_s,
+        rates_macps={kind: line.rate for kind, line in calibration.rates.items()},
+        memory_Bps=calibration.memory_Bps,
+        efficiency=dict(known.node.efficiency),
+        overhead_s=dict(known.node.overhead_s),
+        profiled_at=PROFILED_AT,
+    )
