@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "discosim"
 
 BELOW = {
     "errors": set(),
+    "columns": set(),
     "files": {"errors"},
     "units": {"errors"},
     "registry": {"errors"},
@@ -29,7 +30,7 @@ BELOW["simulate"] = {"hardware", *BELOW["partition"]}
 BELOW["configuration"] = {"simulate", "hardware", *BELOW["strategies"]}
 BELOW["timeline"] = {"timeline", "configuration", *BELOW["configuration"]}
 BELOW["runtime"] = {"runtime", *BELOW["masks"]}
-BELOW["explore"] = {"explore", "published", "runtime", *BELOW["timeline"]}
+BELOW["explore"] = {"explore", "columns", "published", "runtime", *BELOW["timeline"]}
 BELOW["validate"] = {"validate", *BELOW["explore"]}
 BELOW["report"] = {"report", *BELOW["validate"]}
 BELOW["paper"] = {"paper", *BELOW["report"]}

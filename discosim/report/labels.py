@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from discosim.columns import COLUMNS
 from discosim.units import format_quantity
 
-NUMBERS = {
-    "compute_macps": ("MAC/s", "a node"),
-    "bandwidth_Bps": ("B/s", "links"),
-    "link_latency_s": ("s", "a message"),
-}
+NUMBERS = {"compute_macps": "a node", "bandwidth_Bps": "links", "link_latency_s": "a message"}
+"""What the numbers are of."""
+
 SERIES = ("hardware", *NUMBERS, "strategy", "at", "overlap")
 """The columns that may tell one line of a picture from another, besides the nodes."""
 
@@ -93,8 +92,8 @@ def _told(value: Any) -> bool:
 
 def _word(column: str, value: Any) -> str:
     if column in NUMBERS:
-        unit, noun = NUMBERS[column]
-        return f"{format_quantity(float(value), unit, 4)} {noun}"
+        number = format_quantity(float(value), COLUMNS[column].unit, 4)
+        return f"{number} {NUMBERS[column]}"
     if column == "nodes":
         return f"{value} nodes" if value > 1 else "1 node"
     nouns = {"overlap": "overlap ", "at": "at ", "s_comm": "S_comm "}

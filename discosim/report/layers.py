@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.report.style import COMM, COMP, RC, log_y, new_figure, time_unit
-from discosim.report.tables import Cells, percent, scaled
+from discosim.report.tables import Cells, cells, percent
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -88,23 +88,10 @@ def _mark_blocks(axes: "Axes", frame: pd.DataFrame, wide: float) -> None:
 
 def show_layers(frame: pd.DataFrame) -> Cells:
     """Return rows of `layers` for people."""
-    cells = {name: list(frame[name]) for name in ("layer", "op", "block")}
-    columns = [
-        ("in", "in_elems", ""),
-        ("out", "out_elems", ""),
-        ("params", "params", ""),
-        ("MACs", "macs", ""),
-        ("sent per node", "bytes", "B"),
-        ("comm", "comm_s", "s"),
-        ("comp", "comp_s", "s"),
-        ("layer", "layer_s", "s"),
-    ]
-    for name, column, unit in columns:
-        header, texts = scaled(frame[column], name, unit)
-        cells[header] = texts
+    words, numbers = ("layer", "op", "block"), ("in_elems", "out_elems", "params", "macs", "bytes")
+    names = (*words, *numbers, "comm_s", "comp_s", "layer_s")
     share = frame["layer_s"] / max(frame["layer_s"].sum(), np.finfo(float).tiny)
-    cells["share [%]"] = percent(share)
-    return cells
+    return {**dict(cells(n, frame[n]) for n in names), "share [%]": percent(share)}
 
 
 def layer_findings(frame: pd.DataFrame) -> list[str]:

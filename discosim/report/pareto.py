@@ -13,7 +13,7 @@ from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import DECADES, PER_DECADE, State
 from discosim.report.labels import several
 from discosim.report.style import COMP, LINES, RC, legend_right, new_figure, plain_ticks
-from discosim.report.tables import Cells, scaled
+from discosim.report.tables import Cells, cells
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WORDS = ("model", "hardware", "dtype", "strategy", "overlap", "at")
-AXES = (
-    ("bandwidth", "bandwidth_Bps", "B"),
-    ("message", "link_latency_s", "s"),
-    ("compute", "compute_macps", ""),
-)
+AXES = ("bandwidth_Bps", "link_latency_s", "compute_macps")
 SHOWN_ROWS = 60
 """Rows of a table for people; the files have all."""
 
@@ -82,44 +78,15 @@ def _best(frame: pd.DataFrame, name: str) -> str:
 def show_rows(frame: pd.DataFrame, by: Sequence[str]) -> Cells:
     """Return rows for people; what never differs is left out."""
     few = frame.head(SHOWN_ROWS)
-    cells: dict[str, list[str]] = {}
-    for name in WORDS:
-        if (frame[name] != frame[name].iloc[0]).any():
-            cells[name] = list(few[name])
-    if "strategy" not in cells:
-        cells["strategy"] = list(few["strategy"])
-    cells["N"] = [str(nodes) for nodes in few["nodes"]]
-    cells["S_comm"] = ["-" if np.isnan(value) else f"{value:.6g}" for value in few["s_comm"]]
-    columns = [axis for axis in AXES if several(frame[axis[1]])]
-    columns += [("latency", "latency_s", "s")]
+    names = [name for name in WORDS if name == "strategy" or len(set(frame[name])) > 1]
+    names.sort(key=lambda name: name == "strategy" and len(set(frame[name])) == 1)
+    names += ["nodes", "s_comm", *(axis for axis in AXES if several(frame[axis])), "latency_s"]
     if (frame["throughput_per_s"] * frame["latency_s"] > 1 + 1e-9).any():
-        columns += [("throughput", "throughput_per_s", "")]
-    columns += [
-        ("sent per node", "bytes_per_node", "B"),
-        ("memory per node", "node_bytes", "B"),
-    ]
-    shown = {column for _, column, _ in columns}
-    for name in by:
-        metric = METRICS[name]
-        if metric.column not in {*shown, "nodes", "avg_s_comm"}:
-            columns.append((metric.quantity, metric.column, _unit(metric.unit)))
-    for name, column, unit in columns:
-        header, texts = scaled(few[column], name, unit)
-        cells[_per_second(header, column)] = texts
-    return cells
-
-
-def _unit(unit: str) -> str:
-    return unit if unit in ("s", "B") else ""
-
-
-def _per_second(header: str, column: str) -> str:
-    """Rates are scaled as amounts: the unit gets its second."""
-    more = {"bandwidth_Bps": "/s", "compute_macps": "MAC/s", "throughput_per_s": "1/s"}
-    if column not in more:
-        return header
-    name, bracket, unit = header.partition(" [")
-    return f"{name} [{unit.rstrip(']')}{more[column]}]" if bracket else f"{name} [{more[column]}]"
+        names.append("throughput_per_s")
+    names += ["bytes_per_node", "node_bytes"]
+    asked = (METRICS[name].column for name in by)
+    names += [column for column in asked if column not in {*names, "avg_s_comm"}]
+    return dict(cells(name, few[name]) for name in dict.fromkeys(names))
 
 
 def histogram(state: State, name: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from discosim.explore.grid.metrics import METRICS
 from discosim.explore.limits import Limits
 from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
-from discosim.report.tables import Cells, scaled
+from discosim.report.tables import Cells, cells, scaled
 from discosim.units import format_quantity
 
 LISTED = 12
@@ -87,28 +87,19 @@ def _first(reasons: str) -> str:
 
 def show(frame: pd.DataFrame) -> Cells:
     """Return rows for people; what never differs is left out."""
-    cells: dict[str, list[str]] = {}
-    for name in ("model", "hardware", "dtype"):
-        if several(frame[name]):
-            cells[name] = list(frame[name])
-    cells["strategy"] = list(frame["strategy"])
-    cells["N"] = [str(nodes) for nodes in frame["nodes"]]
-    cells["S_comm"] = ["-" if np.isnan(s) else f"{s:.6g}" for s in frame["s_comm"]]
-    columns = [("latency", "latency_s", "s"), ("interval", "interval_s", "s")]
-    columns += [("memory per node", "node_bytes", "B")]
+    names = [name for name in ("model", "hardware", "dtype") if several(frame[name])]
+    names += ["strategy", "nodes", "s_comm", "latency_s", "interval_s", "node_bytes"]
+    found = dict(cells(name, frame[name]) for name in names)
     for name in ("price", "energy", "accuracy"):
         if frame[f"{name}_limit"].notna().any():
             metric = METRICS[name]
-            unit = metric.unit if metric.unit in ("s", "B") else ""
-            header = f"{metric.quantity} [{metric.unit}]" if metric.unit else metric.quantity
-            columns.append((header, metric.column, unit))
-    for name, column, unit in columns:
-        header, texts = scaled(frame[column], name, unit)
-        cells[header] = texts
-    cells["margin [%]"] = [_margin(row) for row in frame.to_dict("records")]
-    cells["fits"] = ["yes" if feasible else "no" for feasible in frame["feasible"]]
-    cells["binding"] = [_binding(row) for row in frame.to_dict("records")]
-    return cells
+            unit = f" [{metric.unit}]" if metric.unit else ""
+            header, texts = scaled(frame[metric.column], f"{metric.quantity}{unit}", "")
+            found[header] = texts
+    found["margin [%]"] = [_margin(row) for row in frame.to_dict("records")]
+    found["fits"] = ["yes" if feasible else "no" for feasible in frame["feasible"]]
+    found["binding"] = [_binding(row) for row in frame.to_dict("records")]
+    return found
 
 
 def _margin(row: dict[Any, Any]) -> str:

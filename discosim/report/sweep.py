@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from discosim.columns import COLUMNS
 from discosim.report.compare import draw_compare
 from discosim.report.labels import (
     SERIES,
@@ -31,7 +32,7 @@ from discosim.report.style import (
     new_figure,
     time_unit,
 )
-from discosim.report.tables import Cells, percent, s_comm_texts, scaled, times
+from discosim.report.tables import Cells, cells
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ MOST_NAMES = 12
 
 LOG_FROM = 30
 """Largest over smallest latency from which lines are drawn on a logarithmic axis."""
-
-X_LABELS = {"s_comm": "S_comm, fraction of remote features not sent", "nodes": "nodes"}
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _draw_panels(frame: pd.DataFrame, look: Look, by: list[str]) -> "Figure":
         panel.tick_params(labelbottom=below, labelleft=leftmost)
     _scale(panels[0], frame, look)
     figure.supylabel(f"latency [{look.unit}]", fontsize=10)
-    figure.supxlabel(X_LABELS[look.x], fontsize=10)
+    figure.supxlabel(COLUMNS[look.x].quantity, fontsize=10)
     drawn = [panel.get_legend_handles_labels() for panel in panels]
     entries = {label: handle for pair in drawn for handle, label in zip(*pair, strict=True)}
     labels = list(entries)
@@ -148,7 +147,7 @@ def draw_latency(axes: "Axes", frame: pd.DataFrame, look: Look | None = None) ->
         axes.set_xlim(ends.min(), ends.max())
     axes.locator_params(axis="x", nbins=5, integer=lines.x == "nodes")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set(xlabel=X_LABELS[lines.x], ylabel=f"latency [{lines.unit}]")
+    axes.set(xlabel=COLUMNS[lines.x].quantity, ylabel=f"latency [{lines.unit}]")
     if look is None:
         _scale(axes, frame, lines)
 
@@ -223,34 +222,15 @@ def _within_band(frame: pd.DataFrame) -> list[bool]:
 
 def show_results(frame: pd.DataFrame) -> Cells:
     """Return rows of `sweep` or `compare` for people; what never differs is left out."""
-    cells: dict[str, list[str]] = {}
-    for name in ("hardware", "strategy", "at", "overlap"):
-        if (frame[name] != frame[name].iloc[0]).any():
-            cells[name] = list(frame[name])
-    cells["N"] = [str(nodes) for nodes in frame["nodes"]]
-    if frame["s_comm"].notna().any():
-        cells["S_comm"] = s_comm_texts(frame["s_comm"])
-    if frame["s_comm"].isna().any():
-        cells["avg S_comm [%]"] = percent(frame["avg_s_comm"])
-        cells["avg S_comp [%]"] = percent(frame["avg_s_comp"])
-    banded = "latency_low_s" in frame
-    columns = [
-        ("comm", "comm_s", "s"),
-        ("comp", "comp_s", "s"),
-        ("latency", "latency_s", "s"),
-        *((("at best", "latency_low_s", "s"), ("at worst", "latency_high_s", "s")) * banded),
-        ("interval", "interval_s", "s"),
-        ("sent per node", "bytes_per_node", "B"),
-        ("memory per node", "node_bytes", "B"),
-    ]
-    for name, column, unit in columns:
-        if column == "interval_s" and (frame["interval_s"] == frame["latency_s"]).all():
-            continue
-        header, texts = scaled(frame[column], name, unit)
-        cells[header] = texts
+    names = [n for n in ("hardware", "strategy", "at", "overlap") if len(set(frame[n])) > 1]
+    names.append("nodes")
+    missing = np.isnan(np.asarray(frame["s_comm"], dtype=float))
+    names += ["s_comm"] * (not missing.all()) + ["avg_s_comm", "avg_s_comp"] * bool(missing.any())
+    names += ["comm_s", "comp_s", "latency_s"]
+    names += ["latency_low_s", "latency_high_s"] * ("latency_low_s" in frame)
+    names += ["interval_s"] * bool((frame["interval_s"] != frame["latency_s"]).any())
+    found = dict(cells(name, frame[name]) for name in [*names, "bytes_per_node", "node_bytes"])
     if frame["fits"].notna().any():
-        cells["fits"] = [{True: "yes", False: "no"}.get(fit, "-") for fit in frame["fits"]]
-    cells["vs dense"] = times(frame["speedup_vs_dense"])
-    cells["vs one node"] = times(frame["speedup_vs_single"])
-    cells["verdict"] = verdicts(frame)
-    return cells
+        found["fits"] = [{True: "yes", False: "no"}.get(fit, "-") for fit in frame["fits"]]
+    found |= dict(cells(name, frame[name]) for name in ("speedup_vs_dense", "speedup_vs_single"))
+    return {**found, "verdict": verdicts(frame)}

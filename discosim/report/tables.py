@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from discosim.columns import COLUMNS, Kind
+
 Columns = Mapping[str, NDArray[Any]]
 """Results by the name of their column, SI units."""
 
@@ -20,11 +22,7 @@ UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 }
 
 
-_WORDS = """
-    at bar binding block description dtype figure hardware id input kind layer model name op
-    overlap quantity reason scheme source status strategy value verdict where
-"""
-TEXT_COLUMNS = frozenset(_WORDS.split())
+TEXT_COLUMNS = frozenset(name for name, column in COLUMNS.items() if column.kind is Kind.WORD)
 """Columns of words, which begin at the left."""
 
 FOLDED_ROWS = 500
@@ -87,6 +85,31 @@ def scaled(values: ArrayLike, name: str, unit: str) -> tuple[str, list[str]]:
     factor, text = next((u for u in UNITS[unit] if typical >= u[0]), UNITS[unit][-1])
     header = f"{name} [{text}]" if text else name
     return header, [digits(number / factor) for number in numbers]
+
+
+_RATES = {"B/s": ("B", "/s"), "MAC/s": ("", "MAC/s"), "1/s": ("", "1/s")}
+"""Rates are scaled as amounts: the unit gets its second."""
+
+
+def cells(name: str, values: ArrayLike) -> tuple[str, list[str]]:
+    """Return a column of results for people: what stands over it, and its cells."""
+    column, read = COLUMNS[name], np.asarray(values)
+    match column.kind:
+        case Kind.WORD | Kind.TERM | Kind.COUNT:
+            return column.over, [str(value) for value in read.tolist()]
+        case Kind.KNOB:
+            return column.over, s_comm_texts(read)
+        case Kind.SHARE:
+            return f"{column.over} [%]", percent(read)
+        case Kind.TIMES:
+            return column.over, times(read)
+        case Kind.QUANTITY:
+            amount, second = _RATES.get(column.unit, (column.unit, ""))
+            header, texts = scaled(read, column.over, amount if amount in UNITS else "")
+            if not second:
+                return header, texts
+            title, bracket, unit = header.removesuffix("]").partition(" [")
+            return f"{title} [{unit}{second}]" if bracket else f"{title} [{second}]", texts
 
 
 def digits(number: float) -> str:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from discosim.columns import COLUMNS
 from discosim.configuration import Configuration
 from discosim.errors import UnknownNameError
 from discosim.explore.accuracy import published_accuracy
@@ -120,18 +121,29 @@ def _accuracy(amounts: Amounts) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One way to judge a configuration.
+    """One way to judge a configuration, and the column that it has in results.
 
-    column: its name in results; quantity and unit: its name in pictures; most: whether more of
-    it is better; missing: what to do where no configuration has it.
+    missing: what to do where no configuration has it.
     """
 
     column: str
-    quantity: str
-    unit: str
     of: Callable[[Amounts], Floats]
-    most: bool = False
     missing: str = ""
+
+    @property
+    def quantity(self) -> str:
+        """Its name in pictures and sentences."""
+        return COLUMNS[self.column].quantity
+
+    @property
+    def unit(self) -> str:
+        """Its unit."""
+        return COLUMNS[self.column].unit
+
+    @property
+    def most(self) -> bool:
+        """Whether more of it is better."""
+        return COLUMNS[self.column].better > 0
 
 
 def _one(value: float) -> Floats:
@@ -140,45 +152,30 @@ def _one(value: float) -> Floats:
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "latency": Metric("latency_s", "latency", "s", lambda a: a.latency_s),
-        "throughput": Metric(
-            "throughput_per_s", "throughput", "1/s", lambda a: 1.0 / a.interval_s, most=True
-        ),
-        "bytes": Metric("bytes_per_node", "sent per node", "B", lambda a: a.bytes_per_node),
-        "memory": Metric("node_bytes", "memory per node", "B", lambda a: a.node_bytes),
-        "nodes": Metric("nodes", "nodes", "", lambda a: _one(float(a.configuration.nodes))),
-        "s_comm": Metric("avg_s_comm", "average S_comm", "", lambda a: a.avg_s_comm),
+        "latency": Metric("latency_s", lambda a: a.latency_s),
+        "throughput": Metric("throughput_per_s", lambda a: 1.0 / a.interval_s),
+        "bytes": Metric("bytes_per_node", lambda a: a.bytes_per_node),
+        "memory": Metric("node_bytes", lambda a: a.node_bytes),
+        "nodes": Metric("nodes", lambda a: _one(float(a.configuration.nodes))),
+        "s_comm": Metric("avg_s_comm", lambda a: a.avg_s_comm),
         "saliency": Metric(
             "saliency_lost",
-            "saliency lost (surrogate)",
-            "",
             saliency_lost,
-            missing="it is known of disco, branches and strategies that prune nothing",
+            "it is known of disco, branches and strategies that prune nothing",
         ),
         "accuracy": Metric(
             "accuracy",
-            "published accuracy",
-            "",
             _accuracy,
-            most=True,
-            missing="published are those of the paper: its five networks, two nodes",
+            "published are those of the paper: its five networks, two nodes",
         ),
         "price": Metric(
             "price_usd",
-            "price of all nodes",
-            "USD",
             lambda a: _one(cluster_price_usd(a.configuration.hardware, a.configuration.nodes)),
-            missing="give one with --set cost.price=35USD",
+            "give one with --set cost.price=35USD",
         ),
-        "energy": Metric(
-            "energy_J",
-            "energy per inference",
-            "J",
-            energy_J,
-            missing="give --set cost.energy_per_mac=0.4nJ",
-        ),
-        "bandwidth": Metric("bandwidth_Bps", "bandwidth", "B/s", lambda a: a.bandwidth_Bps),
-        "compute": Metric("compute_macps", "compute rate", "MAC/s", lambda a: a.compute_macps),
+        "energy": Metric("energy_J", energy_J, "give --set cost.energy_per_mac=0.4nJ"),
+        "bandwidth": Metric("bandwidth_Bps", lambda a: a.bandwidth_Bps),
+        "compute": Metric("compute_macps", lambda a: a.compute_macps),
     }
 )
 

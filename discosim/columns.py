@@ -1,0 +1,93 @@
+"""Columns of results: one table of what each is, in which unit, and which way it is better.
+
+Headings of tables, axes of pictures, the metrics of `--by` and the list in docs/output.md are read
+from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import MappingProxyType
+
+
+class Kind(Enum):
+    """How people read a column's cells."""
+
+    WORD = auto()
+    TERM = auto()  # a word that stands where numbers do
+    COUNT = auto()
+    KNOB = auto()  # as it was asked for, or none
+    SHARE = auto()  # in percent
+    TIMES = auto()
+    QUANTITY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column by its name in data, where it is in SI units.
+
+    quantity: what it is, on axes and in sentences; heading: over a table, where that is shorter;
+    better: -1 where less is, 1 where more is, 0 where neither.
+    """
+
+    name: str
+    quantity: str
+    unit: str = ""
+    kind: Kind = Kind.QUANTITY
+    better: int = 0
+    heading: str = ""
+
+    @property
+    def over(self) -> str:
+        """What stands over a table, without its unit."""
+        return self.heading or self.quantity
+
+
+_WORDS = """
+    at bar binding block description dtype figure hardware id input kind layer model name op
+    overlap quantity reason scheme source status strategy value verdict where
+"""
+_COLUMNS = (
+    *(Column(name, name, kind=Kind.WORD) for name in _WORDS.split()),
+    Column("topology", "topology", kind=Kind.TERM),
+    Column("bandwidth_Bps", "bandwidth", "B/s", better=-1),
+    Column("link_latency_s", "latency of a message", "s", heading="message"),
+    Column("compute_macps", "compute rate", "MAC/s", better=-1, heading="compute"),
+    Column("memory_bytes", "memory of a node", "B"),
+    Column("memory_Bps", "memory bandwidth", "B/s"),
+    Column("nodes", "nodes", kind=Kind.COUNT, better=-1, heading="N"),
+    Column("s_comm", "S_comm, fraction of remote features not sent", kind=Kind.KNOB,
+           heading="S_comm"),
+    Column("avg_s_comm", "average S_comm", kind=Kind.SHARE, better=-1, heading="avg S_comm"),
+    Column("avg_s_comp", "average S_comp", kind=Kind.SHARE, heading="avg S_comp"),
+    Column("comm_s", "communication", "s", better=-1, heading="comm"),
+    Column("comp_s", "computation", "s", better=-1, heading="comp"),
+    Column("latency_s", "latency", "s", better=-1),
+    Column("latency_low_s", "latency at best", "s", better=-1, heading="at best"),
+    Column("latency_high_s", "latency at worst", "s", better=-1, heading="at worst"),
+    Column("interval_s", "interval", "s", better=-1),
+    Column("throughput_per_s", "throughput", "1/s", better=1),
+    Column("speedup_vs_dense", "speed-up over dense", kind=Kind.TIMES, better=1,
+           heading="vs dense"),
+    Column("speedup_vs_single", "speed-up over one node", kind=Kind.TIMES, better=1,
+           heading="vs one node"),
+    Column("bytes_per_node", "sent per node", "B", better=-1),
+    Column("messages", "messages", better=-1),
+    Column("weight_bytes", "weights per node", "B", better=-1),
+    Column("peak_feature_bytes", "largest live features", "B", better=-1),
+    Column("all_feature_bytes", "inputs of all layers", "B", better=-1),
+    Column("node_bytes", "memory per node", "B", better=-1),
+    Column("fits", "fits", kind=Kind.TERM),
+    Column("saliency_lost", "saliency lost (surrogate)", better=-1),
+    Column("accuracy", "published accuracy", better=1),
+    Column("price_usd", "price of all nodes", "USD", better=-1),
+    Column("energy_J", "energy per inference", "J", better=-1),
+    Column("in_elems", "elements read", heading="in"),
+    Column("out_elems", "elements written", heading="out"),
+    Column("params", "parameters", heading="params"),
+    Column("macs", "MACs"),
+    Column("bytes", "sent per node", "B", better=-1),
+    Column("layer_s", "time per layer", "s", better=-1, heading="layer"),
+)  # fmt: skip
+
+COLUMNS: Mapping[str, Column] = MappingProxyType({column.name: column for column in _COLUMNS})

@@ -1,0 +1,105 @@
+"""One configuration: what it resolves to, what it refuses, and the axes and columns around it."""
+
+import pickle
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from discosim.columns import COLUMNS
+from discosim.configuration import Configuration
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.explore.band import with_band
+from discosim.explore.grid.engine import reduce_grid
+from discosim.explore.grid.grid import Grid
+from discosim.explore.grid.metrics import METRICS
+from discosim.explore.grid.records import records, with_axes
+from discosim.explore.grid.reduce import All
+from discosim.networks import build
+from discosim.partition.plan import Features, Objective, Rounding
+from discosim.simulate import Overlap
+from discosim.strategies.strategy import STRATEGIES
+from tests.configurations import HMD, by_layer, on, swept
+
+OUTPUT = Path(__file__).parents[1] / "docs" / "output.md"
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+def test_resolving_twice_is_resolving_once_and_changes_no_cost(strategy: str) -> None:
+    given = on("resnet18/8", strategy=strategy, s_comm=0.8, nodes=3)
+    once = given.resolved()
+    twice = once.resolved()
+    for name in ("nodes", "at", "mask", "plan_file", "overlap"):
+        assert getattr(once, name) == getattr(twice, name), name
+    assert np.array_equal(once.knob, twice.knob)
+    assert given.cost().latency_s == once.cost().latency_s == twice.cost().latency_s
+
+
+def test_a_network_traced_or_built_needs_no_name() -> None:
+    named, built = on("resnet18/8"), on(replace(build("resnet18/8"), name="mine"))
+    assert named.cost().latency_s == built.cost().latency_s
+    assert swept(built, nodes=[2], s_comm=[0.0])["model"].tolist() == ["mine"]
+
+
+def test_what_cannot_be_is_refused_where_it_is_said() -> None:
+    with pytest.raises(UnknownNameError, match="layer1"):
+        on("resnet18", at="layer11")
+    for changes, words in (({"nodes": 0}, "0 nodes"), ({"nodes": 5000}, "features")):
+        with pytest.raises(DiscosimError, match=words):
+            on("resnet18", **changes).plan()
+
+
+@pytest.mark.parametrize("words", [Objective, Features, Rounding])
+def test_words_name_the_nearest_one(words: type) -> None:
+    for word in words:
+        assert words(str(word)) is word
+        with pytest.raises(UnknownNameError, match=f"did you mean {word}"):
+            words(f"{word}s")
+
+
+@pytest.mark.parametrize("text", ["none", "layer", "layer:1", "layer:04", "layer:best", "ideal"])
+def test_an_overlap_is_written_as_it_was_given(text: str) -> None:
+    assert str(Overlap.parse(text)) == text
+    assert Overlap.parse(str(replace(Overlap.parse(text), text=""))) == Overlap.parse(text)
+
+
+def test_a_network_comes_back_from_another_process_as_the_same_object() -> None:
+    network = build("resnet18/8")
+    sent = pickle.dumps(network)
+    assert pickle.loads(sent) is network
+    given = pickle.loads(pickle.dumps(Configuration(network, HMD)))
+    assert given.table is on("resnet18/8").table
+
+
+def test_every_number_of_the_hardware_is_an_axis_of_a_grid_as_of_a_sweep() -> None:
+    node = replace(
+        HMD, memory_Bps=np.array([1e9, 1e8]), bandwidth_Bps=np.array([1e6, 1e7]),
+        link_latency_s=np.array([0.0, 1e-3]), compute_macps=np.array([1e9, 1e10, 1e11]),
+    )  # fmt: skip
+    grid = Grid([on("resnet18/8")], [node], ["disco"], [2, 3], [0.0, 0.5])
+    rows = with_axes(grid, dict(reduce_grid(grid, All())))
+    wanted = swept("resnet18/8", node, nodes=[2, 3], s_comm=[0.0, 0.5])
+    assert len(rows) == len(wanted) == 2 * 2 * 2 * 2 * 2 * 3
+    axes = ["nodes", "memory_Bps", "bandwidth_Bps", "link_latency_s", "compute_macps", "s_comm"]
+    frames = (rows, records(grid, np.arange(grid.size)), wanted)
+    found = [frame.sort_values(axes).reset_index(drop=True) for frame in frames]
+    for name in (*axes, "latency_s", "node_bytes"):
+        np.testing.assert_allclose(found[0][name], found[2][name], rtol=1e-12)
+        np.testing.assert_allclose(found[1][name], found[2][name], rtol=1e-12)
+
+
+def test_every_column_of_a_result_is_described_once() -> None:
+    base = on("resnet18/8")
+    axes = {"strategies": ["disco"], "nodes": [2], "s_comm": [0.5]}
+    rows = with_band(swept(base, **axes), base, [HMD], **axes)
+    grid = Grid([base], [HMD], ["disco"], [2], [0.5])
+    for frame in (rows, by_layer(base), records(grid, np.arange(1))):
+        assert set(frame.columns) <= set(COLUMNS)
+    assert {metric.column for metric in METRICS.values()} <= set(COLUMNS)
+    text = OUTPUT.read_text(encoding="utf-8")
+    told = text.split("## Columns of `sweep`")[1].split("## Columns of `layers`")
+    first_cells = [line.split("|")[1] for line in told[0].splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", "".join(first_cells))) == set(rows.columns)
+    assert re.findall(r"`([a-z_ ]+)`:", told[1])[0].split() == list(by_layer(base).columns)
