@@ -152,7 +152,7 @@ def row(
     """A row of the table: the network goes through a file of its own into `sweep`."""
     record: dict[str, Any] = counts(network)
     path = folder / f"{name}.json"
-    path.write_text(to_json(network))
+    path.write_text(to_json(network), encoding="utf-8")
     node = load_profile("splitnets-hmd").hardware()
     frame = sweep(Configuration(build(str(path)), node), nodes=[4], s_comm=[0.8])
     latency, faster = frame["latency_s"].iloc[0], frame["speedup_vs_single"].iloc[0]

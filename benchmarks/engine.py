@@ -90,7 +90,7 @@ def busy_cores() -> float:
     """Cores that other processes keep busy, over half a second."""
 
     def used() -> float:
-        first = Path("/proc/stat").read_text().partition("\n")[0]
+        first = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
         ticks = [int(word) for word in first.split()[1:9]]
         return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 

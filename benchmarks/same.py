@@ -218,7 +218,7 @@ def answers(tree: Path, lines: list[str]) -> dict[str, dict[str, str]]:
         env=environment,
         cwd=tree,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     found: dict[str, dict[str, str]] = json.loads(result.stdout.splitlines()[-1])

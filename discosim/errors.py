@@ -1,8 +1,11 @@
 """What a user did wrong, in words for the user: what was given, what is wanted."""
 
+import shlex
+import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
+from pathlib import Path
 
 
 class DiscosimError(ValueError):
@@ -16,12 +19,26 @@ class UnknownNameError(DiscosimError):
         super().__init__(f"unknown {kind} {given!r}; {suggest(given, known)}")
 
 
-def require(what: str, extra: str, *packages: str) -> None:
-    """Raise DiscosimError where a package that `what` needs, of an extra, is not installed."""
+def require(what: str, *packages: str, otherwise: str = "") -> None:
+    """Raise DiscosimError where a package that `what` needs is not installed.
+
+    otherwise: what can be done without it, told behind how to install it.
+    """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
-        names = " and ".join(missing)
-        raise DiscosimError(f"{what} needs {names}: pip install 'discosim[{extra}]'")
+        hint = f"{what} needs {' and '.join(missing)}: {install_hint(*missing)}"
+        raise DiscosimError(f"{hint}; {otherwise}" if otherwise else hint)
+
+
+def install_hint(*packages: str) -> str:
+    """Return the command that installs packages into the environment that runs this."""
+    names = " ".join(packages)
+    if "pipx" in Path(sys.prefix).parts:
+        return f"pipx inject discosim {names}"
+    python = shlex.quote(sys.executable)
+    if find_spec("pip") is None:  # an environment of uv
+        return f"uv pip install --python {python} {names}"
+    return f"{python} -m pip install {names}"
 
 
 def suggest(given: str, known: Iterable[str], most: int = 3) -> str:

@@ -278,7 +278,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=1.0, help="share of the batches")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    held = given.path.read_text().splitlines() if given.path.exists() else []
+    held = given.path.read_text(encoding="utf-8").splitlines() if given.path.exists() else []
     done = {Run(**{key: json.loads(line)[key] for key in FIELDS}) for line in held}
     wanted = [
         run

@@ -237,7 +237,7 @@ def main(path: Path) -> None:
         + "\n## DISCO less each other method, of the same seed: mean ± standard error\n\n"
         + to_markdown(as_cells(advantage_for_people(advantages)), [])
     )
-    path.with_suffix(".md").write_text(text)
+    path.with_suffix(".md").write_text(text, encoding="utf-8")
     draw(rows, str(path.with_suffix(".png")))
 
 

@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=1.0, help="share of the batches")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    held = given.path.read_text().splitlines() if given.path.exists() else []
+    held = given.path.read_text(encoding="utf-8").splitlines() if given.path.exists() else []
     rows = [json.loads(line) for line in held]
     done = {tuple(row[key] for key in KEYS) for row in rows}
     for run in product(given.networks, given.nodes, given.s_comm, given.seeds):

@@ -63,6 +63,7 @@ def test_the_sum_over_layers_is_what_simulate_says_of_a_mixed_plan(
         assert costs.tallies[column].of(choice) == pytest.approx(_number(cost, column)), column
 
 
+@pytest.mark.extras
 @settings(max_examples=15)
 @given(tables(), hardware(), st.integers(2, 4), st.floats(0.05, 1), st.sampled_from(COLUMNS))
 def test_plans_keep_their_limit_and_lose_no_more_than_a_uniform_one(
@@ -106,6 +107,7 @@ def test_layers_that_read_one_tensor_share_its_s_comm_where_it_is_sent_once(
     assert len(together) == (4 if convention == "runtime" else 0)
 
 
+@pytest.mark.extras
 def test_resnet50_with_54_layers_and_20_levels_by_two_methods() -> None:
     assert len(DEFAULT_LEVELS) == 20
     limit = {LATENCY: Limit(0.1)}
@@ -121,6 +123,7 @@ def test_resnet50_with_54_layers_and_20_levels_by_two_methods() -> None:
     assert sum(exact.plan.loss.values()) == pytest.approx(exact.plan.total_loss)
 
 
+@pytest.mark.extras
 def test_several_limits_lose_at_least_what_each_alone_does() -> None:
     limits = {LATENCY: Limit(0.3, True), MEMORY: Limit(0.8, True)}
     both = allocated("resnet18", HMD, limits)
@@ -130,6 +133,7 @@ def test_several_limits_lose_at_least_what_each_alone_does() -> None:
         assert _number(both.plan.cost, name) <= both.limits[name] * (1 + 1e-11)
 
 
+@pytest.mark.extras
 def test_a_limit_that_does_not_bind_keeps_everything() -> None:
     for method in Method:
         found = allocated("resnet18", HMD, {LATENCY: Limit(1.0, True)}, method=method)
@@ -139,6 +143,7 @@ def test_a_limit_that_does_not_bind_keeps_everything() -> None:
         assert found.uniform.total_loss == 0
 
 
+@pytest.mark.extras
 def test_curves_of_real_masks_take_the_place_of_the_surrogate() -> None:
     """A layer whose sub-rows are worth nothing goes first."""
     table = tabulate(build("resnet18"))

@@ -15,6 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.cli.app import run
+from discosim.errors import install_hint
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
@@ -132,7 +133,9 @@ def test_what_is_inconclusive_is_left_out_where_others_are_enough() -> None:
 
 def test_the_profile_has_the_numbers(calibration: Calibration, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(profile_file(calibration, 2, "TCP between two processes", TODAY))
+    path.write_text(
+        profile_file(calibration, 2, "TCP between two processes", TODAY), encoding="utf-8"
+    )
     profile = load_profile(str(path))
     node = profile.hardware()
     assert node.compute_macps == pytest.approx(max(RATES.values()), rel=1e-3)
@@ -160,7 +163,7 @@ def test_a_network_takes_on_the_profile_what_its_operators_took(
     calibration: Calibration, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(profile_file(calibration, 1, "TCP", TODAY))
+    path.write_text(profile_file(calibration, 1, "TCP", TODAY), encoding="utf-8")
     node = replace(load_profile(str(path)).hardware(), memory_Bps=1e12)  # arithmetic decides
     node = replace(node, efficiency={k: v for k, v in node.efficiency.items() if k in RATES})
     for network in probes():
@@ -237,6 +240,7 @@ def test_the_delay_of_this_thread_only_grows(monkeypatch: pytest.MonkeyPatch) ->
     assert gate.run_delay_s() == 0
 
 
+@pytest.mark.extras
 def test_what_is_steady_had_a_core_of_usual_speed() -> None:
     assert is_steady(1.0, 0.02, 1.09, 1.0)
     assert not is_steady(1.0, 0.03, 1.0, 1.0)
@@ -256,6 +260,7 @@ def _tiny() -> Network:
     return net.build()
 
 
+@pytest.mark.extras
 def test_every_operator_is_executed_and_timed() -> None:
     moments = iter(range(1000))
     told: list[tuple[int, int]] = []
@@ -336,6 +341,7 @@ def answer(
     return call
 
 
+@pytest.mark.extras
 def test_the_command_writes_a_profile_that_loads(
     answer: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
@@ -380,4 +386,4 @@ def test_without_torch_it_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "torch", None)
     code, _, err = answer("--seconds", "0.1")
     assert code == 2
-    assert "pip install 'discosim[torch]'" in err
+    assert install_hint("torch") in err

@@ -316,7 +316,7 @@ def test_a_file_holds_what_stdout_would(cli: Cli, command: str, tmp_path: Path) 
     printed = {form: cli(f"{command} --format {form}") for form in ("json", "csv", "table")}
     for suffix, form in ((".json", "json"), (".csv", "csv"), (".txt", "table")):
         path = tmp_path / f"answer{suffix}"
-        path.write_text("what was there before")
+        path.write_text("what was there before", encoding="utf-8")
         answer = cli(f"{command} -o {path}")
         assert (answer.code, answer.out) == (0, "")
         assert answer.err.endswith(f"wrote {path}\n")
@@ -414,7 +414,8 @@ def test_a_profile_of_ones_own_is_a_path(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "desk.toml"
     path.write_text(
         'description = "mine"\n[link]\nbandwidth = "10MB/s"\nlatency = "1ms"\n'
-        'topology = "switch"\n[compute]\nfp32 = "1GMAC/s"\n'
+        'topology = "switch"\n[compute]\nfp32 = "1GMAC/s"\n',
+        encoding="utf-8",
     )
     [record] = cli(f"sweep --model resnet18 --nodes 2 --s-comm 0 --hw {path} --format json").records
     assert (record["hardware"], record["bandwidth_Bps"]) == ("desk", 1e7)
@@ -428,7 +429,7 @@ def test_a_plan_with_one_value_is_that_value(cli: Cli, tmp_path: Path) -> None:
     layers = [record["layer"] for record in cli("layers --model resnet18 --format json").records]
     plan = {"version": 1, "model": "resnet18", "nodes": 3, "s_comm": dict.fromkeys(layers, 0.7)}
     path = tmp_path / "plan.json"
-    path.write_text(json.dumps(plan))
+    path.write_text(json.dumps(plan), encoding="utf-8")
     [planned] = cli(f"sweep --model resnet18 --plan {path} --format json").records
     [swept] = cli("sweep --model resnet18 --nodes 3 --s-comm 0.7 --format json").records
     assert planned["s_comm"] is None
@@ -571,7 +572,7 @@ def _cpu_s(pid: int) -> float:
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
         return time.monotonic()
-    fields = stat.read_text().rpartition(")")[2].split()
+    fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -612,3 +613,30 @@ def test_a_terminal_without_lines_gets_a_table_all_the_same() -> None:
         out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (0, b"")
     assert b"resnet18 " in out
+
+
+@pytest.mark.parametrize("line", ["--help", "networks --model resnet18", "sweep --model resnet18"])
+def test_without_stdout_it_is_silent(line: str) -> None:
+    command = [sys.executable, "-m", "discosim", *line.split()]
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    done = subprocess.run(closed, capture_output=True, encoding="utf-8", env=ENV)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "bogus"])
+def test_pictures_are_drawn_whatever_backend_is_set(backend: str, tmp_path: Path) -> None:
+    path = tmp_path / "sweep.png"
+    with process(f"sweep --model resnet18 --plot {path}", env={**ENV, "MPLBACKEND": backend}) as it:
+        _, err = it.communicate(timeout=120)
+    assert (it.returncode, err.decode()) == (0, f"wrote {path}\n")
+    assert path.stat().st_size
+
+
+@pytest.mark.parametrize(("words", "completed"), [("sw", "sweep"), ("sweep --mod", "--model")])
+def test_the_shell_completes_commands_and_options(words: str, completed: str) -> None:
+    last = str(len(words.split()))
+    asked = {"_DISCOSIM_COMPLETE": "bash_complete", "COMP_CWORD": last}
+    command = [sys.executable, "-c", "from discosim.cli import main; main()"]
+    env = {**ENV, **asked, "COMP_WORDS": f"discosim {words}"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=env)
+    assert done.stdout.splitlines() == [f"plain,{completed}"]

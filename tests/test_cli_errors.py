@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from discosim import errors
 from discosim.cli.app import run
+from discosim.errors import install_hint
 
 SWEEP = "sweep --model resnet50"
 FOUR_FAULTS = """
@@ -168,7 +170,7 @@ def test_a_profile_with_four_faults_reports_all_four(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(FOUR_FAULTS)
+    path.write_text(FOUR_FAULTS, encoding="utf-8")
     message = _refusal([*SWEEP.split(), "--hw", str(path)], monkeypatch, capsys)
     assert "4 faults" in message
     for fault in ("link.bandwidth", "link.latency", "link.topology", "compute.fp33"):
@@ -215,7 +217,7 @@ def test_bad_plans(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "plan.json"
-    path.write_text(plan if isinstance(plan, str) else json.dumps(plan))
+    path.write_text(plan if isinstance(plan, str) else json.dumps(plan), encoding="utf-8")
     for command in ("sweep", "layers", "compare"):
         arguments = [command, "--model", "resnet50", "--plan", str(path)]
         message = _refusal(arguments, monkeypatch, capsys)
@@ -227,7 +229,7 @@ def test_a_plan_and_other_numbers_disagree(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "plan.json"
-    path.write_text(json.dumps(PLAN))
+    path.write_text(json.dumps(PLAN), encoding="utf-8")
     for name in ("sweep", "layers", "compare"):
         command = [name, "--model", "resnet50", "--plan", str(path)]
         assert "--s-comm" in _refusal([*command, "--s-comm", "0.5"], monkeypatch, capsys)
@@ -269,12 +271,12 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work_starts(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "folder.png").mkdir()
-    (tmp_path / "file.csv").write_text("kept")
+    (tmp_path / "file.csv").write_text("kept", encoding="utf-8")
     line = f"{command} --model resnet50 {option}"
     assert reason in _refusal(line.split(), monkeypatch, capsys)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["file.csv", "folder.csv", "folder.png"]
-    assert (tmp_path / "file.csv").read_text() == "kept"
+    assert (tmp_path / "file.csv").read_text(encoding="utf-8") == "kept"
 
 
 def test_what_fails_while_it_is_written_leaves_the_old_file(
@@ -284,11 +286,11 @@ def test_what_fails_while_it_is_written_leaves_the_old_file(
         raise OSError(28, "No space left on device")
 
     path = tmp_path / "x.csv"
-    path.write_text("kept")
+    path.write_text("kept", encoding="utf-8")
     monkeypatch.setattr(Path, "replace", full)
     message = _refusal(f"networks --model resnet18 -o {path}".split(), monkeypatch, capsys)
     assert "No space left on device" in message
-    assert path.read_text() == "kept"
+    assert path.read_text(encoding="utf-8") == "kept"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -303,25 +305,58 @@ sys.exit(run())
 
 
 @pytest.mark.parametrize(
-    ("line", "extra"),
+    ("line", "packages"),
     [
-        ("run --model resnet18", "torch"),
-        ("validate --model resnet18", "torch"),
-        ("calibrate --seconds 1", "torch"),
-        ("mask --model resnet18 --weights weights.pt", "torch"),
-        ("inspect torch:a.b:c", "torch"),
-        ("inspect net.onnx", "onnx"),
-        ("allocate --model resnet18 --latency 100ms", "milp"),
-        ("pareto --model resnet18 -o front.parquet", "parquet"),
-        ("pareto --model resnet18 --scheduler tcp://127.0.0.1:8786", "cluster"),
+        ("run --model resnet18", ["torch", "safetensors"]),
+        ("validate --model resnet18", ["torch"]),
+        ("calibrate --seconds 1", ["torch"]),
+        ("mask --model resnet18 --weights weights.pt", ["torch"]),
+        ("inspect torch:a.b:c", ["torch"]),
+        ("inspect net.onnx", ["onnx"]),
+        ("allocate --model resnet18 --latency 100ms --method exact", ["scipy"]),
+        ("pareto --model resnet18 -o front.parquet", ["pyarrow"]),
+        ("pareto --model resnet18 --scheduler tcp://127.0.0.1:8786", ["distributed"]),
     ],
 )
-def test_without_an_extra_it_says_how_to_install_it(line: str, extra: str, tmp_path: Path) -> None:
+def test_without_a_package_it_says_how_to_install_it(
+    line: str, packages: list[str], tmp_path: Path
+) -> None:
     for name in ("weights.pt", "net.onnx"):
         (tmp_path / name).write_bytes(b"\0" * 100)
-    words = [sys.executable, "-c", HIDING, *line.split()]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    done = _without_extras(line, tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"pip install 'discosim[{extra}]'" in done.stderr
+    assert f"needs {' and '.join(packages)}: {install_hint(*packages)}" in done.stderr
     assert done.stderr.startswith("discosim: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def _without_extras(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", HIDING, *line.split()]
+    return subprocess.run(words, capture_output=True, encoding="utf-8", cwd=folder)
+
+
+def test_without_scipy_allocate_takes_the_fast_method_and_says_so(tmp_path: Path) -> None:
+    line = "allocate --model resnet18 --latency 100ms"
+    default = _without_extras(line, tmp_path)
+    fast = _without_extras(f"{line} --method fast", tmp_path)
+    assert (default.returncode, default.stdout) == (0, fast.stdout)
+    assert default.stderr.startswith("note: by the fast method")
+    assert install_hint("scipy") in default.stderr
+    assert fast.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("prefix", "pip", "says"),
+    [
+        ("/opt/my venvs/x", True, "'/opt/my venvs/x/bin/python' -m pip install torch onnx"),
+        ("/opt/x", False, "uv pip install --python /opt/x/bin/python torch onnx"),
+        ("/home/me/.local/share/pipx/venvs/discosim", True, "pipx inject discosim torch onnx"),
+    ],
+)
+def test_the_hint_is_the_command_of_this_environment(
+    prefix: str, pip: bool, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", prefix)
+    monkeypatch.setattr(sys, "executable", f"{prefix}/bin/python")
+    monkeypatch.setattr(errors, "find_spec", lambda _name: object() if pip else None)
+    assert install_hint("torch", "onnx") == says

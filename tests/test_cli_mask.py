@@ -14,6 +14,8 @@ from discosim.cli.app import run
 from discosim.masks.weights import random_weights
 from discosim.networks import build
 
+pytestmark = pytest.mark.extras
+
 COLUMNS = [
     "layer",
     "op",
@@ -94,7 +96,7 @@ def test_a_mask_is_read_by_what_costs_something(command: str, cli: Cli) -> None:
 def test_a_front_may_be_that_of_a_mask_or_a_plan(cli: Cli) -> None:
     cli(f"{MASK} --nodes 3 -o masks.npz")
     plan = {"version": 1, "model": "resnet18/8", "nodes": 3, "s_comm": {"fc": 0.5}}
-    Path("plan.json").write_text(json.dumps(plan))
+    Path("plan.json").write_text(json.dumps(plan), encoding="utf-8")
     for knob in ("--mask masks.npz", "--plan plan.json"):
         pareto, sweep = (
             json.loads(cli(f"{line} --model resnet18/8 --input 64 {knob} --format json").out)
@@ -151,7 +153,7 @@ def test_real_weights_and_their_file_are_named_in_the_answer(cli: Cli) -> None:
 
 def test_a_plan_gives_each_layer_its_own(cli: Cli) -> None:
     plan = {"version": 1, "model": "resnet18/8", "nodes": 2, "s_comm": {"fc": 0.5}}
-    Path("plan.json").write_text(json.dumps(plan))
+    Path("plan.json").write_text(json.dumps(plan), encoding="utf-8")
     records = json.loads(cli(f"{MASK} --plan plan.json --format json").out)
     assert {record["layer"]: record["s_comm"] for record in records if record["s_comm"]} == {
         "fc": 0.5
@@ -230,7 +232,7 @@ def test_a_node_without_a_head_is_refused(cli: Cli) -> None:
 )
 def test_a_mask_for_another_is_refused(line: str, words: str, cli: Cli) -> None:
     cli(f"{MASK} -o masks.npz")
-    Path("text.npz").write_text("nothing")
+    Path("text.npz").write_text("nothing", encoding="utf-8")
     answer = cli(line)
     assert (answer.code, answer.out) == (2, "")
     assert words in answer.err

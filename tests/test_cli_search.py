@@ -100,6 +100,7 @@ def test_pareto_is_the_front_of_all(monkeypatch: Any, capsys: Any) -> None:
         assert inside.sum() == row["count"]
 
 
+@pytest.mark.extras
 def test_pareto_writes_parquet_and_csv_alike(monkeypatch: Any, capsys: Any) -> None:
     line = f"{PARETO} --bw 1MB/s:1GB/s:5 --by latency,bandwidth,s_comm"
     assert call(f"{line} -o front.parquet", monkeypatch) == 0
@@ -167,7 +168,9 @@ def test_pareto_on_two_processes_and_resumed(monkeypatch: Any, capsys: Any) -> N
         (f"{PARETO} --bw 1MB/s,12furlong", ["12furlong"]),
         (f"{PARETO} --nodes 5000 --strategy disco", ["5000 nodes"]),
         (f"{PARETO} --jobs 0", ["--jobs"]),
-        (f"{PARETO} --scheduler tcp://127.0.0.1:1", ["no scheduler"]),
+        pytest.param(
+            f"{PARETO} --scheduler tcp://127.0.0.1:1", ["no scheduler"], marks=pytest.mark.extras
+        ),
         (f"{PARETO} --scheduler tcp://127.0.0.1:1 --jobs 2", ["--jobs or --scheduler"]),
         (f"{PARETO} --resume no/such/folder", ["no/such/folder"]),
         (
@@ -189,10 +192,10 @@ def test_bad_input_is_one_line(line: str, words: list[str], monkeypatch: Any, ca
 
 
 def test_a_foreign_resume_file_is_left_alone(monkeypatch: Any, capsys: Any) -> None:
-    Path("mine.txt").write_text("my notes\n")
+    Path("mine.txt").write_text("my notes\n", encoding="utf-8")
     assert call(f"{PARETO} --resume mine.txt", monkeypatch) == 2
     assert "no resume file" in capsys.readouterr().err
-    assert Path("mine.txt").read_text() == "my notes\n"
+    assert Path("mine.txt").read_text(encoding="utf-8") == "my notes\n"
 
 
 # Ctrl-C

@@ -17,7 +17,10 @@ from discosim.explore.grid.engine import reduce_grid
 from discosim.explore.grid.reduce import Histogram
 from tests.test_engine import equal, small_grid
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed")
+pytestmark = [
+    pytest.mark.extras,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed"),
+]
 
 
 @pytest.fixture(scope="module")

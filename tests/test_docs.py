@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,21 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHOWN = re.compile(r"```console\n\$ (discosim [^\n]*)\n(.*?)```", re.S)
 
 
+NEED_EXTRAS = re.compile(r"discosim (run|validate|calibrate|allocate) |\.parquet|\.onnx|torch:")
+
+
+def _params(texts: list[str], extras: re.Pattern[str]) -> list[Any]:
+    """Parameters, marked where they need an extra."""
+    return [
+        pytest.param(text, marks=[pytest.mark.extras] if extras.search(text) else [])
+        for text in texts
+    ]
+
+
 def _commands() -> list[str]:
     found = []
     for page in PAGES:
-        text = page.read_text()
+        text = page.read_text(encoding="utf-8")
         blocks = "".join(re.findall(r"```(?:sh|console)\n(.*?)```", text, re.S))
         found += re.findall(r"^(?:\$ )?(discosim .*)$", blocks, re.M)
         found += re.findall(r"`(discosim [^`]*)`", text)
@@ -29,7 +41,7 @@ def _run(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return run()
 
 
-@pytest.mark.parametrize("command", _commands())
+@pytest.mark.parametrize("command", _params(_commands(), NEED_EXTRAS))
 def test_each_command_in_the_docs_runs(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,7 +50,8 @@ def test_each_command_in_the_docs_runs(
 
 
 @pytest.mark.parametrize(
-    ("command", "output"), [pair for page in PAGES for pair in SHOWN.findall(page.read_text())]
+    ("command", "output"),
+    [pair for page in PAGES for pair in SHOWN.findall(page.read_text(encoding="utf-8"))],
 )
 def test_the_output_in_the_docs_is_what_the_command_prints(
     command: str,
@@ -52,22 +65,29 @@ def test_the_output_in_the_docs_is_what_the_command_prints(
 
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_readme_has_exactly_two_commands_to_begin_with() -> None:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    first = blocks[0].strip().splitlines()
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    first, everything = (block.strip().splitlines() for block in blocks[:2])
     assert len(first) == 2
-    assert "discosim sweep" in first[0]
-    assert "pytest" in first[1]
-    assert "[dev]" in first[1]
+    assert len(everything) == 1
+    for line in first:
+        assert line.startswith("python3 -m venv .venv && .venv/bin/python -m pip install ")
+    assert ".venv/bin/discosim sweep" in first[0]
+    assert first[1].count("'.[test]'") == first[1].count("pytest --core") == 1
+    assert everything[0].count("'.[dev]'") == everything[0].count("-m pytest") == 1
 
 
 @pytest.mark.parametrize(
     "code",
-    [c for p in PAGES for c in re.findall(r"```python\n(.*?)```", p.read_text(), re.S)],
+    [
+        c
+        for p in PAGES
+        for c in re.findall(r"```python\n(.*?)```", p.read_text(encoding="utf-8"), re.S)
+    ],
 )
 def test_python_in_the_docs_runs(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

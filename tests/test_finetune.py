@@ -26,6 +26,8 @@ from discosim.runtime.finetune import (
 from discosim.runtime.module import NetworkModule, dense_mask
 from tests.split import on_one_thread
 
+pytestmark = pytest.mark.extras
+
 ROOT = Path(__file__).parents[1]
 
 one_thread = pytest.fixture(autouse=True)(on_one_thread)
@@ -220,7 +222,7 @@ def test_the_digits_experiment_goes_on_where_it_stopped(tmp_path: Path) -> None:
         what = ["--networks", "vit", "--nodes", "2", "--seeds", "0", "--noise", "0"]
         what += ["--methods", "disco", "branches", "--budget", "0.02", "--s-comm", *s_comm]
         subprocess.run([sys.executable, script, path, *what], check=True, capture_output=True)
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     [first] = run("0.9")
     again, second = run("0.9", "1.0")

@@ -27,7 +27,7 @@ fp32 = { value = "1GMAC/s", source = "my bench" }
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     path = tmp_path / "mine.toml"
-    path.write_text(OWN)
+    path.write_text(OWN, encoding="utf-8")
     return path
 
 
@@ -40,7 +40,7 @@ def refused(name: object, overrides: dict[str, str] | None = None) -> str:
 
 
 def faults_of(path: Path, text: str) -> list[str]:
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     head, _, tail = refused(path).partition(" fault")
     found = tail.partition(": ")[2]
     assert head.startswith(f"profile {path}: ")
@@ -192,7 +192,7 @@ def test_operations_are_counted_by_the_files_own_convention(own: Path) -> None:
     assert load_profile(str(own), path).hardware().compute_macps == 10e9
     both = path | {"ops_per_mac": "2"}
     assert load_profile(str(own), both).hardware().compute_macps == 5e9
-    own.write_text("ops_per_mac = 2\n" + OWN)
+    own.write_text("ops_per_mac = 2\n" + OWN, encoding="utf-8")
     assert load_profile(str(own), path).hardware().compute_macps == 5e9
     assert load_profile(str(own)).hardware().compute_macps == 1e9
 
@@ -282,12 +282,12 @@ def test_all_faults_come_at_once_each_with_its_path(own: Path) -> None:
     ],
 )
 def test_a_fault_names_its_path(own: Path, old: str, new: str, says: str) -> None:
-    own.write_text(OWN.replace(old, new))
+    own.write_text(OWN.replace(old, new), encoding="utf-8")
     assert says in refused(own)
 
 
 def test_an_override_of_a_broken_section_leaves_its_fault(own: Path) -> None:
-    own.write_text("link = 3\n")
+    own.write_text("link = 3\n", encoding="utf-8")
     assert "link: wanted: a table" in refused(own, {"link.bandwidth": "1MB/s"})
 
 

@@ -13,7 +13,6 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from importing import LIGHT, model
 from onnx import TensorProto, helper
 
 from discosim.cli.app import run
@@ -23,6 +22,9 @@ from discosim.importers.nodelink import to_json
 from discosim.importers.scalesim import to_csv
 from discosim.networks import build
 from discosim.partition.split import split
+from tests.importing import LIGHT, model
+
+pytestmark = pytest.mark.extras
 
 BYTES = (LIGHT / "light_squeezenet.onnx").read_bytes()
 MEBIBYTE = 1 << 20
@@ -180,7 +182,7 @@ def test_a_graph_of_ours_that_is_wrong(
 ) -> None:
     change, said = JSON_FAULTS[fault]
     path = tmp_path / "net.json"
-    path.write_text(changed_json(change))
+    path.write_text(changed_json(change), encoding="utf-8")
     assert said in refused(str(path), monkeypatch, capsys)
 
 
@@ -245,7 +247,7 @@ print(1024 * int(re.search(r"VmHWM:\\s*([0-9]+) kB", status)[1]), file=sys.stder
 def peak_bytes(path: Path, *size: int) -> tuple[str, int]:
     """What reading a file says, and the peak memory of the process that reads it."""
     command = [sys.executable, "-c", BOUNDED, str(path), *map(str, size)]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=120)
     return result.stdout, int(result.stderr)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import networks as random_networks
 
 from discosim.errors import DiscosimError
 from discosim.graph.counts import counts
@@ -16,6 +15,7 @@ from discosim.importers.scalesim import left_out, read_csv, to_csv
 from discosim.networks import NETWORKS, build
 from discosim.partition.split import split
 from tests.configurations import swept
+from tests.strategies import networks as random_networks
 
 # the first rows of topologies/conv_nets/alexnet.csv of the SCALE-Sim repository
 ALEXNET = """\
@@ -32,7 +32,7 @@ FC7, 1, 1, 1, 1, 4096, 4096, 1,
 
 def through_json(network: Network, folder: Path) -> Network:
     path = folder / "net.json"
-    path.write_text(to_json(network))
+    path.write_text(to_json(network), encoding="utf-8")
     return read_json(str(path), None)
 
 
@@ -58,7 +58,7 @@ def test_json_of_any_network_comes_back(
 
 def test_a_json_file_has_its_own_input_size(tmp_path: Path) -> None:
     path = tmp_path / "net.json"
-    path.write_text(to_json(build("resnet18")))
+    path.write_text(to_json(build("resnet18")), encoding="utf-8")
     assert build(str(path), (3, 224, 224)).macs == build("resnet18").macs
     with pytest.raises(DiscosimError, match="--input cannot change them"):
         build(str(path), (64,))
@@ -69,7 +69,7 @@ def test_a_table_keeps_layers_and_macs(name: str, tmp_path: Path) -> None:
     """But for what it has no rows for, and for groups, of which it holds one filter a channel."""
     network = build(name)
     path = tmp_path / "net.csv"
-    path.write_text(to_csv(network))
+    path.write_text(to_csv(network), encoding="utf-8")
     again = read_csv(str(path), None)
     rows = [x for x in network.layers if x.macs and x.name not in left_out(network)]
     convolutions = [layer for layer in again.layers if layer.op == "conv"]
@@ -79,7 +79,7 @@ def test_a_table_keeps_layers_and_macs(name: str, tmp_path: Path) -> None:
 
 def test_a_table_of_scalesim_is_read(tmp_path: Path) -> None:
     path = tmp_path / "alexnet.csv"
-    path.write_text(ALEXNET)
+    path.write_text(ALEXNET, encoding="utf-8")
     network = build(str(path))
     record = counts(network)
     assert record["layers"] == 7
@@ -94,7 +94,8 @@ def test_a_depthwise_row_has_one_filter(tmp_path: Path) -> None:
     header = ALEXNET.splitlines()[0]
     path.write_text(
         f"{header}\na, 10, 10, 3, 3, 3, 32, 1,\nb, 10, 10, 3, 3, 32, 1, 1,\n"
-        "c, 8, 8, 1, 1, 32, 64, 1,\n"
+        "c, 8, 8, 1, 1, 32, 64, 1,\n",
+        encoding="utf-8",
     )
     network = build(str(path))
     assert [layer.kind for layer in network.layers] == ["conv", "depthwise", "conv"]
@@ -104,12 +105,12 @@ def test_a_depthwise_row_has_one_filter(tmp_path: Path) -> None:
 
 def test_a_table_says_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "net.csv"
-    path.write_text(ALEXNET.replace("Channels", "Chanels"))
+    path.write_text(ALEXNET.replace("Channels", "Chanels"), encoding="utf-8")
     with pytest.raises(DiscosimError, match="no column 'Channels'; did you mean Chanels"):
         build(str(path))
-    path.write_text(ALEXNET.replace("Conv3, 15", "Conv3, x"))
+    path.write_text(ALEXNET.replace("Conv3, 15", "Conv3, x"), encoding="utf-8")
     with pytest.raises(DiscosimError, match="line 4, IFMAP Height of Conv3: 'x'"):
         build(str(path))
-    path.write_text(ALEXNET.replace("FC6, 6, 6, 6, 6", "FC6, 6, 6, 9, 6"))
+    path.write_text(ALEXNET.replace("FC6, 6, 6, 6, 6", "FC6, 6, 6, 9, 6"), encoding="utf-8")
     with pytest.raises(DiscosimError, match="the filter of FC6 exceeds its input"):
         build(str(path))

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from importing import LIGHT, model
 from onnx import helper
 
 from discosim.errors import DiscosimError
@@ -17,6 +16,9 @@ from discosim.partition.placement import place
 from discosim.partition.split import split
 from discosim.strategies.cut import rows_of
 from tests.configurations import swept
+from tests.importing import LIGHT, model
+
+pytestmark = pytest.mark.extras
 
 GRAPHS = sorted(path.stem for path in LIGHT.glob("*.onnx"))
 

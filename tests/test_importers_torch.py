@@ -15,7 +15,7 @@ from zoo import ours
 from zoo.table import ZOO
 
 from discosim.cli.app import run
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, install_hint
 from discosim.graph.builder import Builder
 from discosim.graph.counts import counts
 from discosim.graph.network import INPUT, Network
@@ -24,6 +24,8 @@ from discosim.importers.torch.trace import trace
 from discosim.networks import build, esrgan, ssd
 from discosim.partition.split import split
 from tests.configurations import swept
+
+pytestmark = pytest.mark.extras
 
 COLUMNS = ("op", "in_elems", "out_elems", "weights", "biases", "macs", "groups", "in_features")
 FRONT_ENDS = ("export", "onnx")
@@ -241,7 +243,7 @@ def choosing():
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    (tmp_path / "mynets.py").write_text(FACTORY)
+    (tmp_path / "mynets.py").write_text(FACTORY, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "mynets", raising=False)
     return "torch:mynets"
@@ -281,7 +283,7 @@ def test_a_library_that_is_missing_is_named(
     monkeypatch.setattr(sys, "argv", ["discosim", "inspect", f"{library}:resnet50"])
     assert run() == 2
     error = capsys.readouterr().err
-    assert f"{library}:resnet50 needs {library}: python -m pip install {library}" in error
+    assert f"{library}:resnet50 needs {library}: {install_hint(library)}" in error
 
 
 def test_a_library_serves_its_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import onnx
 import pytest
-from importing import LIGHT, model
 from onnx import helper
 
 from discosim.cli.app import run
@@ -15,6 +14,9 @@ from discosim.errors import DiscosimError
 from discosim.graph.counts import counts
 from discosim.networks import NETWORKS, build
 from discosim.report.inspect import draw_graph, rows
+from tests.importing import LIGHT, model
+
+pytestmark = pytest.mark.extras
 
 RECORD = "model input layers weights params macs in_elems in_elems_once out_elems unknown_ops"
 Call = Callable[..., tuple[int, str, str]]

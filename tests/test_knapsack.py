@@ -15,6 +15,8 @@ from discosim.explore.allocation.knapsack import Problem, Solution, dual, fast
 from discosim.explore.allocation.milp import exact
 from tests.dynamic import dynamic
 
+pytestmark = pytest.mark.extras
+
 INSTANCES = range(200)
 
 
@@ -134,7 +136,9 @@ def test_a_line_that_c_keeps_in_a_buffer_stays_off_stdout_too() -> None:
         "with _stdout_discarded(): libc.puts(b'stray')\n"
         "libc.puts(b'kept')\n"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert run.stdout == "kept\nkept\n"
 
 

@@ -62,7 +62,7 @@ def _room(module: Path) -> str:
 def _imports(module: Path) -> set[str]:
     """What a module imports when it runs: names for annotations only are left out."""
     names: set[str] = set()
-    tree = ast.parse(module.read_text())
+    tree = ast.parse(module.read_text(encoding="utf-8"))
     for_annotations = {
         inner
         for node in ast.walk(tree)
@@ -116,7 +116,7 @@ def _definitions(kind: type[ast.AST]) -> list[tuple[str, str, int]]:
     return [
         (node.name, str(module.relative_to(PACKAGE)), node.end_lineno - node.lineno + 1)
         for module in MODULES
-        for node in ast.walk(ast.parse(module.read_text()))
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
         if isinstance(node, kind)
     ]
 

@@ -74,7 +74,7 @@ def started(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     mark, pipe = uuid.uuid4().hex, subprocess.PIPE
     process = subprocess.Popen(
         [sys.executable, *words], env={**os.environ, MARK: mark}, stdin=pipe, stdout=pipe,
-        stderr=pipe, text=True,
+        stderr=pipe, encoding="utf-8",
     )  # fmt: skip
     with process:
         try:
@@ -137,7 +137,7 @@ def _shown(made: Links, node: int, *command: str) -> str:
     user = ["-U", "--preserve-credentials"] if made.user else []
     words = ["nsenter", "-t", str(made.pids[node]), *user, "-n", *command]
     path = {**os.environ, "PATH": tool_path()}
-    return subprocess.run(words, capture_output=True, text=True, check=True, env=path).stdout
+    return subprocess.run(words, capture_output=True, encoding="utf-8", check=True, env=path).stdout
 
 
 def test_messages_pass_between_the_nodes_and_only_there(made: Links) -> None:

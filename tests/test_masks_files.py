@@ -25,6 +25,8 @@ from discosim.networks import build
 from discosim.runtime.checkpoint import read_weights
 from tests.strategies import networks
 
+pytestmark = pytest.mark.extras
+
 SMALL = build("resnet18/8", (32,))
 
 
@@ -131,7 +133,7 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
 def test_what_is_no_mask_is_refused(content: object, tmp_path: Path) -> None:
     path = tmp_path / "masks.npz"
     if isinstance(content, str):
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
     elif content is not None:
         np.savez(path, weights=content)
     with pytest.raises(DiscosimError, match="mask"):

@@ -25,6 +25,8 @@ from discosim.networks import build
 from discosim.partition.placement import place
 from tests.strategies import networks
 
+pytestmark = pytest.mark.extras
+
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SMALL = ["resnet18/8", "deit-ti/8", "mobilenetv2/4", "efficientnet-b0/4", "squeezenet1-1/8"]
 
@@ -172,13 +174,13 @@ def test_the_measured_table_is_that_of_its_rows(
     measured = EXPERIMENTS / "measured"
     monkeypatch.setattr(sys, "argv", ["placement.py", str(measured / "placement.jsonl")])
     main()
-    assert capsys.readouterr().out == (measured / "placement.md").read_text()
-    rows = (measured / "placement.jsonl").read_text()
+    assert capsys.readouterr().out == (measured / "placement.md").read_text(encoding="utf-8")
+    rows = (measured / "placement.jsonl").read_text(encoding="utf-8")
     path = tmp_path / "rows.jsonl"
-    path.write_text(rows)
+    path.write_text(rows, encoding="utf-8")
     few = ["--networks", "vit", "--nodes", "2", "--s-comm", "0.9", "--seeds", "0", "7"]
     monkeypatch.setattr(sys, "argv", ["placement.py", str(path), *few, "--budget", "0.02"])
     main()
-    [row] = map(json.loads, path.read_text().removeprefix(rows).splitlines())
+    [row] = map(json.loads, path.read_text(encoding="utf-8").removeprefix(rows).splitlines())
     assert row["seed"] == 7
     assert row["trained_searched_l1"] > row["trained_blocks_l1"]

@@ -222,7 +222,7 @@ def test_each_section_draws_its_pictures(name: str, tmp_path: Path) -> None:
 
 
 def test_the_page_is_what_the_code_writes() -> None:
-    page = (ROOT / "docs" / "reproduction.md").read_text()
+    page = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
     again = "python -m discosim.paper.docs > docs/reproduction.md"
     assert page == docs.page(), f"docs/reproduction.md is stale: {again}"
 
@@ -237,7 +237,10 @@ SCRIPTS = sorted((ROOT / "experiments").glob("*.py"))
 )
 def test_each_experiment_prints_its_rows_and_draws(script: Path, tmp_path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)], check=True, capture_output=True, text=True
+        [sys.executable, str(script), str(tmp_path)],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
     )
     name = script.stem.partition("_")[0]
     assert paper.SECTIONS[name].title in result.stdout

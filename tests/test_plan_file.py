@@ -58,7 +58,7 @@ def test_every_fault_is_reported_in_one_line(
     document: object, words: list[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "plan.json"
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(DiscosimError) as error:
         read_plan(str(path))
     assert "\n" not in str(error.value)

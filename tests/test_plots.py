@@ -33,7 +33,9 @@ def _line(axes, label: str):
 
 def test_importing_the_pictures_does_not_import_matplotlib() -> None:
     code = "import discosim.report.sweep, sys; print('matplotlib' in sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert shown.stdout == "False\n"
 
 

@@ -51,7 +51,7 @@ def test_csv_has_the_promised_columns(
 def test_json_goes_to_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     target = tmp_path / "rows.json"
     assert reproduce(monkeypatch, "--only", "tab1", "-o", str(target)) == 0
-    rows = json.loads(target.read_text())
+    rows = json.loads(target.read_text(encoding="utf-8"))
     assert rows[0]["id"] == "tab1.dense.s_comm"
     assert all(row["status"] == "fits" for row in rows)
 
@@ -111,6 +111,6 @@ def test_a_number_that_should_fit_and_does_not_gives_exit_code_1(
 def test_matplotlib_is_not_imported_without_pictures() -> None:
     code = "import sys; from discosim.paper import rows; rows(); print('matplotlib' in sys.modules)"
     result = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code], check=True, capture_output=True, encoding="utf-8"
     )
     assert result.stdout.strip() == "False"

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from discosim.runtime.sockets import ENDED, SocketWire, joined, listening
 from discosim.runtime.wire import WireError
 
+pytestmark = pytest.mark.extras
+
 Pair = tuple[SocketWire, SocketWire]
 Ends = tuple[socket.socket, socket.socket]
 SIZES = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 2000)), min_size=1, max_size=5)

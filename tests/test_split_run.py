@@ -40,6 +40,8 @@ from tests.split import State, ThreadRun, ThreadWire, on_one_thread, run_on_thre
 from tests.strategies import networks
 from tests.test_link import started
 
+pytestmark = pytest.mark.extras
+
 SPLIT = [  # concatenation, groups, squeeze-excite, attention, dilation, several outputs
     ("resnet18/8", (64,), 2, 0.8),
     ("resnet50/8", (64,), 3, 0.9),
@@ -289,7 +291,7 @@ if __name__ == "__main__":
 def test_nothing_is_left_of_a_program_that_is_ended(
     ending: signal.Signals, moment: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "program.py").write_text(JOINED)
+    (tmp_path / "program.py").write_text(JOINED, encoding="utf-8")
     with started(str(tmp_path / "program.py")) as (program, _):
         assert program.stdout is not None
         assert program.stderr is not None

@@ -119,7 +119,7 @@ def test_the_command_writes_the_trace_and_the_picture(answer: Answer, tmp_path: 
     assert code == 0
     assert "rpi5-gigabit" in out
     assert "shares chosen" in err
-    complete = _check_format(json.loads(trace.read_text()))
+    complete = _check_format(json.loads(trace.read_text(encoding="utf-8")))
     assert {event["cat"] for event in complete} == {"local", "remote", "message"}
     assert picture.stat().st_size > 10_000
 

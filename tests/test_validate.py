@@ -45,6 +45,8 @@ from discosim.validate.wires import Mark, NoWire, Paced, Watched
 from tests.test_link import started, until_started
 from tests.test_timeline_trace import _check_format
 
+pytestmark = pytest.mark.extras
+
 TIMES = st.floats(0, 10)
 MEASURED = sorted((Path(__file__).parents[1] / "experiments/measured").glob("validate-*.json"))
 SMALL = ["--model", "resnet18/8", "--input", "32", "--runs", "3"]
@@ -448,12 +450,12 @@ def test_the_command_writes_what_it_measured(
     assert run() == 0
     out = capsys.readouterr().out
     assert "on the wire are the model's, exactly" in out
-    document = json.loads(paths["-o"].read_text())
+    document = json.loads(paths["-o"].read_text(encoding="utf-8"))
     assert document["command"].startswith("discosim validate --model resnet18/8")
     fields = {"model", "nodes", "s_comm", "overlap", "level", "measured_s", "predicted_s", "error"}
     assert all(fields <= set(record) for record in document["records"])
     assert {"refused", "counted", "conclusive"} <= set(document["records"][0])
-    assert _check_format(json.loads(paths["--trace"].read_text()))
+    assert _check_format(json.loads(paths["--trace"].read_text(encoding="utf-8")))
     assert paths["--plot"].stat().st_size > 10_000
 
 

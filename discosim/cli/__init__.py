@@ -21,6 +21,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    _settle_surroundings()
     try:
         signal.signal(signal.SIGINT, _interrupt)
         if isinstance(sys.stdout, io.TextIOWrapper):  # a line it cannot draw becomes "?"
@@ -41,6 +42,15 @@ def main() -> NoReturn:
         _discard_stdout()
         code = 2
     sys.exit(code)
+
+
+def _settle_surroundings() -> None:
+    """Take no harm from closed streams (`>&-`), nor from a backend that a notebook wants."""
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, stream, os.fdopen(nowhere, "w", encoding="utf-8", closefd=False))
+    os.environ["MPLBACKEND"] = "agg"  # pictures go to files
 
 
 def _discard_stdout() -> None:

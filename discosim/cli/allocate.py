@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import click
 
 from discosim.cli import options, types
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, install_hint
 from discosim.units import parse_bytes, parse_time
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ BYTES = types.Parsed("bytes", _limit(parse_bytes))
 @click.option("--memory", type=BYTES, help="Limit on a node's memory: 30MiB.")
 @click.option("--levels", type=types.S_COMM, help="S_comm to choose from [default: 0:0.95:0.05].")
 @click.option("--weights", "weights_path", help="A .safetensors or .pt checkpoint to lose from.")
-@click.option("--method", default="exact", show_default=True, help="exact (needs scipy) or fast.")
+@click.option("--method", help="exact (needs scipy) or fast [default: exact; fast without scipy].")
 @click.option(
     "--overlap", default="none", show_default=True, help="none, layer:K, layer:best or ideal."
 )
@@ -93,9 +93,11 @@ def command(**values: Any) -> None:
         replace(base, nodes=nodes, overlap=Overlap.parse(values["overlap"])),
         {name: limit for name, limit in given.items() if limit is not None},
         levels=values["levels"] or DEFAULT_LEVELS,
-        method=Method(values["method"]),
+        method=None if values["method"] is None else Method(values["method"]),
         **saliency,
     )
+    if values["method"] is None and found.method is not Method.EXACT:
+        options.note(f"by the fast method; the exact one needs scipy: {install_hint('scipy')}")
     lines = report.findings(found, values["convention"])
     output.write(report.to_frame(found), lines, report.show(found))
     if values["path"] is not None:

@@ -46,7 +46,7 @@ def command(**values: Any) -> int:
     discosim run --model resnet18 --nodes 2 --s-comm 0.9
     discosim run --model resnet18 --mask masks.npz --weights resnet18.safetensors
     """
-    require("run", "torch", "torch", "safetensors")
+    require("run", "torch", "safetensors")
     from discosim.cli.output import Output
     from discosim.explore.run import run_split
     from discosim.report.run import differences, run_findings, show_run

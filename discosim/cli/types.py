@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    AnyType = click.ParamType[Any]
+else:  # no click before 8.4 takes the brackets
+    AnyType = click.ParamType
+
 MOST_VALUES = 1_000_000
 MOST_POWERS = 30
 """Of ten, up or down, in a number: beyond, whole numbers would take the memory of the machine."""
 
 
-class Parsed(click.ParamType[Any]):
+class Parsed(AnyType):
     """An option whose text a function reads; what it refuses is a usage error."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:

@@ -7,11 +7,10 @@ table in `ops`.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, require
 from discosim.graph.layer import Shape
 from discosim.graph.network import Network
 
@@ -19,10 +18,7 @@ Reader = Callable[[str, Shape | None], Network]
 
 
 def _onnx(path: str, input_shape: Shape | None) -> Network:
-    if find_spec("onnx") is None:
-        raise DiscosimError(
-            "ONNX files need the onnx package: python -m pip install 'discosim[onnx]'"
-        )
+    require("an ONNX file", "onnx")
     from discosim.importers.lowering.lower import lower
     from discosim.importers.onnx.read import read_onnx
 

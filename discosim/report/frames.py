@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from discosim.errors import DiscosimError
+from discosim.errors import require
 from discosim.report.tables import Cells
 
 
@@ -47,10 +47,7 @@ def to_parquet(frame: pd.DataFrame) -> bytes:
 
 def check_parquet() -> None:
     """Raise DiscosimError where Parquet cannot be written."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise DiscosimError("Parquet needs pyarrow: pip install 'discosim[parquet]'") from None
+    require("Parquet", "pyarrow")
 
 
 def _cell(value: str) -> str:

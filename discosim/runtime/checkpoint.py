@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discosim.errors import DiscosimError, some_of
+from discosim.errors import DiscosimError, require, some_of
 from discosim.graph.network import Network, shape_text
 from discosim.masks.sub_rows import weight_name
 from discosim.masks.weights import Weights, weight_shapes
@@ -102,11 +102,10 @@ def _read_tensors(path: str) -> "dict[str, torch.Tensor]":
 
 def _safetensors(path: str) -> "dict[str, torch.Tensor]":
     """The file is sorted by its own rules: numbers in names give the order of modules back."""
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError:
-        raise _needs_torch("safetensors") from None
+    require("--weights", "torch", "safetensors")
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         tensors: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -119,11 +118,10 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _state_dict(path: str) -> "dict[str, torch.Tensor]":
-    try:
-        import torch
-    except ImportError:
-        raise _needs_torch("torch") from None
+    require("--weights", "torch")
     from pickle import UnpicklingError
+
+    import torch
 
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
@@ -140,10 +138,6 @@ def _state_dict(path: str) -> "dict[str, torch.Tensor]":
     if not isinstance(loaded, Mapping):
         raise DiscosimError(f"weights {path} hold a {type(loaded).__name__}, not a state_dict")
     return {str(n): t for n, t in loaded.items() if isinstance(t, torch.Tensor)}
-
-
-def _needs_torch(package: str) -> DiscosimError:
-    return DiscosimError(f"--weights needs {package}: pip install 'discosim[torch]'")
 
 
 def _not_whole(path: str, error: Exception) -> DiscosimError:

@@ -75,7 +75,7 @@ def measure(
 
     All are run in turns for `seconds`, at least once. Raises DiscosimError without torch.
     """
-    require("calibrate", "torch", "torch")
+    require("calibrate", "torch")
     import torch
 
     before = torch.get_num_threads()

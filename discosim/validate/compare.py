@@ -51,7 +51,7 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     _check(question)
     table = tabulate(build(question.model, question.input_shape))
     _check_time(question, table)
-    require("validate", "torch", "torch")
+    require("validate", "torch")
     orders = _orders(question)
     every = [order for some in orders.values() for order in some]
     every.sort(key=lambda order: order.s_comm)  # a node is built for each S_comm

@@ -65,7 +65,7 @@ def run_delay_s() -> float:
     The second field of /proc/thread-self/schedstat, in nanoseconds (Linux, sched-stats.rst).
     """
     try:
-        return int(SCHEDSTAT.read_text().split()[1]) / 1e9
+        return int(SCHEDSTAT.read_text(encoding="utf-8").split()[1]) / 1e9
     except OSError:
         return 0.0
 

@@ -103,9 +103,9 @@ def _become_root() -> None:
     """A user namespace of one's own, in which links may be made without being root."""
     uid, gid = os.getuid(), os.getgid()
     call("unshare", CLONE_NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+    Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+    Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="utf-8")
+    Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="utf-8")
 
 
 def _hold() -> int:
@@ -137,7 +137,9 @@ def main(nodes: int, bandwidth_Bps: float, root: bool) -> None:
             _become_root()
         pids = [_hold() for _ in range(nodes)]
         for command in link_commands(nodes, bandwidth_Bps, pids):
-            done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            done = subprocess.run(
+                command, capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL
+            )
             if done.returncode:
                 words = " ".join(command[4:])
                 raise OSError(0, f"{words}: {' '.join(done.stderr.split())}")

@@ -98,7 +98,8 @@ def shaped_links(nodes: int, bandwidth_Bps: float) -> Iterator[Links]:
     keeper = subprocess.Popen(
         [sys.executable, "-m", "discosim.validate.keeper", str(nodes), repr(float(bandwidth_Bps)),
          "user" if user else "root"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PATH": path},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
+        env={**os.environ, "PATH": path},
         start_new_session=True,  # Ctrl-C is for the program, which ends the keeper
     )  # fmt: skip
     assert keeper.stdin is not None

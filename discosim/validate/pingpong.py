@@ -65,7 +65,7 @@ def echo() -> Iterator[int]:
     host = "127.0.0.1"
     process = subprocess.Popen(
         [sys.executable, "-m", "discosim.validate.pingpong", host, "0"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
         start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-
 from zoo import convolutional as c
 from zoo import ours
 from zoo import transformers as t

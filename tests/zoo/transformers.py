@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
 from zoo.ours import Mlp, TransformerBlock
 
 

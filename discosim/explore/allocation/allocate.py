@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -97,7 +98,7 @@ def allocate(
     limits: Mapping[str, Limit],
     *,
     levels: ArrayLike = DEFAULT_LEVELS,
-    method: Method = Method.EXACT,
+    method: Method | None = None,
     curves: Curves | None = None,
     saliency: str = STATED,
 ) -> Allocation:
@@ -109,6 +110,7 @@ def allocate(
     Layers that read a tensor which is sent once share one S_comm. Raises DiscosimError for what
     no plan meets, with the least that is possible.
     """
+    method = default_method() if method is None else method
     if base.plan_file is not None:
         given = base.plan_file.path
         raise DiscosimError(f"allocate makes a plan and takes none, but {given} is given")
@@ -143,6 +145,11 @@ def allocate(
         uniform=_uniform(base, costs, curves, bounds),
         dense=dense,
     )
+
+
+def default_method() -> Method:
+    """Return the exact one where scipy is installed, the fast one elsewhere."""
+    return Method.EXACT if find_spec("scipy") else Method.FAST
 
 
 def _of_mask(mask: Mask, nodes: int) -> tuple[Curves, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, require
 from discosim.explore.allocation.knapsack import Ints, Problem, Solution, dual
 
 PATIENCE_S = 120.0
@@ -30,16 +30,9 @@ def exact(problem: Problem) -> Solution:
 
     Raises DiscosimError where scipy is missing or no choice meets all limits.
     """
-    try:
-        from scipy.optimize import (  # type: ignore[import-untyped]
-            Bounds,
-            LinearConstraint,
-            milp,
-        )
-    except ImportError:
-        raise DiscosimError(
-            "--method exact needs scipy: pip install 'discosim[milp]', or use --method fast"
-        ) from None
+    require("--method exact", "scipy", otherwise="--method fast does without")
+    from scipy.optimize import Bounds, LinearConstraint, milp  # type: ignore[import-untyped]
+
     free = dual(problem, np.zeros(len(problem.limit)))[1]
     if problem.meets(free):
         return Solution(free, problem.lost(free), problem.lost(free))

@@ -16,7 +16,7 @@ from discosim.partition.split import split
 POINTS = 201
 STATED = (
     "surrogate: L1 norms of He-normal sub-rows, the least go first; no weights were read and no "
-    "accuracy is predicted (docs/allocate.md)"
+    "accuracy is predicted"
 )
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, require
 from discosim.explore.grid.grid import Task
 from discosim.explore.grid.reduce import State
 
@@ -86,12 +86,9 @@ def on_cluster(work: Work, tasks: Tasks, address: str) -> Done:
     Tasks of a worker that dies are done again by others. Raises DiscosimError where there is no
     scheduler, or it goes away.
     """
-    try:
-        import distributed
-    except ImportError:
-        raise DiscosimError(
-            "--scheduler needs dask.distributed: pip install 'discosim[cluster]'"
-        ) from None
+    require("--scheduler", "distributed")
+    import distributed
+
     client = _connected(distributed, address)
     levels = {name: logging.getLogger(name).level for name in logging.root.manager.loggerDict}
     for name in levels:  # what goes wrong is told once, below

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discosim.errors import DiscosimError, suggest
+from discosim.errors import DiscosimError, install_hint, require, suggest
 from discosim.graph.layer import Shape
 from discosim.graph.network import Network
 from discosim.importers.lowering.lower import lower
@@ -63,12 +63,7 @@ def load_named(name: str, given: Shape | None) -> Network:
 
 
 def _require_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise DiscosimError(
-            "models of torch need it: python -m pip install 'discosim[torch]'"
-        ) from None
+    require("a model of torch", "torch")
 
 
 def _factory_of(name: str, rest: str) -> Any:
@@ -97,8 +92,7 @@ def _from_library(library: str, model: str) -> Any:
         package = import_module(library if library == "timm" else "torchvision.models")
     except Exception as error:  # not installed, or not for this torch
         raise DiscosimError(
-            f"{library}:{model} needs {library}: python -m pip install {library} "
-            f"({_one_line(error)})"
+            f"{library}:{model} needs {library}: {install_hint(library)} ({_one_line(error)})"
         ) from None
     try:
         if library == "timm":

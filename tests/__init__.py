@@ -1,0 +1,1 @@
+"""One package, whatever else is called so on the machine."""

@@ -1,0 +1,42 @@
+"""Text is UTF-8 in files and pipes, whatever the locale of the machine is."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("discosim", "tests", "benchmarks", "experiments")
+READ_OR_WRITE = {"read_text", "write_text"}
+
+
+def _without_encoding(tree: ast.AST) -> Iterator[int]:
+    """Lines on which a text is read or written in the encoding of the locale."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if isinstance(node.func, ast.Name) and node.func.id == "open":
+            mode = ast.unparse(node.args[1]) if len(node.args) > 1 else given.get("mode", "'r'")
+            asked = "b" not in mode
+        else:
+            asked = method in READ_OR_WRITE or given.get("text") == "True"
+        if asked and "encoding" not in given:
+            yield node.lineno
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_text_has_its_encoding(folder: str) -> None:
+    files = list((ROOT / folder).rglob("*.py"))
+    assert files
+    for path in files:
+        lines = list(_without_encoding(ast.parse(path.read_text(encoding="utf-8"))))
+        assert not lines, f"{path.relative_to(ROOT)}: {lines}"
+
+
+def test_what_is_looked_for_is_found() -> None:
+    lines = ["open('a')", "path.read_text()", "run([], text=True)", "open('a', 'rb')"]
+    code = "\n".join([*lines, "path.write_text('', encoding='utf-8')"])
+    assert list(_without_encoding(ast.parse(code))) == [1, 2, 3]
