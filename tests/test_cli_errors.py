@@ -264,7 +264,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work_starts(
     for work in (
         "discosim.cli.results.sweep",
         "discosim.explore.layers.layers",
-        "discosim.cli.options.read_study",
+        "discosim.cli.options.read_base",
         "discosim.cli.options.load_profile",
     ):
         monkeypatch.setattr(work, never)
