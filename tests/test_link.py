@@ -22,6 +22,8 @@ from discosim.validate import keeper, link
 from discosim.validate.keeper import address, bucket_bytes, frame_bytes, interface, link_commands
 from discosim.validate.link import Links, NoLinkError, shaped_links, tool_path
 
+pytestmark = pytest.mark.extras
+
 MARK = "DISCOSIM_TEST_RUN"
 
 RUN = """

@@ -15,6 +15,8 @@ from discosim.graph.network import INPUT
 from discosim.graph.reach import rows_of, through
 from discosim.runtime import operators
 
+pytestmark = pytest.mark.extras
+
 Compute = Callable[[torch.Tensor], torch.Tensor]
 
 
