@@ -139,6 +139,6 @@ def test_the_package_itself_imports_nothing_heavy() -> None:
     heavy = sorted(ONLY_IN)
     code = f"import discosim, discosim.cli, sys; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code], check=True, capture_output=True, encoding="utf-8"
     )
     assert result.stdout.strip() == "[]"
