@@ -1,4 +1,4 @@
-"""Links of a chosen bandwidth: what they are made of, and that nothing is left of them."""
+"""NodeLinks of a chosen bandwidth: what they are made of, and that nothing is left of them."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from discosim.runtime.program import NodeProgram, ProgramRow, Swap, Wait
 from discosim.runtime.worker import Answer, Feed, Load, Ready, Seat
 from discosim.validate import keeper, link
 from discosim.validate.keeper import address, bucket_bytes, frame_bytes, interface, link_commands
-from discosim.validate.link import Links, NoLinkError, shaped_links, tool_path
+from discosim.validate.link import NodeLinks, NoLinkError, shaped_links, tool_path
 
 pytestmark = pytest.mark.extras
 
@@ -38,7 +38,7 @@ with shaped_links(3, 37.5e6) as links:
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Links]:
+def made() -> Iterator[NodeLinks]:
     """A link between two nodes.
 
     Where the kernel refuses network namespaces there is none to test: no package is missing. What
@@ -104,7 +104,7 @@ def until_started(process: subprocess.Popen[str], mark: str, count: int) -> None
     ],
 )
 def test_nothing_is_left_however_and_whenever_it_ends(
-    made: Links, ending: signal.Signals | None, moment: str
+    made: NodeLinks, ending: signal.Signals | None, moment: str
 ) -> None:
     before = _interfaces()
     with started("-c", RUN) as (run, mark):
@@ -126,7 +126,7 @@ def test_nothing_is_left_however_and_whenever_it_ends(
     assert _interfaces() == before
 
 
-def test_the_program_does_not_wait_for_a_killed_keeper(made: Links) -> None:
+def test_the_program_does_not_wait_for_a_killed_keeper(made: NodeLinks) -> None:
     with shaped_links(2, 1e6) as short:
         for pid in short.pids:
             os.kill(pid, signal.SIGKILL)
@@ -134,7 +134,7 @@ def test_the_program_does_not_wait_for_a_killed_keeper(made: Links) -> None:
         time.sleep(0.01)
 
 
-def _shown(made: Links, node: int, *command: str) -> str:
+def _shown(made: NodeLinks, node: int, *command: str) -> str:
     """What a tool says in the namespace of a node."""
     user = ["-U", "--preserve-credentials"] if made.user else []
     words = ["nsenter", "-t", str(made.pids[node]), *user, "-n", *command]
@@ -142,7 +142,7 @@ def _shown(made: Links, node: int, *command: str) -> str:
     return subprocess.run(words, capture_output=True, encoding="utf-8", check=True, env=path).stdout
 
 
-def test_messages_pass_between_the_nodes_and_only_there(made: Links) -> None:
+def test_messages_pass_between_the_nodes_and_only_there(made: NodeLinks) -> None:
     seats = [Seat(n, 2, 60.0, made.address(n), namespace=made.namespace(n)) for n in range(2)]
     with NodeProcesses(seats) as nodes:
         program = NodeProgram(0, (_sends(1),), ()), NodeProgram(1, (_gets(100_000),), ())
@@ -164,7 +164,7 @@ def _gets(features: int) -> ProgramRow:
     return ProgramRow("row", (swap, Wait()), ())
 
 
-def test_both_ends_are_held_at_the_bandwidth(made: Links) -> None:
+def test_both_ends_are_held_at_the_bandwidth(made: NodeLinks) -> None:
     for node in range(2):
         text = _shown(made, node, "tc", "qdisc", "show", "dev", interface(node, 1 - node))
         assert "tbf" in text
@@ -219,6 +219,6 @@ def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-def test_what_the_kernel_refuses_is_told(made: Links, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_kernel_refuses_is_told(made: NodeLinks, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NoLinkError, match="tc qdisc add"), shaped_links(2, 1e-3):
         pass

@@ -49,7 +49,6 @@ SPLIT = [  # concatenation, groups, squeeze-excite, attention, dilation, several
     ("esrgan/16", (8,), 3, 0.8),
     ("mobilenetv2/2", (32,), 3, 0.9),
     ("efficientnet-b0/2", (32,), 5, 0.9),
-    ("deit-ti", (32,), 2, 0.9),
     ("deit-s", (32,), 4, 0.8),
     ("ssd300-vgg16/16", (300,), 3, 0.9),
     ("deeplabv3plus-resnet50/8", (33,), 2, 0.95),
@@ -101,7 +100,7 @@ def test_a_split_network_gives_the_masked_networks_output(
     check_counts(network, mask, run)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(networks(), st.integers(1, 5), st.sampled_from([0.0, 0.5, 0.9, 1.0]), st.booleans())
 def test_any_network_on_any_number_of_nodes(
     network: Network, nodes: int, s_comm: float, at_random: bool
@@ -273,10 +272,12 @@ def test_a_lost_node_ends_the_run(ending: str) -> None:
 
 JOINED = """
 import sys
+from discosim.runtime import nodes
 from discosim.runtime.nodes import NodeProcesses
 from discosim.runtime.worker import Seat
 
 if __name__ == "__main__":
+    nodes.PRELOADED.clear()  # nothing is computed here, and torch takes seconds to import
     print("begun", flush=True)
     with NodeProcesses([Seat(rank, 3, 60.0) for rank in range(3)]):
         print("joined", flush=True)

@@ -14,8 +14,8 @@ from discosim.runtime.products import grouped, product
 from discosim.runtime.program import (
     Apply,
     Assemble,
+    BiasAlone,
     Combine,
-    Constant,
     GroupedProduct,
     Join,
     NodeProgram,
@@ -73,7 +73,7 @@ def _action(step: Step, state: State) -> Action:
             return product(step, state)
         case GroupedProduct():
             return grouped(step, state)
-        case Constant():
+        case BiasAlone():
             return _stored(step.into, partial(constant, step.shape, state.get(step.bias)))
         case Apply():
             return _made(step.into, step.source, _operator(step.layer, state, step.overwrites))

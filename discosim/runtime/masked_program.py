@@ -12,7 +12,7 @@ from discosim.masks.mask import Ints, Mask
 from discosim.partition.placement import contiguous
 from discosim.runtime.pieces import (
     FeatureSwap,
-    Piece,
+    GroupPiece,
     alike,
     feature_swaps,
     held_features,
@@ -24,18 +24,18 @@ from discosim.runtime.pieces import (
 from discosim.runtime.program import (
     Apply,
     Assemble,
+    BiasAlone,
     Combine,
-    Constant,
     GroupedProduct,
     GroupPart,
     Join,
     NodeProgram,
     Normalize,
     Pack,
+    PackedPart,
     Pick,
     Product,
     ProgramRow,
-    Section,
     Statistics,
     Step,
     Swap,
@@ -130,7 +130,7 @@ class _Writer:
 
     def _constant(self, layer: Layer, outputs: int) -> None:
         shape = (1, outputs, *layer.out_shape[1:])
-        self.steps.append(Constant(shape, f"{layer.name}.bias", layer.name))
+        self.steps.append(BiasAlone(shape, f"{layer.name}.bias", layer.name))
 
     def _mix(self, layer: Layer, source: str) -> None:
         """Exchange what no reader before did; meanwhile compute what needs only the node's own."""
@@ -150,7 +150,9 @@ class _Writer:
         else:
             self._two_products(layer, source, parts[0], wait)
 
-    def _two_products(self, layer: Layer, source: str, part: Piece, wait: Sequence[Wait]) -> None:
+    def _two_products(
+        self, layer: Layer, source: str, part: GroupPiece, wait: Sequence[Wait]
+    ) -> None:
         held, received = self._held(source), self._of_others(source)
         at = _positions(np.concatenate([held, received]), part.inputs)
         own, far = np.flatnonzero(at < len(held)), np.flatnonzero(at >= len(held))
@@ -166,7 +168,7 @@ class _Writer:
         if not len(part.inputs):
             self._constant(layer, len(part.outputs))
 
-    def _grouped(self, layer: Layer, source: str, parts: Sequence[Piece]) -> None:
+    def _grouped(self, layer: Layer, source: str, parts: Sequence[GroupPiece]) -> None:
         received = self._of_others(source)
         have = np.concatenate([self._held(source), received])
         at = [_positions(have, part.inputs) for part in parts]
@@ -263,13 +265,13 @@ class _Writer:
             self.steps += [Swap("gather", packed, sends, {}, (), "nothing"), Wait()]
             return ()
         sizes: dict[int, int] = {}
-        sections: dict[str, list[Section]] = defaultdict(list)
+        sections: dict[str, list[PackedPart]] = defaultdict(list)
         begin = 0
         for node in range(1, self.mask.nodes):
             first = begin
             for name in spread:
                 at = held_features(self.mask.owners[name], self.shapes[name][0], node)
-                sections[name].append(Section(begin, at))
+                sections[name].append(PackedPart(begin, at))
                 begin += len(at) * int(np.prod(self.shapes[name][1:]))
             if begin > first:
                 sizes[node] = begin - first

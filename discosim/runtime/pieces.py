@@ -14,7 +14,7 @@ from discosim.partition.placement import Owners
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class GroupPiece:
     """The part of one group of a layer that a node computes: outputs and the inputs they read."""
 
     group: int
@@ -22,13 +22,13 @@ class Piece:
     inputs: Ints
 
 
-def pieces(layer: Layer, masked: LayerMask, node: int) -> tuple[Piece, ...]:
+def pieces(layer: Layer, masked: LayerMask, node: int) -> tuple[GroupPiece, ...]:
     """Return what `node` computes of a convolution or linear layer, group by group."""
     outputs = np.flatnonzero(masked.out_owner == node)
     width = layer.in_features // layer.groups
     group_of = outputs * layer.groups // layer.out_features
     return tuple(
-        Piece(
+        GroupPiece(
             int(group),
             outputs[group_of == group],
             group * width + np.flatnonzero(masked.kept[node, group * width : (group + 1) * width]),
@@ -37,7 +37,7 @@ def pieces(layer: Layer, masked: LayerMask, node: int) -> tuple[Piece, ...]:
     )
 
 
-def alike(parts: tuple[Piece, ...]) -> bool:
+def alike(parts: tuple[GroupPiece, ...]) -> bool:
     """Return whether all groups have as many inputs and as many outputs."""
     return len({(len(part.inputs), len(part.outputs)) for part in parts}) <= 1
 

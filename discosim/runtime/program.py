@@ -70,7 +70,7 @@ class GroupedProduct:
 
 
 @dataclass(frozen=True, eq=False)
-class Constant:
+class BiasAlone:
     """Features that nothing reaches: the bias of that name, or zero; `shape` with the batch."""
 
     shape: tuple[int, ...]
@@ -149,7 +149,7 @@ class Pack:
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class PackedPart:
     """Elements of a packed slot: where they begin, and the features of the whole that they are."""
 
     begin: int
@@ -163,7 +163,7 @@ class Assemble:
     source: str
     at: Ints
     packed: str
-    sections: tuple[Section, ...]
+    sections: tuple[PackedPart, ...]
     shape: tuple[int, ...]
     into: str
 
@@ -173,7 +173,7 @@ Step = (
     | Wait
     | Product
     | GroupedProduct
-    | Constant
+    | BiasAlone
     | Apply
     | Statistics
     | Normalize

@@ -82,6 +82,12 @@ class Worker:
     wire: Wire
     executor: "Executor | None" = None
 
+    def limit_threads(self) -> None:
+        """Have torch use as many as the seat has; it is imported no sooner than it is needed."""
+        import torch
+
+        torch.set_num_threads(self.seat.threads)
+
     @property
     def others(self) -> list[int]:
         """All nodes but this one."""
@@ -121,6 +127,7 @@ class Load:
 
         from discosim.runtime.executor import Executor
 
+        worker.limit_threads()
         state = {name: torch.from_numpy(array) for name, array in self.state.items()}
         worker.executor = Executor(self.program, state)
         return Ready()
@@ -165,9 +172,6 @@ def main(seat: Seat, link: "Connection[object, Any]") -> None:
 
 
 def _serve(seat: Seat, link: "Connection[object, Any]", requests: "queue.SimpleQueue[Any]") -> None:
-    import torch
-
-    torch.set_num_threads(seat.threads)
     with listening(seat.host) as listener:
         link.send(Listening(listener.getsockname()))
         connections = joined(seat.rank, listener, requests.get(), JOIN_S)

@@ -21,7 +21,7 @@ from discosim.validate.levels import (
     calibrated_hardware,
     judge_all,
 )
-from discosim.validate.link import Links, links_between
+from discosim.validate.link import NodeLinks, links_between
 from discosim.validate.pingpong import SIZES
 from discosim.validate.probes import probes
 from discosim.validate.profiled import Wires, parts_of
@@ -90,7 +90,7 @@ def _orders(question: Question) -> dict[str, list[Order]]:
 
 
 def _known(
-    question: Question, table: LayerTable, link: Links, taken: Mapping[str, Sequence[Runs]]
+    question: Question, table: LayerTable, link: NodeLinks, taken: Mapping[str, Sequence[Runs]]
 ) -> Known:
     """What the runs besides those of the question say of the machine."""
     messages = {runs.order.size: runs.samples for runs in taken["messages"]}

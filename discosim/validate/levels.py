@@ -17,7 +17,7 @@ from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.simulate import Cost, Overlap
 from discosim.timeline.schedule import Event
 from discosim.validate.calibration import Calibration, calibrated_profile
-from discosim.validate.link import Links
+from discosim.validate.link import NodeLinks
 from discosim.validate.profiled import (
     Parts,
     Prediction,
@@ -89,7 +89,7 @@ def calibrated_hardware(calibration: Calibration) -> Hardware:
     return Profile("calibrated", document).hardware()
 
 
-def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: Links) -> Validation:
+def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: NodeLinks) -> Validation:
     """Return what every level says of each configuration, and how far its runs are from that."""
     names = [*known.table.name]
     records: list[MeasuredRecord] = []
@@ -200,7 +200,7 @@ def _rows(
     ]
 
 
-def _about(known: Known, link: Links) -> Machine:
+def _about(known: Known, link: NodeLinks) -> Machine:
     """The machine, the link and the fits, for whoever reads the numbers later."""
     calibration = known.calibration
     return Machine(

@@ -20,7 +20,7 @@ MOST_NODES = 16
 
 
 @dataclass(frozen=True)
-class Links:
+class NodeLinks:
     """A link per pair of nodes, each direction held at `bandwidth_Bps`.
 
     pids: the process that holds each node's network namespace; none where the nodes share the
@@ -60,7 +60,7 @@ class Links:
 
 
 class NoLinkError(DiscosimError):
-    """Links cannot be made on this machine; the text says why."""
+    """NodeLinks cannot be made on this machine; the text says why."""
 
 
 def tool_path() -> str:
@@ -70,18 +70,18 @@ def tool_path() -> str:
 
 
 @contextmanager
-def links_between(nodes: int, bandwidth_Bps: float) -> Iterator[Links]:
+def links_between(nodes: int, bandwidth_Bps: float) -> Iterator[NodeLinks]:
     """Join `nodes` by links of that bandwidth: shaped ones, or paced where there can be none."""
     with ExitStack() as stack:
         try:
             made = stack.enter_context(shaped_links(nodes, bandwidth_Bps))
         except NoLinkError:
-            made = Links(float(bandwidth_Bps))
+            made = NodeLinks(float(bandwidth_Bps))
         yield made
 
 
 @contextmanager
-def shaped_links(nodes: int, bandwidth_Bps: float) -> Iterator[Links]:
+def shaped_links(nodes: int, bandwidth_Bps: float) -> Iterator[NodeLinks]:
     """Join `nodes` namespaces by links of that bandwidth; nothing is left of them afterwards.
 
     As root, or else in a user namespace where the kernel allows one. Raises NoLinkError where
@@ -110,7 +110,7 @@ def shaped_links(nodes: int, bandwidth_Bps: float) -> Iterator[Links]:
         answer: dict[str, Any] = json.loads(line) if line else nothing
         if "error" in answer:
             raise NoLinkError(f"no link of a chosen bandwidth can be made here: {answer['error']}")
-        yield Links(float(bandwidth_Bps), tuple(answer["pids"]), user)
+        yield NodeLinks(float(bandwidth_Bps), tuple(answer["pids"]), user)
     finally:
         keeper.stdin.close()
         keeper.wait()

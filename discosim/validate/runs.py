@@ -15,7 +15,7 @@ from discosim.runtime.state import largest_difference, masked_outputs
 from discosim.runtime.wire import SentMessage
 from discosim.runtime.worker import Array, Load, Ready, Seat
 from discosim.validate.gate import FEWEST, Floats, Samples, cores, gated, is_steady, usually
-from discosim.validate.link import Links
+from discosim.validate.link import NodeLinks
 from discosim.validate.probes import probes
 from discosim.validate.timing import (
     SEED,
@@ -191,7 +191,7 @@ class MeasuredNodes:
 
 
 @contextmanager
-def measured_nodes(network: Network, nodes: int, links: Links) -> Iterator[MeasuredNodes]:
+def measured_nodes(network: Network, nodes: int, links: NodeLinks) -> Iterator[MeasuredNodes]:
     """Start one process a node on `links`; all have ended when the context is left."""
     seats = [
         Seat(rank, nodes, TIMEOUT_S, links.address(rank), spins=nodes <= cores(),

@@ -95,6 +95,7 @@ class Timing:
 
 class _Timer:
     def __init__(self, timing: Timing, worker: Worker) -> None:
+        worker.limit_threads()
         self._order, self._timing, self._worker = timing.order, timing, worker
         self._reference_s = reference()
         self._left_s = timing.patience_s
