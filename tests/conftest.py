@@ -52,6 +52,7 @@ kept = DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "examples")
 database = kept if _writable(ROOT / ".hypothesis") else InMemoryExampleDatabase()
 settings.register_profile("local", deadline=None, max_examples=50, database=database)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, database=None)
+settings.register_profile("few", settings.get_profile("ci"), max_examples=5)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
