@@ -2,6 +2,8 @@
 
 import pickle
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,3 +105,29 @@ def test_every_column_of_a_result_is_described_once() -> None:
     first_cells = [line.split("|")[1] for line in told[0].splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`(\w+)`", "".join(first_cells))) == set(rows.columns)
     assert re.findall(r"`([a-z_ ]+)`:", told[1])[0].split() == list(by_layer(base).columns)
+
+
+ANSWER = """
+import sys
+from discosim.configuration import Configuration
+from discosim.explore.band import band_columns
+from discosim.explore.sweep import sweep_columns
+from discosim.hardware import load_profile
+from discosim.networks import build
+from discosim.report import frames, summary, sweep, tables
+node = load_profile("splitnets-hmd").hardware()
+base = Configuration(build("resnet18/8"), node)
+axes = {"strategies": ["disco"], "nodes": [2], "s_comm": [0.0, 0.5]}
+rows = band_columns(sweep_columns(base, **axes), base, [node], **axes)
+single = sweep_columns(base, strategies=["single"], nodes=[1])
+lines = [*summary.setting(rows, [node], "paper"), *summary.findings(rows, single, [node])]
+assert tables.to_text(sweep.show_results(rows), lines, 400) and frames.to_json(rows)
+print("pandas" in sys.modules)
+"""
+
+
+def test_a_sweep_and_its_table_need_no_pandas() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

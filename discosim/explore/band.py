@@ -7,28 +7,41 @@ costs what the profile says.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from discosim.configuration import Configuration
-from discosim.explore.sweep import sweep
+from discosim.explore.sweep import Columns, sweep_columns
 from discosim.hardware import Hardware
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOW, HIGH = "latency_low_s", "latency_high_s"
 
 
 def with_band(
-    frame: pd.DataFrame,
+    frame: "pd.DataFrame", base: Configuration, hardware: Sequence[Hardware], **axes: Any
+) -> "pd.DataFrame":
+    """Return what `band_columns` returns as a frame."""
+    import pandas as pd
+
+    columns = {str(name): frame[name].to_numpy() for name in frame}
+    return pd.DataFrame(band_columns(columns, base, hardware, **axes))
+
+
+def band_columns(
+    columns: Columns,
     base: Configuration,
     hardware: Sequence[Hardware],
     *,
     strategies: Sequence[str],
     nodes: Sequence[int],
     s_comm: ArrayLike,
-) -> pd.DataFrame:
-    """Return `frame`, a sweep of the same arguments, with latency_low_s and latency_high_s.
+) -> Columns:
+    """Return `columns`, a sweep of the same arguments, with latency_low_s and latency_high_s.
 
     low: overlap ideal, alpha zero; high: no overlap, the profile's alpha, or the row's own
     latency where its many messages make it slower still.
@@ -37,7 +50,7 @@ def with_band(
         replace(node, link_latency_s=0.0 * np.asarray(node.link_latency_s)) for node in hardware
     ]
     low, high = (
-        sweep(
+        sweep_columns(
             base,
             hardware=each,
             strategies=strategies,
@@ -47,14 +60,11 @@ def with_band(
         )
         for each, overlap in ((free, "ideal"), (hardware, "none"))
     )
-    banded = frame.copy()
-    place = banded.columns.get_loc("latency_s")
-    assert isinstance(place, int)
-    banded.insert(place + 1, LOW, np.nan)
-    banded.insert(place + 2, HIGH, np.nan)
-    for overlap in frame["overlap"].unique():  # each a sweep in the order of the other two
-        rows = frame["overlap"] == overlap
-        own = frame.loc[rows, "latency_s"].to_numpy()
-        banded.loc[rows, LOW] = low["latency_s"].to_numpy()
-        banded.loc[rows, HIGH] = np.maximum(high["latency_s"].to_numpy(), own)
-    return banded
+    band = {name: np.full(len(columns["latency_s"]), np.nan) for name in (LOW, HIGH)}
+    for overlap in dict.fromkeys(columns["overlap"]):  # each a sweep in the order of the other two
+        rows = columns["overlap"] == overlap
+        band[LOW][rows] = low["latency_s"]
+        band[HIGH][rows] = np.maximum(high["latency_s"], columns["latency_s"][rows])
+    names = list(columns)
+    place = names.index("latency_s") + 1
+    return {n: columns.get(n, band.get(n)) for n in (*names[:place], LOW, HIGH, *names[place:])}

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from discosim.configuration import Configuration
@@ -17,6 +16,9 @@ from discosim.graph.table import Floats
 from discosim.hardware import Hardware
 from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES, Strategy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_NODES = (2, 4, 8)
 DEFAULT_S_COMM = tuple(i / 10 for i in range(11))
@@ -29,7 +31,7 @@ Progress = Callable[[int, int], None]
 Columns = dict[str, Any]
 
 
-def sweep(
+def sweep_columns(
     base: Configuration,
     *,
     hardware: Sequence[Hardware] | None = None,
@@ -38,8 +40,8 @@ def sweep(
     s_comm: ArrayLike = DEFAULT_S_COMM,
     overlaps: Sequence[str | Overlap] | None = None,
     progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Return one row per combination asked for, SI units, columns as docs/output.md names them.
+) -> Columns:
+    """Return columns with a row per combination asked for, SI units, named as in docs/output.md.
 
     What is not given is as in `base`. Those of axes.NUMBERS that are arrays in a Hardware are
     axes too. A strategy without the S_comm knob gives one row for all S_comm, `single` one for
@@ -63,8 +65,14 @@ def sweep(
             done += len(block["latency_s"])
             if progress is not None:
                 progress(done, total)
-    columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-    return pd.DataFrame(columns)
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def sweep(base: Configuration, **axes: Any) -> "pd.DataFrame":
+    """Return what `sweep_columns` returns as a frame."""
+    import pandas as pd
+
+    return pd.DataFrame(sweep_columns(base, **axes))
 
 
 def _rows(configuration: Configuration, s_comm: Floats) -> int:

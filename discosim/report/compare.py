@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from discosim.errors import DiscosimError
 from discosim.report.labels import adds_up, bar_names, singles, title
@@ -11,13 +10,14 @@ from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure, time_unit
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_BARS = 400
 
 
-def draw_compare(frame: pd.DataFrame) -> "Figure":
+def draw_compare(frame: "pd.DataFrame") -> "Figure":
     """Return a bar per row: communication and computation, the latency at its end.
 
     A dashed line is one node alone.

@@ -3,23 +3,25 @@
 import io
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from discosim.errors import require
-from discosim.report.tables import Cells
+from discosim.report.tables import Cells, Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def to_csv(frame: pd.DataFrame) -> str:
+def to_csv(frame: "pd.DataFrame") -> str:
     """Return the frame as CSV with a header."""
     return frame.to_csv(index=False)
 
 
-def to_json(frame: pd.DataFrame) -> str:
+def to_json(frame: "Columns | pd.DataFrame") -> str:
     """Return the frame as a JSON list of records; what is not there is null."""
-    columns = {str(name): [_plain(value) for value in frame[name]] for name in frame}
+    columns = {str(name): [_plain(value) for value in frame[str(name)]] for name in frame}
     rows = zip(*columns.values(), strict=True)
     records = [dict(zip(columns, row, strict=True)) for row in rows]
     lines = ",\n".join(json.dumps(record, allow_nan=False) for record in records)
@@ -33,12 +35,12 @@ def to_markdown(cells: Cells, summary: Sequence[str]) -> str:
     return "\n".join([*(f"- {line}" for line in summary), "", *lines]).lstrip("\n") + "\n"
 
 
-def as_cells(frame: pd.DataFrame) -> Cells:
+def as_cells(frame: "pd.DataFrame") -> Cells:
     """Return a frame as it is, each value as text."""
     return {str(name): [str(value) for value in frame[name]] for name in frame}
 
 
-def to_parquet(frame: pd.DataFrame) -> bytes:
+def to_parquet(frame: "pd.DataFrame") -> bytes:
     """Return the frame as a Parquet file, in SI units."""
     content = io.BytesIO()
     frame.to_parquet(content, engine="pyarrow", index=False)

@@ -1,13 +1,15 @@
 """What tells the rows of a sweep apart, in words: titles, legends and names of bars."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from discosim.columns import COLUMNS
 from discosim.units import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NUMBERS = {"compute_macps": "a node", "bandwidth_Bps": "links", "link_latency_s": "a message"}
 """What the numbers are of."""
@@ -19,7 +21,7 @@ _DECIDED = {"at": ["hardware", "strategy", "nodes"], **{name: ["hardware"] for n
 """Columns that are worth a word only where they differ within these."""
 
 
-def differing(frame: pd.DataFrame, columns: Iterable[str]) -> list[str]:
+def differing(frame: "pd.DataFrame", columns: Iterable[str]) -> list[str]:
     """Return those of `columns` that tell rows apart, less what another column decides."""
     return [
         column
@@ -28,7 +30,7 @@ def differing(frame: pd.DataFrame, columns: Iterable[str]) -> list[str]:
     ]
 
 
-def groups(frame: pd.DataFrame, columns: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+def groups(frame: "pd.DataFrame", columns: Sequence[str]) -> "list[tuple[str, pd.DataFrame]]":
     """Return the rows that agree in `columns`, each with its words; all rows for no columns."""
     if not columns:
         return [("", frame)]
@@ -41,7 +43,7 @@ def words(row: Mapping[Any, Any], columns: Iterable[str]) -> str:
     return ", ".join(_word(column, row[column]) for column in columns if _told(row[column]))
 
 
-def title(frame: pd.DataFrame) -> str:
+def title(frame: "pd.DataFrame") -> str:
     """Return what all rows share: the network and the hardware, and below them the rest."""
     models = ", ".join(dict.fromkeys(frame["model"] + " at " + frame["input"]))
     names = ", ".join(dict.fromkeys(frame["hardware"]))
@@ -52,7 +54,7 @@ def title(frame: pd.DataFrame) -> str:
     return f"{models} on {names}\n{words(row, same)}"
 
 
-def bar_names(frame: pd.DataFrame) -> list[str]:
+def bar_names(frame: "pd.DataFrame") -> list[str]:
     """Return a name for each row: the strategy, and what tells it from the others."""
     more = differing(frame, ("hardware", *NUMBERS, "overlap"))
     split = frame["nodes"] > 1
@@ -63,7 +65,7 @@ def bar_names(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def singles(frame: pd.DataFrame) -> dict[str, float]:
+def singles(frame: "pd.DataFrame") -> dict[str, float]:
     """Return the latency of one node alone, by its name, for each of the frame's hardware.
 
     Hardware whose rows differ in more than the columns tell has no such number.
@@ -81,13 +83,13 @@ def several(values: "pd.Series[Any]") -> bool:
     return len(values.dropna().unique()) > 1
 
 
-def adds_up(frame: pd.DataFrame) -> bool:
+def adds_up(frame: "pd.DataFrame") -> bool:
     """Return whether communication and computation make up the latency of every row."""
     return bool(np.allclose(frame["comm_s"] + frame["comp_s"], frame["latency_s"], rtol=1e-6))
 
 
 def _told(value: Any) -> bool:
-    return bool(value != "" and not pd.isna(value))
+    return not (value is None or value == "" or value != value)
 
 
 def _word(column: str, value: Any) -> str:

@@ -1,18 +1,30 @@
 """The first lines of an answer: what a person would otherwise have to work out of the table."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-import pandas as pd
 
 from discosim.hardware import Hardware
+from discosim.report.tables import Columns, as_columns
 from discosim.units import format_quantity
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
 
-def setting(frame: pd.DataFrame, hardware: list[Hardware], convention: str) -> list[str]:
+Row = Mapping[str, Any]
+
+
+def setting(
+    frame: "Columns | pd.DataFrame", hardware: Sequence[Hardware], convention: str
+) -> list[str]:
     """Return what was asked: network, nodes, links, and how it is counted."""
-    model, size = frame["model"].iloc[0], frame["input"].iloc[0]
-    overlap = ", ".join(dict.fromkeys(frame["overlap"]))
+    rows = as_columns(frame)
+    overlap = ", ".join(dict.fromkeys(rows["overlap"]))
     return [
-        f"{model} at {size} on {node_text(each)}; overlap {overlap}, {convention} conventions"
+        f"{rows['model'][0]} at {rows['input'][0]} on {node_text(each)}; overlap {overlap}, "
+        f"{convention} conventions"
         for each in hardware
     ]
 
@@ -28,21 +40,34 @@ def node_text(each: Hardware) -> str:
     return f"{each.name}: {rate} a node in {each.dtype}, {bandwidth} over {kind}{alpha}"
 
 
-def findings(frame: pd.DataFrame, single: pd.DataFrame, hardware: list[Hardware]) -> list[str]:
+def findings(
+    frame: "Columns | pd.DataFrame",
+    single: "Columns | pd.DataFrame",
+    hardware: Sequence[Hardware],
+) -> list[str]:
     """Return the best row, whether one node beats it, from where splitting pays, what fits.
 
     `single` is the one-node result on each hardware, in the same order.
     """
-    lines = []
-    for each, (_, alone) in zip(hardware, single.iterrows(), strict=True):
-        rows = frame[frame["hardware"] == each.name] if len(hardware) > 1 else frame
-        prefix = f"{each.name}: " if len(hardware) > 1 else ""
-        lines += [prefix + line for line in _of_one(rows, alone, each)]
+    rows, alone = as_columns(frame), as_columns(single)
+    several, lines = len(hardware) > 1, []
+    for place, each in enumerate(hardware):
+        own = _where(rows, rows["hardware"] == each.name) if several else rows
+        prefix = f"{each.name}: " if several else ""
+        lines += [prefix + line for line in _of_one(own, _at(alone, place), each)]
     return lines
 
 
-def _of_one(rows: pd.DataFrame, alone: "pd.Series[float]", each: Hardware) -> list[str]:
-    best = rows.iloc[int(rows["latency_s"].argmin())]
+def _where(rows: Columns, chosen: "NDArray[np.bool_]") -> Columns:
+    return {name: values[chosen] for name, values in rows.items()}
+
+
+def _at(rows: Columns, place: int) -> Row:
+    return {name: values[place] for name, values in rows.items()}
+
+
+def _of_one(rows: Columns, alone: Row, each: Hardware) -> list[str]:
+    best = _at(rows, int(rows["latency_s"].argmin()))
     alone_s = format_quantity(float(alone["latency_s"]), "s")
     latency = format_quantity(float(best["latency_s"]), "s")
     line = f"Best: {_row(best)} takes {latency}; one node takes {alone_s}"
@@ -55,50 +80,46 @@ def _of_one(rows: pd.DataFrame, alone: "pd.Series[float]", each: Hardware) -> li
     return [*lines, _memory(rows, alone, each)]
 
 
-def _row(row: "pd.Series[float]") -> str:
+def _row(row: Row) -> str:
     knob = "" if np.isnan(row["s_comm"]) else f" at S_comm {row['s_comm']:.4g}"
     cut = f" at {row['at']}" if row["at"] else ""
     nodes = f"{row['nodes']} nodes" if row["nodes"] > 1 else "1 node"
     return f"{row['strategy']}{cut} on {nodes}{knob}"
 
 
-def _independent(row: "pd.Series[float]") -> str:
+def _independent(row: Row) -> str:
     """A warning where nothing is sent: fast, but not the same network (the paper's Table I)."""
     if row["bytes_per_node"] == 0 and row["nodes"] > 1:
         return " (nothing is sent: the nodes are independent branches, which costs accuracy)"
     return ""
 
 
-def _pays(rows: pd.DataFrame) -> list[str]:
+def _pays(rows: Columns) -> list[str]:
     """From which S_comm on splitting beats one node, for each N, on the values asked for."""
-    split = rows[(rows["nodes"] > 1) & rows["s_comm"].notna()]
-    if split.empty:
+    split = _where(rows, (rows["nodes"] > 1) & ~np.isnan(rows["s_comm"]))
+    if len(np.unique(split["s_comm"])) < 2:
         return []
     words = []
-    for nodes, group in split.groupby("nodes"):
-        wins = group.loc[group["speedup_vs_single"] > 1, "s_comm"]
-        words.append(
-            f"N = {nodes} from S_comm {wins.min():.4g}" if len(wins) else f"N = {nodes} never"
-        )
-    tried = split["s_comm"].unique()
-    if len(tried) == 1:
-        return []
+    for nodes in np.unique(split["nodes"]):
+        won = (split["nodes"] == nodes) & (split["speedup_vs_single"] > 1)
+        least = f"from S_comm {split['s_comm'][won].min():.4g}" if won.any() else "never"
+        words.append(f"N = {nodes} {least}")
     count = int((split["speedup_vs_single"] < 1).sum())
-    head = f"One node is faster than {count} of {len(split)} rows with S_comm"
+    head = f"One node is faster than {count} of {len(split['nodes'])} rows with S_comm"
     return [f"{head}; splitting wins: {', '.join(words)} (of the values asked for)."]
 
 
-def _memory(rows: pd.DataFrame, alone: "pd.Series[float]", each: Hardware) -> str:
-    need = float(alone["node_bytes"])
-    least = rows.iloc[int(rows["node_bytes"].argmin())]
+def _memory(rows: Columns, alone: Row, each: Hardware) -> str:
+    need, needs = float(alone["node_bytes"]), rows["node_bytes"]
+    least = _at(rows, int(needs.argmin()))
     smallest = format_quantity(float(least["node_bytes"]), "B")
     text = f"Memory: one node needs {format_quantity(need, 'B')}"
-    if len(rows) > 1 or least["nodes"] > 1:
+    if len(needs) > 1 or least["nodes"] > 1:
         text += f", the least is {smallest} a node ({_row(least)})"
     if each.memory_bytes is None:
         return f"{text}; the profile states none (--memory)."
     have = float(each.memory_bytes)
-    fitting = int((rows["node_bytes"] <= have).sum())
+    fitting = int((needs <= have).sum())
     alone_fits = "one node fits" if need <= have else "one node does not fit"
-    many = "all rows fit" if fitting == len(rows) else f"{fitting} of {len(rows)} rows fit"
+    many = "all rows fit" if fitting == len(needs) else f"{fitting} of {len(needs)} rows fit"
     return f"{text}; of {format_quantity(have, 'B')}: {alone_fits}, {many}."

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from discosim.columns import COLUMNS
 from discosim.report.compare import draw_compare
@@ -32,10 +31,11 @@ from discosim.report.style import (
     new_figure,
     time_unit,
 )
-from discosim.report.tables import Cells, cells
+from discosim.report.tables import Cells, Columns, as_columns, cells
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -64,7 +64,7 @@ class Look:
     parts: bool
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, x: str, columns: list[str], panel: list[str]) -> "Look":
+    def of(cls, frame: "pd.DataFrame", x: str, columns: list[str], panel: list[str]) -> "Look":
         """Return the look of a picture of `frame` with a panel for each value of `panel`."""
         factor, unit = time_unit([*frame["latency_s"], *singles(frame).values()])
         labels = [label for label, _ in groups(frame, columns)]
@@ -77,7 +77,7 @@ class Look:
         return cls(x, factor, unit, columns, dict(zip(labels, styles, strict=True)), parts)
 
 
-def draw_sweep(frame: pd.DataFrame) -> "Figure":
+def draw_sweep(frame: "pd.DataFrame") -> "Figure":
     """Return latency against S_comm, a panel for each number of nodes.
 
     Communication is stacked on computation where a panel has one line and they add up. With many
@@ -102,7 +102,7 @@ def draw_sweep(frame: pd.DataFrame) -> "Figure":
         return _draw_panels(split, Look.of(split, x, lines, panel), panel)
 
 
-def _draw_panels(frame: pd.DataFrame, look: Look, by: list[str]) -> "Figure":
+def _draw_panels(frame: "pd.DataFrame", look: Look, by: list[str]) -> "Figure":
     parts = groups(frame, by)
     columns = min(4, len(parts))
     high = -(-len(parts) // columns)
@@ -129,7 +129,7 @@ def _draw_panels(frame: pd.DataFrame, look: Look, by: list[str]) -> "Figure":
     return figure
 
 
-def draw_latency(axes: "Axes", frame: pd.DataFrame, look: Look | None = None) -> None:
+def draw_latency(axes: "Axes", frame: "pd.DataFrame", look: Look | None = None) -> None:
     """Draw the latency of each combination in `frame` on `axes`, and that of one node.
 
     `look` is what the panels of a picture share; without it, the frame is the whole picture.
@@ -152,7 +152,7 @@ def draw_latency(axes: "Axes", frame: pd.DataFrame, look: Look | None = None) ->
         _scale(axes, frame, lines)
 
 
-def _draw_line(axes: "Axes", rows: pd.DataFrame, label: str, look: Look) -> None:
+def _draw_line(axes: "Axes", rows: "pd.DataFrame", label: str, look: Look) -> None:
     """One combination: a line over x, or a level where the strategy has no S_comm."""
     style, name = look.styles[label], label or "latency"
     x = rows[look.x].to_numpy(dtype=float)
@@ -186,7 +186,7 @@ def _draw_line(axes: "Axes", rows: pd.DataFrame, label: str, look: Look) -> None
         axes.plot(x, comp, color=COMP, lw=1.6, zorder=5, label="computation")
 
 
-def _scale(axes: "Axes", frame: pd.DataFrame, look: Look) -> None:
+def _scale(axes: "Axes", frame: "pd.DataFrame", look: Look) -> None:
     """Linear from zero where parts are shown; logarithmic for lines far apart."""
     shown = np.array([*frame["latency_s"], *singles(frame).values()]) / look.factor
     if not look.parts and shown.min() > 0 and shown.max() > LOG_FROM * shown.min():
@@ -196,9 +196,9 @@ def _scale(axes: "Axes", frame: pd.DataFrame, look: Look) -> None:
         axes.set_ylim(0, 1.06 * max(shown.max(), parts) or 1.0)
 
 
-def verdicts(frame: pd.DataFrame) -> list[str]:
+def verdicts(frame: "Columns | pd.DataFrame") -> list[str]:
     """Return for each row whether it, or one node, is faster, or that its band leaves it open."""
-    words = []
+    words, frame = [], as_columns(frame)
     columns = (frame["nodes"], frame["speedup_vs_single"], _within_band(frame))
     for nodes, speedup, either in zip(*columns, strict=True):
         if nodes == 1:
@@ -212,25 +212,26 @@ def verdicts(frame: pd.DataFrame) -> list[str]:
     return words
 
 
-def _within_band(frame: pd.DataFrame) -> list[bool]:
+def _within_band(frame: Columns) -> list[bool]:
     """Whether the latency of one node lies within each row's band; never without one."""
     if "latency_low_s" not in frame:
-        return [False] * len(frame)
+        return [False] * len(frame["nodes"])
     alone = frame["latency_s"] * frame["speedup_vs_single"]
     return list((frame["latency_low_s"] < alone) & (alone < frame["latency_high_s"]))
 
 
-def show_results(frame: pd.DataFrame) -> Cells:
+def show_results(frame: "Columns | pd.DataFrame") -> Cells:
     """Return rows of `sweep` or `compare` for people; what never differs is left out."""
+    frame = as_columns(frame)
     names = [n for n in ("hardware", "strategy", "at", "overlap") if len(set(frame[n])) > 1]
     names.append("nodes")
-    missing = np.isnan(np.asarray(frame["s_comm"], dtype=float))
+    missing = np.isnan(frame["s_comm"])
     names += ["s_comm"] * (not missing.all()) + ["avg_s_comm", "avg_s_comp"] * bool(missing.any())
     names += ["comm_s", "comp_s", "latency_s"]
     names += ["latency_low_s", "latency_high_s"] * ("latency_low_s" in frame)
     names += ["interval_s"] * bool((frame["interval_s"] != frame["latency_s"]).any())
     found = dict(cells(name, frame[name]) for name in [*names, "bytes_per_node", "node_bytes"])
-    if frame["fits"].notna().any():
+    if any(fit is not None for fit in frame["fits"]):
         found["fits"] = [{True: "yes", False: "no"}.get(fit, "-") for fit in frame["fits"]]
     found |= dict(cells(name, frame[name]) for name in ("speedup_vs_dense", "speedup_vs_single"))
     return {**found, "verdict": verdicts(frame)}

@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from discosim.columns import COLUMNS, Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Columns = Mapping[str, NDArray[Any]]
 """Results by the name of their column, SI units."""
@@ -66,6 +69,11 @@ def _folded(cells: Cells, width: int, words: Collection[str]) -> str:
         file=stream, width=width, force_terminal=False, highlight=False, markup=False, emoji=False
     ).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def as_columns(frame: "Columns | pd.DataFrame") -> Columns:
+    """Return results as arrays by the name of their column, from these or from a frame."""
+    return {str(name): np.asarray(frame[str(name)]) for name in frame}
 
 
 def in_columns(rows: Sequence[Mapping[str, str]]) -> Cells:
