@@ -128,6 +128,6 @@ print("pandas" in sys.modules)
 
 def test_a_sweep_and_its_table_need_no_pandas() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ANSWER], capture_output=True, text=True, check=True
+        [sys.executable, "-c", ANSWER], capture_output=True, encoding="utf-8", check=True
     )
     assert done.stdout.strip() == "False"
