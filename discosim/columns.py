@@ -10,7 +10,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 
-class Kind(Enum):
+class CellKind(Enum):
     """How people read a column's cells."""
 
     WORD = auto()
@@ -33,7 +33,7 @@ class Column:
     name: str
     quantity: str
     unit: str = ""
-    kind: Kind = Kind.QUANTITY
+    kind: CellKind = CellKind.QUANTITY
     better: int = 0
     heading: str = ""
 
@@ -48,18 +48,18 @@ _WORDS = """
     overlap quantity reason scheme source status strategy value verdict where
 """
 _COLUMNS = (
-    *(Column(name, name, kind=Kind.WORD) for name in _WORDS.split()),
-    Column("topology", "topology", kind=Kind.TERM),
+    *(Column(name, name, kind=CellKind.WORD) for name in _WORDS.split()),
+    Column("topology", "topology", kind=CellKind.TERM),
     Column("bandwidth_Bps", "bandwidth", "B/s", better=-1),
     Column("link_latency_s", "latency of a message", "s", heading="message"),
     Column("compute_macps", "compute rate", "MAC/s", better=-1, heading="compute"),
     Column("memory_bytes", "memory of a node", "B"),
     Column("memory_Bps", "memory bandwidth", "B/s"),
-    Column("nodes", "nodes", kind=Kind.COUNT, better=-1, heading="N"),
-    Column("s_comm", "S_comm, fraction of remote features not sent", kind=Kind.KNOB,
+    Column("nodes", "nodes", kind=CellKind.COUNT, better=-1, heading="N"),
+    Column("s_comm", "S_comm, fraction of remote features not sent", kind=CellKind.KNOB,
            heading="S_comm"),
-    Column("avg_s_comm", "average S_comm", kind=Kind.SHARE, better=-1, heading="avg S_comm"),
-    Column("avg_s_comp", "average S_comp", kind=Kind.SHARE, heading="avg S_comp"),
+    Column("avg_s_comm", "average S_comm", kind=CellKind.SHARE, better=-1, heading="avg S_comm"),
+    Column("avg_s_comp", "average S_comp", kind=CellKind.SHARE, heading="avg S_comp"),
     Column("comm_s", "communication", "s", better=-1, heading="comm"),
     Column("comp_s", "computation", "s", better=-1, heading="comp"),
     Column("latency_s", "latency", "s", better=-1),
@@ -67,9 +67,9 @@ _COLUMNS = (
     Column("latency_high_s", "latency at worst", "s", better=-1, heading="at worst"),
     Column("interval_s", "interval", "s", better=-1),
     Column("throughput_per_s", "throughput", "1/s", better=1),
-    Column("speedup_vs_dense", "speed-up over dense", kind=Kind.TIMES, better=1,
+    Column("speedup_vs_dense", "speed-up over dense", kind=CellKind.TIMES, better=1,
            heading="vs dense"),
-    Column("speedup_vs_single", "speed-up over one node", kind=Kind.TIMES, better=1,
+    Column("speedup_vs_single", "speed-up over one node", kind=CellKind.TIMES, better=1,
            heading="vs one node"),
     Column("bytes_per_node", "sent per node", "B", better=-1),
     Column("messages", "messages", better=-1),
@@ -77,7 +77,7 @@ _COLUMNS = (
     Column("peak_feature_bytes", "largest live features", "B", better=-1),
     Column("all_feature_bytes", "inputs of all layers", "B", better=-1),
     Column("node_bytes", "memory per node", "B", better=-1),
-    Column("fits", "fits", kind=Kind.TERM),
+    Column("fits", "fits", kind=CellKind.TERM),
     Column("saliency_lost", "saliency lost (surrogate)", better=-1),
     Column("accuracy", "published accuracy", better=1),
     Column("price_usd", "price of all nodes", "USD", better=-1),

@@ -127,7 +127,6 @@ def test_functions_and_classes_are_one_thing() -> None:
     assert [each for each in _definitions(ast.ClassDef) if each[2] > 250] == []
 
 
-@pytest.mark.xfail(strict=False, reason="columns and splits both have a Kind")
 def test_a_noun_is_one_class() -> None:
     homes: dict[str, list[str]] = {}
     for name, file, _ in _definitions(ast.ClassDef):

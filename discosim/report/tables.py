@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from discosim.columns import COLUMNS, Kind
+from discosim.columns import COLUMNS, CellKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 }
 
 
-TEXT_COLUMNS = frozenset(name for name, column in COLUMNS.items() if column.kind is Kind.WORD)
+TEXT_COLUMNS = frozenset(name for name, column in COLUMNS.items() if column.kind is CellKind.WORD)
 """Columns of words, which begin at the left."""
 
 FOLDED_ROWS = 500
@@ -103,15 +103,15 @@ def cells(name: str, values: ArrayLike) -> tuple[str, list[str]]:
     """Return a column of results for people: what stands over it, and its cells."""
     column, read = COLUMNS[name], np.asarray(values)
     match column.kind:
-        case Kind.WORD | Kind.TERM | Kind.COUNT:
+        case CellKind.WORD | CellKind.TERM | CellKind.COUNT:
             return column.over, [str(value) for value in read.tolist()]
-        case Kind.KNOB:
+        case CellKind.KNOB:
             return column.over, s_comm_texts(read)
-        case Kind.SHARE:
+        case CellKind.SHARE:
             return f"{column.over} [%]", percent(read)
-        case Kind.TIMES:
+        case CellKind.TIMES:
             return column.over, times(read)
-        case Kind.QUANTITY:
+        case CellKind.QUANTITY:
             amount, second = _RATES.get(column.unit, (column.unit, ""))
             header, texts = scaled(read, column.over, amount if amount in UNITS else "")
             if not second:
