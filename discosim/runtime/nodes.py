@@ -71,8 +71,7 @@ class NodeProcesses:
     def _start(self, seat: Seat) -> None:
         context = get_context("forkserver") if FORKS else get_context("spawn")
         if FORKS:
-            with _ctrl_c_waits():
-                _ensure_server()
+            _ensure_server()
         ours, theirs = context.Pipe()
         self._links.append(ours)
         process = context.Process(target=main, args=(seat, theirs), daemon=True)
@@ -155,10 +154,12 @@ def _send(link: "Connection[Any, object]", request: object) -> None:
 
 def _ensure_server() -> None:
     """Have the process run from which the nodes' are forked."""
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
+    resource_tracker.ensure_running()  # by itself: once it is begun, SIGINT is held back no more
     forkserver.set_forkserver_preload(PRELOADED)
-    forkserver.ensure_running()
+    with _ctrl_c_waits():
+        forkserver.ensure_running()
 
 
 @contextmanager
