@@ -146,6 +146,6 @@ def test_the_package_itself_imports_nothing_heavy() -> None:
 def test_the_program_of_a_node_is_written_without_torch() -> None:
     code = "import discosim.runtime.masked_program, sys; print('torch' in sys.modules)"
     result = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        [sys.executable, "-c", code], check=True, capture_output=True, encoding="utf-8"
     )
     assert result.stdout.strip() == "False"
