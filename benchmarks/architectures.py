@@ -29,7 +29,8 @@ from discosim.hardware import load_profile
 from discosim.importers.nodelink import to_json
 from discosim.importers.torch.trace import trace
 from discosim.networks import NETWORKS, build
-from discosim.report.frames import as_cells, to_markdown
+from discosim.report.frames import as_cells
+from discosim.report.tables import to_markdown
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 

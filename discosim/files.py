@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -34,3 +35,27 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write a whole file or nothing, in UTF-8; raises DiscosimError where that cannot be."""
     write_bytes(path, text.encode())
+
+
+def check_writable(path: str) -> None:
+    """Raise DiscosimError where no file can be written at `path`."""
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(0, "it is a directory")
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(0, "it may not be overwritten")
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".discosim-"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DiscosimError(f"cannot write {path}: {reason.lower()}") from None
+
+
+def check_file(path: str | None, what: str, suffix: str) -> None:
+    """Raise DiscosimError where `path` has another suffix, or no file can be written there."""
+    if path is None:
+        return
+    if not path.lower().endswith(suffix):
+        raise DiscosimError(f"{what} {path!r}; wanted a suffix of {suffix}")
+    check_writable(path)

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from discosim.report.frames import as_cells, to_markdown
+from discosim.report.frames import as_cells
 from discosim.report.style import legend_right, line_styles, new_figure, save
+from discosim.report.tables import to_markdown
 
 SETTING = ["noise", "network", "nodes"]
 METHODS = {

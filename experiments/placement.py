@@ -25,7 +25,8 @@ from discosim.masks.measure import figures, retained_share
 from discosim.masks.search import search_placement
 from discosim.masks.select import select
 from discosim.masks.weights import Weights
-from discosim.report.frames import as_cells, to_markdown
+from discosim.report.frames import as_cells
+from discosim.report.tables import to_markdown
 from discosim.runtime.finetune import effective_weights
 from discosim.runtime.module import NetworkModule, apply_mask
 

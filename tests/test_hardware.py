@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.hardware import DTYPES, TOPOLOGIES, load_profile, profile_names
+from discosim.hardware import DTYPES, TOPOLOGIES, load_profile, profile, profile_names
 from discosim.hardware.schema import GIVEN, dotted_keys
 
 OWN = """
@@ -339,7 +339,7 @@ def test_any_value_anywhere_is_read_or_refused_in_one_line(monkeypatch, path: st
         "compute": {"fp32": "1GMAC/s"},
     }
     (raw.setdefault(section, {}) if section else raw)[key] = value
-    monkeypatch.setattr("discosim.hardware.profile._read", lambda *_: raw)
+    monkeypatch.setattr(profile, "_read", lambda *_: raw)
     line = ""
     try:
         load_profile("mine.toml").hardware()

@@ -22,7 +22,7 @@ BELOW = {
     "networks": {"networks", "importers", "partition", "graph", "model", "registry", "errors"},
     "importers": {"importers", "partition", "graph", "model", "registry", "units", "errors"},
     "hardware": {"hardware", "units", "errors", "model"},
-    "partition": {"partition", "graph", "model", "registry", "errors"},
+    "partition": {"partition", "graph", "model", "registry", "files", "errors"},
 }
 BELOW["masks"] = {"masks", "networks", "units", "files", *BELOW["partition"]}
 BELOW["strategies"] = {"strategies", *BELOW["masks"]}
@@ -34,12 +34,13 @@ BELOW["explore"] = {"explore", "columns", "published", "runtime", *BELOW["timeli
 BELOW["validate"] = {"validate", *BELOW["explore"]}
 BELOW["report"] = {"report", *BELOW["validate"]}
 BELOW["paper"] = {"paper", *BELOW["report"]}
-BELOW["cli"] = {"cli", "paper", "importers", "", *BELOW["report"]}
+BELOW["door"] = {"door", "paper", "importers", "files", *BELOW["report"]}
+BELOW["cli"] = {"cli", "", *BELOW["door"]}
 
 ONLY_IN = {
     "click": {"cli"},
     "rich": {"cli", "report"},
-    "pandas": {"explore", "report", "paper", "cli"},
+    "pandas": {"explore", "report", "paper", "door"},
     "matplotlib": {"report"},
     "networkx": {"graph", "importers", "masks"},
     "torch": {"runtime", "importers", "validate"},

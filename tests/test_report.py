@@ -153,14 +153,14 @@ def test_layers_are_summed_up() -> None:
 
 def test_markdown_has_a_row_per_row() -> None:
     frame = show_results(swept("resnet18", nodes=[2]))
-    lines = frames.to_markdown(frame, ["said first"]).splitlines()
+    lines = tables.to_markdown(frame, ["said first"]).splitlines()
     assert lines[0] == "- said first"
     assert len(lines) == 2 + 2 + len(frame["N"])
 
 
 def test_a_cell_does_not_end_its_markdown_table() -> None:
     cells = {"source": ["a | b", "two\nlines"], "n": ["1", "2"]}
-    *_, first, second = frames.to_markdown(cells, []).splitlines()
+    *_, first, second = tables.to_markdown(cells, []).splitlines()
     assert first == r"| a \| b | 1 |"
     assert second == "| two lines | 2 |"
 

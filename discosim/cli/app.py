@@ -6,6 +6,9 @@ from importlib import import_module
 import click
 
 from discosim import __version__
+from discosim.cli.output import note
+from discosim.cli.progress import LazyProgress
+from discosim.door.hearing import Listener, listening
 from discosim.errors import DiscosimError, UnknownNameError
 
 COMMANDS = {
@@ -70,7 +73,8 @@ def cli(ctx: click.Context, /) -> None:
 def run() -> int:
     """Run the command line; a request that cannot be served is one line and exit code 2."""
     try:
-        result = cli.main(prog_name="discosim", standalone_mode=False)
+        with listening(Listener(note, LazyProgress)):
+            result = cli.main(prog_name="discosim", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except DiscosimError as error:
         return _refuse(str(error))

@@ -1,22 +1,10 @@
 """`discosim compare`."""
 
-from typing import Any
-
 import click
 
 from discosim.cli import options, types
-
-ORDER = [
-    "single",
-    "dense",
-    "disco",
-    "random-sparse",
-    "dense-then-split",
-    "split-then-aggregate",
-    "branches",
-    "pipeline",
-]
-"""As the paper's tables list them; strategies of later files come last."""
+from discosim.cli.output import Output
+from discosim.door.given import Counting
 
 
 @click.command("compare")
@@ -26,7 +14,17 @@ ORDER = [
 @options.strategies()
 @options.overlaps
 @options.costing
-def command(**values: Any) -> None:
+def command(
+    model: str,
+    input_shape: tuple[int, ...] | None,
+    hardware: options.Profiles,
+    nodes: list[int] | None,
+    s_comm: list[float] | None,
+    strategies: list[str] | None,
+    overlap: list[str],
+    counting: Counting,
+    output: Output,
+) -> None:
     """All strategies side by side, on the same nodes.
 
     \b
@@ -34,19 +32,17 @@ def command(**values: Any) -> None:
     discosim compare --model resnet50 --nodes 4 --s-comm 0.9 --plot strategies.png
     discosim compare --model resnet50 --strategy dense,disco,pipeline --hw rpi4-gigabit,rpi4-wifi
     """
-    from discosim.cli.results import answer
-    from discosim.strategies.strategy import STRATEGIES
+    from discosim.door.compare import compare
+    from discosim.door.network import network
 
-    def draw() -> Any:
-        from discosim.report.compare import draw_compare
-
-        return draw_compare
-
-    answer(
-        values,
-        strategies=values["strategies"] or [*ORDER, *(n for n in STRATEGIES if n not in ORDER)],
-        nodes=(2,),
-        s_comm=(0.8,),
-        skip_impossible=values["strategies"] is None,
-        draw=draw,
+    output.check()
+    answer = compare(
+        network(model, input=input_shape),
+        hardware.read(),
+        nodes=nodes,
+        s_comm=s_comm,
+        strategies=strategies,
+        overlap=overlap,
+        **counting,
     )
+    output.give(answer)

@@ -1,26 +1,24 @@
-"""Options that several commands share, and what they mean together."""
+"""Options that several commands share; those of a group reach the command as one typed value."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
 from discosim.cli import types
-from discosim.configuration import HALF, Configuration
-from discosim.errors import UnknownNameError
-from discosim.graph.counts import remarks
+from discosim.cli.output import FORMATS, Output
+from discosim.door.given import ALL, DEFAULT, CountedAs, Counting
+from discosim.door.hardware import Every, Overrides
+from discosim.door.hardware import hardware as hardware_of
+from discosim.door.network import network as network_of
+from discosim.door.text import Series
 from discosim.graph.network import Network
-from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, load_profile
-from discosim.networks import build
-from discosim.partition.plan import Features, Objective, conventions
-from discosim.partition.plan_file import read_plan
+from discosim.hardware import DTYPES, TOPOLOGIES, Hardware
+from discosim.networks import NETWORKS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Values = dict[str, Any]
-
-FORMATS = ("table", "csv", "json")
-KNOBS = {"--s-comm": "s_comm", "--plan": "plan_path", "--mask": "mask_path"}
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -34,11 +32,36 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
+def group(
+    keyword: str, kind: Callable[..., object], *options: Callable[[Any], Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return one decorator for options whose values reach the command as one `kind`.
+
+    The options are called as the fields of `kind`.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def grouped(*args: Any, **values: Any) -> Any:
+            mine = {name: values.pop(name) for name in names}
+            return command(*args, **values, **{keyword: kind(**mine)})
+
+        others = len(getattr(grouped, "__click_params__", ()))
+        decorated: Any = together(*options)(grouped)
+        names = [option.name for option in decorated.__click_params__[others:]]
+        return grouped
+
+    return decorate
+
+
 model = click.option(
     "--model",
     required=True,
     help="Network (discosim networks), resnet50/8 for an eighth of its channels; net.onnx, "
     "net.json, net.csv; torch:package.module:factory.",
+)
+models = click.option(
+    "--model", "models", required=True, type=types.NAMES, help="Networks by commas, or all."
 )
 input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
 
@@ -48,7 +71,22 @@ one_number_of_nodes = click.option(
 one_s_comm = click.option(
     "--s-comm", type=types.S_COMM, help="Fraction that is not sent [default: 0.8]."
 )
-weights = click.option("--weights", "weights_path", help="A .safetensors or .pt checkpoint.")
+weights = click.option("--weights", help="A .safetensors or .pt checkpoint.")
+one_overlap = click.option(
+    "--overlap", default="none", show_default=True, help="none, layer:K, layer:best or ideal."
+)
+overlaps = click.option(
+    "--overlap",
+    type=types.NAMES,
+    default="none",
+    show_default=True,
+    help="none, layer:K, layer:best or ideal.",
+)
+
+
+def networks(models: list[str], input_shape: tuple[int, ...] | None) -> list[Network]:
+    """Return the networks that are named, or all; raises DiscosimError."""
+    return [network_of(n, input=input_shape) for n in (NETWORKS if models == [ALL] else models)]
 
 
 def strategies(default: str | None = None) -> Callable[[Command], Command]:
@@ -63,13 +101,47 @@ def strategies(default: str | None = None) -> Callable[[Command], Command]:
     )
 
 
-_MEMORY = click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB.")
+@dataclass(frozen=True)
+class Profiles:
+    """The hardware that is asked for, each text as it was written and known to be right."""
 
-hardware_but_memory = together(
+    hw: list[str]
+    bw: str | Series | None
+    compute: str | Series | None
+    link_latency: str | Series | None
+    topology: str | None
+    dtype: str
+    weight_dtype: str | None
+    settings: tuple[tuple[str, str], ...]
+    memory: str | None = None
+
+    def overrides(self) -> Overrides:
+        """Return what is to be another in each profile."""
+        return {
+            "bandwidth": self.bw,
+            "compute": self.compute,
+            "link_latency": self.link_latency,
+            "memory": self.memory,
+            "topology": self.topology,
+            "dtype": self.dtype,
+            "weight_dtype": self.weight_dtype,
+            "settings": dict(self.settings),
+        }
+
+    def read(self) -> list[Hardware]:
+        """Return the profiles that are named; raises DiscosimError."""
+        return [hardware_of(name, **self.overrides()) for name in self.hw]
+
+    def read_or_every(self) -> list[Hardware] | Every:
+        """Return the profiles that are named, or every one."""
+        return Every(self.overrides()) if self.hw == [ALL] else self.read()
+
+
+_HARDWARE = (
     click.option(
         "--hw",
         type=types.NAMES,
-        default="splitnets-hmd",
+        default=DEFAULT,
         show_default=True,
         help="Profiles (discosim hardware), or paths to one's own .toml files.",
     ),
@@ -87,14 +159,19 @@ hardware_but_memory = together(
         help="Any other number of a profile: --set efficiency.conv=0.5.",
     ),
 )
+hardware_but_memory = group("hardware", Profiles, *_HARDWARE)
 """For the commands in which --memory is a limit."""
 
-hardware = together(hardware_but_memory, _MEMORY)
+hardware = group(
+    "hardware",
+    Profiles,
+    *_HARDWARE,
+    click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB."),
+)
 
-counted = together(
+_COUNTED = (
     click.option(
         "--conventions",
-        "convention",
         default="paper",
         show_default=True,
         help="paper, or runtime: what a program on the wire does.",
@@ -105,125 +182,39 @@ counted = together(
         "--features", default="peak", show_default=True, help="Memory of features: peak or all."
     ),
 )
+counted = group("counted", CountedAs, *_COUNTED)
 """What is counted."""
 
-counting = together(
+counting = group(
+    "counting",
+    Counting,
     click.option(
         "--at",
         default="",
         help="Block of dense-then-split, split-then-aggregate; 0.5: half way by MACs.",
     ),
-    counted,
+    *_COUNTED,
     click.option(
         "--objective",
         default="memory",
         show_default=True,
         help="Of pipeline stages: memory or latency.",
     ),
-    click.option("--plan", "plan_path", help="JSON file with S_comm of each layer."),
-    click.option("--mask", "mask_path", help="Mask of `discosim mask`: its uneven counts."),
+    click.option("--plan", help="JSON file with S_comm of each layer."),
+    click.option("--mask", help="Mask of `discosim mask`: its uneven counts."),
 )
 
-output = together(
+form = click.option("--format", "form", type=click.Choice(FORMATS), help="[default: table].")
+plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
+FILES: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--format", "form", type=click.Choice(FORMATS), help="On stdout [default: table]."
     ),
     click.option("-o", "--output", "path", help="Write to a .csv, .json, .md or .txt file."),
 )
+output = group("output", Output, *FILES)
+drawn = group("output", Output, *FILES, plot)
+"""An output with a picture."""
 
-plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
-
-
-overlaps = click.option(
-    "--overlap",
-    "overlaps",
-    type=types.NAMES,
-    default="none",
-    show_default=True,
-    help="none, layer:K, layer:best or ideal.",
-)
-
-costing = together(hardware, input_size, counting, output, plot)
+costing = together(hardware, input_size, counting, drawn)
 """What every command that costs something takes."""
-
-
-def read_hardware(values: Values) -> list[Hardware]:
-    """Return the hardware that the options name, with the numbers that they override."""
-    for kind, name, known in (
-        ("topology", values["topology"], TOPOLOGIES),
-        ("data type", values["dtype"], DTYPES),
-        ("data type", values["weight_dtype"], DTYPES),
-    ):
-        if name is not None and name not in known:
-            raise UnknownNameError(kind, name, known)
-    overrides = {
-        "link.bandwidth": values["bw"],
-        "link.latency": values["link_latency"],
-        "link.topology": values["topology"],
-        f"compute.{values['dtype']}": values["compute"],
-        "memory.capacity": values["memory"],
-        **dict(values["settings"]),
-    }
-    given = {path: text for path, text in overrides.items() if text is not None}
-    profiles = [load_profile(name, given) for name in values["hw"]]
-    names = [profile.name for profile in profiles]
-    for name in names:
-        if names.count(name) > 1:
-            raise click.UsageError(f"two profiles are called {name}: rename one of the files")
-    return [profile.hardware(values["dtype"], values["weight_dtype"]) for profile in profiles]
-
-
-def read_base(values: Values, hardware: Hardware, target: float = HALF) -> Configuration:
-    """Return the network and the conventions that the options name, on this hardware."""
-    chosen = conventions(values["convention"], resend=values["resend"], rounding=values["rounding"])
-    given = [flag for flag, key in KNOBS.items() if values.get(key) is not None]
-    if len(given) > 1:
-        raise click.UsageError(f"give one of {' and '.join(given)}: each says what is sent")
-    plan = read_plan(values["plan_path"]) if values["plan_path"] is not None else None
-    base = Configuration(
-        build(values["model"], values["input_shape"]),
-        hardware,
-        conventions=chosen,
-        at=values["at"],
-        objective=Objective(values["objective"]),
-        features=Features(values["features"]),
-        plan_file=plan,
-        target=target,
-    )
-    tell(base.network)
-    if values.get("mask_path") is None:
-        return base
-    from discosim.masks.mask_file import read_mask
-
-    return replace(base, mask=read_mask(values["mask_path"], base.network))
-
-
-def nodes_or_default(values: Values, base: Configuration, default: tuple[int, ...]) -> list[int]:
-    """Return --nodes; without it the number of the plan or the mask, or the default."""
-    if values["nodes"] is not None:
-        return list(values["nodes"])
-    given = base.plan_file or base.mask
-    return [given.nodes] if given is not None else list(default)
-
-
-def one(option: str, items: list[Any]) -> list[Any]:
-    """Return the items of an option that takes one value here."""
-    if len(items) != 1:
-        raise click.UsageError(f"{option} takes one value here, not {len(items)}")
-    return items
-
-
-def tell(network: Network) -> None:
-    """Tell the user, on stderr, what of an imported network was not understood."""
-    for line in remarks(network):
-        note(line)
-
-
-def wrote(path: str) -> None:
-    """Tell the user which file was written, on stderr."""
-    click.echo(f"wrote {path}", err=True)
-
-
-def note(text: str) -> None:
-    """Tell the user something that is not the answer, on stderr."""
-    click.echo(f"note: {text}", err=True)

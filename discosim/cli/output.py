@@ -2,20 +2,20 @@
 
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discosim.errors import DiscosimError
-from discosim.files import write_bytes, write_text
+from discosim.files import check_writable, write_bytes
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from matplotlib.figure import Figure
 
-    from discosim.report.tables import Cells
+    from discosim.door.answer import Answer
 
+FORMATS = ("table", "csv", "json")
 SUFFIXES = {
     ".csv": "csv",
     ".json": "json",
@@ -27,87 +27,97 @@ WIDE = 400
 """Columns of a table that does not go to a terminal: it is never folded."""
 
 
-def check_writable(path: str) -> None:
-    """Raise DiscosimError where no file can be written at `path`."""
-    target = Path(path)
-    try:
-        if target.is_dir():
-            raise IsADirectoryError(0, "it is a directory")
-        if target.exists() and not os.access(target, os.W_OK):
-            raise PermissionError(0, "it may not be overwritten")
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".discosim-"):
-            pass
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DiscosimError(f"cannot write {path}: {reason.lower()}") from None
+def check_plot(path: str | None) -> None:
+    """Raise DiscosimError where no picture can be written at `path`."""
+    if path is not None:
+        from discosim.report.style import check_suffix
 
-
-def check_file(path: str | None, what: str, suffix: str) -> None:
-    """Raise DiscosimError where `path` has another suffix, or no file can be written there."""
-    if path is None:
-        return
-    if not path.lower().endswith(suffix):
-        raise DiscosimError(f"{what} {path!r}; wanted a suffix of {suffix}")
-    check_writable(path)
+        check_suffix(path)
+        check_writable(path)
 
 
 @dataclass(frozen=True)
 class Output:
-    """A destination that is known to be writable, and the form of what goes there."""
+    """Where an answer goes: the form of its data or table, its file, its picture."""
 
-    form: str
-    path: str | None
+    form: str | None = None
+    path: str | None = None
+    plot_path: str | None = None
 
-    @classmethod
-    def open(cls, form: str | None, path: str | None) -> "Output":
-        """Return the destination; raises DiscosimError before any work is done."""
-        if path is None:
-            return cls(form or "table", None)
-        suffix = Path(path).suffix.lower()
-        if suffix not in SUFFIXES:
+    @property
+    def kind(self) -> str:
+        """The form that is written."""
+        if self.path is None:
+            return self.form or "table"
+        return SUFFIXES[Path(self.path).suffix.lower()]
+
+    def check(self) -> None:
+        """Raise DiscosimError, before any work is done, for what cannot be written."""
+        if self.path is not None:
+            self._check_path(self.path)
+        check_plot(self.plot_path)
+
+    def _check_path(self, path: str) -> None:
+        if Path(path).suffix.lower() not in SUFFIXES:
             raise DiscosimError(
                 f"output file {path!r}: its suffix says the format; wanted {', '.join(SUFFIXES)}"
             )
-        if form is not None and form != SUFFIXES[suffix]:
-            raise DiscosimError(f"--format {form} and output file {path!r} disagree; give one")
+        if self.form is not None and self.form != self.kind:
+            raise DiscosimError(f"--format {self.form} and output file {path!r} disagree; give one")
         check_writable(path)
-        if SUFFIXES[suffix] == "parquet":
+        if self.kind == "parquet":
             from discosim.report.frames import check_parquet
 
             check_parquet()
-        return cls(SUFFIXES[suffix], path)
 
-    def write(
+    def give(
         self,
-        frame: "pd.DataFrame",
-        summary: list[str],
-        shown: "Cells",
-        words: "Collection[str] | None" = None,
+        answer: "Answer",
+        *files: tuple[str | None, Callable[[str], object]],
+        figure: "Figure | None" = None,
     ) -> None:
-        """Write `frame` as data, or `summary` and then `shown`, the table for people."""
-        from discosim.report.frames import to_csv, to_json, to_markdown, to_parquet
+        """Write an answer, further files by what writes each, and the picture."""
+        self._write(answer)
+        for path, save in files:
+            if path is not None:
+                save(path)
+                wrote(path)
+        if self.plot_path is not None:
+            from discosim.report.style import save as save_picture
 
-        if self.form == "parquet" and self.path is not None:
-            write_bytes(self.path, to_parquet(frame))
-            print(f"wrote {self.path}", file=sys.stderr)
-            return
+            save_picture(figure or answer.plot(), self.plot_path)
+            wrote(self.plot_path)
 
-        texts: dict[str, Callable[[], str]] = {
-            "csv": lambda: to_csv(frame),
-            "json": lambda: to_json(frame),
-            "md": lambda: to_markdown(shown, summary),
-            "table": lambda: self._table(shown, summary, words),
-        }
-        text = texts[self.form]()
+    def _write(self, answer: "Answer") -> None:
+        content = self._content(answer)
         if self.path is None:
-            sys.stdout.write(text)
+            sys.stdout.write(str(content))
             return
-        write_text(self.path, text)
-        print(f"wrote {self.path}", file=sys.stderr)
+        write_bytes(self.path, content if isinstance(content, bytes) else content.encode())
+        wrote(self.path)
 
-    def _table(self, shown: "Cells", summary: list[str], words: "Collection[str] | None") -> str:
-        from discosim.report.tables import TEXT_COLUMNS, to_text
+    def _content(self, answer: "Answer") -> str | bytes:
+        if self.kind == "table":
+            return answer.text(self._width())
+        if self.kind == "md":
+            return answer.markdown()
+        from discosim.report import frames
 
+        if self.kind == "parquet":
+            return frames.to_parquet(answer.frame)
+        return frames.to_json(answer.data) if self.kind == "json" else frames.to_csv(answer.frame)
+
+    def _width(self) -> int:
         terminal = self.path is None and sys.stdout.isatty()
         width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else WIDE
-        return to_text(shown, summary, width or WIDE, words or TEXT_COLUMNS)  # 0: not known
+        return width or WIDE  # 0: a terminal that does not know
+
+
+def wrote(path: str) -> None:
+    """Tell the user which file was written, on stderr."""
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def note(text: str) -> None:
+    """Tell the user something that is not the answer, on stderr."""
+    print(f"note: {text}", file=sys.stderr)

@@ -1,18 +1,16 @@
 """`discosim size`."""
 
-from dataclasses import replace
-from typing import Any
-
 import click
 
 from discosim.cli import options, types
-from discosim.cli.grid_options import ALL, models
+from discosim.cli.output import Output
+from discosim.door.given import Counting
 
 STRATEGIES = "single,pipeline,disco"
 
 
 @click.command("size")
-@models
+@options.models
 @click.option("--latency", type=types.SECONDS, help="At most: 100ms.")
 @click.option("--throughput", type=types.RATE, help="At least: 10/s, 600/min.")
 @click.option(
@@ -31,7 +29,23 @@ STRATEGIES = "single,pipeline,disco"
 @options.input_size
 @options.counting
 @options.output
-def command(**values: Any) -> None:
+def command(
+    models: list[str],
+    input_shape: tuple[int, ...] | None,
+    hardware: options.Profiles,
+    latency: float | None,
+    throughput: float | None,
+    max_nodes: int,
+    accuracy: float | None,
+    price: float | None,
+    energy: float | None,
+    s_comm: list[float],
+    strategies: list[str],
+    jobs: int | None,
+    overlap: list[str],
+    counting: Counting,
+    output: Output,
+) -> None:
     """The smallest cluster within your limits, or what to give up.
 
     --memory is both what a node has and a limit; a profile's own memory counts too.
@@ -41,75 +55,22 @@ def command(**values: Any) -> None:
     discosim size --model resnet50 --memory 8MiB --throughput 10/s --max-nodes 8
     discosim size --model mobilenetv2 --hw all --latency 20ms --price 500USD
     """
-    import os
+    from discosim.door.size import size
 
-    from discosim.cli.grid_options import read_bases
-    from discosim.cli.output import Output
-    from discosim.cli.progress import LazyProgress
-    from discosim.explore.limits import Limits
-    from discosim.explore.sizing import size
-    from discosim.report import size as report
-    from discosim.simulate import Overlap
-
-    output = Output.open(values["form"], values["path"])
-    limits = Limits(
-        latency=values["latency"],
-        throughput=values["throughput"],
-        accuracy=values["accuracy"],
-        price=values["price"],
-        energy=values["energy"],
-        nodes=values["max_nodes"],
+    output.check()
+    answer = size(
+        options.networks(models, input_shape),
+        hardware.read_or_every(),
+        latency=latency,
+        throughput=throughput,
+        max_nodes=max_nodes,
+        accuracy=accuracy,
+        price=price,
+        energy=energy,
+        s_comm=s_comm,
+        strategies=strategies,
+        overlap=overlap,
+        jobs=jobs,
+        **counting,
     )
-    nodes = _hardware(values, limits)
-    [overlap] = options.one("--overlap", values["overlaps"])
-    bases = [replace(base, overlap=Overlap.parse(overlap)) for base in read_bases(values, nodes[0])]
-    with LazyProgress("networks") as progress:
-        frame = size(
-            bases,
-            nodes,
-            limits,
-            strategies=values["strategies"],
-            s_comm=values["s_comm"],
-            jobs=values["jobs"] or os.cpu_count() or 1,
-            progress=progress,
-        )
-    people = output.form in ("table", "md")
-    lines = report.summary(frame, limits) if people else []
-    output.write(frame, lines, report.show(frame) if people else {})
-
-
-def _hardware(values: options.Values, limits: Any) -> list[Any]:
-    """The profiles; of `--hw all` those that can be judged, each in a data type that it has."""
-    from discosim.errors import DiscosimError
-    from discosim.hardware import load_profile, profile_names
-
-    if values["hw"] != [ALL]:
-        nodes = options.read_hardware(values)
-    else:
-        nodes = []
-        lacking: list[Any] = []
-        for name in profile_names():
-            has = load_profile(name).dtypes
-            lacks = values["dtype"] not in has and values["compute"] is None
-            dtype = has[0] if lacks else values["dtype"]
-            if lacks:
-                options.note(f"{name} has no {values['dtype']} rate: taken in {dtype}")
-            [node] = options.read_hardware({**values, "hw": [name], "dtype": dtype})
-            (lacking if _unknown(node, limits) else nodes).append(node)
-        if lacking:
-            names = ", ".join(node.name for node in lacking)
-            options.note(f"left out, since they state no {_unknown(lacking[0], limits)}: {names}")
-        if not nodes:
-            raise DiscosimError("no profile states what the limits ask for; give it with --set")
-    if not any(limits.of(node) for node in nodes):
-        raise click.UsageError(
-            "nothing to keep; wanted a limit: --latency, --throughput, --memory, --accuracy, "
-            "--price or --energy"
-        )
-    return nodes
-
-
-def _unknown(node: Any, limits: Any) -> str:
-    if limits.price is not None and node.price_usd is None:
-        return "price"
-    return "energy" if limits.energy is not None and node.energy_per_mac_J is None else ""
+    output.give(answer)

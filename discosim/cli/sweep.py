@@ -1,10 +1,10 @@
 """`discosim sweep`."""
 
-from typing import Any
-
 import click
 
 from discosim.cli import options, types
+from discosim.cli.output import Output
+from discosim.door.given import Counting
 
 
 @click.command("sweep")
@@ -15,7 +15,18 @@ from discosim.cli import options, types
 @options.overlaps
 @click.option("--band", is_flag=True, help="Latency at best and at worst beside each one.")
 @options.costing
-def command(**values: Any) -> None:
+def command(
+    model: str,
+    input_shape: tuple[int, ...] | None,
+    hardware: options.Profiles,
+    nodes: list[int] | None,
+    s_comm: list[float] | None,
+    strategies: list[str],
+    overlap: list[str],
+    band: bool,
+    counting: Counting,
+    output: Output,
+) -> None:
     """Latency over S_comm and N, and whether one node is faster.
 
     \b
@@ -23,19 +34,18 @@ def command(**values: Any) -> None:
     discosim sweep --model resnet50 --hw rpi4-gigabit --nodes 2,4 --s-comm 0:1:0.05 --plot a.png
     discosim sweep --model resnet50/2 --bw 300Mbit/s --overlap layer:best --format json
     """
-    from discosim.cli.results import answer
-    from discosim.explore.sweep import DEFAULT_NODES, DEFAULT_S_COMM
+    from discosim.door.network import network
+    from discosim.door.sweep import sweep
 
-    def draw() -> Any:
-        from discosim.report.sweep import draw_sweep
-
-        return draw_sweep
-
-    answer(
-        values,
-        strategies=values["strategies"],
-        nodes=DEFAULT_NODES,
-        s_comm=DEFAULT_S_COMM,
-        skip_impossible=False,
-        draw=draw,
+    output.check()
+    answer = sweep(
+        network(model, input=input_shape),
+        hardware.read(),
+        nodes=nodes,
+        s_comm=s_comm,
+        strategies=strategies,
+        overlap=overlap,
+        band=band,
+        **counting,
     )
+    output.give(answer)

@@ -1,12 +1,19 @@
-"""Text of the command line -> values; each raises one line that says what is wanted."""
+"""Types of options: a text that a function reads; what it refuses is a usage error."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from discosim.door.text import (
+    parse_input,
+    parse_names,
+    parse_nodes,
+    parse_rate,
+    parse_s_comm,
+    parse_setting,
+    series_of,
+)
 from discosim.errors import DiscosimError
 from discosim.units import (
     parse_bandwidth,
@@ -18,16 +25,9 @@ from discosim.units import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     AnyType = click.ParamType[Any]
 else:  # no click before 8.4 takes the brackets
     AnyType = click.ParamType
-
-MOST_VALUES = 1_000_000
-MOST_POWERS = 30
-"""Of ten, up or down, in a number: beyond, whole numbers would take the memory of the machine."""
 
 
 class Parsed(AnyType):
@@ -61,140 +61,13 @@ BANDWIDTH = Parsed("bandwidth", _checked(parse_bandwidth))
 COMPUTE = Parsed("rate", _checked(parse_compute))
 MEMORY = Parsed("memory", _checked(parse_bytes))
 TIME = Parsed("time", _checked(parse_time))
-
-
-def number(text: str, what: str) -> Decimal:
-    """Return the number of `0.3` or `30%`; raises DiscosimError with `what` is wanted."""
-    percent = text.strip().endswith("%")
-    try:
-        value = Decimal(text.strip().removesuffix("%"))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise DiscosimError(f"{text!r} is not a number; wanted {what}")
-    if value and abs(value.adjusted()) > MOST_POWERS:
-        raise DiscosimError(f"{text!r} is out of range; wanted {what}")
-    return value / 100 if percent else value
-
-
-def _series(text: str, what: str, default_step: Decimal | None) -> list[Decimal]:
-    """Values written as a list `a,b,c` or as a range `from:to:step`, `to` included."""
-    values: list[Decimal] = []
-    for item in text.split(","):
-        ends = [number(part, what) for part in item.split(":")]
-        if len(ends) == 1:
-            values.append(ends[0])
-            continue
-        if len(ends) == 2 and default_step is not None:
-            ends.append(default_step)
-        if len(ends) != 3:
-            raise DiscosimError(f"{item!r} is not a range; wanted from:to:step, or {what}")
-        start, stop, step = ends
-        if step <= 0 or stop < start:
-            raise DiscosimError(f"range {item!r} does not ascend; wanted from:to:step, step over 0")
-        if (stop - start) / step >= MOST_VALUES:
-            raise DiscosimError(f"range {item!r} has over {MOST_VALUES:,} values")
-        values += [start + i * step for i in range(int((stop - start) / step) + 1)]
-    return list(dict.fromkeys(values))
-
-
-def parse_s_comm(text: str) -> list[float]:
-    """Return S_comm values from `0,0.8`, `0:1:0.1` or `80%`."""
-    values = _series(text, "S_comm as 0,0.8 or 0:1:0.1", None)
-    for value in values:
-        if not 0 <= value <= 1:
-            raise DiscosimError(f"S_comm {value:f} is outside 0 (all is sent) to 1 (nothing is)")
-    return [float(value) for value in values]
-
-
-def parse_nodes(text: str) -> list[int]:
-    """Return numbers of nodes from `2,4,8`, `2:8` or `2:16:2`."""
-    values = _series(text, "nodes as 2,4,8 or 2:8", Decimal(1))
-    for value in values:
-        if value != int(value) or value < 1:
-            raise DiscosimError(f"{value:f} nodes; wanted whole numbers from 1 up")
-    return [int(value) for value in values]
-
-
-def parse_input(text: str) -> tuple[int, ...]:
-    """Return an input shape from `224`, `224x320` or `3x224x224`."""
-    parts = text.lower().split("x")
-    if not all(part.isdecimal() and len(part) < 19 for part in parts) or len(parts) > 3:
-        raise DiscosimError(f"{text!r} is not an input size; wanted 224, 224x320 or 3x224x224")
-    return tuple(int(part) for part in parts)
-
-
-def parse_names(text: str) -> list[str]:
-    """Return names separated by commas, each once."""
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise DiscosimError(f"{text!r} has an empty name; wanted names separated by commas")
-    return list(dict.fromkeys(names))
-
-
-def parse_setting(text: str) -> tuple[str, str]:
-    """Return the path and the text of PATH=VALUE."""
-    path, equals, value = text.partition("=")
-    if not equals or not path or not value:
-        raise DiscosimError(f"{text!r}; wanted PATH=VALUE as cost.price=35USD")
-    return path.strip(), value.strip()
-
-
-@dataclass(frozen=True)
-class Series:
-    """Quantities as they are written: a list, or the two ends of `count` values in equal ratios."""
-
-    texts: tuple[str, ...]
-    count: int = 0
-
-    def values(self, parse: Callable[[str], float]) -> "NDArray[np.float64]":
-        """Return the numbers, each text read by `parse`."""
-        import numpy as np
-
-        numbers = [parse(text) for text in self.texts]
-        if not self.count:
-            return np.array(list(dict.fromkeys(numbers)))
-        return np.geomspace(numbers[0], numbers[1], self.count)
-
-
-def _series_of(parse: Callable[[str], float], example: str) -> Callable[[str], Series]:
-    """A parser of `a,b,c` or `from:to:count`, every quantity written as people write it."""
-
-    def read(text: str) -> Series:
-        ends = [part.strip() for part in text.split(":")]
-        if len(ends) == 1:
-            texts = tuple(part.strip() for part in text.split(","))
-            for each in texts:
-                parse(each)
-            return Series(texts)
-        if len(ends) != 3 or not ends[2].isdecimal():
-            raise DiscosimError(f"{text!r} is not a range; wanted from:to:count, as {example}")
-        low, high, count = parse(ends[0]), parse(ends[1]), int(ends[2][:12])
-        if not 0 < low < high or not 2 <= count <= MOST_VALUES:
-            raise DiscosimError(
-                f"range {text!r}; wanted an ascending one over 0, of 2 to {MOST_VALUES:,} values"
-            )
-        return Series((ends[0], ends[1]), count)
-
-    return read
-
-
-def parse_rate(text: str) -> float:
-    """Return results a second from `10/s`, `600/min`, `10fps` or a bare number."""
-    stem = text.strip()
-    for ending, seconds in (("/s", 1.0), ("fps", 1.0), ("/min", 60.0), ("/h", 3600.0)):
-        if stem.endswith(ending):
-            return float(number(stem.removesuffix(ending), "a rate as 10/s")) / seconds
-    return float(number(stem, "a rate as 10/s, 600/min"))
-
-
 SECONDS = Parsed("time", parse_time)
 PRICE = Parsed("price", parse_price)
 ENERGY = Parsed("energy", parse_energy)
 RATE = Parsed("rate", parse_rate)
-BANDWIDTHS = Parsed("bandwidths", _series_of(parse_bandwidth, "1MB/s:1GB/s:100"))
-COMPUTES = Parsed("rates", _series_of(parse_compute, "1GMAC/s:1TMAC/s:100"))
-TIMES = Parsed("times", _series_of(parse_time, "10us:10ms:20"))
+BANDWIDTHS = Parsed("bandwidths", series_of(parse_bandwidth, "1MB/s:1GB/s:100"))
+COMPUTES = Parsed("rates", series_of(parse_compute, "1GMAC/s:1TMAC/s:100"))
+TIMES = Parsed("times", series_of(parse_time, "10us:10ms:20"))
 S_COMM = Parsed("values", parse_s_comm)
 NODES = Parsed("numbers", parse_nodes)
 INPUT = Parsed("size", parse_input)

@@ -4,8 +4,18 @@ from discosim.hardware.profile import (
     DTYPES,
     TOPOLOGIES,
     Hardware,
+    Profile,
+    duplex_of,
     load_profile,
     profile_names,
 )
 
-__all__ = ["DTYPES", "TOPOLOGIES", "Hardware", "load_profile", "profile_names"]
+__all__ = [
+    "DTYPES",
+    "TOPOLOGIES",
+    "Hardware",
+    "Profile",
+    "duplex_of",
+    "load_profile",
+    "profile_names",
+]

@@ -43,6 +43,7 @@ __all__ = [
     "FloatOrArray",
     "Hardware",
     "Profile",
+    "duplex_of",
     "load_profile",
     "profile_names",
 ]
@@ -103,7 +104,18 @@ class Profile:
     def duplex(self) -> str:
         """The duplex of the link; where the file has none, what the topology implies."""
         link = self.document.link
-        return link.duplex or ("half" if link.topology in HALF_DUPLEX else "full")
+        return link.duplex or duplex_of(link.topology)
+
+    @property
+    def ops_per_mac(self) -> float:
+        """The operations that the file counts a MAC as."""
+        return self.document.ops_per_mac or 1.0
+
+    def with_overrides(self, overrides: Mapping[str, str]) -> "Profile":
+        """Return the same with `overrides` in place, as `load_profile` takes them."""
+        raw = self.document.model_dump(exclude_none=True)
+        _override(raw, overrides)
+        return Profile(self.name, _checked(raw, f"profile {self.name}"))
 
     def hardware(self, dtype: str = "fp32", weight_dtype: str | None = None) -> Hardware:
         """Return the profile in SI for features and arithmetic in `dtype`.
@@ -132,7 +144,7 @@ class Profile:
             link_latency_s=parse_time(link.latency.value),
             topology=link.topology,
             duplex=self.duplex,
-            compute_macps=parse_compute(rate.value, document.ops_per_mac or 1.0),
+            compute_macps=parse_compute(rate.value, self.ops_per_mac),
             dtype=dtype,
             feature_elem_bytes=float(DTYPES[dtype]),
             weight_elem_bytes=float(DTYPES[weight_dtype or dtype]),
@@ -187,15 +199,23 @@ def load_profile(name_or_path: str, overrides: Mapping[str, str] | None = None) 
     title = f"profile {_printable(name_or_path)}"
     raw = _read(path, title)
     _override(raw, overrides or {})
+    return Profile(_printable(path.stem), _checked(raw, title))
+
+
+def duplex_of(topology: str) -> str:
+    """Return the duplex that a topology implies."""
+    return "half" if topology in HALF_DUPLEX else "full"
+
+
+def _checked(raw: dict[str, Any], title: str) -> Document:
     try:
-        document = Document.model_validate(
+        return Document.model_validate(
             raw, context={"has_ops_per_mac": raw.get("ops_per_mac") is not None}
         )
     except ValidationError as error:
         found = faults(error)
         count = "1 fault" if len(found) == 1 else f"{len(found)} faults"
         raise DiscosimError(f"{title}: {count}: {'; '.join(found)}") from None
-    return Profile(_printable(path.stem), document)
 
 
 def _folder() -> Path:

@@ -8,8 +8,7 @@ import pandas as pd
 from discosim.paper import PAPER, SECTIONS, Section, names
 from discosim.paper.row import DIFFERS, FITS
 from discosim.paper.show import cost_headline, costs_for_people, rows_for_people, summary
-from discosim.report.frames import to_markdown
-from discosim.report.tables import Cells
+from discosim.report.tables import Cells, to_markdown
 
 INTRODUCTION = f"""\
 # The paper, computed

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from discosim.errors import DiscosimError, UnknownNameError, suggest
+from discosim.files import write_text
 from discosim.graph.network import shape_text
 from discosim.graph.table import Floats, LayerTable
 
@@ -67,10 +68,10 @@ def read_plan(path: str) -> PlanFile:
 
 
 def write_plan(path: str, plan: PlanFile) -> None:
-    """Write `plan` as the JSON that `read_plan` reads."""
+    """Write `plan` as the JSON that `read_plan` reads; raises DiscosimError."""
     document = {"version": VERSION, "model": plan.model, "nodes": plan.nodes, "input": plan.input}
     text = json.dumps({**document, "s_comm": dict(plan.s_comm)}, indent=1)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    write_text(path, text + "\n")
 
 
 def _faults(document: Any) -> list[str]:

@@ -1,8 +1,7 @@
-"""Frames of results as data: CSV, JSON records in SI units, Markdown, Parquet."""
+"""Frames of results as data: CSV, JSON records in SI units, Parquet."""
 
 import io
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,13 +27,6 @@ def to_json(frame: "Columns | pd.DataFrame") -> str:
     return f"[\n{lines}\n]\n"
 
 
-def to_markdown(cells: Cells, summary: Sequence[str]) -> str:
-    """Return the summary's lines and the table as Markdown."""
-    rows = [list(cells), ["---:" for _ in cells], *zip(*cells.values(), strict=True)]
-    lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
-    return "\n".join([*(f"- {line}" for line in summary), "", *lines]).lstrip("\n") + "\n"
-
-
 def as_cells(frame: "pd.DataFrame") -> Cells:
     """Return a frame as it is, each value as text."""
     return {str(name): [str(value) for value in frame[name]] for name in frame}
@@ -50,11 +42,6 @@ def to_parquet(frame: "pd.DataFrame") -> bytes:
 def check_parquet() -> None:
     """Raise DiscosimError where Parquet cannot be written."""
     require("Parquet", "pyarrow")
-
-
-def _cell(value: str) -> str:
-    """A cell of a Markdown table: one line, in which a bar does not end it."""
-    return " ".join(value.split()).replace("|", "\\|")
 
 
 def _plain(value: Any) -> Any:

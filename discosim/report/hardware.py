@@ -6,6 +6,18 @@ import pandas as pd
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
+COLUMNS = (
+    "name",
+    "bandwidth_Bps",
+    "link_latency_s",
+    "topology",
+    "duplex",
+    "dtype",
+    "compute_macps",
+    "memory_bytes",
+)
+"""Numbers and words of a Hardware that are listed."""
+
 
 def show_profiles(frame: pd.DataFrame) -> Cells:
     """Return rows of `hardware` for people."""

@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from discosim.report.style import COMM, COMP, RC, log_y, new_figure, time_unit
 from discosim.report.tables import Cells, cells, percent
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def draw_layers(frame: pd.DataFrame, title: str) -> "Figure":
+def draw_layers(frame: "pd.DataFrame", title: str) -> "Figure":
     """Return communication and computation of each layer, in the manner of the paper's Figure 2.
 
     A line joins the two of a layer: its length is how many times one is the other.
@@ -54,7 +54,7 @@ def draw_layers(frame: pd.DataFrame, title: str) -> "Figure":
         return figure
 
 
-def _mark_blocks(axes: "Axes", frame: pd.DataFrame, wide: float) -> None:
+def _mark_blocks(axes: "Axes", frame: "pd.DataFrame", wide: float) -> None:
     """Shade every other stage and write its name above, side by side or else slanted."""
     stages = [str(block).split(".")[0] for block in frame["block"]]
     begins = [i for i, name in enumerate(stages) if i == 0 or name != stages[i - 1]]
@@ -86,7 +86,7 @@ def _mark_blocks(axes: "Axes", frame: pd.DataFrame, wide: float) -> None:
         )
 
 
-def show_layers(frame: pd.DataFrame) -> Cells:
+def show_layers(frame: "pd.DataFrame") -> Cells:
     """Return rows of `layers` for people."""
     words, numbers = ("layer", "op", "block"), ("in_elems", "out_elems", "params", "macs", "bytes")
     names = (*words, *numbers, "comm_s", "comp_s", "layer_s")
@@ -94,7 +94,7 @@ def show_layers(frame: pd.DataFrame) -> Cells:
     return {**dict(cells(n, frame[n]) for n in names), "share [%]": percent(share)}
 
 
-def layer_findings(frame: pd.DataFrame) -> list[str]:
+def layer_findings(frame: "pd.DataFrame") -> list[str]:
     """Return the total, how it divides, and the layers that take most."""
     total, comm, comp = (float(frame[name].sum()) for name in ("layer_s", "comm_s", "comp_s"))
     ratios = frame.loc[(frame["comm_s"] > 0) & (frame["comp_s"] > 0)]

@@ -74,7 +74,7 @@ def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    chosen = _layer(mask, layer)
+    chosen = drawn_layer(mask, layer)
     groups = network.graph.nodes[chosen.layer]["layer"].groups
     kinds, in_owner, out_owner = _matrix(chosen, groups)
     with mpl.rc_context(RC):
@@ -104,7 +104,8 @@ def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure
         return figure
 
 
-def _layer(mask: Mask, layer: str | None) -> LayerMask:
+def drawn_layer(mask: Mask, layer: str | None) -> LayerMask:
+    """Return the layer that is drawn; raises DiscosimError for one that exchanges nothing."""
     exchanging = {n: each for n, each in mask.layers.items() if each.in_owner is not None}
     if layer is not None and layer not in exchanging:
         raise UnknownNameError("layer with an exchange", layer, exchanging)

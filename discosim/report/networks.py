@@ -4,6 +4,9 @@ import pandas as pd
 
 from discosim.report.tables import Cells
 
+COLUMNS = ("model", "input", "layers", "params", "macs", "in_elems")
+"""Counts of a network that are listed."""
+
 
 def show_networks(frame: pd.DataFrame) -> Cells:
     """Return rows of `networks` for people."""

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from discosim.hardware import Hardware
+from discosim.report import labels
 from discosim.report.tables import Columns, as_columns
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 Row = Mapping[str, Any]
 
@@ -33,11 +34,17 @@ def node_text(each: Hardware) -> str:
     """Return what a node and its links are."""
     links = {"full-mesh": "a link per pair", "switch": "a switch", "ring": "a ring"}
     kind = links.get(each.topology, f"one {each.topology} medium")
-    bandwidth = format_quantity(float(each.bandwidth_Bps), "B/s")
-    rate = format_quantity(float(each.compute_macps), "MAC/s")
-    latency = format_quantity(float(each.link_latency_s), "s")
-    alpha = f", {latency} a message" if each.link_latency_s else ""
+    bandwidth = _quantities(each.bandwidth_Bps, "B/s")
+    rate = _quantities(each.compute_macps, "MAC/s")
+    latency = _quantities(each.link_latency_s, "s")
+    alpha = f", {latency} a message" if np.any(each.link_latency_s) else ""
     return f"{each.name}: {rate} a node in {each.dtype}, {bandwidth} over {kind}{alpha}"
+
+
+def _quantities(values: "ArrayLike", unit: str) -> str:
+    """A number, or the least and the most of an axis."""
+    ends = (float(np.min(values)), float(np.max(values)))
+    return " to ".join(format_quantity(end, unit) for end in dict.fromkeys(ends))
 
 
 def findings(
@@ -47,14 +54,18 @@ def findings(
 ) -> list[str]:
     """Return the best row, whether one node beats it, from where splitting pays, what fits.
 
-    `single` is the one-node result on each hardware, in the same order.
+    `single` is the one-node result on each hardware. Of hardware whose numbers are axes only the
+    best row is told.
     """
     rows, alone = as_columns(frame), as_columns(single)
-    several, lines = len(hardware) > 1, []
-    for place, each in enumerate(hardware):
-        own = _where(rows, rows["hardware"] == each.name) if several else rows
-        prefix = f"{each.name}: " if several else ""
-        lines += [prefix + line for line in _of_one(own, _at(alone, place), each)]
+    lines = []
+    for each in hardware:
+        own, one = rows, alone
+        if len(hardware) > 1:
+            own, one = (_where(table, table["hardware"] == each.name) for table in (rows, alone))
+        prefix = f"{each.name}: " if len(hardware) > 1 else ""
+        told = _of_one(own, _at(one, 0), each) if len(one["nodes"]) == 1 else [_best(own)]
+        lines += [prefix + line for line in told]
     return lines
 
 
@@ -67,17 +78,23 @@ def _at(rows: Columns, place: int) -> Row:
 
 
 def _of_one(rows: Columns, alone: Row, each: Hardware) -> list[str]:
+    best = _best(rows, float(alone["latency_s"]))
+    return [best, *_pays(rows), _memory(rows, alone, each)]
+
+
+def _best(rows: Columns, single_s: float | None = None) -> str:
+    """The fastest row, beside one node; where the hardware has axes, with its numbers."""
     best = _at(rows, int(rows["latency_s"].argmin()))
-    alone_s = format_quantity(float(alone["latency_s"]), "s")
+    speedup = float(best["speedup_vs_single"])
+    single_s = float(best["latency_s"]) * speedup if single_s is None else single_s
     latency = format_quantity(float(best["latency_s"]), "s")
-    line = f"Best: {_row(best)} takes {latency}; one node takes {alone_s}"
+    axes = labels.words(best, [n for n in labels.NUMBERS if len(np.unique(rows[n])) > 1])
+    what = f"{_row(best)} with {axes}" if axes else _row(best)
+    line = f"Best: {what} takes {latency}; one node takes {format_quantity(single_s, 's')}"
     if best["nodes"] > 1:
-        speedup = float(best["speedup_vs_single"])
         ratio = f"{speedup:.3g}x faster" if speedup >= 1 else f"{1 / speedup:.3g}x slower"
         line += f", so the best row is {ratio}" if speedup != 1 else ", the same"
-    lines = [line + _independent(best) + "."]
-    lines += _pays(rows)
-    return [*lines, _memory(rows, alone, each)]
+    return line + _independent(best) + "."
 
 
 def _row(row: Row) -> str:

@@ -42,6 +42,18 @@ def to_text(
     return "\n".join([*summary, "", text])
 
 
+def to_markdown(cells: Cells, summary: Sequence[str]) -> str:
+    """Return the summary's lines and the table as Markdown."""
+    rows = [list(cells), ["---:" for _ in cells], *zip(*cells.values(), strict=True)]
+    lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
+    return "\n".join([*(f"- {line}" for line in summary), "", *lines]).lstrip("\n") + "\n"
+
+
+def _cell(value: str) -> str:
+    """A cell of a Markdown table: one line, in which a bar does not end it."""
+    return " ".join(value.split()).replace("|", "\\|")
+
+
 def _aligned(cells: Cells, words: Collection[str]) -> str:
     columns = []
     for name, texts in cells.items():

@@ -1,0 +1,151 @@
+"""`allocate`: S_comm of each layer that loses least within limits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, TypeAlias, Unpack
+
+from discosim.door import given
+from discosim.door.answer import Answer
+from discosim.door.given import CountedAs
+from discosim.door.hearing import command, note
+from discosim.door.network import NetworkLike
+from discosim.door.text import number
+from discosim.errors import DiscosimError, install_hint
+from discosim.explore.allocation.allocate import (
+    DEFAULT_LEVELS,
+    Allocation,
+    Limit,
+    Method,
+)
+from discosim.explore.allocation.allocate import allocate as allocated
+from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY
+from discosim.explore.allocation.surrogate import STATED
+from discosim.report import allocate as report
+from discosim.report.tables import Cells
+from discosim.simulate import Overlap
+from discosim.units import parse_bytes, parse_time
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from discosim.configuration import Configuration
+    from discosim.explore.allocation.surrogate import Curves
+    from discosim.masks.mask import Mask
+
+Bound: TypeAlias = float | str | Limit
+"""A limit in SI, as text with its unit, or as "30%" of what dense takes."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Allocated(Answer):
+    """The S_comm of each layer, and what it takes and loses."""
+
+    found: Allocation
+    convention: str
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """One row a layer, and a last one on the plan (docs/allocate.md)."""
+        return report.to_frame(self.found)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """What was asked, what the plan takes and loses, and the uniform plan beside it."""
+        return report.findings(self.found, self.convention)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The layers."""
+        return report.show(self.found)
+
+    def plot(self) -> "Figure":
+        """Return S_comm of each layer, and the traffic that is left."""
+        return report.draw_allocation(self.found, self.lines[0])
+
+    def save(self, path: "str | PathLike[str]") -> None:
+        """Write the plan file that `plan=` takes; raises DiscosimError."""
+        from discosim.partition.plan_file import write_plan
+
+        write_plan(fspath(path), self.found.plan_file(fspath(path)))
+
+
+@command
+def allocate(
+    network: NetworkLike,
+    hardware: given.Nodes = given.DEFAULT,
+    *,
+    nodes: given.Counts | None = None,
+    latency: Bound | None = None,
+    bytes: Bound | None = None,  # noqa: A002
+    memory: Bound | None = None,
+    levels: given.Shares | None = None,
+    weights: "str | PathLike[str] | None" = None,
+    mask: "str | PathLike[str] | Mask | None" = None,
+    method: str | None = None,
+    overlap: str = "none",
+    **counted: Unpack[CountedAs],
+) -> Allocated:
+    """Return the S_comm of each layer that loses least saliency within the limits.
+
+    Limits on the latency, on the bytes of the busiest node and on a node's memory, in SI, as text
+    with a unit, or as "30%" of what dense takes. levels: S_comm to choose from; weights, mask:
+    what says what is lost;
+    method: exact, or fast without scipy. Raises DiscosimError for what no plan meets.
+    """
+    found = given.the_network(network)
+    node = given.one("--hw", given.kinds_of_nodes(hardware))
+    base = given.configuration(found, node, counted, mask=mask)
+    count = given.one("--nodes", given.nodes_or_default(nodes, base, (2,)))
+    if mask is not None and weights is not None:
+        raise DiscosimError("give --mask or --weights: each says what is lost")
+    curves, saliency = (None, STATED) if weights is None else _of_weights(base, count, weights)
+    limits = {
+        LATENCY: None if latency is None else limit(latency, parse_time),
+        BYTES: None if bytes is None else limit(bytes, parse_bytes),
+        MEMORY: None if memory is None else limit(memory, parse_bytes),
+    }
+    allocation = allocated(
+        replace(base, nodes=count, overlap=Overlap.parse(overlap)),
+        {name: each for name, each in limits.items() if each is not None},
+        levels=DEFAULT_LEVELS if levels is None else given.shares(levels),
+        method=None if method is None else Method(method),
+        curves=curves,
+        saliency=saliency,
+    )
+    if method is None and allocation.method is not Method.EXACT:
+        note(f"by the fast method; the exact one needs scipy: {install_hint('scipy')}")
+    return Allocated(found=allocation, convention=counted.get("conventions") or "paper")
+
+
+def limit(bound: Bound, parse: Callable[[str], float]) -> Limit:
+    """Return a quantity, or a percentage of what dense takes, as a limit."""
+    if isinstance(bound, Limit):
+        return bound
+    if not isinstance(bound, str):
+        return Limit(float(bound))
+    if not bound.strip().endswith("%"):
+        return Limit(parse(bound))
+    share = float(number(bound, "a limit as 30% of what dense takes"))
+    if share < 0:
+        raise DiscosimError(f"{bound!r} of what dense takes; wanted 0% or more")
+    return Limit(share, of_dense=True)
+
+
+def _of_weights(
+    base: "Configuration", nodes: int, weights: "str | PathLike[str]"
+) -> "tuple[Curves, str]":
+    """The curves of a checkpoint's weights, and what is said of them."""
+    from discosim.explore.allocation.weight_curves import weight_curves
+    from discosim.runtime.checkpoint import read_weights
+    from discosim.strategies.strategy import check_nodes
+
+    check_nodes(base.table, nodes)
+    path = fspath(weights)
+    read, renamed = read_weights(path, base.network)
+    if renamed:
+        note(f"weights of {path} have other names: taken by order and shape")
+    said = f"L1 norms of sub-rows of the weights of {path}, the least go first; accuracy is not "
+    return weight_curves(base.network, nodes, read), f"{said}predicted"

@@ -1,0 +1,111 @@
+"""What a command answers: data, sentences, a table and a picture."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, ClassVar
+
+from discosim.errors import DiscosimError
+from discosim.report.tables import TEXT_COLUMNS, Cells, Columns, to_markdown, to_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+WIDE = 400
+"""Columns of a table that does not go to a terminal: it is never folded."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Answer(ABC):
+    """What a command answers.
+
+    notes: what was chosen for the user, and what had no effect.
+    """
+
+    notes: tuple[str, ...] = ()
+    words: ClassVar[Collection[str]] = TEXT_COLUMNS
+    """Columns of the table that begin at the left."""
+
+    @property
+    @abstractmethod
+    def frame(self) -> "pd.DataFrame":
+        """The answer as data, SI units, columns as docs/output.md names them."""
+
+    @property
+    def data(self) -> "Columns | pd.DataFrame":
+        """The answer as data, as columns of arrays where there are such."""
+        return self.frame
+
+    @property
+    @abstractmethod
+    def lines(self) -> Sequence[str]:
+        """The answer in sentences."""
+
+    @property
+    @abstractmethod
+    def cells(self) -> Cells:
+        """The answer as a table for people, text by column."""
+
+    def plot(self) -> "Figure":
+        """Return the picture; raises DiscosimError where there is none."""
+        raise DiscosimError("this answer has no picture; .frame has its numbers")
+
+    def text(self, width: int = WIDE) -> str:
+        """Return the sentences and the table for `width` columns."""
+        return to_text(self.cells, self.lines, width, self.words)
+
+    def markdown(self) -> str:
+        """Return the sentences and the table as Markdown."""
+        return to_markdown(self.cells, self.lines)
+
+    def __str__(self) -> str:
+        """Return what the command line shows."""
+        return "".join(f"note: {note}\n" for note in self.notes) + self.text()
+
+    def to_html(self) -> str:
+        """Return the notes, the sentences and the table as HTML."""
+        said = [*(f"note: {note}" for note in self.notes), *self.lines]
+        names = [("left" if name in self.words else "right", name) for name in self.cells]
+        head = "".join(f"<th style='text-align:{side}'>{escape(n)}</th>" for side, n in names)
+        rows = "\n".join(
+            "<tr>"
+            + "".join(
+                f"<td style='text-align:{side}'>{escape(cell)}</td>"
+                for (side, _), cell in zip(names, row, strict=True)
+            )
+            + "</tr>"
+            for row in zip(*self.cells.values(), strict=True)
+        )
+        return (
+            "".join(f"<p>{escape(line)}</p>\n" for line in said)
+            + f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Listing(Answer):
+    """An answer that is there already: a frame, what is said of it, and its table."""
+
+    rows: "pd.DataFrame"
+    said: Sequence[str] = ()
+    shown: Cells
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The answer as data."""
+        return self.rows
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """What is said of it."""
+        return self.said
+
+    @property
+    def cells(self) -> Cells:
+        """The table."""
+        return self.shown

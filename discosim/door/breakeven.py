@@ -1,0 +1,152 @@
+"""`breakeven`: from which bandwidth, latency, S_comm or N on splitting pays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+
+from discosim.door import given
+from discosim.door.answer import Answer
+from discosim.door.given import CountedAs
+from discosim.door.hearing import command
+from discosim.door.network import NetworkLike
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.explore.breakeven import MOST_NODES, UNITS, BreakEven, break_even, speedups
+from discosim.report import breakeven as report
+from discosim.report.summary import node_text
+from discosim.report.tables import Cells
+from discosim.simulate import Overlap
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+VERSUS = ("1", "N-1")
+DECADES = 2.5
+"""Of the link's number, drawn each way from the one of the hardware."""
+POINTS = 81
+MOST_PANELS = 12
+IN_WORDS = 8
+"""Answers that have a sentence each; of more, the table tells."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BreakEvens(Answer):
+    """Where N nodes are as fast as one, for each hardware, N and S_comm."""
+
+    found: Sequence[BreakEven]
+    asked: Sequence[str]
+
+    @property
+    def value(self) -> float | None:
+        """The one value in SI, None where there is none; raises DiscosimError of several."""
+        if len(self.found) != 1:
+            raise DiscosimError(f"{len(self.found)} break-evens, not one: .frame has them all")
+        return self.found[0].value
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """One row a break-even (docs/breakeven.md)."""
+        return report.to_frame(list(self.found))
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """What was asked, and a few answers in words."""
+        many = len(self.found) > IN_WORDS
+        return [*self.asked, *([] if many else map(report.sentence, self.found))]
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The break-evens."""
+        return report.show(list(self.found))
+
+    def plot(self) -> "Figure":
+        """Return a panel for each N: how many times faster, over a link's number and S_comm."""
+        contest, solve = self.found[0].contest, self.found[0].solve
+        counts = list(dict.fromkeys(each.contest.nodes for each in self.found))
+        check_plot(solve, counts)
+        latency = solve == "link-latency"
+        name, unit = ("link_latency_s", "s") if latency else ("bandwidth_Bps", "B/s")
+        at_hand = float(getattr(contest.configuration.hardware, name))
+        middle = at_hand or 1e-4
+        x = np.geomspace(middle / 10**DECADES, middle * 10**DECADES, POINTS)
+        near_one = 1 - np.geomspace(1e-3, 0.1, 20)  # where the line is nearly level
+        s_comm = np.unique([*np.linspace(0.0, 1.0, POINTS), *near_one])
+        surfaces = []
+        for count in counts:
+            each = replace(contest, configuration=replace(contest.configuration, nodes=count))
+            fewer = "one node less is" if each.previous else "one node is"
+            times = speedups(each, s_comm, **{name: x})
+            surfaces.append(report.Surface(f"{count} nodes against {each.versus}", fewer, times))
+        label = "latency of a message" if latency else "bandwidth of a link"
+        return report.draw_surfaces(surfaces, x, label, unit, at_hand, s_comm, self.asked[0])
+
+
+@command
+def breakeven(
+    network: NetworkLike,
+    hardware: given.Nodes = given.DEFAULT,
+    *,
+    solve: str = "bw",
+    nodes: given.Counts | None = None,
+    s_comm: given.Shares | None = None,
+    versus: str = "1",
+    max_nodes: int | None = None,
+    overlap: str = "none",
+    **counted: Unpack[CountedAs],
+) -> BreakEvens:
+    """Return the value of `solve` at which N nodes, 2 by default, are as fast as one.
+
+    solve: bw, link-latency, s-comm or nodes; s_comm: 0.8 by default; versus: "1", or "N-1" for
+    one node less; max_nodes: where solving for nodes ends. Raises DiscosimError.
+    """
+    check(solve, nodes, s_comm, max_nodes)
+    if versus not in VERSUS:
+        raise UnknownNameError("number of nodes to compare with", versus, VERSUS)
+    found = given.the_network(network)
+    kinds = given.kinds_of_nodes(hardware)
+    base = given.configuration(found, kinds[0], counted)
+    base = replace(base, overlap=Overlap.parse(overlap))
+    counts = [2] if nodes is None else given.counts(nodes)
+    knob = [0.8] if s_comm is None else given.shares(s_comm)
+    answers = [
+        answer
+        for each, count, share in product(kinds, counts, knob)
+        for answer in break_even(
+            solve,
+            replace(base, hardware=each, nodes=count, s_comm=share),
+            previous=versus == "N-1",
+            most_nodes=MOST_NODES if max_nodes is None else max_nodes,
+        )
+    ]
+    convention = counted.get("conventions") or "paper"
+    return BreakEvens(
+        found=answers,
+        asked=[
+            f"{base.model} on {node_text(each)}; overlap {overlap}, {convention} conventions"
+            for each in kinds
+        ],
+    )
+
+
+def check(solve: str, nodes: object, s_comm: object, max_nodes: object) -> None:
+    """Raise DiscosimError where what is solved for is given too, or needs something else."""
+    if solve not in UNITS:
+        raise UnknownNameError("quantity to solve for", solve, UNITS)
+    for given_value, solved in ((nodes, "nodes"), (s_comm, "s-comm")):
+        if solve == solved and given_value is not None:
+            flag = f"--{solved}"
+            raise DiscosimError(f"{flag} is what --solve {solved} finds: leave {flag} out")
+    if max_nodes is not None and solve != "nodes":
+        raise DiscosimError("--max-nodes is for --solve nodes")
+
+
+def check_plot(solve: str, nodes: Sequence[int]) -> None:
+    """Raise DiscosimError for what has no picture."""
+    if len(nodes) > MOST_PANELS:
+        raise DiscosimError(f"--plot has a panel for each of --nodes: at most {MOST_PANELS}")
+    if solve == "nodes":
+        raise DiscosimError("--plot draws given numbers of nodes: solve for bw, say, to see it")

@@ -1,0 +1,85 @@
+"""`calibrate`: this machine measured, as a hardware profile of it."""
+
+import datetime
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from discosim.door.answer import Answer
+from discosim.door.hearing import command, progress
+from discosim.errors import DiscosimError
+from discosim.report import calibrate as report
+from discosim.report.tables import Cells
+from discosim.validate.bench import measure
+from discosim.validate.calibration import Calibration, profile_file
+from discosim.validate.calibration import calibrate as fitted
+from discosim.validate.pingpong import connect as connected
+from discosim.validate.pingpong import echo, one_way_s
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LINK_SHARE = 0.2
+"""Of the time, what goes into the link."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Calibrated(Answer):
+    """What was measured of this machine, and what is fitted to it."""
+
+    found: Calibration
+    threads: int
+    where: str
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """One row an operator or size of message."""
+        return report.calibration_frame(self.found)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The fits in words, and how far to trust them."""
+        return report.calibration_findings(self.found, self.where)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """One row a class of operators or size of message."""
+        return report.show_calibration(self.found)
+
+    def save(self, path: "str | PathLike[str]") -> None:
+        """Write the profile to a .toml file, which `hardware` takes; raises DiscosimError."""
+        from discosim.files import write_text
+
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        write_text(fspath(path), profile_file(self.found, self.threads, self.where, today))
+
+
+@command
+def calibrate(*, seconds: float = 60.0, threads: int = 1, connect: str | None = None) -> Calibrated:
+    """Return what operators and messages take on this machine, and a profile fitted to them.
+
+    seconds: how long to measure; threads: of a node; connect: "HOST:PORT" of another machine that
+    listens. Raises DiscosimError.
+    """
+    link_s = LINK_SHARE * seconds
+    with progress("messages") as shown:
+        if connect is not None:
+            with connected(*address(connect)) as connection:
+                messages = one_way_s(connection, link_s, shown)
+            where = f"TCP to {connect}"
+        else:
+            with echo() as port, connected("127.0.0.1", port) as connection:
+                messages = one_way_s(connection, link_s, shown)
+            where = "TCP between two processes of this machine"
+    with progress("operators") as shown:
+        cases = measure(seconds - link_s, threads, shown)
+    return Calibrated(found=fitted(cases, messages), threads=threads, where=where)
+
+
+def address(text: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT; raises DiscosimError."""
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise DiscosimError(f"address {text!r}; wanted HOST:PORT as 192.168.1.7:7000")
+    return host.strip("[]"), int(port)

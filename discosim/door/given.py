@@ -1,0 +1,201 @@
+"""What people give -> values: networks and hardware in every form, numbers as text or in SI."""
+
+from collections.abc import Callable, Iterable, Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
+
+from discosim.configuration import HALF, Configuration
+from discosim.door.hardware import HardwareLike, hardware
+from discosim.door.hearing import note
+from discosim.door.network import NetworkLike, network
+from discosim.door.text import parse_names, parse_nodes, parse_s_comm
+from discosim.errors import DiscosimError
+from discosim.graph.counts import remarks
+from discosim.graph.network import Network
+from discosim.hardware import Hardware
+from discosim.networks import NETWORKS
+from discosim.partition.plan import Features, Objective
+from discosim.partition.plan import conventions as conventions_called
+from discosim.partition.plan_file import PlanFile, read_plan
+
+if TYPE_CHECKING:
+    from discosim.masks.mask import Mask
+
+T = TypeVar("T")
+Networks = NetworkLike | Sequence[NetworkLike]
+Nodes = HardwareLike | Sequence[HardwareLike]
+"""Hardware of the nodes: one kind, or several."""
+
+Counts = int | str | Sequence[int]
+"""Numbers of nodes: 4, [2, 4, 8] or "2:8"."""
+
+Shares = float | str | Sequence[float]
+"""Values of S_comm: 0.9, [0, 0.8] or "0:1:0.1"."""
+
+Names = str | Sequence[str]
+ALL = "all"
+"""Every network, or every profile."""
+
+DEFAULT = "splitnets-hmd"
+"""The hardware where none is given."""
+
+
+class CountedAs(TypedDict, total=False):
+    """What is counted: `conventions` paper or runtime, and what differs from them.
+
+    rounding: none or exact; resend: a tensor once per reader, or once; features: peak or all.
+    """
+
+    conventions: str
+    rounding: str | None
+    resend: bool | None
+    features: str
+
+
+class Counting(CountedAs, total=False):
+    """What is counted, and how strategies lay a network out.
+
+    at: block of strategies with a cut; objective: of pipeline stages, memory or latency; plan,
+    mask: what is sent, layer by layer or feature by feature, as a file or as it was read.
+    """
+
+    at: str
+    objective: str
+    plan: "str | PathLike[str] | PlanFile | None"
+    mask: "str | PathLike[str] | Mask | None"
+
+
+def the_network(given: NetworkLike) -> Network:
+    """Return one network; a note tells what of it was not understood."""
+    found = network(given)
+    for line in remarks(found):
+        note(line)
+    return found
+
+
+def kinds_of_nodes(given: Nodes) -> list[Hardware]:
+    """Return the hardware that is given; raises DiscosimError where two have one name."""
+    found = [hardware(each) for each in listed(given)]
+    if not found:
+        raise DiscosimError("no hardware; wanted a profile's name, a .toml file or ds.hardware(…)")
+    seen: set[tuple[str, str]] = set()
+    for each in found:
+        if (each.name, each.dtype) in seen:
+            raise DiscosimError(f"two profiles are called {each.name}: rename one of the files")
+        seen.add((each.name, each.dtype))
+    return found
+
+
+def listed(given: Any) -> list[Any]:
+    """Return several things as a list, names of a text by its commas, one thing alone."""
+    if isinstance(given, str):
+        return list(parse_names(given))
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def counts(given: Counts) -> list[int]:
+    """Return numbers of nodes; raises DiscosimError for what is no whole number from 1 up."""
+    return [int(n) for n in _numbers(given, parse_nodes)]
+
+
+def shares(given: Shares) -> list[float]:
+    """Return values of S_comm; raises DiscosimError for what is not within 0 to 1."""
+    return _numbers(given, parse_s_comm)
+
+
+def _numbers(given: Any, parse: Callable[[str], Iterable[float]]) -> list[float]:
+    """Numbers by the words of a text: what is wrong with 2.5 nodes is said in one place."""
+    if isinstance(given, str):
+        return list(parse(given))
+    values = list(given) if isinstance(given, Iterable) else [given]
+    return list(dict.fromkeys(n for value in values for n in parse(str(value))))
+
+
+def names(given: Names) -> list[str]:
+    """Return names, each once."""
+    return list(dict.fromkeys(parse_names(given) if isinstance(given, str) else given))
+
+
+def quantity(given: float | str, parse: Callable[[str], float]) -> float:
+    """Return a quantity in SI, from a text with its unit or from the number itself."""
+    return parse(given) if isinstance(given, str) else float(given)
+
+
+def one(option: str, items: Sequence[T]) -> T:
+    """Return the one item of an option that takes one value here; raises DiscosimError."""
+    if len(items) != 1:
+        raise DiscosimError(f"{option} takes one value here, not {len(items)}")
+    return items[0]
+
+
+KNOBS = ("--s-comm", "--plan", "--mask")
+"""What says what is sent."""
+
+
+def knobs(s_comm: object, counting: Counting) -> list[str]:
+    """Return those of KNOBS that are given."""
+    values = (s_comm, counting.get("plan"), counting.get("mask"))
+    return [flag for flag, value in zip(KNOBS, values, strict=True) if value is not None]
+
+
+def check_one_knob(s_comm: object, counting: Counting) -> None:
+    """Raise DiscosimError where more than one thing says what is sent."""
+    flags = knobs(s_comm, counting)
+    if len(flags) > 1:
+        raise DiscosimError(f"give one of {' and '.join(flags)}: each says what is sent")
+
+
+def configuration(
+    of: Network,
+    node: Hardware,
+    counting: CountedAs,
+    *,
+    mask: "str | PathLike[str] | Mask | None" = None,
+    target: float = HALF,
+) -> Configuration:
+    """Return a network on one kind of node, under the conventions that are given."""
+    more = cast("Counting", counting)  # a key that is not there is not given
+    return Configuration(
+        of,
+        node,
+        conventions=conventions_called(
+            more.get("conventions") or "paper",
+            resend=more.get("resend"),
+            rounding=more.get("rounding"),
+        ),
+        at=more.get("at") or "",
+        target=target,
+        objective=Objective(more.get("objective") or "memory"),
+        features=Features(more.get("features") or "peak"),
+        plan_file=the_plan(more.get("plan")),
+        mask=the_mask(more.get("mask") if mask is None else mask, of),
+    )
+
+
+def the_plan(given: "str | PathLike[str] | PlanFile | None") -> PlanFile | None:
+    """Return a plan file that was read, or that is to be."""
+    return given if given is None or isinstance(given, PlanFile) else read_plan(fspath(given))
+
+
+def the_mask(given: "str | PathLike[str] | Mask | None", of: Network) -> "Mask | None":
+    """Return a mask of the network that was read, or that is to be."""
+    if not isinstance(given, str | PathLike):
+        return given
+    from discosim.masks.mask_file import read_mask
+
+    return read_mask(fspath(given), of)
+
+
+def nodes_or_default(
+    given: Counts | None, base: Configuration, default: Sequence[int]
+) -> list[int]:
+    """Return the numbers of nodes; without them that of the plan or the mask, or the default."""
+    if given is not None:
+        return counts(given)
+    fixed = base.plan_file or base.mask
+    return [fixed.nodes] if fixed is not None else list(default)
+
+
+def the_networks(given: Networks) -> list[Network]:
+    """Return the networks that are given, every one that can be named for "all"."""
+    return [the_network(each) for each in (list(NETWORKS) if given == ALL else listed(given))]

@@ -1,0 +1,169 @@
+"""Hardware from whatever names or holds it, with the numbers that are to be others."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from os import PathLike, fspath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Union, Unpack
+
+from discosim.door.text import Series, series_of
+from discosim.errors import DiscosimError, UnknownNameError
+from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, Profile, duplex_of, load_profile
+from discosim.units import parse_bandwidth, parse_bytes, parse_compute, parse_time
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+HardwareLike: TypeAlias = Union[str, "PathLike[str]", Profile, Hardware]
+"""A profile's name, a .toml file, a Profile, or Hardware."""
+
+Quantity: TypeAlias = Union[
+    float, str, Series, Sequence[float], Sequence[str], "NDArray[np.float64]"
+]
+"""A number in SI or a text with its unit; of several values, a sweep has an axis."""
+
+
+class _Kind(NamedTuple):
+    """A quantity of the hardware: its field, its unit in SI, how its text is read."""
+
+    field: str
+    unit: str
+    parse: Callable[[str], float]
+    example: str
+
+
+KINDS: Mapping[str, _Kind] = MappingProxyType(
+    {
+        "bandwidth": _Kind("bandwidth_Bps", "B/s", parse_bandwidth, "1MB/s:1GB/s:100"),
+        "compute": _Kind("compute_macps", "MAC/s", parse_compute, "1GMAC/s:1TMAC/s:100"),
+        "link_latency": _Kind("link_latency_s", "s", parse_time, "10us:10ms:20"),
+        "memory": _Kind("memory_bytes", "B", parse_bytes, "512KiB"),
+    }
+)
+"""Quantities by their keyword."""
+
+
+class Overrides(TypedDict, total=False):
+    """What of the hardware is to be another: numbers in SI, or text with the unit."""
+
+    bandwidth: Quantity | None
+    compute: Quantity | None
+    link_latency: Quantity | None
+    memory: Quantity | None
+    topology: str | None
+    dtype: str
+    weight_dtype: str | None
+    settings: Mapping[str, str | float]
+
+
+def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
+    """Return hardware in SI: a profile by its name or file, or what is there already.
+
+    bandwidth, compute, link_latency, memory: a number in SI, a text as "300Mbit/s", or several
+    of either, which are an axis of a sweep; dtype, weight_dtype: as profiles list them; settings:
+    any other number of a profile by its path, {"efficiency.conv": 0.5}. Raises DiscosimError.
+    """
+    unknown = [name for name in overrides if name not in Overrides.__annotations__]
+    if unknown:
+        raise UnknownNameError("keyword of hardware", unknown[0], Overrides.__annotations__)
+    if isinstance(given, Hardware):
+        return _changed(given, overrides)
+    dtype, weights = overrides.get("dtype") or "fp32", overrides.get("weight_dtype")
+    topology = overrides.get("topology")
+    for kind, name, known in (
+        ("topology", topology, TOPOLOGIES),
+        ("data type", dtype, DTYPES),
+        ("data type", weights, DTYPES),
+    ):
+        if name is not None and name not in known:
+            raise UnknownNameError(kind, name, known)
+    series = _series(overrides)
+    first = {name: each.texts[0] for name, each in series.items()}
+    texts = {
+        "link.bandwidth": first.get("bandwidth"),
+        "link.latency": first.get("link_latency"),
+        "link.topology": topology,
+        f"compute.{dtype}": first.get("compute"),
+        "memory.capacity": first.get("memory"),
+        **{path: str(value) for path, value in (overrides.get("settings") or {}).items()},
+    }
+    written = {path: text for path, text in texts.items() if text is not None}
+    if isinstance(given, Profile):
+        profile = given.with_overrides(written)
+    elif isinstance(given, str | PathLike):
+        profile = load_profile(fspath(given), written)
+    else:
+        raise DiscosimError(
+            f"hardware {given!r:.60}; wanted a profile's name, a .toml file or ds.hardware(…)"
+        )
+    return _with(profile.hardware(dtype, weights), series, profile.ops_per_mac)
+
+
+def _series(overrides: Overrides) -> dict[str, Series]:
+    """The quantities that are given, as text: a number with its unit of SI."""
+    found = {}
+    for name, kind in KINDS.items():
+        given = overrides.get(name)
+        if given is None:
+            continue
+        if isinstance(given, str):
+            found[name] = series_of(kind.parse, kind.example)(given)
+        elif isinstance(given, Series):
+            found[name] = given
+        else:
+            values: list[Any] = list(given) if isinstance(given, Iterable) else [given]
+            texts = (v if isinstance(v, str) else f"{float(v)!r}{kind.unit}" for v in values)
+            found[name] = Series(tuple(texts))
+        if not found[name].texts or (name == "memory" and len(found[name].texts) > 1):
+            raise DiscosimError(f"{name} {given!r:.60}; wanted one value")
+    return found
+
+
+def _with(node: Hardware, series: Mapping[str, Series], ops_per_mac: float) -> Hardware:
+    """The hardware with the quantities in SI, one or an axis of them."""
+    numbers: dict[str, float | NDArray[np.float64]] = {}
+    for name, each in series.items():
+        ops = partial(parse_compute, ops_per_mac=ops_per_mac)
+        values = each.values(ops if name == "compute" else KINDS[name].parse)
+        numbers[KINDS[name].field] = float(values[0]) if len(values) == 1 else values
+    return replace(node, **numbers)  # type: ignore[arg-type]
+
+
+def _changed(node: Hardware, overrides: Overrides) -> Hardware:
+    """Hardware that is there already, with quantities and topology of its own."""
+    for name in ("weight_dtype", "settings"):
+        if overrides.get(name):
+            raise DiscosimError(f"{name} is of a profile: give its name, not {node.name} as read")
+    if overrides.get("dtype", node.dtype) != node.dtype:
+        raise DiscosimError(f"{node.name} was read in {node.dtype}: give the name of its profile")
+    topology = overrides.get("topology")
+    if topology is not None:
+        if topology not in TOPOLOGIES:
+            raise UnknownNameError("topology", topology, TOPOLOGIES)
+        node = replace(node, topology=topology, duplex=duplex_of(topology))
+    return _with(node, _series(overrides), 1.0)
+
+
+@dataclass(frozen=True)
+class Every:
+    """Every profile that comes with the package, with what is to be another in each."""
+
+    overrides: Overrides
+
+    @property
+    def dtype(self) -> str:
+        """The data type that is asked for."""
+        return self.overrides.get("dtype") or "fp32"
+
+    def lacks(self, name: str) -> bool:
+        """Return whether a profile has no compute rate in that data type."""
+        given = self.overrides.get("compute") is not None
+        return not given and self.dtype not in load_profile(name).dtypes
+
+    def hardware(self, name: str, dtype: str | None = None) -> Hardware:
+        """Return one of them."""
+        overrides = self.overrides.copy()
+        overrides["dtype"] = dtype or self.dtype
+        return hardware(name, **overrides)

@@ -1,0 +1,108 @@
+"""What is told beside the answer: notes, and how far the work is.
+
+Whoever asks may listen: the command line prints notes and draws a bar. From Python the notes are
+in the answer.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from discosim.errors import DiscosimError, UnknownNameError
+
+if TYPE_CHECKING:
+    from discosim.door.answer import Answer
+
+P = ParamSpec("P")
+A = TypeVar("A", bound="Answer")
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is in all."""
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Nobody looks."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told: each note at once, and the progress of work by its title."""
+
+    note: Callable[[str], None] = lambda _: None
+    progress: Callable[[str], AbstractContextManager[Progress]] = lambda _: nullcontext(_silent)
+
+
+NOBODY = Listener()
+_LISTENER: ContextVar[Listener] = ContextVar("listener", default=NOBODY)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Tell `listener` what is told inside."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def note(text: str) -> None:
+    """Tell something that is not the answer, but changes what it means."""
+    _LISTENER.get().note(text)
+
+
+def progress(title: str) -> AbstractContextManager[Progress]:
+    """Return what to call with the progress of the work called `title`."""
+    return _LISTENER.get().progress(title)
+
+
+def command(function: Callable[P, A]) -> Callable[P, A]:
+    """Return `function` with its notes in its answer and its mistaken keywords in words."""
+    signature = _spelt_out(function)
+
+    @wraps(function)
+    def asked(*args: P.args, **keywords: P.kwargs) -> A:
+        _check(function.__name__, signature, args, keywords)
+        outer = _LISTENER.get()
+        notes: list[str] = []
+
+        def hear(text: str) -> None:
+            notes.append(text)
+            outer.note(text)
+
+        with listening(replace(outer, note=hear)):
+            answer = function(*args, **keywords)
+        return replace(answer, notes=tuple(notes))
+
+    asked.__signature__ = signature  # type: ignore[attr-defined]
+    return asked
+
+
+def _spelt_out(function: Callable[..., object]) -> inspect.Signature:
+    """The signature with the keywords of an unpacked TypedDict by their names, for completion."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    if not parameters or parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+        return signature
+    [keywords] = function.__annotations__[parameters.pop().name].__args__
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+        for name in keywords.__annotations__
+    ]
+    return signature.replace(parameters=parameters)
+
+
+def _check(
+    name: str, signature: inspect.Signature, args: object, keywords: dict[str, object]
+) -> None:
+    """Raise DiscosimError for keywords that are not known and arguments that are missing."""
+    for keyword in keywords:
+        if keyword not in signature.parameters:
+            raise UnknownNameError(f"keyword of {name}", keyword, signature.parameters)
+    try:
+        signature.bind(*args, **keywords)  # type: ignore[misc]
+    except TypeError as error:
+        raise DiscosimError(f"{name}: {error}; wanted {name}{signature}") from None

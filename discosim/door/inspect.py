@@ -1,0 +1,72 @@
+"""`inspect`: what a network is made of, what exchanges, and what was not understood."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discosim.door import given
+from discosim.door.answer import Answer
+from discosim.door.hearing import command
+from discosim.door.network import NetworkLike
+from discosim.graph.counts import counts
+from discosim.graph.network import Network
+from discosim.report import inspect as report
+from discosim.report.tables import Cells
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inspection(Answer):
+    """What a network counts; `operators` has a row an operator, in execution order."""
+
+    network: Network
+    nodes: int
+    every: bool
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row: what the network counts (docs/importing.md)."""
+        return pd.DataFrame([counts(self.network)])
+
+    @cached_property
+    def operators(self) -> pd.DataFrame:
+        """One row an operator, in execution order."""
+        return report.rows(self.network, self.nodes)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The findings."""
+        return report.summary(self.network, self.operators, self.nodes)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The operators with MACs or an exchange, or every one."""
+        return report.show(self.operators, every=self.every)
+
+    def plot(self) -> "Figure":
+        """Return the graph of a small network."""
+        return report.draw_graph(self.network, self.nodes)
+
+    def save(self, path: "str | PathLike[str]") -> str:
+        """Write the network to a .json or .csv file; return what that leaves out, or ""."""
+        from discosim.files import write_text
+        from discosim.importers.save import check_format, saved
+
+        check_format(fspath(path))
+        text, missing = saved(self.network, fspath(path))
+        write_text(fspath(path), text)
+        return missing
+
+
+@command
+def inspect(
+    network: NetworkLike, *, nodes: given.Counts = 2, every_operator: bool = False
+) -> Inspection:
+    """Return what a network is made of and what exchanges if it is split over `nodes` nodes."""
+    count = given.one("--nodes", given.counts(nodes))
+    return Inspection(network=given.the_network(network), nodes=count, every=every_operator)

@@ -1,0 +1,85 @@
+"""`layers`: where the time goes, layer by layer."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Unpack
+
+from discosim.door import given
+from discosim.door.answer import Answer
+from discosim.door.given import Counting
+from discosim.door.hearing import command, note
+from discosim.door.network import NetworkLike
+from discosim.explore.layers import layers as each_layer
+from discosim.report import layers as report
+from discosim.report.summary import node_text
+from discosim.report.tables import Cells
+from discosim.simulate import Overlap
+from discosim.strategies.strategy import STRATEGIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Layers(Answer):
+    """A row a layer."""
+
+    rows: "pd.DataFrame"
+    title: str
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row a layer (docs/output.md)."""
+        return self.rows
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The total, how it divides, and the layers that take most."""
+        return [self.title, *report.layer_findings(self.rows)]
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The layers, each with its share of the time."""
+        return report.show_layers(self.rows)
+
+    def plot(self) -> "Figure":
+        """Return communication and computation of each layer."""
+        return report.draw_layers(self.rows, self.title)
+
+
+@command
+def layers(
+    network: NetworkLike,
+    hardware: given.Nodes = given.DEFAULT,
+    *,
+    nodes: given.Counts | None = None,
+    s_comm: given.Shares | None = None,
+    strategy: str | None = None,
+    overlap: str = "none",
+    every_operator: bool = False,
+    **counting: Unpack[Counting],
+) -> Layers:
+    """Return where the time goes, layer by layer: communication and computation.
+
+    nodes: 2 by default; strategy: dense by default, disco with s_comm, a plan or a mask;
+    every_operator: a row for each norm, addition, … too. Raises DiscosimError.
+    """
+    given.check_one_knob(s_comm, counting)
+    found = given.the_network(network)
+    base = given.configuration(found, given.one("--hw", given.kinds_of_nodes(hardware)), counting)
+    count = given.one("--nodes", given.nodes_or_default(nodes, base, (2,)))
+    sparse = bool(given.knobs(s_comm, counting))
+    chosen = STRATEGIES[strategy or ("disco" if sparse else "dense")]
+    knob = given.one("--s-comm", [0.8] if s_comm is None else given.shares(s_comm))
+    asked = replace(
+        base, strategy=chosen, nodes=count, s_comm=knob, overlap=Overlap.parse(overlap)
+    ).resolved()
+    if asked.at and not base.at:
+        note(f"no --at: {chosen.name} cuts at {asked.at}")
+    if sparse and not chosen.has_knob:
+        note(f"{chosen.name} has no S_comm: {', '.join(given.KNOBS)} have no effect")
+    return Layers(
+        rows=each_layer(asked, every_operator=every_operator),
+        title=f"{asked.model}, {chosen.name} on {count} nodes, {node_text(asked.hardware)}",
+    )

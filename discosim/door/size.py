@@ -1,0 +1,135 @@
+"""`size`: the smallest cluster within limits, or what to give up."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Unpack
+
+from discosim.door import given
+from discosim.door.answer import Answer
+from discosim.door.given import Counting
+from discosim.door.hardware import Every
+from discosim.door.hardware import hardware as as_hardware
+from discosim.door.hearing import command, note, progress
+from discosim.door.text import parse_rate
+from discosim.errors import DiscosimError
+from discosim.explore.limits import Limits
+from discosim.explore.sizing import size as smallest
+from discosim.hardware import Hardware, load_profile, profile_names
+from discosim.report import size as report
+from discosim.report.tables import Cells
+from discosim.simulate import Overlap
+from discosim.units import parse_energy, parse_price, parse_time
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STRATEGIES = "single,pipeline,disco"
+S_COMM = "0:1:0.01"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sizes(Answer):
+    """A row for each network, hardware and strategy: its smallest cluster, or the nearest."""
+
+    rows: "pd.DataFrame"
+    limits: Limits
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row a combination, best first (docs/size.md)."""
+        return self.rows
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The limits, and for each network its smallest cluster or what to give up."""
+        return report.summary(self.rows, self.limits)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The combinations; what never differs is left out."""
+        return report.show(self.rows)
+
+
+@command
+def size(
+    network: given.Networks,
+    hardware: given.Nodes | Every = given.DEFAULT,
+    *,
+    latency: float | str | None = None,
+    throughput: float | str | None = None,
+    memory: float | str | None = None,
+    max_nodes: int = 16,
+    accuracy: float | None = None,
+    price: float | str | None = None,
+    energy: float | str | None = None,
+    s_comm: given.Shares = S_COMM,
+    strategies: given.Names = STRATEGIES,
+    overlap: given.Names = "none",
+    jobs: int | None = None,
+    **counting: Unpack[Counting],
+) -> Sizes:
+    """Return the smallest cluster within the limits, or what to give up.
+
+    network, hardware: one or several, or "all". Limits: latency in seconds or as "100ms",
+    throughput a second or as "10/s", memory of a node, accuracy as published, price in USD and
+    energy in joules. Raises DiscosimError.
+    """
+    limits = Limits(
+        latency=None if latency is None else given.quantity(latency, parse_time),
+        throughput=None if throughput is None else given.quantity(throughput, parse_rate),
+        accuracy=accuracy,
+        price=None if price is None else given.quantity(price, parse_price),
+        energy=None if energy is None else given.quantity(energy, parse_energy),
+        nodes=max_nodes,
+    )
+    networks = given.the_networks(network)
+    kinds = _kinds(hardware, limits)
+    if memory is not None:
+        kinds = [as_hardware(each, memory=memory) for each in kinds]
+    if not any(limits.of(node) for node in kinds):
+        raise DiscosimError(
+            "nothing to keep; wanted a limit: --latency, --throughput, --memory, --accuracy, "
+            "--price or --energy"
+        )
+    overlapped = Overlap.parse(given.one("--overlap", given.names(overlap)))
+    bases = [given.configuration(each, kinds[0], counting) for each in networks]
+    with progress("networks") as shown:
+        rows = smallest(
+            [replace(base, overlap=overlapped) for base in bases],
+            kinds,
+            limits,
+            strategies=given.names(strategies),
+            s_comm=given.shares(s_comm),
+            jobs=jobs or os.cpu_count() or 1,
+            progress=shown,
+        )
+    return Sizes(rows=rows, limits=limits)
+
+
+def _kinds(hardware: given.Nodes | Every, limits: Limits) -> Sequence[Hardware]:
+    """The hardware; of every profile those that can be judged, each in a data type it has."""
+    every = Every({}) if hardware == given.ALL else hardware
+    if not isinstance(every, Every):
+        return given.kinds_of_nodes(every)
+    nodes: list[Hardware] = []
+    lacking: list[Hardware] = []
+    for name in profile_names():
+        dtype = load_profile(name).dtypes[0] if every.lacks(name) else every.dtype
+        if dtype != every.dtype:
+            note(f"{name} has no {every.dtype} rate: taken in {dtype}")
+        node = every.hardware(name, dtype)
+        (lacking if _unknown(node, limits) else nodes).append(node)
+    if lacking:
+        names = ", ".join(node.name for node in lacking)
+        note(f"left out, since they state no {_unknown(lacking[0], limits)}: {names}")
+    if not nodes:
+        raise DiscosimError("no profile states what the limits ask for; give it with --set")
+    return nodes
+
+
+def _unknown(node: Hardware, limits: Limits) -> str:
+    if limits.price is not None and node.price_usd is None:
+        return "price"
+    return "energy" if limits.energy is not None and node.energy_per_mac_J is None else ""

@@ -1,0 +1,151 @@
+"""`timeline`: what each node and each link does when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Unpack
+
+from discosim.configuration import Configuration
+from discosim.door import given
+from discosim.door.answer import Answer
+from discosim.door.given import Counting
+from discosim.door.hearing import command, note
+from discosim.door.network import NetworkLike
+from discosim.errors import DiscosimError
+from discosim.report import timeline as report
+from discosim.report.tables import Cells
+from discosim.strategies.strategy import STRATEGIES
+from discosim.timeline.cluster import Cluster
+from discosim.timeline.schedule import Timeline, parse_overlap, schedule
+from discosim.timeline.shares import balanced_shares
+from discosim.timeline.trace import to_chrome, trace_records
+from discosim.timeline.work import even_shares_of, work_of
+from discosim.units import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Schedule(Answer):
+    """What each node and each link does when; `nodes` has a row a node."""
+
+    timeline: Timeline
+    serial_s: float
+    title: str
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """One row an event (docs/timeline.md)."""
+        return report.events_frame(self.timeline.events)
+
+    @cached_property
+    def nodes(self) -> "pd.DataFrame":
+        """One row a node: what it holds, computes, waits for, sends and receives."""
+        return report.nodes_frame(self.timeline)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The latency, what overlap saves, and what is busiest."""
+        return [self.title, *report.timeline_findings(self.timeline, self.serial_s)]
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The nodes."""
+        return report.show_nodes(self.nodes)
+
+    @property
+    def _names(self) -> list[str]:
+        return [node.name for node in self.timeline.work.cluster.nodes]
+
+    def plot(self) -> "Figure":
+        """Return a row for each node and for each link, time to the right."""
+        title = f"{self.title}, overlap {self.timeline.overlap}"
+        return report.draw_gantt(self.timeline.events, self._names, title)
+
+    def save(self, path: "str | PathLike[str]") -> None:
+        """Write a Chrome trace to a .json file; raises DiscosimError."""
+        from discosim.files import write_text
+
+        overlap = str(self.timeline.overlap)
+        about = {"run": self.title, "overlap": overlap, "from": "predicted by discosim"}
+        records = trace_records(self.timeline.events, self._names)
+        write_text(fspath(path), to_chrome(records, about))
+
+
+@command
+def timeline(
+    network: NetworkLike,
+    hardware: given.Nodes = given.DEFAULT,
+    *,
+    nodes: given.Counts | None = None,
+    s_comm: given.Shares | None = None,
+    strategy: str = "disco",
+    overlap: str = "none",
+    shares: str | Sequence[float] | None = None,
+    **counting: Unpack[Counting],
+) -> Schedule:
+    """Return what each node and each link does when; nodes may be unlike.
+
+    hardware: of all nodes, or several in turn; nodes: 2 by default, or one a profile; s_comm: 0.8
+    by default; overlap: as `sweep`, or stream:K across layers; shares of the features: "even",
+    "balanced" or one a node. Raises DiscosimError.
+    """
+    overlapped = parse_overlap(overlap)
+    given.check_one_knob(s_comm, counting)
+    found = given.the_network(network)
+    kinds = given.kinds_of_nodes(hardware)
+    base = replace(given.configuration(found, kinds[0], counting), overlap=overlapped)
+    default = (2,) if len(kinds) == 1 else (len(kinds),)
+    count = given.one("--nodes", given.nodes_or_default(nodes, base, default))
+    chosen = STRATEGIES[strategy]
+    count = chosen.nodes or count
+    if count < len(kinds):
+        raise DiscosimError(f"{len(kinds)} profiles for {count} nodes; wanted at most one each")
+    cluster = Cluster(tuple(kinds[node % len(kinds)] for node in range(count)))
+    knob = given.one("--s-comm", [0.8] if s_comm is None else given.shares(s_comm))
+    if s_comm is not None and not chosen.has_knob:
+        note(f"{chosen.name} has no S_comm: --s-comm has no effect")
+    asked = replace(base, strategy=chosen, nodes=count, s_comm=knob).resolved()
+    if asked.at and not base.at:
+        note(f"no --at: {chosen.name} cuts at {asked.at}")
+    at = "" if asked.fixed else f" at S_comm {knob:g}"
+    line, serial_s = _scheduled(asked, cluster, shares)
+    title = f"{asked.model}, {chosen.name}{at} on {count} nodes"
+    return Schedule(timeline=line, serial_s=serial_s, title=title)
+
+
+def _scheduled(
+    asked: Configuration, cluster: Cluster, given_shares: str | Sequence[float] | None
+) -> tuple[Timeline, float]:
+    """The schedule asked for, and how long the same takes without overlap."""
+    staged = asked.plan().stage is not None
+    fixed = cluster.alike or staged or asked.mask is not None
+    wanted = given_shares or ("even" if fixed else "balanced")
+    shares = None
+    if wanted == "balanced":
+        shares = balanced_shares(asked, cluster)
+        even = work_of(asked, cluster, even_shares_of(len(cluster)))
+        note(
+            "shares chosen to balance the nodes; equal ones would take "
+            + format_quantity(schedule(even, asked.overlap).latency_s, "s")
+        )
+    elif wanted != "even":
+        shares = _shares(wanted)
+    work = work_of(asked, cluster, shares)
+    if shares is not None and not asked.conventions.whole and len(cluster) > 1:
+        note("shares are of whole features (--rounding exact)")
+    return schedule(work, asked.overlap), schedule(work).latency_s
+
+
+def _shares(text: str | Sequence[float]) -> tuple[float, ...]:
+    """Shares from "0.7,0.3" or [0.7, 0.3], or from 7 and 3: they count in proportion."""
+    try:
+        numbers = [float(part) for part in (text.split(",") if isinstance(text, str) else text)]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number < float("inf") for number in numbers):
+        raise DiscosimError(f"shares {text!r}; wanted even, balanced or one a node as 0.7,0.3")
+    return tuple(number / sum(numbers) for number in numbers)
