@@ -23,6 +23,7 @@ from discosim.partition.uneven import blocks_of, place_by_share, split_by_share
 from discosim.partition.within_layer import within_layer
 from discosim.simulate import Cost, Overlap
 from discosim.strategies.strategy import STRATEGIES
+from discosim.timeline import schedule as schedule_module
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.links import tournament
 from discosim.timeline.schedule import Event, Timeline, parse_overlap, schedule
@@ -409,6 +410,6 @@ def test_a_pipeline_has_no_shares_and_too_many_events_are_refused(
     split = _given(_chain([4, 4]), 2, 0.5, "paper", "pipeline")
     with pytest.raises(DiscosimError, match="no --shares"):
         work_of(split, Cluster((PI4, PI5)), (0.5, 0.5))
-    monkeypatch.setattr("discosim.timeline.schedule.MOST_EVENTS", 3)
+    monkeypatch.setattr(schedule_module, "MOST_EVENTS", 3)
     with pytest.raises(DiscosimError, match="too many for a timeline"):
         _schedule(_work(split, HMD), "none")

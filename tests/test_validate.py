@@ -22,6 +22,7 @@ from discosim.networks import build
 from discosim.report.validate import draw_validation
 from discosim.runtime.nodes import NodeProcesses
 from discosim.runtime.wire import SentMessage
+from discosim.validate import link as link_module
 from discosim.validate import probes as probes_module
 from discosim.validate import runs as runs_module
 from discosim.validate.compare import validate
@@ -331,7 +332,7 @@ def test_a_paced_message_takes_what_the_bandwidth_asks() -> None:
 def test_where_there_are_no_namespaces_the_nodes_hold_messages_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("discosim.validate.link.TOOLS", ("no-such-tool",))
+    monkeypatch.setattr(link_module, "TOOLS", ("no-such-tool",))
     with pytest.raises(NoLinkError), shaped_links(2, 1e6):
         pass
     network = build("resnet18/8", (32, 32))
@@ -442,7 +443,7 @@ def test_the_picture_shows_all_records(small: Any) -> None:
 def test_the_command_writes_what_it_measured(
     small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("discosim.validate.compare.validate", lambda *_: small)
+    monkeypatch.setattr("discosim.door.validate.validated", lambda *_: small)
     paths = {flag: tmp_path / name for flag, name in
              (("-o", "a.json"), ("--trace", "t.json"), ("--plot", "p.png"))}  # fmt: skip
     words = ["discosim", "validate", *SMALL, "--s-comm", "0.5"]
