@@ -17,7 +17,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.network import INPUT
 from discosim.runtime.nodes import NodeProcesses
 from discosim.runtime.program import NodeProgram, ProgramRow, Swap, Wait
-from discosim.runtime.worker import Answer, Feed, Load, Ready, Seat
+from discosim.runtime.worker import Feed, Load, Outputs, Ready, Seat
 from discosim.validate import keeper, link
 from discosim.validate.keeper import address, bucket_bytes, frame_bytes, interface, link_commands
 from discosim.validate.link import NodeLinks, NoLinkError, shaped_links, tool_path
@@ -147,7 +147,7 @@ def test_messages_pass_between_the_nodes_and_only_there(made: NodeLinks) -> None
     with NodeProcesses(seats) as nodes:
         program = NodeProgram(0, (_sends(1),), ()), NodeProgram(1, (_gets(100_000),), ())
         nodes.ask([Load(each, {}) for each in program], Ready)
-        answers = nodes.ask([Feed(np.zeros(100_000, np.float32))] * 2, Answer)
+        answers = nodes.ask([Feed(np.zeros(100_000, np.float32))] * 2, Outputs)
     assert [message.nbytes for message in answers[0].messages] == [400_000]
     text = _shown(made, 0, "ip", "-s", "-o", "link", "show", interface(0, 1))
     assert int(text.split("TX:")[1].split("\\")[1].split()[0]) > 400_000

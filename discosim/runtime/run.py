@@ -14,7 +14,7 @@ from discosim.masks.mask import Mask
 from discosim.runtime.masked_program import masked_program
 from discosim.runtime.nodes import NodeProcesses
 from discosim.runtime.wire import SentMessage
-from discosim.runtime.worker import Answer, Array, Feed, Load, Ready, Seat
+from discosim.runtime.worker import Array, Feed, Load, Outputs, Ready, Seat
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,7 +98,7 @@ class SplitNetwork:
         if not self.pids:
             raise DiscosimError("the split network does not run: use it as a context manager")
         given = Feed(np.array(x, dtype=np.float32))
-        answers = self._nodes.ask([given] * self.mask.nodes, Answer)
+        answers = self._nodes.ask([given] * self.mask.nodes, Outputs)
         return SplitRun(
             answers[0].outputs,
             tuple(message for answer in answers for message in answer.messages),

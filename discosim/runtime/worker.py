@@ -66,7 +66,7 @@ class Failure:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class Outputs:
     """What one node says after a run: the outputs (node 0), its messages, its tensors at most."""
 
     outputs: tuple[Array, ...]
@@ -139,7 +139,7 @@ class Feed:
 
     x: Array
 
-    def answer(self, worker: Worker) -> Answer:
+    def answer(self, worker: Worker) -> Outputs:
         """Run it, all tensors counted."""
         import torch
 
@@ -150,7 +150,7 @@ class Feed:
         watched.hold(given[0])
         with watched:
             outputs = executor.run(given.pop(), worker.wire)
-        return Answer(arrays(outputs), tuple(executor.messages), watched.peak)
+        return Outputs(arrays(outputs), tuple(executor.messages), watched.peak)
 
 
 def arrays(outputs: "Sequence[Tensor]") -> tuple[Array, ...]:
