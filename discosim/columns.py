@@ -45,7 +45,7 @@ class Column:
 
 _WORDS = """
     at bar binding block description dtype figure hardware id input kind layer model name op
-    overlap quantity reason scheme source status strategy value verdict where
+    memory_word overlap quantity reason scheme source status strategy value verdict where
 """
 _COLUMNS = (
     *(Column(name, name, kind=CellKind.WORD) for name in _WORDS.split()),
@@ -76,8 +76,10 @@ _COLUMNS = (
     Column("weight_bytes", "weights per node", "B", better=-1),
     Column("peak_feature_bytes", "largest live features", "B", better=-1),
     Column("all_feature_bytes", "inputs of all layers", "B", better=-1),
-    Column("node_bytes", "memory per node", "B", better=-1),
+    Column("scores_bytes", "attention's scores, written out", "B", better=-1),
+    Column("node_bytes", "memory per node, at least", "B", better=-1, heading="memory at least"),
     Column("fits", "fits", kind=CellKind.TERM),
+    Column("fits_word", "fits, yes, tight or no", kind=CellKind.TERM),
     Column("saliency_lost", "saliency lost (surrogate)", better=-1),
     Column("accuracy", "published accuracy", better=1),
     Column("price_usd", "price of all nodes", "USD", better=-1),

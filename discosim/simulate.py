@@ -8,9 +8,11 @@ import numpy as np
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
 from discosim.hardware import Hardware
-from discosim.model import compute, memory, overlap
+from discosim.model import compute, overlap
+from discosim.model.memory import ATTENTION
 from discosim.model.overlap import best_chunks
 from discosim.model.traffic import TOPOLOGIES, transfer_s
+from discosim.partition import node_memory
 from discosim.partition.plan import Features, Plan
 
 OVERLAPS = ("none", "layer", "layer:K", "layer:best", "ideal")
@@ -57,7 +59,9 @@ class Cost:
 
     comm_s and layer_s are (..., 1, L): a barrier ends each layer, the slowest node decides.
     local_s and remote_s are the computation without and with received features. The totals are
-    those of the busiest node; the three memory figures all belong to the node that needs most.
+    those of the busiest node; the memory figures all belong to the node that needs most.
+    node_bytes is what it takes at least; scores_bytes, by how much attention's scores raise it
+    where they are written out, whether or not they are.
     """
 
     sent_bytes: Floats
@@ -75,6 +79,7 @@ class Cost:
     weight_bytes: Floats
     peak_feature_bytes: Floats
     all_feature_bytes: Floats
+    scores_bytes: Floats
     node_bytes: Floats
     avg_s_comm: Floats
     avg_s_comp: Floats
@@ -125,18 +130,7 @@ def simulate(
     peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
     elem_bytes = hardware.feature_elem_bytes
     most_elems = np.maximum(sent.sum(-1), exchange.received.sum(-1)).max(-1)
-    weight_elems = memory.weight_elems(table.weights, table.biases, plan.weight_shares, plan.biases)
-    needs = (
-        weight_elems * hardware.weight_elem_bytes,
-        memory.peak_elems(plan.live_elems, plan.buffer_elems) * elem_bytes,
-        plan.stored_elems * elem_bytes,
-    )
-    counted = needs[0] + needs[2 if features == Features.ALL else 1]
-    busiest = counted.argmax(-1)[..., None]
-    weight_bytes, peak_bytes, all_bytes, node_bytes = (
-        np.take_along_axis(np.broadcast_to(need, counted.shape), busiest, -1)[..., 0]
-        for need in (*needs, counted)
-    )
+    taken = _memory_bytes(table, plan, hardware, features)
     return Cost(
         sent_bytes=sent * elem_bytes,
         received_bytes=exchange.received * elem_bytes,
@@ -150,10 +144,7 @@ def simulate(
         interval_s=_interval_s(plan, hardware, overlapped, node_s, (comm_s, latency_s)),
         bytes_per_node=most_elems * elem_bytes,
         messages=(peers * chunks).sum(-1).max(-1),
-        weight_bytes=weight_bytes,
-        peak_feature_bytes=peak_bytes,
-        all_feature_bytes=all_bytes,
-        node_bytes=node_bytes,
+        **taken,
         avg_s_comm=plan.avg_s_comm,
         avg_s_comp=_unspent_share(table, plan),
     )
@@ -187,6 +178,30 @@ def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, 
     node_s = compute.roofline_s(local_s + remote_s, touched, hardware.memory_Bps)
     local_part = np.divide(plan.local, share, out=np.ones_like(share), where=share > 0)
     return node_s * local_part, node_s * (1.0 - local_part)
+
+
+def _memory_bytes(
+    table: LayerTable, plan: Plan, hardware: Hardware, features: Features
+) -> dict[str, Floats]:
+    """The fields of Cost that say what the node that needs most has to hold, (...) each."""
+    elem_bytes = hardware.feature_elem_bytes
+    weight_bytes = node_memory.weight_elems(table, plan) * hardware.weight_elem_bytes
+    peaks = {kind: node_memory.peak_elems(table, plan, kind) * elem_bytes for kind in ATTENTION}
+    needs = {
+        "weight_bytes": weight_bytes,
+        "peak_feature_bytes": peaks[hardware.attention],
+        "all_feature_bytes": plan.stored_elems * elem_bytes,
+    }
+    counted = needs[f"{features}_feature_bytes"]
+    needs["node_bytes"] = hardware.runtime_bytes + weight_bytes + counted
+    busiest = needs["node_bytes"].argmax(-1)[..., None]
+    shape = needs["node_bytes"].shape
+    found = {
+        name: np.take_along_axis(np.broadcast_to(need, shape), busiest, -1)[..., 0]
+        for name, need in needs.items()
+    }
+    written_out, fused = ((weight_bytes + peaks[kind]).max(-1) for kind in ATTENTION)
+    return {**found, "scores_bytes": (written_out - fused) * (features == Features.PEAK)}
 
 
 def _interval_s(

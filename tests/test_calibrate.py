@@ -38,6 +38,7 @@ from discosim.validate.calibration import (
     residual,
 )
 from discosim.validate.fit import fit_all, fit_line, mean_error
+from discosim.validate.footprint import Footprint, feature_bytes, probe
 from discosim.validate.gate import Samples, is_steady, reference, sample, usually
 from discosim.validate.pingpong import SIZES, connect, echo, fit_link, listen, serve
 from discosim.validate.probes import probes
@@ -157,6 +158,21 @@ def test_every_profile_is_written_as_it_is_read(name: str, tmp_path: Path) -> No
     known, path = load_profile(name), tmp_path / "again.toml"
     path.write_text(to_toml(known.document, ["a note"]), encoding="utf-8")
     assert load_profile(str(path)).document == known.document
+
+
+def test_the_profile_says_what_the_runtime_takes(calibration: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(profile_file(calibration, 1, "TCP", TODAY, Footprint(210_000_000, 1.834)))
+    node = load_profile(str(path)).hardware()
+    assert (node.runtime_bytes, node.workspace, node.attention) == (210e6, 1.83, "fused")
+    path.write_text(profile_file(calibration, 1, "TCP", TODAY))
+    node = load_profile(str(path)).hardware()
+    assert (node.runtime_bytes, node.workspace, node.attention) == (0.0, None, "written-out")
+
+
+def test_the_probe_of_memory_holds_two_maps_at_once() -> None:
+    """The second convolution reads one map of 32 features and makes another."""
+    assert feature_bytes(probe(8)) == 2 * 4 * 32 * 64
 
 
 def test_a_network_takes_on_the_profile_what_its_operators_took(

@@ -124,7 +124,7 @@ def test_what_fits_is_counted() -> None:
     frame = swept("resnet50", node, nodes=[2], s_comm=[0.0, 0.8, 0.9])
     assert frame["fits"].tolist() == [False, True, True]
     assert "one node does not fit, 2 of 3 rows fit" in _findings(frame, node)[-1]
-    assert show_results(frame)["fits"] == ["no", "yes", "yes"]
+    assert show_results(frame)["fits"] == ["no", "tight", "yes"]
 
 
 def test_each_hardware_has_lines_of_its_own() -> None:

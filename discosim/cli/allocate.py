@@ -6,6 +6,7 @@ from discosim.cli import options, types
 from discosim.cli.output import Output
 from discosim.door.allocate import limit
 from discosim.door.given import CountedAs
+from discosim.door.network import Sizes
 from discosim.explore.allocation.allocate import Limit
 from discosim.files import check_file
 from discosim.units import parse_bytes, parse_time
@@ -33,7 +34,7 @@ BYTES = types.Parsed("bytes", lambda text: limit(text, parse_bytes))
 @options.plot
 def command(
     model: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     hardware: options.Profiles,
     nodes: list[int] | None,
     latency: Limit | None,

@@ -5,6 +5,7 @@ import click
 from discosim.cli import options, types
 from discosim.cli.output import Output
 from discosim.door.given import CountedAs
+from discosim.door.network import Sizes
 
 
 @click.command("breakeven")
@@ -27,7 +28,7 @@ from discosim.door.given import CountedAs
 @options.drawn
 def command(
     model: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     hardware: options.Profiles,
     solve: str,
     nodes: list[int] | None,

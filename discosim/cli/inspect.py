@@ -4,6 +4,7 @@ import click
 
 from discosim.cli import options, types
 from discosim.cli.output import Output, note
+from discosim.door.network import Sizes
 from discosim.files import check_writable
 
 
@@ -23,7 +24,7 @@ from discosim.files import check_writable
 def command(
     model: str | None,
     named: str | None,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     nodes: list[int] | None,
     all_operators: bool,
     output: Output,

@@ -5,6 +5,7 @@ import click
 from discosim.cli import options, types
 from discosim.cli.output import Output
 from discosim.door.given import Counting
+from discosim.door.network import Sizes
 
 
 @click.command("layers")
@@ -17,7 +18,7 @@ from discosim.door.given import Counting
 @options.costing
 def command(
     model: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     hardware: options.Profiles,
     nodes: list[int] | None,
     s_comm: list[float] | None,

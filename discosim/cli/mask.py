@@ -4,6 +4,7 @@ import click
 
 from discosim.cli import options
 from discosim.cli.output import Output, note
+from discosim.door.network import Sizes
 from discosim.errors import DiscosimError
 from discosim.files import check_writable
 
@@ -35,7 +36,7 @@ from discosim.files import check_writable
 @click.option("--layer", help="Layer to draw [default: the nearest to 256 x 256].")
 def command(
     model: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     nodes: list[int] | None,
     s_comm: list[float] | None,
     plan: str | None,

@@ -4,13 +4,14 @@ import click
 
 from discosim.cli import options
 from discosim.cli.output import Output
+from discosim.door.network import Sizes
 
 
 @click.command("networks")
 @click.option("--model", help="One network [default: all].")
 @options.input_size
 @options.output
-def command(model: str | None, input_shape: tuple[int, ...] | None, output: Output) -> None:
+def command(model: str | None, input_shape: Sizes | None, output: Output) -> None:
     """The networks that can be named, with layers, parameters and MACs.
 
     \b

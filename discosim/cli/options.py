@@ -12,10 +12,12 @@ from discosim.cli.output import FORMATS, Output
 from discosim.door.given import ALL, DEFAULT, CountedAs, Counting
 from discosim.door.hardware import Every, Overrides
 from discosim.door.hardware import hardware as hardware_of
+from discosim.door.network import Sizes
 from discosim.door.network import network as network_of
 from discosim.door.text import Series
 from discosim.graph.network import Network
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware
+from discosim.model.memory import ATTENTION
 from discosim.networks import NETWORKS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -63,7 +65,12 @@ model = click.option(
 models = click.option(
     "--model", "models", required=True, type=types.NAMES, help="Networks by commas, or all."
 )
-input_size = click.option("--input", "input_shape", type=types.INPUT, help="224 or 224x320.")
+input_size = click.option(
+    "--input",
+    "input_shape",
+    type=types.INPUT,
+    help="224 or 224x320; of several inputs image=3x64x64,mask=1x256x256.",
+)
 
 one_number_of_nodes = click.option(
     "--nodes", type=types.NODES, help="One number of nodes [default: 2]."
@@ -84,7 +91,7 @@ overlaps = click.option(
 )
 
 
-def networks(models: list[str], input_shape: tuple[int, ...] | None) -> list[Network]:
+def networks(models: list[str], input_shape: Sizes | None) -> list[Network]:
     """Return the networks that are named, or all; raises DiscosimError."""
     return [network_of(n, input=input_shape) for n in (NETWORKS if models == [ALL] else models)]
 
@@ -112,6 +119,7 @@ class Profiles:
     topology: str | None
     dtype: str
     weight_dtype: str | None
+    attention: str | None
     settings: tuple[tuple[str, str], ...]
     memory: str | None = None
 
@@ -125,6 +133,7 @@ class Profiles:
             "topology": self.topology,
             "dtype": self.dtype,
             "weight_dtype": self.weight_dtype,
+            "attention": self.attention,
             "settings": dict(self.settings),
         }
 
@@ -137,6 +146,11 @@ class Profiles:
         return Every(self.overrides()) if self.hw == [ALL] else self.read()
 
 
+attention = click.option(
+    "--attention",
+    type=click.Choice(ATTENTION),
+    help="Attention's scores: in memory, or fused away [default: the profile's, else written-out].",
+)
 _HARDWARE = (
     click.option(
         "--hw",
@@ -151,6 +165,7 @@ _HARDWARE = (
     click.option("--topology", help=f"{', '.join(TOPOLOGIES)}."),
     click.option("--dtype", default="fp32", show_default=True, help=f"{', '.join(DTYPES)}."),
     click.option("--weight-dtype", help="Data type of the weights, if another."),
+    attention,
     click.option(
         "--set",
         "settings",

@@ -8,6 +8,7 @@ from discosim.cli import options, types
 from discosim.cli.output import Output
 from discosim.door.given import ALL, DEFAULT, Counting
 from discosim.door.hardware import Every
+from discosim.door.network import Sizes
 from discosim.door.pareto import BY, NODES, REDUCTIONS, S_COMM, STRATEGIES
 from discosim.door.text import Series
 from discosim.hardware import Hardware
@@ -25,6 +26,7 @@ class Axes:
     topology: str | None
     dtypes: list[str]
     weight_dtype: str | None
+    attention: str | None
     settings: tuple[tuple[str, str], ...]
 
     def read_or_every(self) -> list[Hardware] | list[Every]:
@@ -38,6 +40,7 @@ class Axes:
                 topology=self.topology,
                 dtype=dtype,
                 weight_dtype=self.weight_dtype,
+                attention=self.attention,
                 settings=self.settings,
                 memory=self.memory,
             )
@@ -72,6 +75,7 @@ axes = options.group(
         help="One or more of those of sweep.",
     ),
     click.option("--weight-dtype", help="Data type of the weights, if another."),
+    options.attention,
     click.option("--set", "settings", type=types.SETTING, multiple=True, help="As in sweep."),
 )
 
@@ -102,7 +106,7 @@ axes = options.group(
 @options.drawn
 def command(
     models: list[str],
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     hardware: Axes,
     nodes: list[int] | None,
     s_comm: list[float] | None,

@@ -4,6 +4,7 @@ import click
 
 from discosim.cli import options, types
 from discosim.cli.output import Output, wrote
+from discosim.door.network import Sizes
 
 
 @click.command("run")
@@ -27,7 +28,7 @@ from discosim.cli.output import Output, wrote
 @options.output
 def command(
     model: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     nodes: list[int] | None,
     s_comm: list[float] | None,
     mask: str | None,

@@ -5,6 +5,7 @@ import click
 from discosim.cli import options, types
 from discosim.cli.output import Output
 from discosim.door.given import Counting
+from discosim.door.network import Sizes
 
 STRATEGIES = "single,pipeline,disco"
 
@@ -31,7 +32,7 @@ STRATEGIES = "single,pipeline,disco"
 @options.output
 def command(
     models: list[str],
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     hardware: options.Profiles,
     latency: float | None,
     throughput: float | None,

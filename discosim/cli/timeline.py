@@ -5,6 +5,7 @@ import click
 from discosim.cli import options, types
 from discosim.cli.output import FORMATS, Output
 from discosim.door.given import Counting
+from discosim.door.network import Sizes
 from discosim.files import check_file
 
 
@@ -32,7 +33,7 @@ from discosim.files import check_file
 @options.plot
 def command(
     model: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     hardware: options.Profiles,
     nodes: list[int] | None,
     s_comm: list[float] | None,

@@ -4,6 +4,7 @@ import click
 
 from discosim.cli import options, types
 from discosim.cli.output import FORMATS, Output
+from discosim.door.network import Sizes
 from discosim.files import check_file
 
 
@@ -30,7 +31,7 @@ from discosim.files import check_file
 @options.plot
 def command(
     model: str,
-    input_shape: tuple[int, ...] | None,
+    input_shape: Sizes | None,
     nodes: list[int] | None,
     bw: str,
     s_comm: list[float],

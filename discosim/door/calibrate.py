@@ -14,6 +14,7 @@ from discosim.report.tables import Cells
 from discosim.validate.bench import measure
 from discosim.validate.calibration import Calibration, profile_file
 from discosim.validate.calibration import calibrate as fitted
+from discosim.validate.footprint import measure_footprint
 from discosim.validate.pingpong import connect as connected
 from discosim.validate.pingpong import echo, one_way_s
 
@@ -48,11 +49,16 @@ class Calibrated(Answer):
         return report.show_calibration(self.found)
 
     def save(self, path: "str | PathLike[str]") -> None:
-        """Write the profile to a .toml file, which `hardware` takes; raises DiscosimError."""
+        """Write the profile to a .toml file, which `hardware` takes; raises DiscosimError.
+
+        What the runtime takes of memory is measured then, in a process of its own.
+        """
         from discosim.files import write_text
 
         today = datetime.datetime.now(tz=datetime.UTC).date()
-        write_text(fspath(path), profile_file(self.found, self.threads, self.where, today))
+        footprint = measure_footprint(self.threads)
+        text = profile_file(self.found, self.threads, self.where, today, footprint)
+        write_text(fspath(path), text)
 
 
 @command

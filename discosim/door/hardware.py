@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Union, 
 from discosim.door.text import Series, series_of
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, Profile, duplex_of, load_profile
+from discosim.model.memory import ATTENTION
 from discosim.units import parse_bandwidth, parse_bytes, parse_compute, parse_time
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Overrides(TypedDict, total=False):
     topology: str | None
     dtype: str
     weight_dtype: str | None
+    attention: str | None
     settings: Mapping[str, str | float]
 
 
@@ -62,8 +64,8 @@ def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
     """Return hardware in SI: a profile by its name or file, or what is there already.
 
     bandwidth, compute, link_latency, memory: a number in SI, a text as "300Mbit/s", or several
-    of either, which are an axis of a sweep; dtype, weight_dtype: as profiles list them; settings:
-    any other number of a profile by its path, {"efficiency.conv": 0.5}. Raises DiscosimError.
+    of either, which are an axis of a sweep; dtype, weight_dtype: as profiles list them; attention:
+    whether its scores are in memory, "written-out" or "fused"; settings: any other number of a profile by its path, {"efficiency.conv": 0.5}. Raises DiscosimError.
     """
     unknown = [name for name in overrides if name not in Overrides.__annotations__]
     if unknown:
@@ -76,6 +78,7 @@ def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
         ("topology", topology, TOPOLOGIES),
         ("data type", dtype, DTYPES),
         ("data type", weights, DTYPES),
+        ("attention", overrides.get("attention"), ATTENTION),
     ):
         if name is not None and name not in known:
             raise UnknownNameError(kind, name, known)
@@ -87,6 +90,7 @@ def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
         "link.topology": topology,
         f"compute.{dtype}": first.get("compute"),
         "memory.capacity": first.get("memory"),
+        "memory.attention": overrides.get("attention"),
         **{path: str(value) for path, value in (overrides.get("settings") or {}).items()},
     }
     written = {path: text for path, text in texts.items() if text is not None}
@@ -143,7 +147,10 @@ def _changed(node: Hardware, overrides: Overrides) -> Hardware:
         if topology not in TOPOLOGIES:
             raise UnknownNameError("topology", topology, TOPOLOGIES)
         node = replace(node, topology=topology, duplex=duplex_of(topology))
-    return _with(node, _series(overrides), 1.0)
+    attention = overrides.get("attention") or node.attention
+    if attention not in ATTENTION:
+        raise UnknownNameError("attention", attention, ATTENTION)
+    return _with(replace(node, attention=attention), _series(overrides), 1.0)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 from discosim.door.text import parse_input
 from discosim.errors import DiscosimError
 from discosim.graph.network import Network
+from discosim.networks import Sizes as Sizes
 from discosim.networks import build
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ def network(
     given: NetworkLike,
     example: Any = None,
     *,
-    input: int | str | tuple[int, ...] | None = None,  # noqa: A002
+    input: int | str | Sizes | None = None,  # noqa: A002
     name: str | None = None,
 ) -> Network:
     """Return the network that a name, a file or a torch module stands for.
 
     given: a name ("resnet50", "resnet50/8"), a file (.onnx, .json, .csv), "torch:module:factory",
     a torch module or a Network. example: of the module's input, a tensor or several. input: size
-    of a named network's input, 224 or "224x320". name: what a module is called. Raises
+    of a named network's input, 224 or "224x320", of several "image=3x64x64,mask=1x256x256". name: what a module is called. Raises
     DiscosimError for what is not known or cannot be read.
     """
     if isinstance(given, Network):
@@ -47,5 +48,5 @@ def network(
     )
 
 
-def _shape(given: int | str | tuple[int, ...] | None) -> tuple[int, ...] | None:
+def _shape(given: int | str | Sizes | None) -> Sizes | None:
     return parse_input(str(given)) if isinstance(given, int | str) else given

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from discosim.errors import DiscosimError
+from discosim.networks import NamedSizes, Sizes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,10 +70,27 @@ def parse_nodes(text: str) -> list[int]:
     return [int(value) for value in values]
 
 
-def parse_input(text: str) -> tuple[int, ...]:
-    """Return an input shape from `224`, `224x320` or `3x224x224`."""
+def parse_input(text: str) -> Sizes:
+    """Return an input shape from `224`, `224x320` or `3x224x224`, or several by their names.
+
+    `image=3x64x64,mask=1x256x256` names several.
+    """
+    if "=" not in text:
+        return _shape(text)
+    sizes: dict[str, tuple[int, ...]] = {}
+    for part in text.split(","):
+        name, equals, size = part.rpartition("=")
+        if not equals or not name.strip():
+            raise DiscosimError(f"{part!r} has no name; wanted image=3x64x64,mask=1x256x256")
+        if name.strip() in sizes:
+            raise DiscosimError(f"{text!r} gives {name.strip()!r} twice")
+        sizes[name.strip()] = _shape(size.strip(), most=16)
+    return NamedSizes(tuple(sizes.items()))
+
+
+def _shape(text: str, most: int = 3) -> tuple[int, ...]:
     parts = text.lower().split("x")
-    if not all(part.isdecimal() and len(part) < 19 for part in parts) or len(parts) > 3:
+    if not all(part.isdecimal() and len(part) < 19 for part in parts) or len(parts) > most:
         raise DiscosimError(f"{text!r} is not an input size; wanted 224, 224x320 or 3x224x224")
     return tuple(int(part) for part in parts)
 

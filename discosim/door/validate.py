@@ -12,6 +12,8 @@ from discosim.door import given
 from discosim.door.answer import Answer
 from discosim.door.hearing import command, progress
 from discosim.files import write_text
+from discosim.graph.network import INPUT
+from discosim.networks import Sizes, only_size
 from discosim.report import validate as report
 from discosim.report.tables import Cells
 from discosim.timeline.trace import to_chrome, trace_records
@@ -80,7 +82,7 @@ class Validated(Answer):
 def validate(
     network: str,
     *,
-    input: tuple[int, ...] | None = None,  # noqa: A002
+    input: Sizes | None = None,  # noqa: A002
     nodes: given.Counts = 2,
     bandwidth: float | str = "37.5MB/s",
     s_comm: given.Shares = S_COMM,
@@ -94,7 +96,7 @@ def validate(
     """
     question = Question(
         model=network,
-        input_shape=input,
+        input_shape=only_size(input, INPUT, network),
         nodes=given.one("--nodes", given.counts(nodes)),
         bandwidth_Bps=given.quantity(bandwidth, parse_bandwidth),
         s_comm=tuple(given.shares(s_comm)),

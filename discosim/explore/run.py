@@ -10,7 +10,7 @@ from discosim.graph.network import Network
 from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.masks.mask import Mask
 from discosim.masks.plan import masked_plan
-from discosim.model import memory
+from discosim.partition import node_memory
 from discosim.partition.plan import CONVENTIONS
 from discosim.runtime.pieces import squeeze_excite_layers
 from discosim.runtime.wire import KINDS
@@ -46,8 +46,8 @@ def predicted(network: Network, mask: Mask) -> pd.DataFrame:
     of_row = np.array(kinds(table))
     columns = {"messages": plan.exchange.send_peers, "sent_bytes": FP32_BYTES * plan.exchange.sent}
     sums = {name: _per_node(values, mask.nodes) for name, values in columns.items()}
-    weights = memory.weight_elems(table.weights, table.biases, plan.weight_shares, plan.biases)
-    peak = memory.peak_elems(plan.live_elems, plan.buffer_elems)
+    weights = node_memory.weight_elems(table, plan)
+    peak = node_memory.peak_elems(table, plan, node_memory.FUSED)  # as the nodes attend
     return pd.DataFrame(
         [
             {

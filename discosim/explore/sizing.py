@@ -22,6 +22,7 @@ from discosim.explore.grid.metrics import METRICS, Amounts
 from discosim.explore.limits import MONOTONE, Limits, excess
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
+from discosim.model import memory
 from discosim.strategies.strategy import STRATEGIES
 
 DEFAULT_STRATEGIES = ("single", "pipeline", "disco")
@@ -252,6 +253,11 @@ def _amounts(tried: Tried, place: int, given: Mapping[str, float]) -> dict[str, 
         "s_comm": float(tried.s_comm[place]),
     }
     shape = tried.amounts.latency_s.shape
+    memory_bytes = given.get("memory", np.inf)
+    features = np.broadcast_to(tried.amounts.feature_bytes, shape).ravel()[place]
+    node_bytes = np.broadcast_to(tried.amounts.node_bytes, shape).ravel()[place]
+    workspace = tried.configuration.hardware.workspace
+    row["memory_word"] = str(memory.fits_word(node_bytes, features, memory_bytes, workspace))
     row["interval_s"] = float(np.broadcast_to(tried.amounts.interval_s, shape).ravel()[place])
     for name in (*NAMES, "bytes"):
         metric = METRICS[name]

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.axes import arrays, check_s_comm, choices, variations
-from discosim.graph.network import shape_text
+from discosim.graph.network import inputs_text
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
+from discosim.model import memory
 from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES, Strategy
 
@@ -123,13 +124,16 @@ def _columns(
 
     totals = {field.name: getattr(cost, field.name) for field in fields(cost)}
     node_bytes = column(totals["node_bytes"])
-    fits = text("")
-    fits[:] = None
+    fits, fits_word = text(""), text("")
+    fits[:] = fits_word[:] = None
     if hardware.memory_bytes is not None:
-        fits[:] = node_bytes <= float(np.asarray(hardware.memory_bytes))
+        memory_bytes = float(np.asarray(hardware.memory_bytes))
+        features = node_bytes - column(totals["weight_bytes"]) - hardware.runtime_bytes
+        fits[:] = node_bytes <= memory_bytes
+        fits_word[:] = memory.fits_word(node_bytes, features, memory_bytes, hardware.workspace)
     return {
         "model": text(given.model),
-        "input": text(shape_text(given.network.input_shape)),
+        "input": text(inputs_text(given.network)),
         "hardware": text(hardware.name),
         "topology": text(hardware.topology),
         "dtype": text(hardware.dtype),
@@ -155,6 +159,8 @@ def _columns(
         "weight_bytes": column(totals["weight_bytes"]),
         "peak_feature_bytes": column(totals["peak_feature_bytes"]),
         "all_feature_bytes": column(totals["all_feature_bytes"]),
+        "scores_bytes": column(totals["scores_bytes"]),
         "node_bytes": node_bytes,
         "fits": fits,
+        "fits_word": fits_word,
     }

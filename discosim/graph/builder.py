@@ -1,95 +1,18 @@
 """The builder that writes a network down."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from math import prod
 from typing import Any
 
-import networkx as nx
-
 from discosim.errors import DiscosimError
-from discosim.graph.layer import Layer, Shape
-from discosim.graph.network import INPUT, NO_REMARKS, Network, shape_text
+from discosim.graph.draft import Draft
+from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, shape_text
 
 Size = int | tuple[int, ...]
 
 
-class Builder:
+class Builder(Draft):
     """Writes a network down, one call per operator; each call returns the output's name."""
-
-    def __init__(self, name: str, input_shape: Shape) -> None:
-        self._name = name
-        self._graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        self._graph.add_node(INPUT)
-        self._shapes: dict[str, Shape] = {INPUT: input_shape}
-        self._block = ""
-
-    @contextmanager
-    def block(self, name: str) -> Iterator[None]:
-        """Put the layers written inside into block `name`; `--at` cuts between blocks."""
-        outer, self._block = self._block, name
-        try:
-            yield
-        finally:
-            self._block = outer
-
-    def shape(self, tensor: str) -> Shape:
-        """Return the shape of `tensor`, features first."""
-        return self._shapes[tensor]
-
-    def build(self, remarks: Mapping[str, str] = NO_REMARKS, dtype: str = "") -> Network:
-        """Return the network as written so far."""
-        shape = self._shapes[INPUT]
-        return Network(self._name, nx.freeze(self._graph), shape, tuple(remarks.items()), dtype)
-
-    def append(
-        self,
-        op: str,
-        name: str,
-        operands: Sequence[str],
-        shape: Shape,
-        *,
-        in_shapes: Sequence[Shape] | None = None,
-        **fields: Any,
-    ) -> str:
-        """Write a layer of any operator, whose shapes an importer knows.
-
-        `in_shapes` are the operands' as this layer sees them, their own if not given.
-        """
-        return self._add(op, name, tuple(operands), shape, in_shapes, **fields)
-
-    def layer(self, name: str) -> Layer:
-        """Return a layer that was written before."""
-        layer: Layer = self._graph.nodes[name]["layer"]
-        return layer
-
-    def amend(self, name: str, **fields: Any) -> None:
-        """Change fields of a layer that was written before."""
-        node = self._graph.nodes[name]
-        node["layer"] = replace(node["layer"], **fields)
-
-    def reorder(self, names: list[str]) -> None:
-        """Put the layers into another order of execution."""
-        if names == self.names():
-            return
-        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        graph.add_node(INPUT)
-        graph.add_nodes_from((name, self._graph.nodes[name]) for name in names)
-        graph.add_edges_from(self._graph.edges(data=True))
-        self._graph = graph
-
-    def names(self) -> list[str]:
-        """Return the layers written so far, in their order."""
-        return list(self._graph)[1:]
-
-    def operands(self, name: str) -> list[str]:
-        """Return the tensors that a layer reads."""
-        return [tensor for tensor, _ in self._graph.in_edges(name)]
-
-    def readers(self, tensor: str) -> list[str]:
-        """Return the layers that read a tensor."""
-        return list(self._graph.successors(tensor))
 
     def conv(
         self,
@@ -104,8 +27,12 @@ class Builder:
         groups: int = 1,
         bias: bool = False,
         ceil: bool = False,
+        shares: str = "",
     ) -> str:
-        """Convolve; without `padding` the output is as large as the input over the stride."""
+        """Convolve; without `padding` the output is as large as the input over the stride.
+
+        `shares` names an earlier layer whose parameters it has, here and below.
+        """
         shape = self._shapes[x]
         if shape[0] % groups or features % groups:
             raise DiscosimError(
@@ -124,7 +51,7 @@ class Builder:
             "bias": bias,
         }
         run: dict[str, Any] = {"padding": pads, "dilation": dilation}
-        return self._add("conv", name, (x,), (features, *out), **layer, **run)
+        return self._add("conv", name, (x,), (features, *out), shares=shares, **layer, **run)
 
     def pool(
         self,
@@ -155,27 +82,36 @@ class Builder:
         kernel = tuple(-(-p // o) for p, o in zip(positions, out, strict=True))
         return self._add("pool", name, (x,), (features, *out), kernel=kernel, function="mean")
 
-    def linear(self, x: str, features: int, name: str, *, bias: bool = True, heads: int = 1) -> str:
+    def linear(
+        self,
+        x: str,
+        features: int,
+        name: str,
+        *,
+        bias: bool = True,
+        heads: int = 1,
+        shares: str = "",
+    ) -> str:
         """Apply one matrix at every position; `heads` keeps the output's heads whole on nodes."""
-        positions = self._shapes[x][1:]
-        return self._add("linear", name, (x,), (features, *positions), bias=bias, heads=heads)
+        shape = (features, *self._shapes[x][1:])
+        return self._add("linear", name, (x,), shape, shares=shares, bias=bias, heads=heads)
 
     def attention(self, qkv: str, heads: int, name: str) -> str:
         """Attend: `qkv` holds queries, keys and values side by side, each head by head."""
         features, *positions = self._shapes[qkv]
         return self._add("attention", name, (qkv,), (features // 3, *positions), heads=heads)
 
-    def batch_norm(self, x: str, name: str) -> str:
+    def batch_norm(self, x: str, name: str, *, shares: str = "") -> str:
         """Normalise each feature with learned statistics."""
-        return self._add("batch_norm", name, (x,), self._shapes[x])
+        return self._add("batch_norm", name, (x,), self._shapes[x], shares=shares)
 
-    def layer_norm(self, x: str, name: str) -> str:
+    def layer_norm(self, x: str, name: str, *, shares: str = "") -> str:
         """Normalise each position over its features."""
-        return self._add("layer_norm", name, (x,), self._shapes[x])
+        return self._add("layer_norm", name, (x,), self._shapes[x], shares=shares)
 
-    def l2_norm(self, x: str, name: str) -> str:
+    def l2_norm(self, x: str, name: str, *, shares: str = "") -> str:
         """Give each position's features unit length, then each feature its learned scale."""
-        return self._add("l2_norm", name, (x,), self._shapes[x])
+        return self._add("l2_norm", name, (x,), self._shapes[x], shares=shares)
 
     def activation(self, x: str, name: str, function: str = "relu", factor: float = 1.0) -> str:
         """Apply a function to each element."""
@@ -249,25 +185,6 @@ class Builder:
             edges = zip(out, shape[1:], padding, stride, strict=True)
             out = [o - ((o - 1) * s >= p + a) for o, p, a, s in edges]
         return tuple(out)
-
-    def _add(
-        self,
-        op: str,
-        name: str,
-        operands: tuple[str, ...],
-        shape: Shape,
-        in_shapes: Sequence[Shape] | None = None,
-        **fields: Any,
-    ) -> str:
-        if name in self._shapes:
-            raise DiscosimError(f"{self._name}: two layers are called {name!r}")
-        shapes = tuple(in_shapes or (self._shapes[t] for t in operands))
-        layer = Layer(name, op, self._block, shapes, shape, **fields)
-        self._graph.add_node(name, layer=layer)
-        for operand, tensor in enumerate(operands):
-            self._graph.add_edge(tensor, name, operand=operand)
-        self._shapes[name] = shape
-        return name
 
 
 def _spread(size: Size, rank: int) -> Shape:

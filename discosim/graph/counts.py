@@ -3,7 +3,8 @@
 from collections import Counter
 
 from discosim.graph.layer import Layer
-from discosim.graph.network import Network, shape_text
+from discosim.graph.network import Network, inputs_text
+from discosim.graph.parameters import distinct_weights
 
 NOT_UNDERSTOOD = "opaque"
 NOT_PLACED = ("exchange", "matmul")
@@ -21,9 +22,9 @@ def counts(network: Network) -> dict[str, object]:
     unknown = [layer for layer in network.layers if layer.op == NOT_UNDERSTOOD]
     return {
         "model": network.name,
-        "input": shape_text(network.input_shape),
+        "input": inputs_text(network),
         "layers": len(mixing),
-        "weights": sum(layer.weights for layer in mixing),
+        "weights": distinct_weights(mixing),
         "params": network.params,
         "macs": network.macs,
         "in_elems": sum(layer.in_elems for layer in mixing),

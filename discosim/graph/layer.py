@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.graph import reach
+from discosim.graph import carry, reach
 from discosim.graph.reach import Reach
 
 Ints = NDArray[np.int64]
@@ -40,7 +40,9 @@ class Layer:
     matmul, or the positions that attention looks at (0: all of its own); parts: how many blocks
     of `heads` heads lie side by side (0: as many as the attention that reads them has operands).
     view, inner: of a view, where in the input its features and their positions come from, as
-    runs of indices from `start` on; see `strided`.
+    runs of indices from `start` on; see `carry.strided`.
+    weight, held: the names of parameters that other rows read too: of the kernel or matrix, and of
+    those among the biases, with their elements. Rows that name one parameter hold it once.
     padding, dilation, function and factor change no count; they say what a run computes.
     function: of an activation (relu, gelu, …), a pooling (max, mean) or an upsampling (nearest,
     bilinear); factor: its parameter, as the slope of leaky_relu.
@@ -66,6 +68,8 @@ class Layer:
     dilation: int = 1
     function: str = ""
     factor: float = 1.0
+    weight: str = ""
+    held: tuple[tuple[str, int], ...] = ()
 
     @property
     def operator(self) -> "Operator":
@@ -118,6 +122,11 @@ class Layer:
         return self.operator.macs(self)
 
     @property
+    def scratch(self) -> int:
+        """Elements that it takes and gives back, beside what it reads and makes."""
+        return self.operator.scratch(self)
+
+    @property
     def kind(self) -> str:
         """Operator class, by which a profile may state an efficiency."""
         depthwise = self.op == "conv" and self.groups > 1 and self.groups == self.in_features
@@ -167,12 +176,10 @@ def _attention_products(layer: Layer) -> int:
     return tokens * (layer.terms or tokens) * (queries + layer.out_features)
 
 
-def strided(start: int, runs: tuple[Atom, ...]) -> Ints:
-    """Return the indices that nested runs of (size, stride) from `start` on go through."""
-    index: Ints = np.array([start])
-    for size, stride in runs:
-        index = (index[:, None] + stride * np.arange(size)).ravel()
-    return index
+def _scores(layer: Layer) -> int:
+    """Scores of all heads, h x T x K, which the softmax overwrites."""
+    tokens = prod(layer.out_shape[1:])
+    return layer.heads * tokens * (layer.terms or tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +193,7 @@ class Operator:
     statistics: scalars per position that each node sends when features are spread over nodes.
     reach: the rows of an operand that rows of the output are made of (graph/reach.py); None where
     they are not known. row_statistics: scalars per feature that each node sends when rows are.
+    scratch: elements that live inside the row alone where its steps are written out.
     """
 
     placing: Placing
@@ -198,70 +206,7 @@ class Operator:
     statistics: int = 0
     reach: Reach | None = reach.same
     row_statistics: int = 0
-
-
-def _flatten_carry(layer: Layer, features: Ints) -> Ints:
-    return features // prod(layer.in_shape[1:])
-
-
-def _shuffle_carry(layer: Layer, features: Ints) -> Ints:
-    """Channel shuffle: the groups x (C/groups) grid of channels, read the other way."""
-    row, column = features % layer.groups, features // layer.groups
-    return row * (layer.in_features // layer.groups) + column
-
-
-def _slice_carry(layer: Layer, features: Ints) -> Ints:
-    return layer.start + features
-
-
-def _view_carry(layer: Layer, features: Ints) -> Ints:
-    return strided(layer.start, layer.view)[features]
-
-
-def _view_reads(layer: Layer, _: int, features: Ints) -> Ints:
-    return _view_carry(layer, features)[:, None] + strided(0, layer.inner)
-
-
-def _broadcast_reads(layer: Layer, operand: int, features: Ints) -> Ints:
-    """Feature by feature; fewer features stand for equal runs of the output's."""
-    return (features * layer.in_shapes[operand][0] // layer.out_features)[:, None]
-
-
-def _query_carry(layer: Layer, features: Ints) -> Ints:
-    """Head h of the output lies where head h of the queries does, or of q, k and v in one."""
-    return features if len(layer.in_shapes) == 1 else _head_carry(layer, features)
-
-
-def _head_carry(layer: Layer, features: Ints) -> Ints:
-    """Head h of a product lies where head h of its first operand begins."""
-    per_head, first = layer.out_features // layer.heads, layer.in_features // layer.heads
-    return features // per_head * first
-
-
-def _whole_head_reads(layer: Layer, operand: int, features: Ints) -> Ints:
-    """All features of the head, of either operand."""
-    width = layer.in_shapes[operand][0] // layer.heads
-    head = features // (layer.out_features // layer.heads)
-    return head[:, None] * width + np.arange(width)
-
-
-def _head_reads(layer: Layer, operand: int, features: Ints) -> Ints:
-    """All features of the head; a head of keys and values may serve several of queries."""
-    if len(layer.in_shapes) == 1:
-        return features[:, None]
-    width = layer.in_features // layer.heads
-    if operand == 2:
-        width = layer.out_features // layer.heads
-    heads = layer.in_shapes[operand][0] // width
-    head = features // (layer.out_features // layer.heads) * heads // layer.heads
-    return head[:, None] * width + np.arange(width)
-
-
-def _window_reads(layer: Layer, _: int, features: Ints) -> Ints:
-    """The neighbours of each feature, `kernel` of them with itself in their middle."""
-    near = np.arange(layer.kernel[0]) - layer.kernel[0] // 2
-    window: Ints = np.clip(features[:, None] + near, 0, layer.out_features - 1)
-    return window
+    scratch: Callable[[Layer], int] = _none
 
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
@@ -278,15 +223,16 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             "carries",
             biases=_learned,
             macs=_attention_products,
-            carry=_query_carry,
-            reads=_head_reads,
+            carry=carry.of_queries,
+            reads=carry.head_reads,
             reach=reach.attention,
+            scratch=_scores,
         ),
         "mix_positions": Operator("carries", biases=_learned, macs=_sums, reach=reach.everything),
         "head_matmul": Operator(
-            "carries", macs=_sums, carry=_head_carry, reads=_whole_head_reads, reach=None
+            "carries", macs=_sums, carry=carry.of_heads, reads=carry.whole_head_reads, reach=None
         ),
-        "matmul": Operator("exchanges", macs=_sums, reach=None),
+        "matmul": Operator("exchanges", biases=_learned, macs=_sums, reach=None),
         "exchange": Operator("exchanges", biases=_learned, reach=None),
         "opaque": Operator("exchanges", biases=_learned, reach=None),
         "lookup": Operator("looks-up", biases=_learned),
@@ -297,7 +243,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "layer_norm": Operator("carries", biases=_scale_and_shift, in_place=True, statistics=2),
         "feature_norm": Operator("carries", biases=_learned, in_place=True, statistics=2),
         "l2_norm": Operator("carries", biases=_scale, in_place=True, statistics=1),
-        "window_norm": Operator("carries", reads=_window_reads, in_place=True),
+        "window_norm": Operator("carries", reads=carry.window_reads, in_place=True),
         "softmax": Operator("carries", in_place=True, statistics=2),
         "reduce": Operator("reduces", statistics=1),
         "activation": Operator("carries", in_place=True),
@@ -306,14 +252,18 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "upsample": Operator("carries", reach=reach.interpolation),
         "pad": Operator("carries", reach=reach.padding),
         "embed": Operator("carries", biases=_learned, reach=reach.tokens),
-        "flatten": Operator("carries", carry=_flatten_carry, in_place=True, reach=reach.everything),
-        "shuffle": Operator("carries", carry=_shuffle_carry),
-        "slice": Operator("carries", carry=_slice_carry, in_place=True),
-        "view": Operator("carries", carry=_view_carry, reads=_view_reads, reach=reach.shuffled),
+        "flatten": Operator(
+            "carries", carry=carry.flattened, in_place=True, reach=reach.everything
+        ),
+        "shuffle": Operator("carries", carry=carry.shuffled),
+        "slice": Operator("carries", carry=carry.sliced, in_place=True),
+        "view": Operator(
+            "carries", carry=carry.viewed, reads=carry.view_reads, reach=reach.shuffled
+        ),
         "reshape": Operator("carries", in_place=True, reach=reach.rearranged),
-        "add": Operator("aligns", reads=_broadcast_reads, in_place=True),
-        "multiply": Operator("aligns", reads=_broadcast_reads, in_place=True),
-        "stack": Operator("aligns", reads=_broadcast_reads),
+        "add": Operator("aligns", reads=carry.broadcast_reads, in_place=True),
+        "multiply": Operator("aligns", reads=carry.broadcast_reads, in_place=True),
+        "stack": Operator("aligns", reads=carry.broadcast_reads),
         "concat": Operator("joins"),
         "gather": Operator("joins"),
     }

@@ -11,9 +11,10 @@ from weakref import WeakValueDictionary
 import networkx as nx
 
 from discosim.graph.layer import Layer, Shape
+from discosim.graph.parameters import distinct_params
 
 INPUT = "input"
-"""The name of the tensor that enters the network."""
+"""The name of the tensor that enters the network, of several the first."""
 
 NO_REMARKS: Mapping[str, str] = MappingProxyType({})
 
@@ -22,16 +23,29 @@ NO_REMARKS: Mapping[str, str] = MappingProxyType({})
 class Network:
     """A network: a frozen DAG whose nodes carry a Layer, in execution order.
 
-    A tensor is called after the layer that makes it, the network's input is called "input".
-    An edge's key `operand` says which operand of the reader the tensor is. `remarks` tell, by
-    layer, what an importer did not understand; `dtype` is the one that a file is quantised to.
+    A tensor is called after the layer that makes it, the network's input is called "input";
+    `more_inputs` are the others that enter it, by name: nodes without a Layer. `outputs` are the
+    tensors that are wanted. An edge's key `operand` says which operand of the reader the tensor
+    is. `remarks` tell, by layer, what an importer did not understand; `dtype` is the one that a
+    file is quantised to.
     """
 
     name: str
     graph: "nx.MultiDiGraph[str]"
     input_shape: Shape
+    outputs: tuple[str, ...]
     remarks: tuple[tuple[str, str], ...] = ()
     dtype: str = ""
+    more_inputs: tuple[tuple[str, Shape], ...] = ()
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Shape], ...]:
+        """All tensors that enter, by name, with their shapes."""
+        return ((INPUT, self.input_shape), *self.more_inputs)
+
+    def enters(self, tensor: str) -> bool:
+        """Whether a tensor is one that enters the network."""
+        return "layer" not in self.graph.nodes[tensor]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to restore it: in a process that has it already, as the same object."""
@@ -47,7 +61,7 @@ class Network:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The layers in execution order."""
-        return tuple(data["layer"] for name, data in self.graph.nodes(data=True) if name != INPUT)
+        return tuple(data["layer"] for _, data in self.graph.nodes(data=True) if "layer" in data)
 
     def operands(self, name: str) -> list[str]:
         """Return the tensors that layer `name` reads, in the order of its operands."""
@@ -62,8 +76,8 @@ class Network:
 
     @property
     def params(self) -> int:
-        """All parameters, biases, norms and embeddings included."""
-        return sum(layer.params for layer in self.layers)
+        """All parameters, biases, norms and embeddings included; a shared one counts once."""
+        return distinct_params(self.layers)
 
     @property
     def macs(self) -> int:
@@ -86,3 +100,15 @@ def _restored(key: str, *values: Any) -> Network:
 def shape_text(shape: Shape) -> str:
     """Return a shape as people write it: 3x224x224."""
     return "x".join(map(str, shape))
+
+
+def inputs_text(network: Network) -> str:
+    """Return the shapes of all inputs: 3x64x64, or 3x64x64,mask=1x256x256 where there are more."""
+    more = (f"{name}={shape_text(shape)}" for name, shape in network.more_inputs)
+    return ",".join([shape_text(network.input_shape), *more])
+
+
+def loose_ends(graph: "nx.MultiDiGraph[str]") -> tuple[str, ...]:
+    """Return the layers whose output nobody reads, in their order."""
+    layers = (name for name, data in graph.nodes(data=True) if "layer" in data)
+    return tuple(name for name in layers if not graph.out_degree(name))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.graph.layer import Layer
-from discosim.graph.network import INPUT, Network
+from discosim.graph.network import Network
+from discosim.graph.parameters import Parameter, shared_parameters
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -20,10 +21,13 @@ class LayerTable:
     """One row a layer, (L,) each; the last row gathers the output. Tensors are (T,).
 
     mixes: convolutions and linear layers: every output depends on all inputs of its group.
+    weights, biases: parameters that a row reads; shared: those that several rows do.
+    tensors: the input, what each row but the last makes, and further inputs, by name.
     source: the tensor that a row reads first, as an index into the tensors; 0 is the input.
-    outputs: the tensors that nobody reads.
-    made, last_read: the rows that make a tensor and read it last; the input is made at -1.
+    outputs: the tensors that are wanted.
+    made, last_read: the rows that make a tensor and read it last; inputs are made at -1.
     alive: (T, L), the tensors that are in memory while a row is executed.
+    scratch_elems: elements that a row takes and gives back where its steps are written out.
     cut_elems: elements of the tensors that cross from the rows before this one to it or beyond.
     """
 
@@ -41,9 +45,11 @@ class LayerTable:
     weights: Floats
     biases: Floats
     macs: Floats
+    shared: tuple[Parameter, ...]
     groups: Ints
     mixes: Bools
     statistics: Floats
+    tensors: tuple[str, ...]
     source: Ints
     outputs: Ints
     tensor_elems: Floats
@@ -51,15 +57,30 @@ class LayerTable:
     last_read: Ints
     alive: Bools
     cut_elems: Floats
+    scratch_elems: Floats
 
     def __len__(self) -> int:
         """Return the number of rows, the gathering of the output included."""
         return len(self.rows)
 
-    @property
+    @cached_property
+    def own(self) -> tuple[Floats, Floats]:
+        """Weights and biases that no other row reads, (L,) each."""
+        weights, biases = self.weights.copy(), self.biases.copy()
+        for parameter in self.shared:
+            weights[[*parameter.as_weights, *parameter.turned]] = 0.0
+            for row in parameter.as_biases:
+                biases[row] -= sum(n for name, n in self.rows[row].held if name == parameter.name)
+        return weights, biases
+
+    @cached_property
     def params(self) -> Floats:
-        """All parameters of each layer."""
-        return self.weights + self.biases
+        """All parameters, those of several layers at the first that reads them."""
+        weights, biases = self.own
+        params = weights + biases
+        for parameter in self.shared:
+            params[parameter.rows[0]] += parameter.elems
+        return params
 
     @cached_property
     def live_elems(self) -> Floats:
@@ -71,19 +92,18 @@ class LayerTable:
 @lru_cache(maxsize=64)
 def tabulate(network: Network) -> LayerTable:
     """Return the table of `network`, which is kept for the next call."""
-    outputs = [name for name, degree in network.graph.out_degree() if degree == 0]
-    shapes = tuple(network.graph.nodes[name]["layer"].out_shape for name in outputs)
-    end = (sum(prod(shape) for shape in shapes),)
-    gather = Layer("output", "gather", "output", shapes, end)
-    rows = (*network.layers, gather)
-    tensors = [INPUT, *(layer.name for layer in network.layers)]
+    elems_of = {name: prod(shape) for name, shape in network.inputs}
+    elems_of |= {layer.name: layer.out_elems for layer in network.layers}
+    first, *more = (name for name, _ in network.inputs)
+    tensors = (first, *(layer.name for layer in network.layers), *more)
     index = {tensor: i for i, tensor in enumerate(tensors)}
+    rows = (*network.layers, _gathering(network))
     reads = [[index[t] for t in network.operands(layer.name)] for layer in network.layers]
-    reads.append([index[name] for name in outputs])
+    reads.append([index[name] for name in network.outputs])
 
-    elems = [prod(network.input_shape), *(layer.out_elems for layer in network.layers)]
-    made = np.arange(-1, len(rows) - 1)
-    last_read = np.zeros(len(tensors), dtype=np.int64)
+    elems = [elems_of[tensor] for tensor in tensors]
+    made = np.where(np.arange(len(tensors)) < len(rows), np.arange(len(tensors)) - 1, -1)
+    last_read = made.copy()  # what nobody reads goes at once
     for row, operands in enumerate(reads):
         last_read[operands] = row
     row_index = np.arange(len(rows))
@@ -95,6 +115,10 @@ def tabulate(network: Network) -> LayerTable:
     alive = (made[:, None] <= row_index) & (row_index <= dies[:, None])
     crossing = (made[:, None] < row_index) & (row_index <= last_read[:, None])
     tensor_elems = np.array(elems, dtype=float)
+    scratch = [
+        _scratch(layer, dies=last_read[operands[0]] == row)
+        for row, (layer, operands) in enumerate(zip(rows, reads, strict=True))
+    ]
 
     def column(values: list[int]) -> Floats:
         return np.array(values, dtype=float)
@@ -114,9 +138,11 @@ def tabulate(network: Network) -> LayerTable:
         weights=column([layer.weights for layer in rows]),
         biases=column([layer.biases for layer in rows]),
         macs=column([layer.macs for layer in rows]),
+        shared=shared_parameters(network.layers),
         groups=np.array([layer.groups for layer in rows]),
         mixes=np.array([layer.operator.placing == "mixes" for layer in rows]),
         statistics=column([layer.operator.statistics for layer in rows]),
+        tensors=tensors,
         source=np.array([operands[0] for operands in reads]),
         outputs=np.array(reads[-1]),
         tensor_elems=tensor_elems,
@@ -124,4 +150,23 @@ def tabulate(network: Network) -> LayerTable:
         last_read=last_read,
         alive=alive,
         cut_elems=tensor_elems @ crossing,
+        scratch_elems=column(scratch),
     )
+
+
+def _gathering(network: Network) -> Layer:
+    """The last row, which reads what is wanted of the network."""
+    shapes = tuple(network.graph.nodes[name]["layer"].out_shape for name in network.outputs)
+    return Layer("output", "gather", "output", shapes, (sum(prod(shape) for shape in shapes),))
+
+
+def _scratch(layer: Layer, *, dies: bool) -> int:
+    """Scratch beside the operands and the output; an output may take the place of queries.
+
+    `dies`: whether nobody reads the first operand later. Attention's scores are made of queries
+    and keys before there is an output, and the queries are done with when there is one.
+    """
+    if not layer.scratch:
+        return 0
+    queries = prod(layer.in_shape) // (1 if len(layer.in_shapes) > 1 else 3)
+    return max(0, layer.scratch - (min(layer.out_elems, queries) if dies else 0))

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.hardware.schema import (
+    ATTENTION,
     COMMAND_LINE,
     DTYPES,
     GIVEN,
@@ -72,6 +73,9 @@ class Hardware:
     idle_power_W: FloatOrArray | None
     energy_per_mac_J: FloatOrArray | None
     energy_per_byte_J: FloatOrArray | None
+    runtime_bytes: float = 0.0  # what the runtime takes itself
+    workspace: float | None = None  # how many times the features it holds, where that is stated
+    attention: str = ATTENTION[0]  # whether attention's scores are in memory
 
 
 class FigureRow(NamedTuple):
@@ -150,6 +154,9 @@ class Profile:
             weight_elem_bytes=float(DTYPES[weight_dtype or dtype]),
             memory_bytes=_si(memory.capacity, parse_bytes),
             memory_Bps=_si(memory.bandwidth, parse_bandwidth),
+            runtime_bytes=_si(memory.runtime, parse_bytes) or 0.0,
+            workspace=memory.workspace.value if memory.workspace else None,
+            attention=memory.attention.value if memory.attention else ATTENTION[0],
             efficiency=shares,
             overhead_s=calls,
             price_usd=_si(cost.price, parse_price),

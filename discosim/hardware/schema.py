@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from discosim.errors import DiscosimError, UnknownNameError, suggest
-from discosim.model import traffic
+from discosim.model import memory, traffic
 from discosim.units import (
     parse_bandwidth,
     parse_bytes,
@@ -31,6 +31,7 @@ from discosim.units import (
 TOPOLOGIES: Final = tuple(traffic.TOPOLOGIES)
 HALF_DUPLEX: Final = tuple(name for name, kind in traffic.TOPOLOGIES.items() if kind.one_medium)
 WIRING: Final = ("link.topology", "link.duplex")  # words; link.source says where from
+ATTENTION: Final = memory.ATTENTION
 DTYPES: Final[dict[str, int]] = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}  # bytes an element
 
 # What stands where a file gives no source: a user's own bare number, or an override.
@@ -76,6 +77,8 @@ def _one_line(text: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1)]
+Factor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+AttentionWord = Annotated[str, _name_among("attention", ATTENTION)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 BandwidthText = Annotated[str, _read_by(parse_bandwidth)]
 ComputeText = Annotated[str, PlainValidator(_compute_text)]
@@ -161,10 +164,18 @@ Overhead = PerClass[TimeText]
 
 
 class MemoryFigures(_Strict):
-    """What one node has for weights and features."""
+    """What one node has for weights and features, and what its runtime takes of it.
+
+    runtime: what the runtime takes itself, whatever the network; workspace: how many times the
+    features it holds, with copies and scratch of its kernels; attention: whether its kernels write
+    attention's scores out, which they are taken to where nothing is said.
+    """
 
     capacity: Figure[BytesText] | None = None
     bandwidth: Figure[BandwidthText] | None = None
+    runtime: Figure[BytesText] | None = None
+    workspace: Figure[Factor] | None = None
+    attention: Figure[AttentionWord] | None = None
 
 
 class CostFigures(_Strict):
@@ -214,7 +225,7 @@ def dotted_keys() -> list[str]:
 
 def is_number(path: str) -> bool:
     """Return whether the setting at a dotted path is a bare number, not a text with a unit."""
-    return path == "ops_per_mac" or path.startswith("efficiency.")
+    return path in ("ops_per_mac", "memory.workspace") or path.startswith("efficiency.")
 
 
 def is_figure(path: str) -> bool:

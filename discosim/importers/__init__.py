@@ -11,13 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from discosim.errors import DiscosimError, require
-from discosim.graph.layer import Shape
-from discosim.graph.network import Network
+from discosim.graph.network import INPUT, Network
+from discosim.importers.sizes import Sizes, only_size
 
-Reader = Callable[[str, Shape | None], Network]
+Reader = Callable[[str, Sizes | None], Network]
 
 
-def _onnx(path: str, input_shape: Shape | None) -> Network:
+def _onnx(path: str, input_shape: Sizes | None) -> Network:
     require("an ONNX file", "onnx")
     from discosim.importers.lowering.lower import lower
     from discosim.importers.onnx.read import read_onnx
@@ -25,19 +25,19 @@ def _onnx(path: str, input_shape: Shape | None) -> Network:
     return lower(read_onnx(path, input_shape))
 
 
-def _json(path: str, input_shape: Shape | None) -> Network:
+def _json(path: str, input_shape: Sizes | None) -> Network:
     from discosim.importers.nodelink import read_json
 
     return read_json(path, input_shape)
 
 
-def _csv(path: str, input_shape: Shape | None) -> Network:
+def _csv(path: str, input_shape: Sizes | None) -> Network:
     from discosim.importers.scalesim import read_csv
 
-    return read_csv(path, input_shape)
+    return read_csv(path, only_size(input_shape, INPUT, path))
 
 
-def _torch(name: str, input_shape: Shape | None) -> Network:
+def _torch(name: str, input_shape: Sizes | None) -> Network:
     from discosim.importers.torch.trace import load_named
 
     return load_named(name, input_shape)
@@ -54,7 +54,7 @@ def is_imported(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES or name.partition(":")[0] in PREFIXES
 
 
-def load(name: str, input_shape: Shape | None = None) -> Network:
+def load(name: str, input_shape: Sizes | None = None) -> Network:
     """Return the network in a file or of another library, called by that name.
 
     Raises DiscosimError for what cannot be read or costed.
@@ -70,7 +70,7 @@ def load(name: str, input_shape: Shape | None = None) -> Network:
 
 
 @lru_cache(maxsize=64)
-def _loaded(name: str, input_shape: Shape | None, _: tuple[int, int] | None) -> Network:
+def _loaded(name: str, input_shape: Sizes | None, _: tuple[int, int] | None) -> Network:
     prefix = name.partition(":")[0]
     reader = PREFIXES.get(prefix) or SUFFIXES[Path(name).suffix.lower()]
     return replace(reader(name, input_shape), name=name)

@@ -11,8 +11,10 @@ import networkx as nx
 
 from discosim.errors import DiscosimError, suggest
 from discosim.graph.layer import OPERATORS, Layer, Shape
-from discosim.graph.network import INPUT, Network, shape_text
+from discosim.graph.network import INPUT, Network, inputs_text, loose_ends, shape_text
+from discosim.graph.parameters import check_shared
 from discosim.importers.lowering.writer import LARGEST_TENSOR, MOST_FEATURES
+from discosim.importers.sizes import NamedSizes, Sizes, check_names
 from discosim.partition.placement import place
 
 FORMAT = "discosim-network"
@@ -27,7 +29,9 @@ RUNS = ("view", "inner")
 
 def to_json(network: Network) -> str:
     """Return the network as text: one line a layer and one an edge; defaults are left out."""
-    nodes: list[dict[str, Any]] = [{"id": INPUT, "out_shape": network.input_shape}]
+    nodes: list[dict[str, Any]] = [
+        {"id": name, "out_shape": shape} for name, shape in network.inputs
+    ]
     for layer in network.layers:
         node: dict[str, Any] = {"id": layer.name, "op": layer.op, "block": layer.block}
         node |= {"in_shapes": layer.in_shapes, "out_shape": layer.out_shape}
@@ -40,6 +44,7 @@ def to_json(network: Network) -> str:
     ]
     head = {"format": FORMAT, "version": VERSION, "name": network.name, "dtype": network.dtype}
     head |= {"directed": True, "multigraph": True, "remarks": dict(network.remarks)}
+    head["outputs"] = network.outputs
     parts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     for key, rows in (("nodes", nodes), ("edges", edges)):
         lines = ",\n  ".join(json.dumps(row) for row in rows)
@@ -47,7 +52,7 @@ def to_json(network: Network) -> str:
     return "{\n " + ",\n ".join(parts) + "\n}\n"
 
 
-def read_json(path: str, given: Shape | None) -> Network:
+def read_json(path: str, given: Sizes | None) -> Network:
     """Return the network in a JSON file; raises DiscosimError with what is wrong in it."""
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -56,9 +61,11 @@ def read_json(path: str, given: Shape | None) -> Network:
     except (ValueError, RecursionError) as error:
         raise DiscosimError(f"{path} is not JSON: {error}") from None
     network = _JsonReader(path, document).network()
-    if given is not None and given != network.input_shape:
+    check_names(given, [name for name, _ in network.inputs], path)
+    sizes = given.sizes if isinstance(given, NamedSizes) else ((INPUT, given),)
+    if any(size not in (None, dict(network.inputs)[name]) for name, size in sizes):
         raise DiscosimError(
-            f"{path} is for input {shape_text(network.input_shape)}: the shapes are written in it, "
+            f"{path} is for input {inputs_text(network)}: the shapes are written in it, "
             "--input cannot change them"
         )
     return network
@@ -82,20 +89,23 @@ class _JsonReader:
         nodes, edges = (self._list(key) for key in ("nodes", "edges"))
         shapes: dict[str, Shape] = {}
         layers: dict[str, Layer] = {}
+        inputs: dict[str, Shape] = {}
         for node in nodes:
             name = self._text(node, "id", "a node")
             if name in shapes:
                 raise self.fault(f"two nodes are called {name!r}")
             shapes[name] = self._shape(node.get("out_shape"), f"out_shape of {name!r}")
-            if name != INPUT:
+            if name == INPUT or "op" not in node:
+                inputs[name] = self._input(name, node, shapes[name])
+            else:
                 layers[name] = self._layer(name, node, shapes[name])
         if INPUT not in shapes or not layers:
             raise self.fault(f"wanted a node {INPUT!r} and at least one layer")
-        operands = self._operands(edges, layers)
+        operands = self._operands(edges, layers, inputs)
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        graph.add_node(INPUT)
-        for name in self._order(layers, operands):
-            self._check_operands(layers[name], operands[name], shapes)
+        graph.add_nodes_from(inputs)
+        for name in self._order(layers, operands, inputs):
+            self._check_operands(layers[name], operands[name], shapes, inputs)
             graph.add_node(name, layer=layers[name])
             for operand, tensor in enumerate(operands[name]):
                 graph.add_edge(tensor, name, operand=operand)
@@ -103,13 +113,20 @@ class _JsonReader:
         told = isinstance(remarks, dict) and all(isinstance(x, str) for x in remarks.values())
         if not told:
             raise self.fault("remarks is not an object from layer to text")
+        try:
+            check_shared(layers.values())
+        except DiscosimError as error:
+            raise self.fault(str(error)) from None
         dtype = str(self.document.get("dtype", ""))
+        first = inputs.pop(INPUT)
         network = Network(
             str(self.document.get("name", self.path)),
             nx.freeze(graph),
-            shapes[INPUT],
+            first,
+            self._outputs(layers, graph),
             tuple(remarks.items()),
             dtype,
+            tuple(inputs.items()),
         )
         try:
             place(network, 2)
@@ -119,6 +136,30 @@ class _JsonReader:
         if total > LARGEST_NUMBER:
             raise self.fault("its counts are too large to be exact")
         return network
+
+    def _input(self, name: str, node: Mapping[str, Any], shape: Shape) -> Shape:
+        """The shape of a tensor that enters: a node without an operator."""
+        if name != INPUT and set(node) > {"id", "out_shape"}:
+            raise self.fault(
+                f"op of node {name!r} is None, wanted a text; an input has a shape only"
+            )
+        if not shape:
+            raise self.fault(f"out_shape of {name!r} has no features")
+        return shape
+
+    def _outputs(
+        self, layers: Mapping[str, Layer], graph: "nx.MultiDiGraph[str]"
+    ) -> tuple[str, ...]:
+        """The tensors that are wanted; a file that names none wants those that nobody reads."""
+        named = self.document.get("outputs")
+        if named is None:
+            return loose_ends(graph)
+        if not isinstance(named, list) or not named or not all(isinstance(x, str) for x in named):
+            raise self.fault(f"outputs is {named!r:.40}, wanted a list of layers")
+        for name in named:
+            if name not in layers:
+                raise self.fault(f"no layer makes the output {name!r:.40}; {suggest(name, layers)}")
+        return tuple(dict.fromkeys(named))
 
     def _list(self, key: str) -> list[dict[str, Any]]:
         rows = self.document.get(key)
@@ -187,6 +228,11 @@ class _JsonReader:
             return float(value)
         if key in TUPLES:
             return self._shape(value, what, 0)
+        if key == "held":
+            pairs = value if isinstance(value, list) else [None]
+            if not all(isinstance(x, list) and list(map(type, x)) == [str, int] for x in pairs):
+                raise self.fault(f"{what} is {value!r:.40}, wanted a list of [parameter, elements]")
+            return tuple((name, self._number(count, what, 1)) for name, count in value)
         if key in RUNS:
             if not isinstance(value, list):
                 raise self.fault(f"{what} is {value!r:.40}, wanted a list of [size, stride]")
@@ -194,16 +240,19 @@ class _JsonReader:
         return self._number(value, what, 1 if key in ("groups", "heads") else 0)
 
     def _operands(
-        self, edges: list[dict[str, Any]], layers: Mapping[str, Layer]
+        self,
+        edges: list[dict[str, Any]],
+        layers: Mapping[str, Layer],
+        inputs: Mapping[str, Shape],
     ) -> dict[str, list[str]]:
         found: dict[str, dict[int, str]] = {name: {} for name in layers}
         for edge in edges:
             source, target = (self._text(edge, key, "an edge") for key in ("source", "target"))
             for name in (source, target):
-                if name != INPUT and name not in layers:
+                if name not in inputs and name not in layers:
                     raise self.fault(f"an edge leads to {name!r}; {suggest(name, layers)}")
-            if target == INPUT:
-                raise self.fault(f"an edge leads into {INPUT!r}")
+            if target in inputs:
+                raise self.fault(f"an edge leads into {target!r}")
             operand = self._number(edge.get("operand", 0), f"operand of {target!r}", 0)
             if operand in found[target]:
                 raise self.fault(f"operand {operand} of {target!r} is given twice")
@@ -216,9 +265,14 @@ class _JsonReader:
                 )
         return {name: [found[name][n] for n in sorted(found[name])] for name in layers}
 
-    def _order(self, layers: Mapping[str, Layer], operands: Mapping[str, list[str]]) -> list[str]:
+    def _order(
+        self,
+        layers: Mapping[str, Layer],
+        operands: Mapping[str, list[str]],
+        inputs: Mapping[str, Shape],
+    ) -> list[str]:
         """The layers as they are written, which is their order; refuses a cycle."""
-        done = {INPUT}
+        done = set(inputs)
         for name in layers:
             late = [tensor for tensor in operands[name] if tensor not in done]
             if late:
@@ -233,10 +287,14 @@ class _JsonReader:
         return list(layers)
 
     def _check_operands(
-        self, layer: Layer, operands: list[str], shapes: Mapping[str, Shape]
+        self,
+        layer: Layer,
+        operands: list[str],
+        shapes: Mapping[str, Shape],
+        inputs: Mapping[str, Shape],
     ) -> None:
         for shape, tensor in zip(layer.in_shapes, operands, strict=True):
-            if tensor != INPUT and shape[0] != shapes[tensor][0]:
+            if tensor not in inputs and shape[0] != shapes[tensor][0]:
                 raise self.fault(
                     f"{layer.name!r} reads {shape[0]} features of {tensor!r}, which has "
                     f"{shapes[tensor][0]}"

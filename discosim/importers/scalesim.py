@@ -3,7 +3,7 @@
 Samajdar et al., A Systematic Methodology for Characterizing Scalability of DNN Accelerators using
 SCALE-Sim, ISPASS 2020; the format is that of the repository's `topologies/*.csv`. A row is a
 convolution whose input includes its padding. The table has no edges: a layer reads the one before
-it, or the last one whose features fit.
+it, or the last one whose features fit; the output is that of the last layer.
 """
 
 import csv
@@ -57,7 +57,7 @@ def read_csv(path: str, given: Shape | None) -> Network:
     for index, (name, sizes) in enumerate(rows):
         following = rows[index + 1][1]["Channels"] if index + 1 < len(rows) else 0
         _add(net, name, sizes, following)
-    return net.build()
+    return net.build(outputs=net.names()[-1:])
 
 
 def _places(path: str, header: list[str]) -> dict[str, int]:

@@ -1,9 +1,53 @@
 """Input sizes: what a file leaves open, and what `--input` says."""
 
-from discosim.errors import DiscosimError
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from discosim.errors import DiscosimError, suggest
 from discosim.graph.layer import Shape
 
+
+@dataclass(frozen=True, slots=True)
+class NamedSizes:
+    """Sizes of several inputs, by their names in the file."""
+
+    sizes: tuple[tuple[str, Shape], ...]
+
+    def of(self, name: str) -> Shape | None:
+        """Return the size of an input, None where none is given."""
+        return dict(self.sizes).get(name)
+
+
+Sizes = Shape | NamedSizes
+"""What `--input` gives: a size for the first input and what is open of others, or by name."""
+
 COLOURS = (1, 3, 4)
+
+
+def check_names(given: Sizes | None, known: Sequence[str], what: str) -> None:
+    """Raise DiscosimError where a size is given for an input that there is not."""
+    if isinstance(given, NamedSizes):
+        for name, _ in given.sizes:
+            if name not in known:
+                raise DiscosimError(f"{what} has no input {name!r}; {suggest(name, known)}")
+
+
+def size_of(name: str, shape: Shape, given: Sizes | None, what: str, *, first: bool) -> Shape:
+    """Return the shape of input `name` with what `--input` says of it; see `sized`."""
+    if not isinstance(given, NamedSizes):
+        return sized(shape, given, what, first=first)
+    own = given.of(name)
+    if own is not None and len(own) == len(shape) > 1 and own[0] == (shape[0] or 1):
+        own = own[1:]  # the batch is given too
+    return sized(shape, own, what, first=own is not None)
+
+
+def only_size(given: Sizes | None, name: str, what: str) -> Shape | None:
+    """Return the size of the one input that a network has, called `name`."""
+    if not isinstance(given, NamedSizes):
+        return given
+    check_names(given, [name], what)
+    return given.of(name)
 
 
 def sized(shape: Shape, given: Shape | None, what: str, *, first: bool) -> Shape:

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
+from discosim.graph.layer import Layer
+from discosim.graph.parameters import Parameter
 from discosim.graph.table import Floats, LayerTable
 from discosim.masks.mask import Bools, Ints, Mask
 from discosim.masks.measure import by_pair, connections
 from discosim.masks.sent import sent_features
 from discosim.masks.sub_rows import prunable
+from discosim.partition import node_memory
 from discosim.partition.layout import Layout, Shares
 from discosim.partition.owned import owned_shares
 from discosim.partition.pairs import exchange_of_pairs, largest_pair
@@ -30,7 +34,43 @@ def masked_plan(table: LayerTable, mask: Mask, conventions: Conventions) -> Plan
     layout = Layout(table, replace(conventions, whole=True), placed)
     unmasked = _unmasked(layout)
     shares = _masked(layout, unmasked, mask)
-    return as_plan(layout, shares, _masked(layout, unmasked, _everything(table, mask)))
+    plan = as_plan(layout, shares, _masked(layout, unmasked, _everything(table, mask)))
+    return replace(plan, shared_elems=_shared_elems(table, mask, plan)) if table.shared else plan
+
+
+def _shared_elems(table: LayerTable, mask: Mask, plan: Plan) -> Floats:
+    """Elements of the parameters of several rows on each node: the union of what the rows keep."""
+    elems = np.zeros(mask.nodes)
+    for parameter, of_shares in node_memory.shared_elems(table, plan):
+        if parameter.as_weights:
+            elems += [_union(table, mask, parameter, node) for node in range(mask.nodes)]
+        else:
+            elems += of_shares
+    return elems
+
+
+def _union(table: LayerTable, mask: Mask, parameter: Parameter, node: int) -> int:
+    """Elements of a weight that any row that reads it needs on a node."""
+    first = table.rows[parameter.as_weights[0]]
+    needed = np.zeros((first.out_features, first.in_features // first.groups), dtype=bool)
+    for row in parameter.as_weights:
+        needed |= _needed(table.rows[row], mask, node)
+    for row in parameter.turned:
+        needed |= _needed(table.rows[row], mask, node).T
+    for row in parameter.as_biases:  # a table that is looked up, for the features made from it
+        owner = mask.owners[table.name[row]]
+        own = np.ones(table.rows[row].out_features, dtype=bool) if owner is None else owner == node
+        needed |= own if len(own) == needed.shape[1] else own[:, None]
+    return int(needed.sum()) * prod(first.kernel)
+
+
+def _needed(layer: Layer, mask: Mask, node: int) -> Bools:
+    """(O, I/groups): the connections that a layer makes on a node."""
+    masked, width = mask.layers[layer.name], layer.in_features // layer.groups
+    begin = np.arange(layer.out_features) * layer.groups // layer.out_features * width
+    kept: Bools = masked.kept[node][begin[:, None] + np.arange(width)]
+    needed: Bools = kept & (masked.out_owner == node)[:, None]
+    return needed
 
 
 def _unmasked(layout: Layout) -> Shares:

@@ -60,7 +60,8 @@ def select(
     the paper's), those of an ordered pair of nodes in a layer (`pair`, as `rounding exact`
     counts), or all of the network (`network`, norms over their layer's mean). `random` draws
     with `seed`, `branches` keeps none; neither reads `weights`, which are keyed as a state_dict.
-    `source` says in words where they come from. Raises DiscosimError for what cannot be.
+    `source` says in words where they come from. A weight that several layers read alike competes
+    once, and loses the same sub-rows in all of them. Raises DiscosimError for what cannot be.
     """
     check_choice(criterion, per)
     check_heads(network, nodes)
@@ -69,8 +70,12 @@ def select(
     fractions = [
         1.0 if criterion == "branches" else layer_s_comm(s_comm, c.layer) for c in candidates
     ]
+    same = _same_choice(candidates, fractions)
     if per == "network":
-        pruned = _least_of_all(candidates, fractions)
+        first = [number for number, other in enumerate(same) if number == other]
+        least = _least_of_all([candidates[n] for n in first], [fractions[n] for n in first])
+        found = dict(zip(first, least, strict=True))
+        pruned = [found[number] for number in same]
     elif per == "pair":
         pruned = [_least_per_pair(c, s) for c, s in zip(candidates, fractions, strict=True)]
     else:
@@ -83,6 +88,17 @@ def select(
     }
     said = _in_words(criterion, per, s_comm, seed) + ", placement chosen" * (owners is not None)
     return Mask(network.name, network.input_shape, nodes, masks, held, source, said)
+
+
+def _same_choice(candidates: list[Candidates], fractions: list[float]) -> list[int]:
+    """For each layer the first whose weight it has, with the same owners and S_comm."""
+    first: dict[tuple[object, ...], int] = {}
+    same = []
+    for number, (each, fraction) in enumerate(zip(candidates, fractions, strict=True)):
+        read = b"" if each.in_owner is None else each.in_owner.tobytes()
+        key = (weight_name(each.layer), each.norms.shape, read, each.out_owner.tobytes(), fraction)
+        same.append(first.setdefault(key, number))
+    return same
 
 
 def check_choice(criterion: str, per: str) -> None:
@@ -114,12 +130,16 @@ def find_candidates(
 ) -> list[Candidates]:
     """Return what may be pruned in each layer, in execution order, with norms by `criterion`."""
     draws = np.random.default_rng(seed)
+    drawn: dict[tuple[str, int], Floats] = {}
     found = []
     for layer in masked_layers(network):
         in_owner, out_owner = owners[network.operands(layer.name)[0]], owners[layer.name]
         assert out_owner is not None
         if criterion == "random":
-            norms = draws.random((nodes, layer.in_features))
+            weight_key = (weight_name(layer), layer.in_features)
+            if weight_key not in drawn:
+                drawn[weight_key] = draws.random((nodes, layer.in_features))
+            norms = drawn[weight_key]
         elif criterion == "branches":
             norms = np.zeros((nodes, layer.in_features))
         else:

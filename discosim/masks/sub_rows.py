@@ -27,8 +27,8 @@ def masked_layers(network: Network) -> tuple[Layer, ...]:
 
 
 def weight_name(layer: Layer) -> str:
-    """Return the name of a layer's weight in a state_dict."""
-    return f"{layer.name}.weight"
+    """Return the name of a layer's weight in a state_dict, that of its first reader if shared."""
+    return layer.weight or f"{layer.name}.weight"
 
 
 def weight_shape(layer: Layer) -> tuple[int, ...]:
@@ -41,6 +41,8 @@ def weight_of(layer: Layer, weights: Mapping[str, Weight]) -> Weight:
     name, wanted = weight_name(layer), weight_shape(layer)
     if name not in weights:
         raise DiscosimError(f"no weight {name}; wanted one of shape {wanted}")
+    if layer.weight and weights[name].shape == wanted[::-1]:  # read the other way round
+        return weights[name].T
     if weights[name].shape != wanted:
         raise DiscosimError(f"weight {name} has shape {weights[name].shape}, wanted {wanted}")
     return weights[name]

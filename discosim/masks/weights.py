@@ -24,4 +24,7 @@ def random_weights(network: Network, seed: int = 0) -> Weights:
 
 def weight_shapes(network: Network) -> dict[str, tuple[int, ...]]:
     """Return the weights that a network has, by name, in execution order, with their shapes."""
-    return {weight_name(layer): weight_shape(layer) for layer in masked_layers(network)}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer in masked_layers(network):
+        shapes.setdefault(weight_name(layer), weight_shape(layer))
+    return shapes

@@ -8,6 +8,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+ATTENTION = ("written-out", "fused")
+"""Whether attention's scores are in memory, or made and used up piece by piece in one kernel."""
+
+WORKSPACE = 2.6
+"""The most that runtimes were seen to hold, over the features that they need at once; the least
+was 1.25 (convolutional networks and transformers in eager torch, docs/model.md)."""
+
+
 def weight_elems(
     weights: Floats, biases: Floats, weight_shares: Sequence[Floats], bias_share: Floats
 ) -> Floats:
@@ -16,7 +24,43 @@ def weight_elems(
     return elems
 
 
-def peak_elems(live_elems: Floats, buffer_elems: Floats) -> Floats:
-    """The most feature elements that a node holds at once, received buffers included."""
-    elems: Floats = (live_elems + buffer_elems).max(axis=-1)
+def common_share(
+    straight: Floats, turned: Floats, straight_out: Floats, turned_out: Floats
+) -> Floats:
+    """Share of a parameter that a node needs for all rows that read it, (..., R).
+
+    straight: what rows need of it that read it one way, (..., R, K): for the outputs of the node,
+    the share straight_out of all, some of the inputs, its own among them; of these the largest.
+    turned: rows that read it the other way round, with turned_out of the outputs. Both need what
+    connects the features of the node in one with those in the other: that counts once.
+    """
+    one, other = _most(straight), _most(turned)
+    share: Floats = np.minimum(1.0, one + other - _most(straight_out) * _most(turned_out))
+    return share
+
+
+def _most(shares: Floats) -> Floats:
+    most: Floats = shares.max(axis=-1, initial=0.0)
+    return most
+
+
+def peak_elems(live_elems: Floats, buffer_elems: Floats, scratch_elems: Floats) -> Floats:
+    """The most feature elements that a node holds at once, received and inner ones included."""
+    elems: Floats = (live_elems + buffer_elems + scratch_elems).max(axis=-1)
     return elems
+
+
+def fits_word(
+    node_bytes: Floats, feature_bytes: Floats, memory_bytes: float, workspace: float | None
+) -> NDArray[np.str_]:
+    """Return yes, tight or no: whether a node that needs node_bytes at least fits its memory.
+
+    tight: it fits, but not with `workspace` times its features (docs/model.md); where a profile
+    states none, with what runtimes were seen to take.
+    """
+    factor = WORKSPACE if workspace is None else workspace
+    most = node_bytes + (factor - 1.0) * feature_bytes
+    words: NDArray[np.str_] = np.where(
+        node_bytes > memory_bytes, "no", np.where(most > memory_bytes, "tight", "yes")
+    )
+    return words

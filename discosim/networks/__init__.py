@@ -11,8 +11,11 @@ from math import isfinite
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Shape
-from discosim.graph.network import Network
+from discosim.graph.network import INPUT, Network
 from discosim.importers import is_imported, load
+from discosim.importers.sizes import NamedSizes as NamedSizes
+from discosim.importers.sizes import Sizes as Sizes
+from discosim.importers.sizes import only_size as only_size
 from discosim.registry import Registry
 
 Width = Callable[[int], int]
@@ -33,7 +36,7 @@ class Recipe:
 NETWORKS: Registry[Recipe] = Registry("network", __name__)
 
 
-def build(name: str, input_shape: Shape | None = None) -> Network:
+def build(name: str, input_shape: Sizes | None = None) -> Network:
     """Return the network called `name`, at its own input shape unless one is given.
 
     The same request gives the same object, unless a file has changed.
@@ -43,7 +46,7 @@ def build(name: str, input_shape: Shape | None = None) -> Network:
     """
     if is_imported(name):
         return load(name, input_shape)
-    return _named(name, input_shape)
+    return _named(name, only_size(input_shape, INPUT, name))
 
 
 @lru_cache(maxsize=64)

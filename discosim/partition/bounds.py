@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from discosim.graph.network import INPUT, Network
+from discosim.graph.network import Network
 from discosim.graph.reach import row_elems, rows_of, through
 from discosim.graph.table import Floats, Ints
 
@@ -25,7 +25,8 @@ def row_bounds(network: Network, shares: tuple[float, ...]) -> Mapping[int, Ints
     layers is taken. Nodes for which no row is left have an empty range.
     """
     inner = np.cumsum(shares)[:-1] / sum(shares)
-    shapes = [network.input_shape, *(layer.out_shape for layer in network.layers)]
+    entering = (shape for _, shape in network.inputs)
+    shapes = [*entering, *(layer.out_shape for layer in network.layers)]
     counts = sorted({rows_of(shape) for shape in shapes})
     options = {
         count: np.stack(
@@ -55,7 +56,7 @@ def _costs(network: Network, options: Mapping[int, Ints]) -> Costs:
         if reach is None:
             continue
         for operand, tensor in enumerate(network.operands(layer.name)):
-            if tensor == INPUT:
+            if network.enters(tensor):
                 continue  # every node has it
             seen = layer.in_shapes[operand]
             shape = network.graph.nodes[tensor]["layer"].out_shape

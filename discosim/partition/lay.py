@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from discosim.graph.layer import Layer
-from discosim.graph.network import INPUT, Network
+from discosim.graph.network import Network
 from discosim.graph.reach import rows_of
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.partition.bounds import even_shares, row_bounds
@@ -120,7 +120,8 @@ class _Laying:
     def __init__(self, on: Nodes, conventions: Conventions, collective: str) -> None:
         self.on, self.resend, self.service = on, conventions.resend, conventions.service
         self.collective = collective
-        self.state = {INPUT: everywhere(on.network.input_shape, on.nodes)}
+        entering = on.network.inputs
+        self.state = {name: everywhere(shape, on.nodes) for name, shape in entering}
 
     def part(self, layer: Layer, rule: Rule) -> Part:
         """Return what becomes of `layer`, and note how its output lies."""

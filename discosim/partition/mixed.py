@@ -165,6 +165,7 @@ def _live_elems(laid: Laid) -> Floats:
     table, whole = laid.table, laid.conventions.whole
     tensors = [np.full(laid.nodes, table.tensor_elems[0])]
     tensors += [part.out.elems(whole) for part in laid.parts]
+    tensors += [np.full(laid.nodes, elems) for elems in table.tensor_elems[len(tensors) :]]
     live: Floats = np.stack(tensors, axis=-1) @ table.alive
     return live
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.graph.layer import Layer
-from discosim.graph.network import INPUT, Network
+from discosim.graph.network import Network
 
 Owners = NDArray[np.int64] | None
 """The node that owns each feature of a tensor; None where every node holds all of it."""
@@ -26,7 +26,7 @@ def place(
     `chosen` gives those of the outputs of some layers that place them anew, by name; the others
     are in contiguous blocks.
     """
-    owners: dict[str, Owners] = {INPUT: None}
+    owners: dict[str, Owners] = {name: None for name, _ in network.inputs}
     for layer in network.layers:
         if chosen is not None and layer.name in chosen:
             owners[layer.name] = chosen[layer.name]

@@ -86,6 +86,8 @@ class Plan:
     stored_elems: (..., R), own shares of all layers' inputs plus what is received for them.
     weight_share, bias_share: of a layer's weights and of its other parameters; None where they go
     with the MACs and with the outputs.
+    shared_elems: (R,), of the parameters that several rows read, where a mask says which of them
+    a node needs; else they follow from the shares.
     avg_s_comm: (...); stage: (L,) where layers are placed whole, one node each, else None.
     """
 
@@ -103,6 +105,7 @@ class Plan:
     stage: NDArray[np.int64] | None
     weight_share: Floats | None = None
     bias_share: Floats | None = None
+    shared_elems: Floats | None = None
 
     @property
     def weight_shares(self) -> tuple[Floats, ...]:

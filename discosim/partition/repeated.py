@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from discosim.graph.layer import Layer
-from discosim.graph.network import INPUT, Network
+from discosim.graph.network import Network
 from discosim.graph.reach import row_elems, rows_of
 
 Range = tuple[int, int]
@@ -78,7 +78,7 @@ def _makers(network: Network, layer: Layer) -> Iterator[_Path | None]:
 
 def _path(network: Network, tensor: str, wanted: Range) -> _Path | None:
     passed: list[str] = []
-    while tensor != INPUT:
+    while not network.enters(tensor):
         layer: Layer = network.graph.nodes[tensor]["layer"]
         operands = network.operands(tensor)
         if layer.operator.placing == "mixes":

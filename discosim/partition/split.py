@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.graph.layer import Layer
-from discosim.graph.network import INPUT
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.partition.placement import Owners, contiguous, place
 
@@ -59,9 +58,10 @@ def split_as_placed(
     table: LayerTable, owners: Mapping[str, Owners], nodes: int, whole: bool
 ) -> Split:
     """Return the same where `owners` says which node holds each feature of each tensor."""
-    tensors = [INPUT, *(layer.name for layer in table.network.layers)]
+    tensors, made = table.tensors, slice(1, len(table))
     replicated = np.array([owners[tensor] is None for tensor in tensors])
-    features = np.array([table.network.input_shape[0], *table.out_features[:-1]])
+    entering = [shape[0] for _, shape in table.network.inputs]
+    features = np.array([entering[0], *table.out_features[:-1], *entering[1:]])
     owned = np.array(
         [
             np.full(nodes, count) if held is None else np.bincount(held, minlength=nodes)
@@ -97,9 +97,9 @@ def split_as_placed(
         nodes=nodes,
         peers=peers,
         replicated_in=replicated[table.source],
-        replicated_out=np.append(replicated[1:], False),
+        replicated_out=np.append(replicated[made], False),
         own_in=owned[table.source].T,
-        own_out=np.concatenate([owned[1:], gather]).T,
+        own_out=np.concatenate([owned[made], gather]).T,
         live_elems=held_elems.T @ table.alive,
         even_live_elems=even_elems @ table.alive,
         counted=counted,

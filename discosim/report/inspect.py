@@ -8,7 +8,7 @@ import pandas as pd
 
 from discosim.errors import DiscosimError
 from discosim.graph.counts import NOT_PLACED, NOT_UNDERSTOOD, counts, remarks
-from discosim.graph.network import INPUT, Network, shape_text
+from discosim.graph.network import Network, inputs_text, shape_text
 from discosim.graph.table import tabulate
 from discosim.partition.split import split
 from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
@@ -135,7 +135,7 @@ def draw_graph(network: Network, nodes: int) -> "Figure":
     }
     with mpl.rc_context(RC):
         height = 1.6 + INCH_A_ROW * len(members)
-        title = f"{network.name} at {shape_text(network.input_shape)}, on {nodes} nodes"
+        title = f"{network.name} at {inputs_text(network)}, on {nodes} nodes"
         figure = new_figure(9.0, height, title)
         axes: Axes = figure.subplots()
         axes.set_axis_off()
@@ -155,12 +155,13 @@ def draw_graph(network: Network, nodes: int) -> "Figure":
 
 def _folded(network: Network) -> tuple[dict[str, str], dict[str, list[str]]]:
     """For each tensor the row that it stands in, and for each row its operators."""
-    heads, members = {INPUT: INPUT}, {INPUT: [INPUT]}
+    entering = [name for name, _ in network.inputs]
+    heads, members = {name: name for name in entering}, {name: [name] for name in entering}
     for layer in network.layers:
         operands = network.operands(layer.name)
         alone = network.graph.out_degree(operands[0]) == 1 and len(operands) == 1
         placing = layer.operator.placing
-        if placing == "carries" and not layer.macs and alone and operands[0] != INPUT:
+        if placing == "carries" and not layer.macs and alone and operands[0] not in entering:
             heads[layer.name] = heads[operands[0]]
             members[heads[layer.name]].append(layer.name)
         else:
@@ -173,7 +174,7 @@ def _kind(network: Network, name: str, frame: "object") -> tuple[str, str]:
     import pandas as pd
 
     assert isinstance(frame, pd.DataFrame)
-    if name == INPUT:
+    if name in dict(network.inputs):
         return "on every node", SINGLE
     op, lacking = frame.loc[name, "op"], frame.loc[name, "lacking"]
     if op == NOT_UNDERSTOOD or (op in NOT_PLACED and name in dict(network.remarks)):
@@ -182,8 +183,8 @@ def _kind(network: Network, name: str, frame: "object") -> tuple[str, str]:
 
 
 def _label(network: Network, name: str, members: list[str]) -> str:
-    if name == INPUT:
-        return f"input  {shape_text(network.input_shape)}"
+    if name in dict(network.inputs):
+        return f"{name}  {shape_text(dict(network.inputs)[name])}"
     layers = [network.graph.nodes[member]["layer"] for member in members]
     shown = name if len(name) <= 48 else f"…{name[-47:]}"
     ops = ", ".join(layer.op for layer in layers)

@@ -69,7 +69,8 @@ def _quantities(row: dict[Any, Any]) -> str:
         format_quantity(row["latency_s"], "s"),
         format_quantity(row["node_bytes"], "B"),
     )
-    return f"{latency}, {memory} a node"
+    tight = ", which is tight" if row["memory_word"] == "tight" else ""
+    return f"{latency}, at least {memory} a node{tight}"
 
 
 def _why(row: dict[Any, Any]) -> str:
@@ -97,7 +98,8 @@ def show(frame: pd.DataFrame) -> Cells:
             header, texts = scaled(frame[metric.column], f"{metric.quantity}{unit}", "")
             found[header] = texts
     found["margin [%]"] = [_margin(row) for row in frame.to_dict("records")]
-    found["fits"] = ["yes" if feasible else "no" for feasible in frame["feasible"]]
+    words = zip(frame["feasible"], frame["memory_word"], strict=True)
+    found["fits"] = [word if feasible else "no" for feasible, word in words]
     found["binding"] = [_binding(row) for row in frame.to_dict("records")]
     return found
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from discosim.hardware import Hardware
+from discosim.model.memory import ATTENTION
 from discosim.report import labels
 from discosim.report.tables import Columns, as_columns
 from discosim.units import format_quantity
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 Row = Mapping[str, Any]
+
+FITS = {"yes": "one node fits", "tight": "one node fits, tightly", "no": "one node does not fit"}
 
 
 def setting(
@@ -79,7 +82,7 @@ def _at(rows: Columns, place: int) -> Row:
 
 def _of_one(rows: Columns, alone: Row, each: Hardware) -> list[str]:
     best = _best(rows, float(alone["latency_s"]))
-    return [best, *_pays(rows), _memory(rows, alone, each)]
+    return [best, *_pays(rows), _memory(rows, alone, each), *_scores(rows, alone, each)]
 
 
 def _best(rows: Columns, single_s: float | None = None) -> str:
@@ -130,13 +133,40 @@ def _memory(rows: Columns, alone: Row, each: Hardware) -> str:
     need, needs = float(alone["node_bytes"]), rows["node_bytes"]
     least = _at(rows, int(needs.argmin()))
     smallest = format_quantity(float(least["node_bytes"]), "B")
-    text = f"Memory: one node needs {format_quantity(need, 'B')}"
+    text = f"Memory: one node needs at least {format_quantity(need, 'B')}"
     if len(needs) > 1 or least["nodes"] > 1:
         text += f", the least is {smallest} a node ({_row(least)})"
     if each.memory_bytes is None:
         return f"{text}; the profile states none (--memory)."
     have = float(each.memory_bytes)
     fitting = int((needs <= have).sum())
-    alone_fits = "one node fits" if need <= have else "one node does not fit"
     many = "all rows fit" if fitting == len(needs) else f"{fitting} of {len(needs)} rows fit"
-    return f"{text}; of {format_quantity(have, 'B')}: {alone_fits}, {many}."
+    tight = list(rows["fits_word"]).count("tight")
+    if tight:
+        many += f", {tight} of them tightly"
+    text = f"{text}; of {format_quantity(have, 'B')}: {FITS[alone['fits_word']]}, {many}."
+    if tight or alone["fits_word"] == "tight":
+        said = "up to 2.6" if each.workspace is None else f"{each.workspace:g}"
+        text += f" Tight: a runtime that holds {said} times the features may not fit."
+    return text
+
+
+def _scores(rows: Columns, alone: Row, each: Hardware) -> list[str]:
+    """How attention is counted, where that changes the memory, and which verdicts rest on it."""
+    needs, scores = (
+        np.append(alone[name], rows[name]).astype(float) for name in ("node_bytes", "scores_bytes")
+    )
+    if not scores.any():
+        return []
+    counted = each.attention == ATTENTION[0]
+    text = f"Attention is {each.attention}: its scores, up to {format_quantity(scores.max(), 'B')} "
+    text += "a node, are counted" if counted else "a node, are not counted"
+    if each.memory_bytes is not None:
+        have, otherwise = float(each.memory_bytes), needs - scores if counted else needs + scores
+        turned = (needs <= have) != (otherwise <= have)
+        if turned.any():
+            other = ATTENTION[counted]
+            who = "one node" if turned[0] else f"{turned.sum()} rows"
+            verb = "would fit" if counted else "would not fit"
+            return [f"{text}; {other} (--attention {other}) {who} {verb}."]
+    return [f"{text} (--attention)."]

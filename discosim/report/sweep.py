@@ -232,6 +232,6 @@ def show_results(frame: "Columns | pd.DataFrame") -> Cells:
     names += ["interval_s"] * bool((frame["interval_s"] != frame["latency_s"]).any())
     found = dict(cells(name, frame[name]) for name in [*names, "bytes_per_node", "node_bytes"])
     if any(fit is not None for fit in frame["fits"]):
-        found["fits"] = [{True: "yes", False: "no"}.get(fit, "-") for fit in frame["fits"]]
+        found["fits"] = [word if isinstance(word, str) else "-" for word in frame["fits_word"]]
     found |= dict(cells(name, frame[name]) for name in ("speedup_vs_dense", "speedup_vs_single"))
     return {**found, "verdict": verdicts(frame)}

@@ -17,7 +17,6 @@ from discosim.runtime.pieces import (
     feature_swaps,
     held_features,
     moved,
-    outputs_of,
     pieces,
     squeeze_excite_layers,
 )
@@ -85,7 +84,7 @@ class _Writer:
             frees = {*dies, *ended, *(made - lasting)}
             rows.append(ProgramRow(layer.name, tuple(self.steps), tuple(sorted(frees))))
         self.steps = []
-        results = self._gather(outputs_of(self.network))
+        results = self._gather(self.network.outputs)
         rows.append(ProgramRow(GATHER, tuple(self.steps), ()))
         return NodeProgram(self.rank, tuple(rows), results)
 
@@ -97,7 +96,7 @@ class _Writer:
                 last[tensor] = row
                 if layer.operator.placing == "mixes":
                     last_mixing[tensor] = row
-        return last | dict.fromkeys(outputs_of(self.network), len(self.network.layers)), last_mixing
+        return last | dict.fromkeys(self.network.outputs, len(self.network.layers)), last_mixing
 
     def _is_free(self, operands: Sequence[str], dies: set[str]) -> bool:
         """Whether the memory of the first operand may be used for the output."""

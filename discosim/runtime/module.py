@@ -12,7 +12,7 @@ from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
 from discosim.masks.mask import Mask
 from discosim.runtime import operators
-from discosim.runtime.pieces import check_runnable, outputs_of
+from discosim.runtime.pieces import check_runnable
 
 CONVOLUTIONS: Mapping[int, type[nn.Module]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORMS: Mapping[int, type[nn.Module]] = {
@@ -170,6 +170,7 @@ class NetworkModule(nn.Module):
             tensor: layer.name
             for layer in network.layers
             for tensor in network.operands(layer.name)
+            if tensor not in network.outputs
         }
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -180,9 +181,9 @@ class NetworkModule(nn.Module):
             module = self.get_submodule(layer.name)
             tensors[layer.name] = module(*(tensors[tensor] for tensor in operands))
             for tensor in set(operands):
-                if self._last_reader[tensor] == layer.name:
+                if self._last_reader.get(tensor) == layer.name:
                     del tensors[tensor]
-        outputs = tuple(tensors[name] for name in outputs_of(self.network))
+        outputs = tuple(tensors[name] for name in self.network.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from discosim.errors import DiscosimError, some_of
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
+from discosim.graph.parameters import shared_parameters
 from discosim.masks.mask import Ints, LayerMask, Mask
 from discosim.masks.sent import sent_features
 from discosim.partition.placement import Owners
@@ -95,11 +96,6 @@ def _some(features: Mapping[int, Ints]) -> dict[int, Ints]:
     return {node: indices for node, indices in features.items() if len(indices)}
 
 
-def outputs_of(network: Network) -> list[str]:
-    """Return the tensors that nobody reads, in the order in which they are made."""
-    return [layer.name for layer in network.layers if network.graph.out_degree(layer.name) == 0]
-
-
 def squeeze_excite_layers(network: Network) -> set[str]:
     """Return the layers that make a factor of a multiplication and not what it multiplies."""
     found: set[str] = set()
@@ -136,6 +132,8 @@ def check_runnable(network: Network) -> None:
         or (layer.op == "attention" and len(layer.in_shapes) > 1)
         or (layer.operator.placing == "aligns" and _broadcasts(layer))
     ]
+    faults += [f"the input {name}" for name, _ in network.more_inputs]
+    faults += [f"{each.name} of several layers" for each in shared_parameters(network.layers)]
     if faults:
         raise DiscosimError(
             f"{network.name} can be counted but not run: a run does not know {some_of(faults)}"

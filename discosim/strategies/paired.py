@@ -7,7 +7,7 @@ Parallelism, arXiv 1909.08053, 2019: two sums a transformer block in place of fo
 from functools import lru_cache
 
 from discosim.graph.layer import Layer
-from discosim.graph.network import INPUT, Network
+from discosim.graph.network import Network
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, Rule, follow
 from discosim.partition.spread import spread_layers
@@ -21,7 +21,8 @@ def paired_rule(network: Network, *, sparse: bool) -> Rule:
     are. sparse: S_comm counts for the sums.
     """
     seconds, between = pairs(network)
-    enters = set(network.graph.successors(INPUT)) - between
+    entering = (name for name, _ in network.inputs)
+    enters = {reader for name in entering for reader in network.graph.successors(name)} - between
 
     def rule(layer: Layer, operands: tuple[Held, ...]) -> Choice:
         if layer.name in seconds:
@@ -59,7 +60,7 @@ def _between(network: Network, second: Layer, seconds: set[str]) -> set[str] | N
         tensor = todo.pop()
         if tensor in found:
             continue
-        if tensor == INPUT or tensor in seconds:
+        if network.enters(tensor) or tensor in seconds:
             return None
         layer: Layer = network.graph.nodes[tensor]["layer"]
         placing = layer.operator.placing

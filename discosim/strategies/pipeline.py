@@ -8,6 +8,7 @@ import numpy as np
 from discosim.errors import DiscosimError
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.model.traffic import Exchange
+from discosim.partition.node_memory import WRITTEN_OUT
 from discosim.partition.plan import Features, Objective, Plan
 from discosim.strategies.strategy import strategy
 
@@ -23,8 +24,9 @@ def pipeline(given: "Configuration") -> Plan:
     """Return the plan with the stages that are best for the objective."""
     node = given.hardware
     sizes = float(node.feature_elem_bytes), float(node.weight_elem_bytes)
+    counted = given.features, node.attention
     return staged_plan(
-        given.table, stages(given.table, given.nodes, given.objective, *sizes, given.features)
+        given.table, stages(given.table, given.nodes, given.objective, *sizes, *counted)
     )
 
 
@@ -36,6 +38,7 @@ def stages(
     feature_elem_bytes: float,
     weight_elem_bytes: float,
     features: Features,
+    attention: str = WRITTEN_OUT,
 ) -> Ints:
     """Return the stage of each row, (L,), each with at least one convolution or linear layer.
 
@@ -47,7 +50,8 @@ def stages(
             f"a pipeline of {nodes} nodes needs as many layers; {table.network.name} has {layers}"
         )
     upto = max(FEW, 1 << (nodes - 1).bit_length())
-    begins = _begins(table, upto, objective, feature_elem_bytes, weight_elem_bytes, features)
+    sizes = feature_elem_bytes, weight_elem_bytes
+    begins = _begins(table, upto, objective, *sizes, features, attention)
     return _stages(begins[: nodes - 1], len(table))
 
 
@@ -59,9 +63,10 @@ def _begins(
     feature_elem_bytes: float,
     weight_elem_bytes: float,
     features: Features,
+    attention: str,
 ) -> list[Ints]:
     """Where the last of 2, 3, ... `nodes` stages begins at best, for each row that it ends with."""
-    node_bytes = _range_bytes(table, feature_elem_bytes, weight_elem_bytes, features)
+    node_bytes = _range_bytes(table, feature_elem_bytes, weight_elem_bytes, features, attention)
     allowed = _holds_a_layer(table.mixes)
     if objective == Objective.MEMORY:
         return _best_cuts(np.where(allowed, node_bytes, np.inf), nodes, np.maximum)
@@ -71,19 +76,38 @@ def _begins(
 
 
 def _range_bytes(
-    table: LayerTable, feature_elem_bytes: float, weight_elem_bytes: float, features: Features
+    table: LayerTable,
+    feature_elem_bytes: float,
+    weight_elem_bytes: float,
+    features: Features,
+    attention: str,
 ) -> Floats:
     """Bytes of a node that executes the rows from i to j, (L, L) at [i, j]."""
-    sums = np.concatenate([[0.0], np.cumsum(table.params)]) * weight_elem_bytes
-    weights = sums[None, 1:] - sums[:-1, None]
+    weights = _range_params(table) * weight_elem_bytes
     if features == Features.ALL:
         inputs = np.where(table.mixes, table.in_elems, 0.0)
         held = np.concatenate([[0.0], np.cumsum(inputs)])
         kept = held[None, 1:] - held[:-1, None]
     else:
-        live = np.broadcast_to(table.live_elems, (len(table), len(table)))
+        taken = table.live_elems + table.scratch_elems * (attention == WRITTEN_OUT)
+        live = np.broadcast_to(taken, (len(table), len(table)))
         kept = np.maximum.accumulate(np.triu(live), axis=1)
     return np.triu(weights + kept * feature_elem_bytes)
+
+
+def _range_params(table: LayerTable) -> Floats:
+    """Parameters that the rows from i to j read, (L, L) at [i, j], each once."""
+    sums = np.concatenate([[0.0], np.cumsum(sum(table.own))])
+    params: Floats = sums[None, 1:] - sums[:-1, None]
+    first = np.arange(len(table))[:, None]
+    for parameter in table.shared:
+        before = -1
+        for row in parameter.rows:  # the first to read it in ranges that begin behind the last
+            params = params + parameter.elems * (
+                (first > before) & (first <= row) & (row <= first.T)
+            )
+            before = row
+    return params
 
 
 def _holds_a_layer(mixes: Bools) -> Bools:

@@ -13,6 +13,7 @@ from discosim.hardware.schema import Document
 from discosim.hardware.toml import to_toml
 from discosim.validate.bench import Case, touched_bytes
 from discosim.validate.fit import Line, fit_all, mean_error
+from discosim.validate.footprint import Footprint
 from discosim.validate.gate import Samples
 from discosim.validate.pingpong import fit_link
 
@@ -107,11 +108,15 @@ def residual(calibration: Calibration) -> float:
 
 
 def calibrated_profile(
-    calibration: Calibration, threads: int, where: str, today: datetime.date
+    calibration: Calibration,
+    threads: int,
+    where: str,
+    today: datetime.date,
+    footprint: Footprint | None = None,
 ) -> Document:
     """Return a hardware profile, each number with what it was fitted to, its spread and the date.
 
-    where: between what the messages went, in words.
+    where: between what the messages went, in words; footprint: what torch takes of memory.
     """
     by = f"discosim calibrate, {today.isoformat()}"
     rates, speeds, link = calibration.rates, calibration.speeds, calibration.link
@@ -128,10 +133,11 @@ def calibrated_profile(
     shares = {kind: line.rate / top for kind, line in rates.items()}
     shares |= {kind: line.rate / most for kind, line in speeds.items()}
     every = {**rates, **speeds}
-    memory = {"bandwidth": best(speeds, f"{most / 1e9:.4g}GB/s")}
+    memory: dict[str, object] = {"bandwidth": best(speeds, f"{most / 1e9:.4g}GB/s")}
     if (capacity := _memory_bytes()) is not None:
         source = f"{by}: all of this machine's memory"
         memory["capacity"] = {"value": f"{capacity / 1e9:.4g}GB", "source": source}
+    memory |= _of_runtime(footprint, by)
     return Document.model_validate(
         {
             "description": f"{platform.machine()} under {platform.system()}, "
@@ -157,14 +163,37 @@ def calibrated_profile(
     )
 
 
-def profile_file(calibration: Calibration, threads: int, where: str, today: datetime.date) -> str:
+def _of_runtime(footprint: Footprint | None, by: str) -> dict[str, object]:
+    """What the runtime takes of the memory."""
+    if footprint is None:
+        return {}
+    figures: dict[str, tuple[object, str]] = {
+        "runtime": (f"{footprint.runtime_bytes / 1e6:.4g}MB", "resident before a run"),
+        "workspace": (
+            float(f"{footprint.workspace:.3g}"),
+            "what a run of convolutions adds, over its features",
+        ),
+        "attention": ("fused", "as torch attends"),
+    }
+    return {
+        key: {"value": value, "source": f"{by}: {what}"} for key, (value, what) in figures.items()
+    }
+
+
+def profile_file(
+    calibration: Calibration,
+    threads: int,
+    where: str,
+    today: datetime.date,
+    footprint: Footprint | None = None,
+) -> str:
     """Return the TOML file of the `calibrated_profile`, with what its numbers rest on."""
     notes = [
         f"{calibration.refused} samples were refused: a busy core, or an unusual speed;",
         f"{calibration.inconclusive} measurements are inconclusive.",
         f"Over all operators the model is within {100 * residual(calibration):.0f} % on average.",
     ]
-    return to_toml(calibrated_profile(calibration, threads, where, today), notes)
+    return to_toml(calibrated_profile(calibration, threads, where, today, footprint), notes)
 
 
 def _count(threads: int) -> str:

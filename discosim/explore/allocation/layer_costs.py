@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from discosim.configuration import Configuration
-from discosim.graph.table import Floats, Ints
+from discosim.graph.table import Floats, Ints, LayerTable
+from discosim.partition import node_memory
 from discosim.partition.plan import Features, Plan
 
 BYTES = "bytes_per_node"
@@ -59,7 +60,7 @@ def layer_costs(given: Configuration, levels: Floats) -> LayerCosts:
 
 
 def _choices(given: Configuration) -> tuple[Ints, ...]:
-    """Rows whose S_comm matters, together where they read a tensor that is sent once."""
+    """Rows whose S_comm matters, together where they read a tensor sent once or one weight."""
     table = given.table
     dense = np.asarray(replace(given, s_comm=0.0).cost().received_bytes).max(axis=-2)
     shared = not given.conventions.resend
@@ -72,7 +73,19 @@ def _choices(given: Configuration) -> tuple[Ints, ...]:
             together.setdefault((0, source), []).append(int(row))
         elif dense[row] > 0:
             together[1, int(row)] = [int(row)]
-    return tuple(np.array(rows) for rows in sorted(together.values()))
+    groups = _with_one_weight(list(together.values()), table)
+    return tuple(np.array(rows) for rows in sorted(groups))
+
+
+def _with_one_weight(groups: list[list[int]], table: LayerTable) -> list[list[int]]:
+    """Put groups together whose rows read one weight, which is pruned once."""
+    for parameter in table.shared:
+        users = {*parameter.as_weights, *parameter.turned}
+        joined = [rows for rows in groups if users & set(rows)]
+        if len(joined) > 1:
+            rest = [rows for rows in groups if rows not in joined]
+            groups = [*rest, sorted(row for rows in joined for row in rows)]
+    return groups
 
 
 def _tally(values: Floats, choices: tuple[Ints, ...]) -> Tally:
@@ -93,16 +106,23 @@ def _memory(given: Configuration, plan: Plan, received: Floats, choices: tuple[I
     alone = replace(given, s_comm=1.0 - np.eye(count)[:, None, :]).plan()
     quiet = replace(given, s_comm=1.0).plan()
 
-    params = (plan.local + plan.remote) * table.weights + plan.out_share * table.biases
-    weights = _tally(np.broadcast_to(params, received.shape) * hardware.weight_elem_bytes, choices)
+    params = np.array(np.broadcast_to(node_memory.row_weight_elems(table, plan), received.shape))
+    chosen_rows = np.concatenate(choices)
+    for parameter, elems in node_memory.shared_elems(table, plan):  # stands in a chosen row
+        rows = [row for row in parameter.rows if row in chosen_rows] or list(parameter.rows)
+        params[..., rows[0]] += elems
+    weights = _tally(params * hardware.weight_elem_bytes, choices)
     if given.features == Features.ALL:
         counted = (alone.stored_elems - quiet.stored_elems).max(axis=-1) > 0  # (L,)
         stored = _tally(received * counted, choices)
         silent = quiet.stored_elems * elem_bytes  # nothing of a choice is in it
+        silent = silent + hardware.runtime_bytes
         return Tally(weights.fixed + silent, weights.chosen + stored.chosen)
 
     holds = (alone.buffer_elems - quiet.buffer_elems).max(axis=-2) > 0  # (rows that receive, L)
-    live = (plan.live_elems + np.broadcast_to(quiet.buffer_elems, received.shape[1:])) * elem_bytes
+    inner = node_memory.scratch_elems(table, plan, hardware.attention)
+    taken = plan.live_elems + np.broadcast_to(inner + quiet.buffer_elems, received.shape[1:])
+    live = taken * elem_bytes + hardware.runtime_bytes
     buffers = np.stack(
         [np.einsum("krc,ct->rtk", received[..., rows], holds[rows] * 1.0) for rows in choices], -2
     )  # (R, L, I, K)

@@ -208,7 +208,8 @@ def _described(base: Configuration) -> dict[str, Any]:
     network = base.network
     given = {field.name: getattr(base, field.name) for field in fields(base)}
     layers = [(layer, network.operands(layer.name)) for layer in network.layers]
-    return {**given, "network": [network.name, network.input_shape, repr(layers)]}
+    about = [network.name, network.inputs, network.outputs, repr(layers)]
+    return {**given, "network": about}
 
 
 def _plain(value: Any) -> Any:

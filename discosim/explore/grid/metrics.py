@@ -33,6 +33,7 @@ class Amounts:
     interval_s: Floats
     bytes_per_node: Floats
     node_bytes: Floats
+    feature_bytes: Floats
     avg_s_comm: Floats
     sent_bytes: Floats
     macs: Floats
@@ -49,9 +50,11 @@ class Amounts:
     ) -> "Amounts":
         """Return the amounts of `cost`: totals (S,), of which `chosen`, or (S, B, A, C)."""
         alike = configuration.nodes / cost.local_s.shape[-2]
+        runtime_bytes = configuration.hardware.runtime_bytes
         totals = {
             "bytes_per_node": cost.bytes_per_node,
             "node_bytes": cost.node_bytes,
+            "feature_bytes": cost.node_bytes - cost.weight_bytes - runtime_bytes,
             "avg_s_comm": cost.avg_s_comm,
             "sent_bytes": cost.sent_bytes.sum((-2, -1)) * alike,
             "macs": (1.0 - cost.avg_s_comp) * configuration.table.macs.sum(),

@@ -9,7 +9,7 @@ import pandas as pd
 from discosim.explore.grid.evaluate import PROBE, amounts_at
 from discosim.explore.grid.grid import AXES, Grid, Place
 from discosim.explore.grid.metrics import METRICS
-from discosim.graph.network import shape_text
+from discosim.graph.network import inputs_text
 from discosim.graph.table import Ints
 
 
@@ -50,7 +50,7 @@ def _axes(grid: Grid, place: Place, numbers: Ints) -> dict[str, Any]:
     given, size = place.configuration, len(numbers)
     words = {
         "model": given.model,
-        "input": shape_text(given.network.input_shape),
+        "input": inputs_text(given.network),
         "hardware": given.hardware.name,
         "dtype": given.hardware.dtype,
         "strategy": given.strategy.name,

@@ -1,28 +1,30 @@
 """Blocks of a network that names none: cut where one tensor carries everything."""
 
+from collections.abc import Collection
 from itertools import takewhile
 
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT
 
 
-def cut_points(net: Builder) -> list[int]:
+def cut_points(net: Builder, outputs: Collection[str]) -> list[int]:
     """Return the rows after which a single tensor is all that is read later, the last row left out.
 
-    The network's input does not count: every node has it.
+    The network's inputs do not count: every node has them. Outputs are kept until the end.
     """
     names = net.names()
     row = {name: index for index, name in enumerate(names)}
     points, open_until = [], -1
     for index, name in enumerate(names[:-1]):
-        last = max((row[reader] for reader in net.readers(name)), default=len(names))
+        last = max((row[reader] for reader in net.readers(name)), default=index)
+        last = len(names) if name in outputs else last
         if open_until <= index < last < len(names):
             points.append(index)
-        open_until = max(open_until, last)  # an output is kept until the end
+        open_until = max(open_until, last)
     return points
 
 
-def write_blocks(net: Builder) -> None:
+def write_blocks(net: Builder, outputs: Collection[str]) -> None:
     """Put a block between each two cut points.
 
     A block has a layer with weights; operators between cut points without one belong to the block
@@ -32,7 +34,7 @@ def write_blocks(net: Builder) -> None:
     names = net.names()
     begin, taken = 0, {INPUT}
     spans: list[list[str]] = []
-    for end in [*cut_points(net), len(names) - 1]:
+    for end in [*cut_points(net, outputs), len(names) - 1]:
         span = names[begin : end + 1]
         begin = end + 1
         mixes = any(net.layer(name).operator.placing == "mixes" for name in span)

@@ -108,6 +108,7 @@ def _folds_bias(writer: Writer, node: Node, operands: tuple[str, ...], value: Va
     if len(at) == 1 and value.axes[at[0]] != merged(((layer.out_features, 1),)):
         return False
     writer.net.amend(value.tensor, bias=True)
+    writer.has_bias(value.tensor, constant)
     return True
 
 

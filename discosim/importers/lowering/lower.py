@@ -9,6 +9,7 @@ from discosim.importers.lowering.blocks import write_blocks
 from discosim.importers.lowering.ops import TABLE
 from discosim.importers.lowering.products import write_scores
 from discosim.importers.lowering.program import Constant, Node, Program
+from discosim.importers.lowering.values import View
 from discosim.importers.lowering.writer import Writer
 
 
@@ -21,18 +22,33 @@ def lower(program: Program) -> Network:
     for number, node in enumerate(program.nodes):
         writer.now = number
         _lower(writer, node)
-    for name in program.outputs:
-        if not isinstance(writer.value(name), Constant):
-            writer.view(name)
-    for tensor, parameters in writer.looked_up.items():
-        shared = sum(parameters[name] for name in writer.stored & set(parameters))
-        if shared:  # with the last layer of a language model, mostly
-            writer.net.amend(tensor, learned=writer.net.layer(tensor).learned - shared)
+    outputs = _outputs(writer)
     if not writer.net.names():
         raise DiscosimError(f"{program.name}: nothing is computed between its input and output")
     writer.net.reorder(sorted(writer.net.names(), key=writer.made.__getitem__))
-    write_blocks(writer.net)
-    return writer.net.build(writer.remarks, program.dtype)
+    writer.name_shared()
+    write_blocks(writer.net, outputs)
+    return writer.net.build(writer.remarks, program.dtype, outputs)
+
+
+def _outputs(writer: Writer) -> list[str]:
+    """The tensors that the program wants, each of them whole; not its inputs and constants."""
+    views: dict[str, list[View]] = {}
+    for name in dict.fromkeys(writer.program.outputs):
+        if not isinstance(writer.value(name), Constant):
+            view = writer.view(name)
+            views.setdefault(view.tensor, []).append(view)
+    outputs = []
+    for tensor, parts in views.items():
+        if writer.is_input(tensor):
+            continue
+        if sum(prod(part.shape) for part in parts) >= prod(writer.net.shape(tensor)):
+            outputs.append(tensor)
+        else:
+            outputs += [writer.whole(part, f"{tensor}.output").tensor for part in parts]
+    if not outputs and writer.net.names():
+        raise DiscosimError(f"{writer.program.name}: no output of it is computed")
+    return outputs
 
 
 def _lower(writer: Writer, node: Node) -> None:
@@ -52,7 +68,7 @@ def _lower(writer: Writer, node: Node) -> None:
                 shape = writer.shape(node, output)
                 held = parameters
                 if node.op == "Split":  # each part holds its own
-                    held = {each: min(n, prod(shape)) for each, n in parameters.items()}
+                    held = {f"{x}[{output}]": min(n, prod(shape)) for x, n in parameters.items()}
                 writer.give(node, Constant(shape, held), output)
     elif not values:  # random numbers, as of dropout
         for output in range(len(node.outputs)):

@@ -6,7 +6,6 @@ from math import prod
 from types import MappingProxyType
 
 from discosim.graph.layer import Shape
-from discosim.graph.network import INPUT
 from discosim.importers.lowering.layout import (
     cut,
     features,
@@ -24,11 +23,11 @@ TORN = "it tears features and positions apart; costed as a full exchange"
 BY_DATA = "it chooses features by data; costed as a full exchange"
 
 
-def read_as(view: View, shape: Shape) -> View | None:
+def read_as(writer: Writer, view: View, shape: Shape) -> View | None:
     """Return the same elements in another shape, or None where their features are torn apart."""
-    if view.tensor == INPUT:
+    if writer.is_input(view.tensor):
         axis = 1 if len(shape) > 1 else None
-        return View(INPUT, plain(shape, axis))
+        return View(view.tensor, plain(shape, axis))
     axes = reshaped(view.axes, shape)
     return None if axes is None else View(view.tensor, axes, view.start)
 
@@ -41,12 +40,12 @@ def reshape(writer: Writer, node: Node) -> None:
         writer.give(node, value)
         return
     if isinstance(value, Scores) and len(shape) > 2 and shape[-2:] == value.shape[-2:]:
-        queries = read_as(value.queries, (*shape[:-2], *value.queries.shape[-2:]))
-        keys = read_as(value.keys, (*shape[:-2], *value.keys.shape[-2:]))
+        queries = read_as(writer, value.queries, (*shape[:-2], *value.queries.shape[-2:]))
+        keys = read_as(writer, value.keys, (*shape[:-2], *value.keys.shape[-2:]))
         if queries is not None and keys is not None:
             writer.give(node, replace(value, queries=queries, keys=keys, shape=shape))
             return
-    view = read_as(writer.view(node.inputs[0]), shape)
+    view = read_as(writer, writer.view(node.inputs[0]), shape)
     if view is None:
         writer.exchange(node, TORN)
     else:
@@ -87,9 +86,9 @@ def space_to_depth(writer: Writer, node: Node) -> None:
 
 
 def _split_and_join(writer: Writer, node: Node, view: View, split: Shape, order: Shape) -> None:
-    parts = read_as(view, split)
+    parts = read_as(writer, view, split)
     turned = parts and View(parts.tensor, transposed(parts.axes, order), parts.start)
-    joined = turned and read_as(turned, writer.shape(node))
+    joined = turned and read_as(writer, turned, writer.shape(node))
     if joined is None:
         writer.exchange(node, TORN)
     else:
@@ -118,8 +117,8 @@ def taken(
     }
     if not shorter:
         return left
-    if view.tensor == INPUT:
-        return View(INPUT, tuple(shorter.get(n, a) for n, a in enumerate(left.axes)))
+    if writer.is_input(view.tensor):
+        return View(view.tensor, tuple(shorter.get(n, a) for n, a in enumerate(left.axes)))
     base = writer.settle(left, label)
     out = tuple(shorter.get(number, atoms) for number, atoms in enumerate(base.axes))
     count, *positions = network_shape(out)
@@ -199,7 +198,7 @@ def gather(writer: Writer, node: Node) -> None:
         step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
     part = taken(writer, view, {axis: (start, across, step)}, node.label)
     if part is not None and len(index.shape) != 1:
-        part = read_as(part, writer.shape(node))
+        part = read_as(writer, part, writer.shape(node))
     if part is None:
         writer.exchange(node, TORN)
     else:

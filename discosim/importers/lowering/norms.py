@@ -5,7 +5,6 @@ from types import MappingProxyType
 from typing import Any
 
 from discosim.graph.layer import Shape
-from discosim.graph.network import INPUT
 from discosim.importers.lowering.elementwise import function_of
 from discosim.importers.lowering.layout import features, plain
 from discosim.importers.lowering.program import Constant, Node
@@ -44,6 +43,9 @@ def _norm(writer: Writer, node: Node, op: str, **fields: Any) -> None:
     shape = writer.net.shape(source.tensor)
     label = node.label
     name = writer.append(op, label, (source.tensor,), shape, **fields)
+    if op == "batch_norm":
+        for operand in (1, 2):
+            writer.has_bias(name, writer.constant(node, operand))
     writer.give(node, View(name, source.axes))
 
 
@@ -55,10 +57,12 @@ def batch_norm(writer: Writer, node: Node) -> None:
 def group_norm(writer: Writer, node: Node) -> None:
     """Normalise each feature, or group of features, over positions."""
     view = writer.view(node.inputs[0])
-    learned = _parameters(writer, node, 1)
+    parameters = _parameters(writer, node, 1)
     whole = writer.whole(view, node.label)
     shape = writer.net.shape(whole.tensor)
+    learned = sum(parameters.values())
     name = writer.append("group_norm", node.label, (whole.tensor,), shape, learned=learned)
+    writer.reads(name, parameters)
     writer.give(node, View(name, whole.axes))
 
 
@@ -67,12 +71,12 @@ def window_norm(writer: Writer, node: Node) -> None:
     _norm(writer, node, "window_norm", kernel=(int(node.attributes.get("size", 5)),))
 
 
-def _parameters(writer: Writer, node: Node, first: int) -> int:
+def _parameters(writer: Writer, node: Node, first: int) -> dict[str, int]:
     found: dict[str, int] = {}
     for operand in range(first, len(node.inputs)):
         constant = writer.constant(node, operand)
         found.update(constant.parameters if constant else {})
-    return sum(found.values())
+    return found
 
 
 def layer_norm(writer: Writer, node: Node) -> None:
@@ -80,10 +84,7 @@ def layer_norm(writer: Writer, node: Node) -> None:
     view = writer.view(node.inputs[0])
     axis = int(node.attributes.get("axis", -1)) % len(view.axes)
     over = any(features(atoms) for atoms in view.axes[axis:])
-    learned: dict[str, int] = {}
-    for operand in range(1, len(node.inputs)):
-        constant = writer.constant(node, operand)
-        learned.update(constant.parameters if constant else {})
+    learned = _parameters(writer, node, 1)
     function = Function(view, node.label, writer.now, learned, statistics=2 if over else 0)
     writer.give(node, writer.written(function))
 
@@ -130,7 +131,7 @@ def resize(writer: Writer, node: Node) -> None:
     """Interpolate positions."""
     source, in_shape = writer.focus(writer.view(node.inputs[0]), 1, node.label)
     axes = plain(writer.shape(node), 1)
-    if axes[1] != source.axes[1] and source.tensor != INPUT:
+    if axes[1] != source.axes[1] and not writer.is_input(source.tensor):
         writer.exchange(node, "it interpolates features; costed as a full exchange")
         return
     tensors = (source.tensor,)

@@ -54,7 +54,7 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
         )
     axes = plain(shape, 1)
     batch = shape[:1] if shape[0] > 1 else ()
-    writer.holds(weight.parameters)
+    bias = bias_at < len(node.inputs) and bool(node.inputs[bias_at])
     out = writer.append(
         op,
         label,
@@ -64,8 +64,10 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
         kernel=weight.shape[2:],
         stride=tuple(node.attributes.get("strides") or (1,) * rank),
         groups=groups,
-        bias=bias_at < len(node.inputs) and bool(node.inputs[bias_at]),
+        bias=bias,
     )
+    writer.has_weight(out, weight)
+    writer.has_bias(out, writer.constant(node, bias_at) if bias else None)
     writer.give(node, View(out, axes))
 
 
@@ -100,7 +102,9 @@ def gemm(writer: Writer, node: Node) -> None:
         view = View(view.tensor, view.axes[::-1], view.start)
     width = weight.shape[0] if node.attributes.get("transB") else weight.shape[1]
     bias = len(node.inputs) > 2 and bool(node.inputs[2])
-    writer.give(node, linear(writer, node, view, weight, -1, width, bias=bias))
+    out = linear(writer, node, view, weight, -1, width, bias=bias)
+    writer.has_bias(out.tensor, writer.constant(node, 2) if bias else None)
+    writer.give(node, out)
 
 
 def _multiply(writer: Writer, node: Node, at_left: int, at_right: int) -> None:
@@ -128,7 +132,7 @@ def _stacked_weights(writer: Writer, node: Node, value: Any) -> None:
     """A matrix of weights for each index of a batch, as of experts."""
     writer.exchange(node, "a stack of weights; costed as a full exchange")
     name = writer.view(node.outputs[0]).tensor
-    writer.net.amend(name, op="matmul", learned=0, terms=value.shape[-1])
+    writer.net.amend(name, op="matmul", terms=value.shape[-1])
 
 
 def product(writer: Writer, node: Node) -> None:
@@ -161,7 +165,9 @@ def attention(writer: Writer, node: Node) -> None:
         view = writer.view(operand)
         heads = int(node.attributes.get(kind) or 0)
         if len(view.axes) == 3:
-            split = moves.read_as(view, (*view.shape[:2], heads, view.shape[2] // max(1, heads)))
+            split = moves.read_as(
+                writer, view, (*view.shape[:2], heads, view.shape[2] // max(1, heads))
+            )
             if split is None:
                 writer.exchange(node, NO_FORM)
                 return
@@ -179,7 +185,7 @@ def attention(writer: Writer, node: Node) -> None:
     out = writer.written(matmul(writer, node, scores, values, out_shape))
     if len(writer.shape(node)) == 3:
         turned_back = View(out.tensor, tuple(out.axes[a] for a in (0, 2, 1, 3)), out.start)
-        joined = moves.read_as(turned_back, writer.shape(node))
+        joined = moves.read_as(writer, turned_back, writer.shape(node))
         if joined is None:
             writer.exchange(node, NO_FORM)
             return
@@ -193,10 +199,10 @@ def lookup(writer: Writer, node: Node) -> None:
     assert table is not None
     shape = writer.shape(node)
     index = writer.view(node.inputs[1])
-    learned = writer.once(table.parameters)
+    learned = sum(table.parameters.values())
     axes = plain(shape, len(shape) - 1)
     view = writer.row("lookup", node.label, (index.tensor,), axes, learned=learned)
-    writer.looked_up[view.tensor] = table.parameters if learned else {}
+    writer.reads(view.tensor, table.parameters)
     writer.give(node, view)
 
 

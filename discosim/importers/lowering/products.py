@@ -26,7 +26,7 @@ NO_HEADS = "its placement cannot be derived: no heads that lie apart; costed as 
 def weight_label(node: Node, weight: Constant) -> str:
     """Return a layer's name: that of its weight, as torch calls both, or the node's own."""
     for parameter in weight.parameters:
-        stem, dot, last = parameter.rpartition(".")
+        stem, dot, last = parameter.partition("[")[0].rpartition(".")
         if dot and last == "weight":
             return stem
     return node.label
@@ -39,19 +39,18 @@ def linear(
     label = weight_label(node, weight)
     if len(weight.shape) == 2 and prod(weight.shape) != view.shape[axis] * width:
         raise writer.refuse(node, f"has weights {weight.shape} that do not fit {view.shape}")
-    writer.holds(weight.parameters)
     axis %= len(view.axes)
     shape = (*view.shape[:axis], width, *view.shape[axis + 1 :])
     here, elsewhere = features(view.axes[axis]), features(_others(view.axes, axis))
-    if elsewhere and not here and view.tensor != INPUT:  # a mix of positions, feature by feature
+    if elsewhere and not here and not writer.is_input(view.tensor):  # positions mix
         base = writer.settle(view, label)
         axes = tuple(
             ((width, 0),) if number == axis else atoms for number, atoms in enumerate(base.axes)
         )
-        learned = prod(weight.shape) + bias * width
-        terms = view.shape[axis]
-        tensors = (base.tensor,)
-        return writer.row("mix_positions", label, tensors, axes, learned=learned, terms=terms)
+        learned, terms = prod(weight.shape) + bias * width, view.shape[axis]
+        row = writer.row("mix_positions", label, (base.tensor,), axes, learned=learned, terms=terms)
+        writer.reads(row.tensor, weight.parameters if len(weight.parameters) == 1 else {})
+        return row
     source, in_shape = writer.focus(view, axis, label)
     axes = plain(shape, axis)
     out = writer.append(
@@ -62,6 +61,7 @@ def linear(
         in_shapes=(in_shape,),
         bias=bias,
     )
+    writer.has_weight(out, weight)
     return View(out, axes)
 
 
@@ -100,9 +100,11 @@ def placed(writer: Writer, node: Node, value: Constant, like: View) -> View:
     axes = tuple(
         merged(((size, int(n in heads or n == rank - 1)),)) for n, size in enumerate(value.shape)
     )
-    learned = writer.once(value.parameters)
     label = f"{node.label}.queries"
-    return writer.row("lookup", label, (INPUT,), renumbered(axes), learned=learned)
+    learned = sum(value.parameters.values())
+    row = writer.row("lookup", label, (INPUT,), renumbered(axes), learned=learned)
+    writer.reads(row.tensor, value.parameters)
+    return row
 
 
 def _unscaled(writer: Writer, value: Value) -> View:
@@ -131,7 +133,7 @@ def _attention(writer: Writer, scores: Scores, values: View) -> View | None:
     fits = len(values.axes) >= 2 and positions(values.axes[-1]) == 1
     if not fits or features(values.axes[-2]) or heads % _heads(values):
         return None
-    if any(view.tensor == INPUT for view in (queries, keys, values)):
+    if any(writer.is_input(view.tensor) for view in (queries, keys, values)):
         return None
     label = scores.label
     for view in (queries, keys, values):
@@ -146,9 +148,11 @@ def _attention(writer: Writer, scores: Scores, values: View) -> View | None:
     shape = network_shape(axes)
     looked_at = values.shape[-2]
     terms = 0 if looked_at == prod(shape[1:]) else looked_at
-    learned = writer.once(scores.learned)
+    learned = sum(scores.learned.values())
     fields = {"heads": heads, "terms": terms, "learned": learned}
-    return writer.row("attention", label, operands, axes, in_shapes=in_shapes, **fields)
+    row = writer.row("attention", label, operands, axes, in_shapes=in_shapes, **fields)
+    writer.reads(row.tensor, scores.learned)
+    return row
 
 
 def _unrepeated(writer: Writer, view: View) -> View:
@@ -187,10 +191,10 @@ def _ordered(view: View, count: int) -> bool:
 def keep_heads_whole(writer: Writer, view: View) -> None:
     """Tell the layers that a view comes from to keep its heads whole on a node."""
     atoms = [atom for axis in view.axes[:-2] for atom in features(axis)]
-    if len(atoms) != 1 or view.tensor == INPUT:
+    if len(atoms) != 1 or writer.is_input(view.tensor):
         return
     [(heads, stride)] = atoms
-    todo, seen = [(view.tensor, stride)], {INPUT}
+    todo, seen = [(view.tensor, stride)], set(writer.inputs)
     while todo:
         tensor, stride = todo.pop()
         if tensor in seen:
@@ -202,14 +206,9 @@ def keep_heads_whole(writer: Writer, view: View) -> None:
                 parts = layer.out_features // (stride * heads)
                 writer.net.amend(tensor, heads=heads, parts=parts)
         elif layer.op == "view" and layer.view and layer.view[0][0] == heads:
-            todo.append((layer_operand(writer, tensor), layer.view[0][1]))
+            todo.append((writer.net.operands(tensor)[0], layer.view[0][1]))
         elif layer.operator.placing in ("carries", "aligns", "joins") and layer.op != "view":
             todo += [(operand, stride) for operand in writer.net.operands(tensor)]
-
-
-def layer_operand(writer: Writer, tensor: str) -> str:
-    """Return the first tensor that a layer reads."""
-    return writer.net.operands(tensor)[0]
 
 
 def write_scores(writer: Writer, scores: Scores) -> View:
@@ -232,7 +231,7 @@ def _product(writer: Writer, label: str, left: View, right: View, shape: Shape) 
     axes = plain(shape, len(shape) - 1 if shape else None)
     fields = {"terms": terms}
     view = writer.row("matmul", label, operands, axes, in_shapes=in_shapes, **fields)
-    if any(operand != INPUT for operand in operands):
+    if not all(writer.is_input(operand) for operand in operands):
         writer.remarks[view.tensor] = NO_HEADS
     return view
 

@@ -5,7 +5,7 @@ wait until something else reads them, so that a chain of them on one tensor is o
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from discosim.errors import DiscosimError
@@ -23,6 +23,7 @@ from discosim.importers.lowering.layout import (
     renumbered,
     strides,
 )
+from discosim.importers.lowering.parameters import ParameterUses
 from discosim.importers.lowering.program import Constant, Node, Program
 from discosim.importers.lowering.rearrange import rearrangement
 from discosim.importers.lowering.values import Function, ReducedValue, Scores, Value, View
@@ -33,36 +34,42 @@ MOST_FEATURES = 1 << 22
 """Of a tensor: each is placed on a node."""
 
 
-class Writer:
+class Writer(ParameterUses):
     """The network so far, and what is known of each tensor of the program.
 
     write_scores: writes products of queries and keys that nothing attends with.
     """
 
     def __init__(self, program: Program, write_scores: Callable[["Writer", Scores], View]) -> None:
+        super().__init__()
         self.program = program
         self._write_scores = write_scores
         self.values: dict[str, Value] = dict(program.constants)
         self.uses = Counter(name for node in program.nodes for name in node.inputs)
         self.uses.update(program.outputs)
         self.remarks: dict[str, str] = {}
-        self.stored: set[str] = set()  # parameters that convolutions and linear layers hold
         self.now = 0  # the node that is being lowered
         self.made: dict[str, int] = {}  # the node that makes each row
-        self._counted: set[str] = set()
-        self.looked_up: dict[str, Mapping[str, int]] = {}  # parameters of tables, by row
-        self._replicated: dict[str, bool] = {INPUT: True}
         self._written: dict[Function | ReducedValue | Scores, View] = {}
         self._names: set[str] = {INPUT}
-        axes = self._entering(program.inputs[0])
-        self.net = Builder(program.name, network_shape(axes))
-        for name in program.inputs:
-            self.values[name] = View(INPUT, self._entering(name))
+        self.net = Builder(program.name, self._entering_shape(program.inputs[0]))
+        self.inputs = [INPUT]
+        for number, name in enumerate(program.inputs):
+            if number and self.uses[name]:
+                tensor = self.net.enter(self.name(name), self._entering_shape(name))
+                self.inputs.append(tensor)
+            self.values[name] = View(self.inputs[-1] if number else INPUT, self._entering(name))
+        self._replicated = dict.fromkeys(self.inputs, True)
+
+    def _features_at(self, name: str) -> int | None:
+        whole_numbers = name in self.program.indices
+        return None if len(self.program.shapes[name]) < 2 or whole_numbers else 1
 
     def _entering(self, name: str) -> Axes:
-        shape = self.program.shapes[name]
-        whole_numbers = name in self.program.indices
-        return plain(shape, None if len(shape) < 2 or whole_numbers else 1)
+        return plain(self.program.shapes[name], self._features_at(name))
+
+    def _entering_shape(self, name: str) -> Shape:
+        return network_shape(self._entering(name), self._features_at(name))
 
     # What is known
 
@@ -90,8 +97,8 @@ class Writer:
         return value
 
     def is_input(self, tensor: str) -> bool:
-        """Whether a tensor of the network is its input."""
-        return tensor == INPUT
+        """Whether a tensor of the network is one that enters it."""
+        return tensor in self.inputs
 
     def is_replicated(self, tensor: str) -> bool:
         """Whether every node has all of a tensor of the network."""
@@ -187,21 +194,23 @@ class Writer:
             return value.base
         base = self.whole(value.base, value.label)
         shape = self.net.shape(base.tensor)
-        learned = self.once(value.learned)
+        learned = sum(value.learned.values())
         op = "affine" if learned else "activation"
         if value.statistics:
             op = {2 * shape[0]: "layer_norm", shape[0]: "l2_norm"}.get(learned, "feature_norm")
         elif learned and self._is_embedding(base.tensor):
             layer = self.net.layer(base.tensor)
             self.net.amend(base.tensor, learned=layer.learned + learned)
+            self.reads(base.tensor, value.learned)
             return base
         fields: dict[str, Any] = {"learned": learned} if op in ("affine", "feature_norm") else {}
         tensor = self.append(op, value.label, (base.tensor,), shape, **fields)
+        self.reads(tensor, value.learned)
         return View(tensor, base.axes)
 
     def _is_embedding(self, tensor: str) -> bool:
         """Whether a tensor is made of embeddings, to which those of positions are added."""
-        return tensor != INPUT and self.net.layer(tensor).op in ("embed", "lookup")
+        return not self.is_input(tensor) and self.net.layer(tensor).op in ("embed", "lookup")
 
     def _write_reduction(self, value: ReducedValue) -> View:
         base = self.whole(self.written(value.of), value.label)
@@ -235,7 +244,7 @@ class Writer:
         atoms = [atom for axis in view.axes for atom in features(axis)]
         steps = strides(tuple(size for size, _ in atoms))
         ordered = all(stride == step for (_, stride), step in zip(atoms, steps, strict=True))
-        if view.tensor == INPUT or (ordered and self.covers(view)):
+        if self.is_input(view.tensor) or (ordered and self.covers(view)):
             return view
         return self._rearranged(view, None, label)
 
@@ -243,8 +252,8 @@ class Writer:
         """Return a view whose features are all that is on `axis`, and its shape for a reader."""
         axis %= len(view.axes)
         shape = network_shape(view.axes, axis)
-        if view.tensor == INPUT:
-            return View(INPUT, plain(view.shape, axis)), shape
+        if self.is_input(view.tensor):
+            return View(view.tensor, plain(view.shape, axis)), shape
         own = self.net.shape(view.tensor)
         elsewhere = any(features(a) for n, a in enumerate(view.axes) if n != axis)
         ordered = view.axes[axis] == merged(((own[0], 1),)) and view.start == 0
@@ -285,20 +294,11 @@ class Writer:
         for name in filter(None, node.outputs):
             shape = self.program.shapes[name]
             axes = plain(shape, _likely_features(shape, operands[0]))
-            counted = self.once(learned)
+            counted = sum(learned.values())
             view = self.row(op, node.label, tensors, axes, learned=counted)
+            self.reads(view.tensor, learned)
             self.remarks[view.tensor] = reason
             self.values[name] = view
-
-    def holds(self, parameters: Mapping[str, int]) -> None:
-        """Remember that a layer has these parameters as its weights."""
-        self.stored |= set(parameters)
-
-    def once(self, parameters: Mapping[str, int]) -> int:
-        """Return the elements of those parameters that no row has counted yet."""
-        new = {name: count for name, count in parameters.items() if name not in self._counted}
-        self._counted |= set(new)
-        return sum(new.values())
 
     def refuse(self, node: Node, why: str) -> DiscosimError:
         """Return the error for a node that cannot be costed."""

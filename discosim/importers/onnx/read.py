@@ -15,11 +15,10 @@ from onnx.defs import onnx_opset_version
 from onnx.inliner import inline_local_functions
 
 from discosim.errors import DiscosimError
-from discosim.graph.layer import Shape
 from discosim.importers.lowering.program import Constant, Node, Program
 from discosim.importers.onnx.protos import INLINE_ELEMENTS
 from discosim.importers.onnx.shapes import Attributes, infer
-from discosim.importers.sizes import sized
+from discosim.importers.sizes import Sizes, check_names, size_of
 
 OLDEST_OPSET = 7
 DOMAINS = ("", "ai.onnx")
@@ -27,8 +26,8 @@ CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger")
 
 
-def read_onnx(path: str, given: Shape | None) -> Program:
-    """Return the program in an ONNX file; `given` is the input size, where dimensions are open.
+def read_onnx(path: str, given: Sizes | None) -> Program:
+    """Return the program in an ONNX file; `given` are input sizes, where dimensions are open.
 
     Raises DiscosimError for a file that cannot be read or costed.
     """
@@ -132,12 +131,13 @@ def _is_whole(elem_type: int) -> bool:
     return elem_type in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
 
 
-def _set_inputs(graph: GraphProto, name: str, given: Shape | None) -> None:
+def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> None:
     """Give every dimension of the inputs a size."""
     held = {tensor.name for tensor in graph.initializer}
     symbols: dict[str, int] = {}
     entering = [value for value in graph.input if value.name not in held]
     entering.sort(key=lambda value: _is_whole(value.type.tensor_type.elem_type))
+    check_names(given, [value.name for value in entering], name)
     for number, value in enumerate(entering):
         if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
             raise DiscosimError(f"{name}: the shape of its input {value.name!r} is not stated")
@@ -146,7 +146,8 @@ def _set_inputs(graph: GraphProto, name: str, given: Shape | None) -> None:
             dim.dim_value if dim.HasField("dim_value") else symbols.get(dim.dim_param, 0)
             for dim in dims
         ]
-        shape = sized(tuple(sizes), given, f"{name}: input {value.name!r}", first=number == 0)
+        what = f"{name}: input {value.name!r}"
+        shape = size_of(value.name, tuple(sizes), given, what, first=number == 0)
         for dim, size in zip(dims, shape, strict=True):
             if dim.dim_param:
                 symbols.setdefault(dim.dim_param, size)

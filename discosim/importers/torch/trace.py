@@ -4,6 +4,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from inspect import Parameter, signature
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from discosim.graph.layer import Shape
 from discosim.graph.network import Network
 from discosim.importers.lowering.lower import lower
 from discosim.importers.lowering.program import Constant, Node, Program
-from discosim.importers.sizes import sized
+from discosim.importers.sizes import NamedSizes, Sizes, check_names, size_of
 from discosim.importers.torch.aten import TRANSLATIONS, pointwise
 from discosim.importers.torch.calls import Call, Ref, Step, output_names
 
@@ -51,7 +52,7 @@ def trace(module: "torch.nn.Module", example_input: Any, name: str = "module") -
     return lower(_ExportReader(exported, name).program())
 
 
-def load_named(name: str, given: Shape | None) -> Network:
+def load_named(name: str, given: Sizes | None) -> Network:
     """Return the network that `torch:package.module:factory`, `timm:…` or `torchvision:…` names.
 
     A factory returns a module, or a module and an example of its input.
@@ -106,7 +107,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
-def _module_and_example(name: str, made: Any, given: Shape | None) -> tuple[Any, Any]:
+def _module_and_example(name: str, made: Any, given: Sizes | None) -> tuple[Any, Any]:
     import torch
 
     module, example = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
@@ -120,10 +121,24 @@ def _module_and_example(name: str, made: Any, given: Shape | None) -> tuple[Any,
         shape = (1, *config.get("input_size", DEFAULT_INPUT[1:]))
         example = torch.zeros(shape)
     examples = list(example) if isinstance(example, (tuple, list)) else [example]
-    if given is not None:
-        shape = sized(tuple(examples[0].shape), given, f"{name}: its input", first=True)
-        examples[0] = torch.zeros(shape, dtype=examples[0].dtype)
+    if given is None:
+        return module, tuple(examples)
+    arguments = _arguments(module, len(examples))
+    check_names(given, arguments, name)
+    for number, (argument, tensor) in enumerate(zip(arguments, examples, strict=True)):
+        if isinstance(given, NamedSizes) or number == 0:
+            what = f"{name}: its input {argument!r}"
+            shape = size_of(argument, tuple(tensor.shape), given, what, first=number == 0)
+            examples[number] = torch.zeros(shape, dtype=tensor.dtype)
     return module, tuple(examples)
+
+
+def _arguments(module: Any, count: int) -> list[str]:
+    """The names of the arguments that a module's examples stand for."""
+    parameters = signature(module.forward).parameters.values()
+    places = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    names = [each.name for each in parameters if each.kind in places]
+    return [*names, *(f"input{n}" for n in range(len(names), count))][:count]
 
 
 class _ExportReader:

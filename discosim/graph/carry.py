@@ -1,0 +1,88 @@
+"""Which features of an operand each output feature comes from, and which others it needs."""
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from discosim.graph.layer import Atom, Layer
+
+Ints = NDArray[np.int64]
+
+
+def strided(start: int, runs: "tuple[Atom, ...]") -> Ints:
+    """Return the indices that nested runs of (size, stride) from `start` on go through."""
+    index: Ints = np.array([start])
+    for size, stride in runs:
+        index = (index[:, None] + stride * np.arange(size)).ravel()
+    return index
+
+
+def flattened(layer: "Layer", features: Ints) -> Ints:
+    """Flatten: the positions of a feature become features side by side."""
+    return features // prod(layer.in_shape[1:])
+
+
+def shuffled(layer: "Layer", features: Ints) -> Ints:
+    """Channel shuffle: the groups x (C/groups) grid of channels, read the other way."""
+    row, column = features % layer.groups, features // layer.groups
+    return row * (layer.in_features // layer.groups) + column
+
+
+def sliced(layer: "Layer", features: Ints) -> Ints:
+    """Slice: features from `start` on."""
+    return layer.start + features
+
+
+def viewed(layer: "Layer", features: Ints) -> Ints:
+    """View: the features that its runs of indices go through."""
+    return strided(layer.start, layer.view)[features]
+
+
+def view_reads(layer: "Layer", _: int, features: Ints) -> Ints:
+    """View: those, each with its inner run."""
+    return viewed(layer, features)[:, None] + strided(0, layer.inner)
+
+
+def broadcast_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
+    """Feature by feature; fewer features stand for equal runs of the output's."""
+    return (features * layer.in_shapes[operand][0] // layer.out_features)[:, None]
+
+
+def of_queries(layer: "Layer", features: Ints) -> Ints:
+    """Head h of the output lies where head h of the queries does, or of q, k and v in one."""
+    return features if len(layer.in_shapes) == 1 else of_heads(layer, features)
+
+
+def of_heads(layer: "Layer", features: Ints) -> Ints:
+    """Head h of a product lies where head h of its first operand begins."""
+    per_head, first = layer.out_features // layer.heads, layer.in_features // layer.heads
+    return features // per_head * first
+
+
+def whole_head_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
+    """All features of the head, of either operand."""
+    width = layer.in_shapes[operand][0] // layer.heads
+    head = features // (layer.out_features // layer.heads)
+    return head[:, None] * width + np.arange(width)
+
+
+def head_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
+    """All features of the head; a head of keys and values may serve several of queries."""
+    if len(layer.in_shapes) == 1:
+        return features[:, None]
+    width = layer.in_features // layer.heads
+    if operand == 2:
+        width = layer.out_features // layer.heads
+    heads = layer.in_shapes[operand][0] // width
+    head = features // (layer.out_features // layer.heads) * heads // layer.heads
+    return head[:, None] * width + np.arange(width)
+
+
+def window_reads(layer: "Layer", _: int, features: Ints) -> Ints:
+    """The neighbours of each feature, `kernel` of them with itself in their middle."""
+    near = np.arange(layer.kernel[0]) - layer.kernel[0] // 2
+    window: Ints = np.clip(features[:, None] + near, 0, layer.out_features - 1)
+    return window

@@ -1,0 +1,443 @@
+"""What a node holds: inputs, outputs, what lives inside a row, and what a runtime adds."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from importing import model
+from onnx import helper, save
+from strategies import networks
+
+from discosim.cli.app import cli
+from discosim.cli.types import parse_input
+from discosim.configuration import Configuration
+from discosim.errors import DiscosimError
+from discosim.graph.builder import Builder
+from discosim.graph.layer import OPERATORS
+from discosim.graph.network import INPUT, Network, inputs_text
+from discosim.graph.table import tabulate
+from discosim.hardware import Hardware, load_profile
+from discosim.importers import load
+from discosim.importers.nodelink import to_json
+from discosim.model.memory import WORKSPACE, fits_word
+from discosim.networks import build
+from discosim.partition.plan import CONVENTIONS
+from discosim.strategies.strategy import STRATEGIES
+
+HMD = load_profile("splitnets-hmd").hardware()
+FUSED = replace(HMD, attention="fused")
+node = helper.make_node
+
+
+def cost(network: Network, nodes: int = 1, hardware: Hardware = HMD, **chosen: Any) -> Any:
+    strategy = STRATEGIES[chosen.pop("strategy", "single" if nodes == 1 else "dense")]
+    return Configuration(network, hardware, strategy=strategy, nodes=nodes, **chosen).cost()
+
+
+def peak(network: Network, nodes: int = 1, hardware: Hardware = HMD, **chosen: Any) -> float:
+    return float(cost(network, nodes, hardware, **chosen).peak_feature_bytes.max())
+
+
+def onnx_network(tmp_path: Path, *parts: Any, sizes: Any = None, **more: Any) -> Network:
+    path = tmp_path / "net.onnx"
+    save(model(*parts, **more), str(path))
+    return load(str(path), sizes)
+
+
+# Outputs
+
+
+def backbone(outputs: list[str] | None = None) -> Network:
+    """Three maps of which the first two are read on: 32x16x16, 64x8x8 and 128x4x4."""
+    net = Builder("backbone", (3, 32, 32))
+    x = net.conv(INPUT, 32, 3, "p1", stride=2)
+    y = net.conv(x, 64, 3, "p2", stride=2)
+    net.conv(y, 128, 3, "p3", stride=2)
+    return net.build(outputs=outputs)
+
+
+@given(networks())
+def test_without_names_the_outputs_are_what_nobody_reads(network: Network) -> None:
+    """Every other tensor that is wanted as well takes memory to the end, and is gathered."""
+    table = tabulate(network)
+    assert network.outputs == ("fc",)
+    assert table.in_elems[-1] == table.tensor_elems[table.outputs].sum()
+    first = replace(network, outputs=("fc", "first"))
+    wider = tabulate(first)
+    assert wider.in_elems[-1] == table.in_elems[-1] + network.layers[0].out_elems
+    assert (wider.live_elems >= table.live_elems).all()
+    assert wider.alive[1].all() or wider.made[1] == 0
+
+
+def test_three_maps_of_a_backbone_are_gathered() -> None:
+    """8,192 + 4,096 + 2,048 elements; the last alone would be 8,192 bytes."""
+    elems = 32 * 16 * 16 + 64 * 8 * 8 + 128 * 4 * 4
+    assert 4 * elems == 57344
+    runtime = CONVENTIONS["runtime"]
+    for outputs, whole in ((["p1", "p2", "p3"], 57344), (None, 8192), (["p1"], 32768)):
+        gathered = cost(backbone(outputs), 2, conventions=runtime).received_bytes
+        assert gathered[..., -1].max() == whole / 2
+        assert tabulate(backbone(outputs)).in_elems[-1] == whole / 4
+
+
+def test_a_file_names_its_outputs(tmp_path: Path) -> None:
+    network = onnx_network(
+        tmp_path,
+        [
+            node("Conv", ["x", "w1"], ["p1"], pads=[1] * 4, strides=[2, 2]),
+            node("Conv", ["p1", "w2"], ["p2"], pads=[1] * 4, strides=[2, 2]),
+            node("Conv", ["p2", "w3"], ["p3"], pads=[1] * 4, strides=[2, 2]),
+        ],
+        {"x": [1, 3, 32, 32]},
+        {"p1": None, "p2": None, "p3": None},
+        {"w1": (32, 3, 3, 3), "w2": (64, 32, 3, 3), "w3": (128, 64, 3, 3)},
+    )
+    assert network.outputs == ("p1", "p2", "p3")
+    assert tabulate(network).in_elems[-1] == 57344 / 4
+    path = tmp_path / "net.json"
+    path.write_text(to_json(network))
+    assert build(str(path)).outputs == network.outputs
+
+
+def test_a_part_of_a_tensor_may_be_an_output(tmp_path: Path) -> None:
+    """The first 4 of 16 features are wanted, and a map that is read on."""
+    network = onnx_network(
+        tmp_path,
+        [
+            node("Conv", ["x", "w1"], ["a"]),
+            node("Conv", ["a", "w2"], ["b"]),
+            node("Slice", ["b", "zero", "four", "one"], ["c"]),
+        ],
+        {"x": [1, 3, 8, 8]},
+        {"a": None, "c": None},
+        {"w1": (8, 3, 1, 1), "w2": (16, 8, 1, 1)},
+        {"zero": [0], "four": [4], "one": [1]},
+    )
+    assert tabulate(network).in_elems[-1] == 8 * 64 + 4 * 64
+
+
+def test_a_side_result_that_nobody_wants_is_no_output() -> None:
+    net = Builder("side", (3, 8, 8))
+    x = net.conv(INPUT, 8, 3, "a")
+    net.conv(x, 64, 3, "side")
+    net.conv(x, 4, 3, "b")
+    network = net.build(outputs=["b"])
+    table = tabulate(network)
+    assert table.in_elems[-1] == 4 * 64
+    assert table.alive[2].sum() == 1  # while it is made
+    with pytest.raises(DiscosimError, match="no layer makes its output 'c'"):
+        net.build(outputs=["c"])
+
+
+def test_the_output_of_a_table_is_its_last_layer(tmp_path: Path) -> None:
+    """A table has no edges: `b`, which no later layer can read, is no output."""
+    path = tmp_path / "net.csv"
+    sizes = "IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides"
+    path.write_text(f"Layer name,{sizes},\na,8,8,1,1,3,8,1,\nb,8,8,1,1,8,5,1,\nc,8,8,1,1,8,4,1,\n")
+    network = build(str(path))
+    assert network.outputs == ("c",)
+    assert tabulate(network).in_elems[-1] == 4 * 64
+
+
+@pytest.mark.parametrize("outputs", ["[]", '["nothing"]', '"fc"', "[1]"])
+def test_bad_outputs_are_refused(tmp_path: Path, outputs: str) -> None:
+    path = tmp_path / "net.json"
+    text = to_json(backbone())
+    assert '"outputs": ["p3"]' in text
+    path.write_text(text.replace('"outputs": ["p3"]', f'"outputs": {outputs}'))
+    with pytest.raises(DiscosimError, match="output"):
+        build(str(path))
+
+
+# Inputs
+
+
+def two_inputs() -> Network:
+    """An image and a mask of another size, each read by one convolution; then added."""
+    net = Builder("two", (3, 64, 64))
+    mask = net.enter("mask", (1, 256, 256))
+    x = net.conv(INPUT, 8, 3, "image.conv")
+    y = net.conv(mask, 8, 4, "mask.conv", stride=4, padding=0)
+    net.add(x, y, "add")
+    return net.build()
+
+
+def walked_peak(network: Network) -> int:
+    """Live elements at most, by counting references row by row; no operator works in place."""
+    uses = Counter(tensor for layer in network.layers for tensor in network.operands(layer.name))
+    uses.update(network.outputs)
+    live = {name: prod(shape) for name, shape in network.inputs if uses[name]}
+    most = 0
+    for layer in network.layers:
+        live[layer.name] = layer.out_elems
+        most = max(most, sum(live.values()))
+        for tensor in [*network.operands(layer.name), layer.name]:
+            uses[tensor] -= tensor != layer.name
+            if not uses[tensor]:
+                live.pop(tensor, None)
+    return most
+
+
+def test_inputs_are_in_memory_until_they_are_read() -> None:
+    """In the second convolution 32,768 + 65,536 + 32,768 elements; the walk says the same."""
+    network = two_inputs()
+    assert walked_peak(network) * 4 == 524288
+    assert peak(network) == 524288
+    assert inputs_text(network) == "3x64x64,mask=1x256x256"
+    assert tabulate(network).live_elems[0] == 3 * 64**2 + 256**2 + 8 * 64**2
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6), st.booleans())
+def test_the_peak_is_that_of_a_walk_through_the_graph(a: int, b: int, c: int, first: bool) -> None:
+    net = Builder("walk", (a, 4, 4))
+    tensors = [INPUT, net.enter("second", (b, 8, 8))]
+    if first:
+        tensors.reverse()
+    x = net.conv(tensors[0], c, 3, "one", stride=net.shape(tensors[0])[1] // 4)
+    y = net.conv(tensors[1], c, 3, "two", stride=net.shape(tensors[1])[1] // 4)
+    z = net.concat([x, y], "concat")
+    net.conv(z, 2, 3, "last")
+    network = net.build(outputs=["last", "one"])
+    assert peak(network) == 4 * walked_peak(network)
+
+
+def test_every_input_of_a_file_has_its_size(tmp_path: Path) -> None:
+    parts = (
+        [
+            node("Conv", ["x", "w1"], ["a"], pads=[1] * 4),
+            node("Conv", ["mask", "w2"], ["b"], strides=[4, 4]),
+            node("Add", ["a", "b"], ["y"]),
+        ],
+        {"x": [1, 3, "h", "w"], "mask": [1, 1, "H", "W"]},
+        {"y": None},
+        {"w1": (8, 3, 3, 3), "w2": (8, 1, 4, 4)},
+    )
+    network = onnx_network(tmp_path, *parts, sizes=parse_input("x=3x64x64,mask=1x256x256"))
+    assert network.inputs == ((INPUT, (3, 64, 64)), ("mask", (1, 256, 256)))
+    assert peak(network) == 524288
+    assert walked_peak(network) * 4 == 524288
+    assert onnx_network(tmp_path, *parts, sizes=parse_input("x=64,mask=256")).inputs == (
+        network.inputs
+    )
+    with pytest.raises(DiscosimError, match="no input 'msk'; did you mean mask"):
+        onnx_network(tmp_path, *parts, sizes=parse_input("x=64,msk=256"))
+    path = tmp_path / "net.json"
+    path.write_text(to_json(network))
+    assert build(str(path)).inputs == network.inputs
+    assert peak(build(str(path))) == 524288
+    assert build(str(path), parse_input("mask=1x256x256")).inputs == network.inputs
+    with pytest.raises(DiscosimError, match="cannot change"):
+        build(str(path), parse_input("mask=1x64x64"))
+
+
+def test_images_that_are_joined_are_a_tensor_of_their_own(tmp_path: Path) -> None:
+    """An image and its mask side by side: 3 + 1 channels of 64 positions, read by one layer."""
+    network = onnx_network(
+        tmp_path,
+        [node("Concat", ["x", "mask"], ["j"], axis=1), node("Conv", ["j", "w"], ["y"])],
+        {"x": [1, 3, 8, 8], "mask": [1, 1, 8, 8]},
+        {"y": None},
+        {"w": (2, 4, 1, 1)},
+    )
+    assert peak(network) == 4 * walked_peak(network) == 4 * 2 * 4 * 64
+    assert network.layers[-1].in_elems == 4 * 64
+
+
+def test_past_keys_are_held_until_they_are_joined(tmp_path: Path) -> None:
+    """One token of a decoder: 2 heads of 4, keys and values of 100 earlier positions enter."""
+    nodes, past = [], {"k": "past_k", "v": "past_v"}
+    for kind in ("q", "k", "v"):
+        nodes += [
+            node("MatMul", ["h", f"w{kind}"], [kind]),
+            node("Reshape", [kind, "heads"], [f"{kind}4"]),
+            node("Transpose", [f"{kind}4"], [f"{kind}h"], perm=[0, 2, 1, 3]),
+        ]
+        if kind in past:
+            nodes.append(node("Concat", [past[kind], f"{kind}h"], [f"{kind}all"], axis=2))
+    nodes += [
+        node("Transpose", ["kall"], ["kt"], perm=[0, 1, 3, 2]),
+        node("MatMul", ["qh", "kt"], ["s"]),
+        node("Softmax", ["s"], ["p"]),
+        node("MatMul", ["p", "vall"], ["o"]),
+        node("Transpose", ["o"], ["ot"], perm=[0, 2, 1, 3]),
+        node("Reshape", ["ot", "flat"], ["of"]),
+        node("MatMul", ["of", "wo"], ["y"]),
+    ]
+    network = onnx_network(
+        tmp_path,
+        [node("MatMul", ["x", "w"], ["h"]), *nodes],
+        {"x": [1, 1, 8], "past_k": [1, 2, "T", 4], "past_v": [1, 2, "T", 4]},
+        {"y": None, "kall": None, "vall": None},
+        {"w": (8, 8), "wq": (8, 8), "wk": (8, 8), "wv": (8, 8), "wo": (8, 8)},
+        {"heads": [1, 1, 2, 4], "flat": [1, 1, 8]},
+        sizes=parse_input("past_k=1x2x100x4,past_v=1x2x100x4"),
+    )
+    assert [prod(shape) for _, shape in network.inputs] == [8, 800, 800]
+    [attends] = [layer for layer in network.layers if layer.op == "attention"]
+    assert (attends.heads, attends.macs, attends.scratch) == (2, 101 * 16, 2 * 101)
+    table = tabulate(network)
+    assert table.in_elems[-1] == 8 + 2 * 8 * 101  # both caches are outputs
+    at = table.name.index(network.operands(attends.name)[1])
+    assert table.live_elems[at] >= 800 + 800 + 808  # past keys, past values, all keys
+
+
+@pytest.mark.parametrize("text", ["=3x4", "a=3x4,b", "a=3,a=4", "a=", "a=3y"])
+def test_a_bad_input_is_refused(text: str) -> None:
+    with pytest.raises(DiscosimError):
+        parse_input(text)
+
+
+def test_a_network_of_the_package_has_one_input() -> None:
+    assert build("resnet18", parse_input("input=3x64x64")) is build("resnet18", (3, 64, 64))
+    with pytest.raises(DiscosimError, match="no input 'image'"):
+        build("resnet18", parse_input("image=3x64x64"))
+
+
+# What lives inside a row
+
+
+def attending(tokens: int, heads: int, width: int, *, apart: bool = False) -> Network:
+    net = Builder("attending", (heads * width, tokens))
+    features = heads * width
+    if apart:
+        parts = [net.linear(INPUT, features, kind, heads=heads) for kind in "qkv"]
+        net.append("attention", "attend", parts, (features, tokens), heads=heads)
+    else:
+        net.attention(net.linear(INPUT, 3 * features, "qkv", heads=heads), heads, "attend")
+    return net.build()
+
+
+@given(st.integers(1, 40), st.sampled_from([1, 2, 4]), st.integers(1, 8), st.booleans())
+def test_written_out_attention_takes_its_scores(
+    tokens: int, heads: int, width: int, apart: bool
+) -> None:
+    """Queries and keys, with values, beside all scores; then the output where the queries were."""
+    network = attending(tokens, heads, width, apart=apart)
+    at = tabulate(network).name.index("attend")
+    scores, each = heads * tokens**2, heads * width * tokens
+    table = tabulate(network)
+    written = table.live_elems[at] + table.scratch_elems[at]
+    assert written == max(4 * each, 3 * each + scores)
+    assert peak(network) >= peak(network, hardware=FUSED)
+    assert cost(network).scores_bytes == peak(network) - peak(network, hardware=FUSED)
+
+
+def test_scores_of_1024_tokens() -> None:
+    """T = 1024, 2 heads of 16: 131,072 elements; 2 x 1024^2 scores beside 98,304 of q, k and v."""
+    for apart in (False, True):
+        network = attending(1024, 2, 16, apart=apart)
+        assert peak(network, hardware=FUSED) == 4 * 131072
+        assert peak(network) == 4 * 2195456
+        assert 2 * 1024**2 + 3 * 32 * 1024 == 2195456
+
+
+def test_heads_divide_the_scores_among_the_nodes() -> None:
+    network = attending(64, 4, 8)
+    for nodes in (2, 4):
+        for conventions in CONVENTIONS.values():
+            alone = 4 * (4 * 64**2 + 3 * 32 * 64)
+            assert peak(network, nodes, conventions=conventions) == alone / nodes
+    stages = cost(network, 1, strategy="pipeline").peak_feature_bytes.max()
+    assert stages == peak(network)
+
+
+def test_an_operand_that_is_read_later_keeps_its_place() -> None:
+    net = Builder("residual", (8, 16))
+    x = net.linear(INPUT, 24, "qkv")
+    y = net.attention(x, 2, "attend")
+    net.add(net.linear(x, 8, "skip"), y, "add")
+    table = tabulate(net.build())
+    assert table.scratch_elems[1] == 2 * 16**2
+
+
+def test_every_operator_was_asked_for_its_scratch() -> None:
+    """docs/model.md says of each operator what it takes in itself; only attention takes some."""
+    text = (Path(__file__).parents[1] / "docs/model.md").read_text()
+    table = text[text.index("| inside a row |") :].split("\n\n")[0]
+    said = {name for name in OPERATORS if f"`{name}`" in table}
+    assert set(OPERATORS) - {"gather"} <= said
+    network = build("deit-ti")
+    takes = {layer.op for layer in network.layers if layer.scratch}
+    assert takes == {"attention"}
+
+
+def test_a_fused_kernel_and_written_out_scores_differ_in_the_verdict() -> None:
+    """ViT-B/16 at 1024 pixels: 12 heads x 4097^2 scores are 806 MB, and 1 GB is not enough."""
+    assert 4 * 12 * 4097**2 == 805699632
+    asked = ("--model", "vit-b16", "--input", "1024", "--memory", "1GB")
+    both = [row(*asked, "--attention", kind) for kind in ("written-out", "fused")]
+    assert row(*asked) == both[0]
+    assert [each["fits"] for each in both] == [False, True]
+    assert [each["fits_word"] for each in both] == ["no", "yes"]
+    assert both[0]["node_bytes"] - both[1]["node_bytes"] == both[0]["scores_bytes"]
+    assert both[0]["scores_bytes"] == both[1]["scores_bytes"] > 0.75e9
+    for kind, said in (("written-out", "one node would fit"), ("fused", "one node would not fit")):
+        arguments = ["sweep", "--strategy", "single", *asked, "--attention", kind]
+        shown = CliRunner().invoke(cli, arguments)
+        assert said in shown.output
+        assert f"Attention is {kind}" in shown.output
+
+
+def row(*arguments: str) -> dict[str, Any]:
+    """The one row of a sweep over one node."""
+    given = ["sweep", "--strategy", "single", "--format", "json", *arguments]
+    [found] = json.loads(CliRunner().invoke(cli, given).stdout)
+    return dict(found)
+
+
+# What a runtime takes
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e9), st.floats(1, 2e9), st.none() | st.floats(1, 4))
+def test_a_verdict_is_no_where_the_least_does_not_fit(
+    weights: float, features: float, memory: float, workspace: float | None
+) -> None:
+    need = weights + features
+    word = str(fits_word(np.array(need), np.array(features), memory, workspace))
+    factor = WORKSPACE if workspace is None else workspace
+    assert (word == "no") == (need > memory)
+    assert (word == "yes") == (need + (factor - 1) * features <= memory)
+
+
+def test_a_profile_says_what_its_runtime_takes() -> None:
+    """A fixed part is in node_bytes; a factor on the features decides between yes and tight."""
+    plain = row("--model", "resnet18")
+    need, features = plain["node_bytes"], plain["peak_feature_bytes"]
+    for memory, settings, word in (
+        (need + 1.7 * features, {}, "yes"),
+        (need + 1.5 * features, {}, "tight"),
+        (need + 1.5 * features, {"workspace": "1.4"}, "yes"),
+        (need + 0.3 * features, {"workspace": "1.4"}, "tight"),
+        (need - 1, {"workspace": "1"}, "no"),
+        (need, {"workspace": "1"}, "yes"),
+        (need, {"runtime": "1kB"}, "no"),
+    ):
+        given = [f"--set=memory.{key}={value}" for key, value in settings.items()]
+        found = row("--model", "resnet18", "--memory", f"{memory:.0f}B", *given)
+        assert (found["fits_word"], found["fits"]) == (word, word != "no")
+        assert found["node_bytes"] == need + 1000 * ("runtime" in settings)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("memory.workspace", "0.5"), ("memory.attention", "fuse"), ("memory.runtime", "3")],
+)
+def test_a_runtime_that_cannot_be_is_refused(path: str, text: str) -> None:
+    with pytest.raises(DiscosimError, match=path):
+        load_profile("splitnets-hmd", {path: text})
+
+
+def test_json_keeps_its_keys() -> None:
+    asked = ("--model", "resnet18", "--strategy", "disco", "--nodes", "2", "--s-comm", "0.8")
+    found = row(*asked, "--memory", "18MB")
+    assert (found["fits"], found["fits_word"], found["scores_bytes"]) == (True, "tight", 0)
+    found = row(*asked)
+    assert (found["fits"], found["fits_word"]) == (None, None)
