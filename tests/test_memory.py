@@ -12,9 +12,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from importing import model
 from onnx import helper, save
-from strategies import networks
 
 from discosim.cli.app import cli
 from discosim.cli.types import parse_input
@@ -31,6 +29,8 @@ from discosim.model.memory import WORKSPACE, fits_word
 from discosim.networks import build
 from discosim.partition.plan import CONVENTIONS
 from discosim.strategies.strategy import STRATEGIES
+from tests.importing import model
+from tests.strategies import networks
 
 HMD = load_profile("splitnets-hmd").hardware()
 FUSED = replace(HMD, attention="fused")

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from importing import model
 from onnx import helper, save
-from strategies import networks
 
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
@@ -29,6 +27,8 @@ from discosim.networks import build
 from discosim.partition import node_memory
 from discosim.partition.plan import CONVENTIONS
 from discosim.strategies.strategy import STRATEGIES
+from tests.importing import model
+from tests.strategies import networks
 
 HMD = load_profile("splitnets-hmd").hardware()
 HEAD = 64 * 64 * 9 + 64
