@@ -1,4 +1,4 @@
-"""Writes docs/architectures.md, on stdout: `PYTHONPATH=tests python benchmarks/architectures.py`.
+"""Writes docs/architectures.md, on stdout: `PYTHONPATH=. python benchmarks/architectures.py`.
 
 Every architecture is read, costed on four nodes, and counted a second time by other code.
 """
@@ -18,8 +18,8 @@ import pandas as pd
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from zoo import ours
-from zoo.table import ZOO
+from tests.zoo import ours
+from tests.zoo.table import ZOO
 
 from discosim.configuration import Configuration
 from discosim.explore.sweep import sweep
@@ -81,7 +81,7 @@ INTRODUCTION = """\
 
 {count} architectures, from the built-in graphs, from the ONNX graphs that ship with the onnx
 package, and from torch modules (`tests/zoo`), each read and costed end to end; none has an operator
-that is not understood. Written by `PYTHONPATH=tests python benchmarks/architectures.py`.
+that is not understood. Written by `PYTHONPATH=. python benchmarks/architectures.py`.
 
 - Layers, parameters and MACs are discosim's; a parameter that two layers share counts once.
 - `not understood` is the larger of its shares of the MACs and of the elements; `full exchanges` are

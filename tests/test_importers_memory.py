@@ -1,15 +1,246 @@
-"""Modules of torch: what they store, what they return, and what enters them."""
+"""Files and modules of torch: what they store, what they return, and what enters them."""
 
 from collections.abc import Callable
+from math import prod
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from onnx import helper, save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from discosim.cli.types import parse_input
+from discosim.errors import DiscosimError
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import tabulate
+from discosim.importers import load
+from discosim.importers.nodelink import to_json
 from discosim.importers.torch.trace import trace
+from discosim.networks import build
+from tests.holding import elems, peak, walked_peak
+from tests.importing import model
+
+pytestmark = pytest.mark.extras
+
+node = helper.make_node
+
+
+# Files
+
+
+def onnx_network(tmp_path: Path, *parts: Any, sizes: Any = None, **more: Any) -> Network:
+    path = tmp_path / "net.onnx"
+    save(model(*parts, **more), str(path))
+    return load(str(path), sizes)
+
+
+def test_files_share_by_the_name_of_the_parameter(tmp_path: Path) -> None:
+    """The head above in ONNX, then a batch norm, a PReLU and a layer norm used twice."""
+    network = onnx_network(
+        tmp_path,
+        [
+            node("Conv", ["x", "stem"], ["s"], pads=[1] * 4),
+            node("MaxPool", ["s"], ["d"], kernel_shape=[2, 2], strides=[2, 2]),
+            node("Conv", ["s", "w", "b"], ["y"], pads=[1] * 4),
+            node("Conv", ["d", "w", "b"], ["z"], pads=[1] * 4),
+        ],
+        {"x": [1, 3, 16, 16]},
+        {"y": None, "z": None},
+        {"stem": (64, 3, 3, 3), "w": (64, 64, 3, 3), "b": (64,)},
+    )
+    assert network.params == 38656
+    twice = onnx_network(
+        tmp_path,
+        [
+            node("Conv", ["x", "w0"], ["a"]),
+            node("BatchNormalization", ["a", "g", "h", "m", "v"], ["b"]),
+            node("PRelu", ["b", "p"], ["c"]),
+            node("Conv", ["c", "w1"], ["d"]),
+            node("BatchNormalization", ["d", "g", "h", "m", "v"], ["e"]),
+            node("PRelu", ["e", "p"], ["f"]),
+        ],
+        {"x": [1, 3, 4, 4]},
+        {"f": None},
+        {"w0": (8, 3, 1, 1), "w1": (8, 8, 1, 1), "g": (8,), "h": (8,), "m": (8,), "v": (8,),
+         "p": (8, 1, 1)},
+    )  # fmt: skip
+    assert twice.params == 24 + 64 + 16 + 8
+    norms = onnx_network(
+        tmp_path,
+        [
+            node("LayerNormalization", ["x", "g", "h"], ["n"]),
+            node("MatMul", ["n", "w"], ["a"]),
+            node("LayerNormalization", ["a", "g", "h"], ["m"]),
+            node("MatMul", ["m", "w"], ["y"]),
+        ],
+        {"x": [1, 5, 8]},
+        {"y": None},
+        {"g": (8,), "h": (8,), "w": (8, 8)},
+    )
+    assert norms.params == 16 + 64
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 4])
+def test_a_table_tied_to_the_last_layer_is_in_memory_once(tmp_path: Path, nodes: int) -> None:
+    """A language model: 50 tokens of 16 features, looked up and multiplied with at the end."""
+    path = tmp_path / "tied.onnx"
+    made = model(
+        [
+            node("Gather", ["table", "tokens"], ["x"]),
+            node("MatMul", ["x", "w"], ["y"]),
+            node("Transpose", ["table"], ["turned"], perm=[1, 0]),
+            node("MatMul", ["y", "turned"], ["z"]),
+        ],
+        {"tokens": [1, 6]},
+        {"z": None},
+        {"table": (50, 16), "w": (16, 16)},
+    )
+    made.graph.input[0].type.tensor_type.elem_type = 7
+    save(made, str(path))
+    network = load(str(path))
+    assert network.params == 50 * 16 + 16 * 16
+    union = 2 / nodes - 1 / nodes**2
+    assert elems(network, "dense", nodes) == pytest.approx(800 * union + 256 / nodes)
+
+
+def test_parts_of_a_parameter_are_each_their_own(tmp_path: Path) -> None:
+    """Queries from one third of a matrix, keys and values from the rest, as cross-attention has."""
+    network = onnx_network(
+        tmp_path,
+        [
+            node("Conv", ["x", "first"], ["a"]),
+            node("Flatten", ["a"], ["f"]),
+            node("Split", ["w", "parts"], ["q", "kv"], axis=1),
+            node("MatMul", ["f", "q"], ["y"]),
+            node("MatMul", ["f", "kv"], ["z"]),
+        ],
+        {"x": [1, 3, 2, 2]},
+        {"y": None, "z": None},
+        {"first": (2, 3, 1, 1), "w": (8, 24)},
+        {"parts": [8, 16]},
+    )
+    assert network.params == 6 + 8 * 24
+
+
+def test_a_file_names_its_outputs(tmp_path: Path) -> None:
+    network = onnx_network(
+        tmp_path,
+        [
+            node("Conv", ["x", "w1"], ["p1"], pads=[1] * 4, strides=[2, 2]),
+            node("Conv", ["p1", "w2"], ["p2"], pads=[1] * 4, strides=[2, 2]),
+            node("Conv", ["p2", "w3"], ["p3"], pads=[1] * 4, strides=[2, 2]),
+        ],
+        {"x": [1, 3, 32, 32]},
+        {"p1": None, "p2": None, "p3": None},
+        {"w1": (32, 3, 3, 3), "w2": (64, 32, 3, 3), "w3": (128, 64, 3, 3)},
+    )
+    assert network.outputs == ("p1", "p2", "p3")
+    assert tabulate(network).in_elems[-1] == 57344 / 4
+    path = tmp_path / "net.json"
+    path.write_text(to_json(network))
+    assert build(str(path)).outputs == network.outputs
+
+
+def test_a_part_of_a_tensor_may_be_an_output(tmp_path: Path) -> None:
+    """The first 4 of 16 features are wanted, and a map that is read on."""
+    network = onnx_network(
+        tmp_path,
+        [
+            node("Conv", ["x", "w1"], ["a"]),
+            node("Conv", ["a", "w2"], ["b"]),
+            node("Slice", ["b", "zero", "four", "one"], ["c"]),
+        ],
+        {"x": [1, 3, 8, 8]},
+        {"a": None, "c": None},
+        {"w1": (8, 3, 1, 1), "w2": (16, 8, 1, 1)},
+        {"zero": [0], "four": [4], "one": [1]},
+    )
+    assert tabulate(network).in_elems[-1] == 8 * 64 + 4 * 64
+
+
+def test_every_input_of_a_file_has_its_size(tmp_path: Path) -> None:
+    parts = (
+        [
+            node("Conv", ["x", "w1"], ["a"], pads=[1] * 4),
+            node("Conv", ["mask", "w2"], ["b"], strides=[4, 4]),
+            node("Add", ["a", "b"], ["y"]),
+        ],
+        {"x": [1, 3, "h", "w"], "mask": [1, 1, "H", "W"]},
+        {"y": None},
+        {"w1": (8, 3, 3, 3), "w2": (8, 1, 4, 4)},
+    )
+    network = onnx_network(tmp_path, *parts, sizes=parse_input("x=3x64x64,mask=1x256x256"))
+    assert network.inputs == ((INPUT, (3, 64, 64)), ("mask", (1, 256, 256)))
+    assert peak(network) == 524288
+    assert walked_peak(network) * 4 == 524288
+    assert onnx_network(tmp_path, *parts, sizes=parse_input("x=64,mask=256")).inputs == (
+        network.inputs
+    )
+    with pytest.raises(DiscosimError, match="no input 'msk'; did you mean mask"):
+        onnx_network(tmp_path, *parts, sizes=parse_input("x=64,msk=256"))
+    path = tmp_path / "net.json"
+    path.write_text(to_json(network))
+    assert build(str(path)).inputs == network.inputs
+    assert peak(build(str(path))) == 524288
+    assert build(str(path), parse_input("mask=1x256x256")).inputs == network.inputs
+    with pytest.raises(DiscosimError, match="cannot change"):
+        build(str(path), parse_input("mask=1x64x64"))
+
+
+def test_images_that_are_joined_are_a_tensor_of_their_own(tmp_path: Path) -> None:
+    """An image and its mask side by side: 3 + 1 channels of 64 positions, read by one layer."""
+    network = onnx_network(
+        tmp_path,
+        [node("Concat", ["x", "mask"], ["j"], axis=1), node("Conv", ["j", "w"], ["y"])],
+        {"x": [1, 3, 8, 8], "mask": [1, 1, 8, 8]},
+        {"y": None},
+        {"w": (2, 4, 1, 1)},
+    )
+    assert peak(network) == 4 * walked_peak(network) == 4 * 2 * 4 * 64
+    assert network.layers[-1].in_elems == 4 * 64
+
+
+def test_past_keys_are_held_until_they_are_joined(tmp_path: Path) -> None:
+    """One token of a decoder: 2 heads of 4, keys and values of 100 earlier positions enter."""
+    nodes, past = [], {"k": "past_k", "v": "past_v"}
+    for kind in ("q", "k", "v"):
+        nodes += [
+            node("MatMul", ["h", f"w{kind}"], [kind]),
+            node("Reshape", [kind, "heads"], [f"{kind}4"]),
+            node("Transpose", [f"{kind}4"], [f"{kind}h"], perm=[0, 2, 1, 3]),
+        ]
+        if kind in past:
+            nodes.append(node("Concat", [past[kind], f"{kind}h"], [f"{kind}all"], axis=2))
+    nodes += [
+        node("Transpose", ["kall"], ["kt"], perm=[0, 1, 3, 2]),
+        node("MatMul", ["qh", "kt"], ["s"]),
+        node("Softmax", ["s"], ["p"]),
+        node("MatMul", ["p", "vall"], ["o"]),
+        node("Transpose", ["o"], ["ot"], perm=[0, 2, 1, 3]),
+        node("Reshape", ["ot", "flat"], ["of"]),
+        node("MatMul", ["of", "wo"], ["y"]),
+    ]
+    network = onnx_network(
+        tmp_path,
+        [node("MatMul", ["x", "w"], ["h"]), *nodes],
+        {"x": [1, 1, 8], "past_k": [1, 2, "T", 4], "past_v": [1, 2, "T", 4]},
+        {"y": None, "kall": None, "vall": None},
+        {"w": (8, 8), "wq": (8, 8), "wk": (8, 8), "wv": (8, 8), "wo": (8, 8)},
+        {"heads": [1, 1, 2, 4], "flat": [1, 1, 8]},
+        sizes=parse_input("past_k=1x2x100x4,past_v=1x2x100x4"),
+    )
+    assert [prod(shape) for _, shape in network.inputs] == [8, 800, 800]
+    [attends] = [layer for layer in network.layers if layer.op == "attention"]
+    assert (attends.heads, attends.macs, attends.scratch) == (2, 101 * 16, 2 * 101)
+    table = tabulate(network)
+    assert table.in_elems[-1] == 8 + 2 * 8 * 101  # both caches are outputs
+    at = table.name.index(network.operands(attends.name)[1])
+    assert table.live_elems[at] >= 800 + 800 + 808  # past keys, past values, all keys
+
+
+# Modules
 
 
 class Levels(nn.Module):

@@ -11,8 +11,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from zoo import ours
-from zoo.table import ZOO
 
 from discosim.cli.app import run
 from discosim.errors import DiscosimError, install_hint
@@ -24,6 +22,8 @@ from discosim.importers.torch.trace import trace
 from discosim.networks import build, esrgan, ssd
 from discosim.partition.split import split
 from tests.configurations import swept
+from tests.zoo import ours
+from tests.zoo.table import ZOO
 
 pytestmark = pytest.mark.extras
 

@@ -1,9 +1,7 @@
 """What a node holds: inputs, outputs, what lives inside a row, and what a runtime adds."""
 
 import json
-from collections import Counter
 from dataclasses import replace
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,45 +10,21 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import helper, save
 
 from discosim.cli.app import cli
 from discosim.cli.types import parse_input
-from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.graph.builder import Builder
 from discosim.graph.layer import OPERATORS
 from discosim.graph.network import INPUT, Network, inputs_text
 from discosim.graph.table import tabulate
-from discosim.hardware import Hardware, load_profile
-from discosim.importers import load
+from discosim.hardware import load_profile
 from discosim.importers.nodelink import to_json
 from discosim.model.memory import WORKSPACE, fits_word
 from discosim.networks import build
 from discosim.partition.plan import CONVENTIONS
-from discosim.strategies.strategy import STRATEGIES
-from tests.importing import model
+from tests.holding import FUSED, cost, peak, walked_peak
 from tests.strategies import networks
-
-HMD = load_profile("splitnets-hmd").hardware()
-FUSED = replace(HMD, attention="fused")
-node = helper.make_node
-
-
-def cost(network: Network, nodes: int = 1, hardware: Hardware = HMD, **chosen: Any) -> Any:
-    strategy = STRATEGIES[chosen.pop("strategy", "single" if nodes == 1 else "dense")]
-    return Configuration(network, hardware, strategy=strategy, nodes=nodes, **chosen).cost()
-
-
-def peak(network: Network, nodes: int = 1, hardware: Hardware = HMD, **chosen: Any) -> float:
-    return float(cost(network, nodes, hardware, **chosen).peak_feature_bytes.max())
-
-
-def onnx_network(tmp_path: Path, *parts: Any, sizes: Any = None, **more: Any) -> Network:
-    path = tmp_path / "net.onnx"
-    save(model(*parts, **more), str(path))
-    return load(str(path), sizes)
-
 
 # Outputs
 
@@ -86,42 +60,6 @@ def test_three_maps_of_a_backbone_are_gathered() -> None:
         gathered = cost(backbone(outputs), 2, conventions=runtime).received_bytes
         assert gathered[..., -1].max() == whole / 2
         assert tabulate(backbone(outputs)).in_elems[-1] == whole / 4
-
-
-def test_a_file_names_its_outputs(tmp_path: Path) -> None:
-    network = onnx_network(
-        tmp_path,
-        [
-            node("Conv", ["x", "w1"], ["p1"], pads=[1] * 4, strides=[2, 2]),
-            node("Conv", ["p1", "w2"], ["p2"], pads=[1] * 4, strides=[2, 2]),
-            node("Conv", ["p2", "w3"], ["p3"], pads=[1] * 4, strides=[2, 2]),
-        ],
-        {"x": [1, 3, 32, 32]},
-        {"p1": None, "p2": None, "p3": None},
-        {"w1": (32, 3, 3, 3), "w2": (64, 32, 3, 3), "w3": (128, 64, 3, 3)},
-    )
-    assert network.outputs == ("p1", "p2", "p3")
-    assert tabulate(network).in_elems[-1] == 57344 / 4
-    path = tmp_path / "net.json"
-    path.write_text(to_json(network))
-    assert build(str(path)).outputs == network.outputs
-
-
-def test_a_part_of_a_tensor_may_be_an_output(tmp_path: Path) -> None:
-    """The first 4 of 16 features are wanted, and a map that is read on."""
-    network = onnx_network(
-        tmp_path,
-        [
-            node("Conv", ["x", "w1"], ["a"]),
-            node("Conv", ["a", "w2"], ["b"]),
-            node("Slice", ["b", "zero", "four", "one"], ["c"]),
-        ],
-        {"x": [1, 3, 8, 8]},
-        {"a": None, "c": None},
-        {"w1": (8, 3, 1, 1), "w2": (16, 8, 1, 1)},
-        {"zero": [0], "four": [4], "one": [1]},
-    )
-    assert tabulate(network).in_elems[-1] == 8 * 64 + 4 * 64
 
 
 def test_a_side_result_that_nobody_wants_is_no_output() -> None:
@@ -170,22 +108,6 @@ def two_inputs() -> Network:
     return net.build()
 
 
-def walked_peak(network: Network) -> int:
-    """Live elements at most, by counting references row by row; no operator works in place."""
-    uses = Counter(tensor for layer in network.layers for tensor in network.operands(layer.name))
-    uses.update(network.outputs)
-    live = {name: prod(shape) for name, shape in network.inputs if uses[name]}
-    most = 0
-    for layer in network.layers:
-        live[layer.name] = layer.out_elems
-        most = max(most, sum(live.values()))
-        for tensor in [*network.operands(layer.name), layer.name]:
-            uses[tensor] -= tensor != layer.name
-            if not uses[tensor]:
-                live.pop(tensor, None)
-    return most
-
-
 def test_inputs_are_in_memory_until_they_are_read() -> None:
     """In the second convolution 32,768 + 65,536 + 32,768 elements; the walk says the same."""
     network = two_inputs()
@@ -207,86 +129,6 @@ def test_the_peak_is_that_of_a_walk_through_the_graph(a: int, b: int, c: int, fi
     net.conv(z, 2, 3, "last")
     network = net.build(outputs=["last", "one"])
     assert peak(network) == 4 * walked_peak(network)
-
-
-def test_every_input_of_a_file_has_its_size(tmp_path: Path) -> None:
-    parts = (
-        [
-            node("Conv", ["x", "w1"], ["a"], pads=[1] * 4),
-            node("Conv", ["mask", "w2"], ["b"], strides=[4, 4]),
-            node("Add", ["a", "b"], ["y"]),
-        ],
-        {"x": [1, 3, "h", "w"], "mask": [1, 1, "H", "W"]},
-        {"y": None},
-        {"w1": (8, 3, 3, 3), "w2": (8, 1, 4, 4)},
-    )
-    network = onnx_network(tmp_path, *parts, sizes=parse_input("x=3x64x64,mask=1x256x256"))
-    assert network.inputs == ((INPUT, (3, 64, 64)), ("mask", (1, 256, 256)))
-    assert peak(network) == 524288
-    assert walked_peak(network) * 4 == 524288
-    assert onnx_network(tmp_path, *parts, sizes=parse_input("x=64,mask=256")).inputs == (
-        network.inputs
-    )
-    with pytest.raises(DiscosimError, match="no input 'msk'; did you mean mask"):
-        onnx_network(tmp_path, *parts, sizes=parse_input("x=64,msk=256"))
-    path = tmp_path / "net.json"
-    path.write_text(to_json(network))
-    assert build(str(path)).inputs == network.inputs
-    assert peak(build(str(path))) == 524288
-    assert build(str(path), parse_input("mask=1x256x256")).inputs == network.inputs
-    with pytest.raises(DiscosimError, match="cannot change"):
-        build(str(path), parse_input("mask=1x64x64"))
-
-
-def test_images_that_are_joined_are_a_tensor_of_their_own(tmp_path: Path) -> None:
-    """An image and its mask side by side: 3 + 1 channels of 64 positions, read by one layer."""
-    network = onnx_network(
-        tmp_path,
-        [node("Concat", ["x", "mask"], ["j"], axis=1), node("Conv", ["j", "w"], ["y"])],
-        {"x": [1, 3, 8, 8], "mask": [1, 1, 8, 8]},
-        {"y": None},
-        {"w": (2, 4, 1, 1)},
-    )
-    assert peak(network) == 4 * walked_peak(network) == 4 * 2 * 4 * 64
-    assert network.layers[-1].in_elems == 4 * 64
-
-
-def test_past_keys_are_held_until_they_are_joined(tmp_path: Path) -> None:
-    """One token of a decoder: 2 heads of 4, keys and values of 100 earlier positions enter."""
-    nodes, past = [], {"k": "past_k", "v": "past_v"}
-    for kind in ("q", "k", "v"):
-        nodes += [
-            node("MatMul", ["h", f"w{kind}"], [kind]),
-            node("Reshape", [kind, "heads"], [f"{kind}4"]),
-            node("Transpose", [f"{kind}4"], [f"{kind}h"], perm=[0, 2, 1, 3]),
-        ]
-        if kind in past:
-            nodes.append(node("Concat", [past[kind], f"{kind}h"], [f"{kind}all"], axis=2))
-    nodes += [
-        node("Transpose", ["kall"], ["kt"], perm=[0, 1, 3, 2]),
-        node("MatMul", ["qh", "kt"], ["s"]),
-        node("Softmax", ["s"], ["p"]),
-        node("MatMul", ["p", "vall"], ["o"]),
-        node("Transpose", ["o"], ["ot"], perm=[0, 2, 1, 3]),
-        node("Reshape", ["ot", "flat"], ["of"]),
-        node("MatMul", ["of", "wo"], ["y"]),
-    ]
-    network = onnx_network(
-        tmp_path,
-        [node("MatMul", ["x", "w"], ["h"]), *nodes],
-        {"x": [1, 1, 8], "past_k": [1, 2, "T", 4], "past_v": [1, 2, "T", 4]},
-        {"y": None, "kall": None, "vall": None},
-        {"w": (8, 8), "wq": (8, 8), "wk": (8, 8), "wv": (8, 8), "wo": (8, 8)},
-        {"heads": [1, 1, 2, 4], "flat": [1, 1, 8]},
-        sizes=parse_input("past_k=1x2x100x4,past_v=1x2x100x4"),
-    )
-    assert [prod(shape) for _, shape in network.inputs] == [8, 800, 800]
-    [attends] = [layer for layer in network.layers if layer.op == "attention"]
-    assert (attends.heads, attends.macs, attends.scratch) == (2, 101 * 16, 2 * 101)
-    table = tabulate(network)
-    assert table.in_elems[-1] == 8 + 2 * 8 * 101  # both caches are outputs
-    at = table.name.index(network.operands(attends.name)[1])
-    assert table.live_elems[at] >= 800 + 800 + 808  # past keys, past values, all keys
 
 
 @pytest.mark.parametrize("text", ["=3x4", "a=3x4,b", "a=3,a=4", "a=", "a=3y"])

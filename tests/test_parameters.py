@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import helper, save
 
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
@@ -17,8 +16,6 @@ from discosim.graph.counts import counts
 from discosim.graph.network import INPUT, Network
 from discosim.graph.parameters import shared_parameters
 from discosim.graph.table import tabulate
-from discosim.hardware import load_profile
-from discosim.importers import load
 from discosim.importers.nodelink import to_json
 from discosim.masks.plan import masked_plan
 from discosim.masks.select import select
@@ -27,10 +24,9 @@ from discosim.networks import build
 from discosim.partition import node_memory
 from discosim.partition.plan import CONVENTIONS
 from discosim.strategies.strategy import STRATEGIES
-from tests.importing import model
+from tests.holding import HMD, elems
 from tests.strategies import networks
 
-HMD = load_profile("splitnets-hmd").hardware()
 HEAD = 64 * 64 * 9 + 64
 STEM = 3 * 64 * 9
 
@@ -53,17 +49,6 @@ def tied(features: int, times: int) -> Network:
         shares = "again.0" if number else ""
         x = net.linear(x, features, f"again.{number}", bias=False, shares=shares)
     return net.build()
-
-
-def weight_bytes(network: Network, strategy: str, nodes: int, s_comm: float = 0.0) -> float:
-    chosen = Configuration(
-        network, HMD, strategy=STRATEGIES[strategy], nodes=nodes, s_comm=np.full((1, 1), s_comm)
-    )
-    return float(chosen.cost().weight_bytes.max())
-
-
-def elems(network: Network, strategy: str, nodes: int, s_comm: float = 0.0) -> float:
-    return weight_bytes(network, strategy, nodes, s_comm) / 4
 
 
 @given(networks())
@@ -197,103 +182,6 @@ def test_a_builder_refuses_what_does_not_fit() -> None:
         net.conv(x, 8, 3, "b", shares="aa")
     with pytest.raises(DiscosimError, match="cannot share the parameters of a, which has 288"):
         net.conv(x, 8, 3, "b", shares="a")
-
-
-def onnx_network(tmp_path: Path, *parts: object, **more: object) -> Network:
-    path = tmp_path / "net.onnx"
-    save(model(*parts, **more), str(path))  # type: ignore[arg-type]
-    return load(str(path))
-
-
-def test_files_share_by_the_name_of_the_parameter(tmp_path: Path) -> None:
-    """The head above in ONNX, then a batch norm, a PReLU and a layer norm used twice."""
-    node = helper.make_node
-    network = onnx_network(
-        tmp_path,
-        [
-            node("Conv", ["x", "stem"], ["s"], pads=[1] * 4),
-            node("MaxPool", ["s"], ["d"], kernel_shape=[2, 2], strides=[2, 2]),
-            node("Conv", ["s", "w", "b"], ["y"], pads=[1] * 4),
-            node("Conv", ["d", "w", "b"], ["z"], pads=[1] * 4),
-        ],
-        {"x": [1, 3, 16, 16]},
-        {"y": None, "z": None},
-        {"stem": (64, 3, 3, 3), "w": (64, 64, 3, 3), "b": (64,)},
-    )
-    assert network.params == 38656
-    twice = onnx_network(
-        tmp_path,
-        [
-            node("Conv", ["x", "w0"], ["a"]),
-            node("BatchNormalization", ["a", "g", "h", "m", "v"], ["b"]),
-            node("PRelu", ["b", "p"], ["c"]),
-            node("Conv", ["c", "w1"], ["d"]),
-            node("BatchNormalization", ["d", "g", "h", "m", "v"], ["e"]),
-            node("PRelu", ["e", "p"], ["f"]),
-        ],
-        {"x": [1, 3, 4, 4]},
-        {"f": None},
-        {"w0": (8, 3, 1, 1), "w1": (8, 8, 1, 1), "g": (8,), "h": (8,), "m": (8,), "v": (8,),
-         "p": (8, 1, 1)},
-    )  # fmt: skip
-    assert twice.params == 24 + 64 + 16 + 8
-    norms = onnx_network(
-        tmp_path,
-        [
-            node("LayerNormalization", ["x", "g", "h"], ["n"]),
-            node("MatMul", ["n", "w"], ["a"]),
-            node("LayerNormalization", ["a", "g", "h"], ["m"]),
-            node("MatMul", ["m", "w"], ["y"]),
-        ],
-        {"x": [1, 5, 8]},
-        {"y": None},
-        {"g": (8,), "h": (8,), "w": (8, 8)},
-    )
-    assert norms.params == 16 + 64
-
-
-@pytest.mark.parametrize("nodes", [1, 2, 4])
-def test_a_table_tied_to_the_last_layer_is_in_memory_once(tmp_path: Path, nodes: int) -> None:
-    """A language model: 50 tokens of 16 features, looked up and multiplied with at the end."""
-    node = helper.make_node
-    path = tmp_path / "tied.onnx"
-    made = model(
-        [
-            node("Gather", ["table", "tokens"], ["x"]),
-            node("MatMul", ["x", "w"], ["y"]),
-            node("Transpose", ["table"], ["turned"], perm=[1, 0]),
-            node("MatMul", ["y", "turned"], ["z"]),
-        ],
-        {"tokens": [1, 6]},
-        {"z": None},
-        {"table": (50, 16), "w": (16, 16)},
-    )
-    made.graph.input[0].type.tensor_type.elem_type = 7
-    save(made, str(path))
-    network = load(str(path))
-    assert network.params == 50 * 16 + 16 * 16
-    union = 2 / nodes - 1 / nodes**2
-    assert elems(network, "dense", nodes) == pytest.approx(800 * union + 256 / nodes)
-
-
-def test_parts_of_a_parameter_are_each_their_own(tmp_path: Path) -> None:
-    """Queries from one third of a matrix, keys and values from the rest, as cross-attention has."""
-    node = helper.make_node
-    network = onnx_network(
-        tmp_path,
-        [
-            node("Conv", ["x", "first"], ["a"]),
-            node("Flatten", ["a"], ["f"]),
-            node("Split", ["w", "parts"], ["q", "kv"], axis=1),
-            node("MatMul", ["f", "q"], ["y"]),
-            node("MatMul", ["f", "kv"], ["z"]),
-        ],
-        {"x": [1, 3, 2, 2]},
-        {"y": None, "z": None},
-        {"first": (2, 3, 1, 1), "w": (8, 24)},
-        {"parts": [8, 16]},
-    )
-    assert network.params == 6 + 8 * 24
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)

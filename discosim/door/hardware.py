@@ -65,7 +65,8 @@ def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
 
     bandwidth, compute, link_latency, memory: a number in SI, a text as "300Mbit/s", or several
     of either, which are an axis of a sweep; dtype, weight_dtype: as profiles list them; attention:
-    whether its scores are in memory, "written-out" or "fused"; settings: any other number of a profile by its path, {"efficiency.conv": 0.5}. Raises DiscosimError.
+    whether its scores are in memory, "written-out" or "fused"; settings: any other number of a
+    profile by its path, {"efficiency.conv": 0.5}. Raises DiscosimError.
     """
     unknown = [name for name in overrides if name not in Overrides.__annotations__]
     if unknown:

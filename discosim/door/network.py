@@ -27,8 +27,8 @@ def network(
 
     given: a name ("resnet50", "resnet50/8"), a file (.onnx, .json, .csv), "torch:module:factory",
     a torch module or a Network. example: of the module's input, a tensor or several. input: size
-    of a named network's input, 224 or "224x320", of several "image=3x64x64,mask=1x256x256". name: what a module is called. Raises
-    DiscosimError for what is not known or cannot be read.
+    of a named network's input, 224 or "224x320", of several "image=3x64x64,mask=1x256x256". name:
+    what a module is called. Raises DiscosimError for what is not known or cannot be read.
     """
     if isinstance(given, Network):
         return given

@@ -5,7 +5,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from zoo.ours import InvertedResidual, ResNet, SqueezeExcite, conv_norm
+
+from tests.zoo.ours import InvertedResidual, ResNet, SqueezeExcite, conv_norm
 
 
 def resnext50() -> nn.Module:

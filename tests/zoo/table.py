@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import nn
-from zoo import convolutional as c
-from zoo import ours
-from zoo import transformers as t
+
+from tests.zoo import convolutional as c
+from tests.zoo import ours
+from tests.zoo import transformers as t
 
 
 class Entry(NamedTuple):

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from zoo.ours import Mlp, TransformerBlock
+
+from tests.zoo.ours import Mlp, TransformerBlock
 
 
 class Gpt2(nn.Module):
