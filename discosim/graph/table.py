@@ -1,5 +1,6 @@
 """A network as a structure of arrays in execution order: what the model computes with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
@@ -103,15 +104,8 @@ def tabulate(network: Network) -> LayerTable:
 
     elems = [elems_of[tensor] for tensor in tensors]
     made = np.where(np.arange(len(tensors)) < len(rows), np.arange(len(tensors)) - 1, -1)
-    last_read = made.copy()  # what nobody reads goes at once
-    for row, operands in enumerate(reads):
-        last_read[operands] = row
+    last_read, dies = _ends(rows, reads, made, elems)
     row_index = np.arange(len(rows))
-    dies = np.array(last_read)  # the last row at which a tensor takes memory of its own
-    for row, (layer, operands) in enumerate(zip(rows, reads, strict=True)):
-        if layer.operator.in_place:
-            dying = [t for t in operands if last_read[t] == row and elems[t] >= layer.out_elems]
-            dies[dying[:1]] = row - 1
     alive = (made[:, None] <= row_index) & (row_index <= dies[:, None])
     crossing = (made[:, None] < row_index) & (row_index <= last_read[:, None])
     tensor_elems = np.array(elems, dtype=float)
@@ -152,6 +146,21 @@ def tabulate(network: Network) -> LayerTable:
         cut_elems=tensor_elems @ crossing,
         scratch_elems=column(scratch),
     )
+
+
+def _ends(
+    rows: Sequence[Layer], reads: Sequence[list[int]], made: Ints, elems: Sequence[int]
+) -> tuple[Ints, Ints]:
+    """The rows that read each tensor last, and at which it takes memory of its own for the last."""
+    last_read = made.copy()  # what nobody reads goes at once
+    for row, operands in enumerate(reads):
+        last_read[operands] = row
+    dies = last_read.copy()
+    for row, (layer, operands) in enumerate(zip(rows, reads, strict=True)):
+        if layer.operator.in_place:
+            dying = [t for t in operands if last_read[t] == row and elems[t] >= layer.out_elems]
+            dies[dying[:1]] = row - 1
+    return last_read, dies
 
 
 def _gathering(network: Network) -> Layer:
