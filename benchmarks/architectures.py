@@ -18,8 +18,6 @@ import pandas as pd
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from tests.zoo import ours
-from tests.zoo.table import ZOO
 
 from discosim.configuration import Configuration
 from discosim.explore.sweep import sweep
@@ -31,6 +29,8 @@ from discosim.importers.torch.trace import trace
 from discosim.networks import NETWORKS, build
 from discosim.report.frames import as_cells
 from discosim.report.tables import to_markdown
+from tests.zoo import ours
+from tests.zoo.table import ZOO
 
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 
