@@ -12,6 +12,7 @@ from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.hardware import Hardware
 from discosim.masks.mask_file import check_mask
 from discosim.partition.plan import CONVENTIONS, Conventions, Features, Objective, Plan
+from discosim.partition.split import divides
 from discosim.simulate import NO_OVERLAP, Cost, Overlap, simulate
 from discosim.strategies.cut import blocks, rows_of
 from discosim.strategies.strategy import STRATEGIES, Strategy, check_nodes
@@ -77,7 +78,8 @@ class Configuration:
     @property
     def unlike(self) -> int:
         """Nodes whose costs are kept apart."""
-        return self.nodes if self.conventions.whole else 1
+        whole = self.conventions.whole or not divides(self.table, self.nodes)
+        return self.nodes if whole else 1
 
     def resolved(self) -> "Configuration":
         """Return the same with the nodes, S_comm, mask and cut that its strategy will have.

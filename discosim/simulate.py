@@ -1,7 +1,7 @@
 """Table x plan x hardware -> cost: the one place that knows them all."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -107,22 +107,27 @@ def simulate(
     staged = plan.stage is not None
 
     def time_s(chunks: Floats) -> Floats:
-        comm_s = volume_s + chunks * alpha_s
+        comm_s = volume_s + np.ceil(chunks) * alpha_s
         if overlapped.mode == "none" or staged:
             times = overlap.serial_s(comm_s, local_s, remote_s)
         elif overlapped.mode == "ideal":
             times = overlap.ideal_s(comm_s, local_s, remote_s)
         else:
-            times = overlap.chunked_s(comm_s, local_s, remote_s, chunks)
+            times = overlap.chunked_s(comm_s, local_s, remote_s, chunks, alpha_s)
         slowest: Floats = times.max(axis=-2, keepdims=True)
         return slowest
 
     chunks = np.ones_like(volume_s)
     if overlapped.mode == "layer" and not staged:
-        most = np.maximum(1.0, np.floor(plan.chunk_features)) * np.ones_like(volume_s)
-        given = overlapped.chunks
-        chunks = best_chunks(time_s, most) if given is None else np.minimum(float(given), most)
-    comm_s, layer_s = volume_s + chunks * alpha_s, time_s(chunks)
+        most = plan.most_chunks * np.ones_like(volume_s)
+        wanted = overlapped.chunks
+        if wanted is None:
+            best = best_chunks(lambda k: time_s(np.minimum(k, most)), np.ceil(most))
+            chunks = np.minimum(best, most)
+        else:
+            chunks = np.minimum(float(wanted), most)
+    rounds, layer_s = np.ceil(chunks), time_s(chunks)
+    comm_s = volume_s + rounds * alpha_s
     comp_s = node_s.max(axis=-2)
     latency_s = layer_s.sum(axis=(-2, -1))
 
@@ -130,7 +135,7 @@ def simulate(
     peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
     elem_bytes = hardware.feature_elem_bytes
     most_elems = np.maximum(sent.sum(-1), exchange.received.sum(-1)).max(-1)
-    taken = _memory_bytes(table, plan, hardware, features)
+    taken = _memory_bytes(table, plan, hardware, features, overlapped)
     return Cost(
         sent_bytes=sent * elem_bytes,
         received_bytes=exchange.received * elem_bytes,
@@ -143,11 +148,52 @@ def simulate(
         latency_s=latency_s,
         interval_s=_interval_s(plan, hardware, overlapped, node_s, (comm_s, latency_s)),
         bytes_per_node=most_elems * elem_bytes,
-        messages=(peers * chunks).sum(-1).max(-1),
+        messages=(peers * rounds).sum(-1).max(-1),
         **taken,
         avg_s_comm=plan.avg_s_comm,
         avg_s_comp=_unspent_share(table, plan),
     )
+
+
+def least_s(table: LayerTable, plan: Plan, hardware: Hardware) -> Floats:
+    """Return seconds that no schedule is below, (...): the busiest node's work, or link's traffic.
+
+    Messages are taken to be free; across layers, anything may overlap that a plan does not forbid:
+    the stages of a pipeline follow one another.
+    """
+    local_s, remote_s = _compute_s(table, plan, hardware)
+    work_s = (local_s + remote_s).sum(-1)
+    topology = TOPOLOGIES[hardware.topology]
+    carried = topology.half_carried if hardware.duplex == "half" else topology.carried
+    elems = carried(plan.exchange) * hardware.feature_elem_bytes
+    wire_s = transfer_s(elems, hardware.bandwidth_Bps).sum(-1)
+    if plan.stage is not None:
+        handed = plan.exchange.total * hardware.feature_elem_bytes
+        serial_s: Floats = work_s.sum(-1) + transfer_s(handed, hardware.bandwidth_Bps).sum((-2, -1))
+        return serial_s
+    least: Floats = np.maximum(work_s.max(-1), wire_s.max(-1))
+    return least
+
+
+def node_needs(
+    table: LayerTable, plan: Plan, hardware: Hardware, overlapped: Overlap = NO_OVERLAP
+) -> tuple[Floats, Floats, Floats]:
+    """Return bytes of weights, of the features held at once and of all inputs, (..., R) each."""
+    arriving = _arriving_elems(plan, overlapped)
+    peak = node_memory.peak_elems(table, plan, hardware.attention) + arriving
+    return (
+        node_memory.weight_elems(table, plan) * hardware.weight_elem_bytes,
+        peak * hardware.feature_elem_bytes,
+        (plan.stored_elems + arriving) * hardware.feature_elem_bytes,
+    )
+
+
+def _arriving_elems(plan: Plan, overlapped: Overlap) -> Floats | float:
+    """A stage that receives while it computes holds the next item's input besides, (..., R)."""
+    if plan.stage is None or overlapped.mode == "none":
+        return 0.0
+    arriving: Floats = plan.exchange.received.sum(-1)
+    return arriving
 
 
 def _compute_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
@@ -181,16 +227,18 @@ def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, 
 
 
 def _memory_bytes(
-    table: LayerTable, plan: Plan, hardware: Hardware, features: Features
+    table: LayerTable,
+    plan: Plan,
+    hardware: Hardware,
+    features: Features,
+    overlapped: Overlap,
 ) -> dict[str, Floats]:
     """The fields of Cost that say what the node that needs most has to hold, (...) each."""
-    elem_bytes = hardware.feature_elem_bytes
-    weight_bytes = node_memory.weight_elems(table, plan) * hardware.weight_elem_bytes
-    peaks = {kind: node_memory.peak_elems(table, plan, kind) * elem_bytes for kind in ATTENTION}
+    weight_bytes, peak_bytes, all_bytes = node_needs(table, plan, hardware, overlapped)
     needs = {
         "weight_bytes": weight_bytes,
-        "peak_feature_bytes": peaks[hardware.attention],
-        "all_feature_bytes": plan.stored_elems * elem_bytes,
+        "peak_feature_bytes": peak_bytes,
+        "all_feature_bytes": all_bytes,
     }
     counted = needs[f"{features}_feature_bytes"]
     needs["node_bytes"] = hardware.runtime_bytes + weight_bytes + counted
@@ -200,22 +248,28 @@ def _memory_bytes(
         name: np.take_along_axis(np.broadcast_to(need, shape), busiest, -1)[..., 0]
         for name, need in needs.items()
     }
-    written_out, fused = ((weight_bytes + peaks[kind]).max(-1) for kind in ATTENTION)
+    each = [node_needs(table, plan, replace(hardware, attention=a), overlapped) for a in ATTENTION]
+    written_out, fused = ((weights + peak).max(-1) for weights, peak, _ in each)
     return {**found, "scores_bytes": (written_out - fused) * (features == Features.PEAK)}
 
 
 def _interval_s(
     plan: Plan, hardware: Hardware, overlapped: Overlap, node_s: Floats, cost: tuple[Floats, Floats]
 ) -> Floats:
-    """Time between two results: of a pipeline, its slowest stage, compute and hand-off."""
+    """Time between two results: of a pipeline, its slowest stage (`overlap.stage_s`)."""
     comm_s, latency_s = cost
     if plan.stage is None:
         return latency_s
     begins = np.flatnonzero(np.diff(plan.stage)) + 1
     handoffs = comm_s[..., 0, begins]
-    last = np.zeros_like(comm_s[..., 0, :1])
-    out_s, work_s = np.concatenate([handoffs, last], axis=-1), node_s.sum(-1)
-    stages = work_s + out_s if overlapped.mode == "none" else np.maximum(work_s, out_s)
+    none = np.zeros_like(comm_s[..., 0, :1])
+    stages = overlap.stage_s(
+        node_s.sum(-1),
+        np.concatenate([none, handoffs], axis=-1),
+        np.concatenate([handoffs, none], axis=-1),
+        overlaps=overlapped.mode != "none",
+        one_port=TOPOLOGIES[hardware.topology].one_port and hardware.duplex == "half",
+    )
     interval: Floats = stages.max(-1)
     if TOPOLOGIES[hardware.topology].one_medium:  # the hand-offs share it
         interval = np.maximum(interval, handoffs.sum(-1))

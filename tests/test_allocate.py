@@ -15,6 +15,7 @@ from discosim.explore.allocation.weight_curves import weight_curves
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.masks.saliency import saliency_curves
+from discosim.masks.select import select
 from discosim.masks.weights import random_weights
 from discosim.networks import build
 from discosim.simulate import Cost
@@ -223,3 +224,18 @@ def test_what_cannot_be_is_one_line(limits: dict, changed: dict, words: str) -> 
     with pytest.raises((DiscosimError, UnknownNameError), match=words) as caught:
         allocated("resnet50", HMD, limits, **changed)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("limit", [0.3, 0.6])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_mask_of_the_plan_keeps_the_limits(limit: float, seed: int) -> None:
+    """Whatever the readers of a tensor select, it is no more than the plan has counted."""
+    network = build("resnet50/16", (64,))
+    given = on(network, nodes=3, conventions="runtime")
+    limits = {BYTES: Limit(limit, of_dense=True), LATENCY: Limit(1.5 * limit, of_dense=True)}
+    found = allocated(network, HMD, limits, nodes=3, conventions="runtime")
+    mask = select(network, 3, found.plan.s_comm, None, "random", "pair", seed)
+    masked = replace(given, mask=mask).cost()
+    dense = replace(given, s_comm=0.0).cost()
+    for column, most in found.limits.items():
+        assert _number(masked, column) <= most * (1 + 1e-9) <= _number(dense, column)

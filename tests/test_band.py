@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 
 from discosim.cli.app import run
 from discosim.explore.band import HIGH, LOW, with_band
+from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
 from discosim.report.sweep import draw_sweep, verdicts
+from discosim.simulate import least_s
+from discosim.timeline.cluster import Cluster
+from discosim.timeline.schedule import schedule
+from discosim.timeline.work import work_of
 from tests.configurations import on, swept
-from tests.strategies import hardware
+from tests.strategies import hardware, tables
 
 PI = load_profile("rpi4-gigabit").hardware()
 STUDY = on("resnet18")
@@ -40,18 +45,36 @@ def test_every_latency_lies_in_its_band(node: Hardware, overlaps: list[str]) -> 
     assert (frame["latency_s"] <= frame[HIGH] * (1 + 1e-9)).all()
 
 
-def test_the_ends_are_ideal_without_alpha_and_none_with_it() -> None:
+def test_the_ends_are_what_is_busy_and_none_with_alpha() -> None:
     frame = _banded(PI, ["layer:4"])
-    free = replace(PI, link_latency_s=0.0)
     asked = {"strategies": ["disco", "branches", "single", "pipeline"], "nodes": [2, 4]}
     knob = [0.0, 0.8, 0.99]
-    ideal = swept(STUDY, [free], overlaps=["ideal"], s_comm=knob, **asked)
     none = swept(STUDY, [PI], overlaps=["none"], s_comm=knob, **asked)
-    assert frame[LOW].tolist() == ideal["latency_s"].tolist()
+    ideal = swept(
+        STUDY, [replace(PI, link_latency_s=0.0)], overlaps=["ideal"], s_comm=knob, **asked
+    )
+    busy = np.maximum(ideal["comm_s"], ideal["comp_s"])
+    split = frame["strategy"] != "pipeline"
+    assert frame[LOW][split].to_numpy() == pytest.approx(busy[split].to_numpy())
+    assert frame[LOW][~split].to_numpy() == pytest.approx(ideal["latency_s"][~split].to_numpy())
     assert (frame[HIGH] >= none["latency_s"]).all()
     assert frame.drop(columns=[LOW, HIGH]).equals(
         swept(STUDY, [PI], overlaps=["layer:4"], s_comm=knob, **asked)
     )
+
+
+@given(
+    tables(), hardware(), st.integers(1, 4), st.floats(0, 1), st.sampled_from(["paper", "runtime"]),
+    st.sampled_from(["stream:1", "stream:3", "stream:16", "ideal"]),
+)  # fmt: skip
+def test_no_schedule_is_below_the_band(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float, kind: str, overlap: str
+) -> None:
+    """Layers stream into each other, and still no node or link does two things at once."""
+    split = on(table, hardware=node, nodes=nodes, s_comm=s_comm, conventions=kind, overlap=overlap)
+    played = schedule(work_of(split, Cluster((node,) * nodes)), split.overlap).latency_s
+    low = float(least_s(table, split.plan(), node).item())
+    assert low <= played * (1 + 1e-9)
 
 
 def test_arrays_of_the_hardware_keep_their_order() -> None:
@@ -59,7 +82,9 @@ def test_arrays_of_the_hardware_keep_their_order() -> None:
     frame = _banded(node, ["none", "ideal"], nodes=[2], s_comm=[0.0, 0.9])
     assert (frame[LOW] <= frame["latency_s"] * (1 + 1e-9)).all()
     ideal = frame[(frame["overlap"] == "ideal") & (frame["link_latency_s"] == 0)]
-    assert ideal[LOW].tolist() == pytest.approx(ideal["latency_s"].tolist())
+    single = np.maximum(ideal["comm_s"], ideal["comp_s"])
+    busy = np.where(ideal["strategy"] == "pipeline", ideal["latency_s"], single)
+    assert ideal[LOW].tolist() == pytest.approx(busy.tolist())
     none = frame[frame["overlap"] == "none"]
     assert none[HIGH].tolist() == pytest.approx(none["latency_s"].tolist())
 

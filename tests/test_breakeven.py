@@ -1,5 +1,6 @@
 """Break-even: equal at the value, and the sides are as said; by closed form and by bisection."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -221,3 +222,26 @@ def test_the_surface_has_its_line_where_the_break_even_is() -> None:
 def test_what_cannot_be(solve: str, changed: dict, words: str) -> None:
     with pytest.raises((DiscosimError, UnknownNameError), match=words):
         broken_even(solve, "resnet50", HMD, **changed)
+
+
+@settings(max_examples=10)
+@given(tables(), st.integers(2, 4), st.booleans(), st.sampled_from([1e6, 1e7, 1e8]))
+def test_whole_features_cross_at_every_step_that_there_is(
+    table: LayerTable, nodes: int, previous: bool, bandwidth_Bps: float
+) -> None:
+    """Between two steps nothing changes: as many crossings as the signs there change."""
+    fractions = {(2 * m + 1) / (2 * n) for n in range(1, 25) for m in range(n)}
+    steps = sorted({0.0, 1.0} | fractions)
+    middles = [(a + b) / 2 for a, b in itertools.pairwise(steps)]
+    node = replace(HMD, bandwidth_Bps=bandwidth_Bps, compute_macps=1e9)
+    found = broken_even(
+        "s-comm", table, node, nodes=nodes, previous=previous, conventions="runtime"
+    )
+    contest = found[0].contest
+    faster = contest.difference_s(np.array([*middles, 1.0])) < 0
+    values = [answer.value for answer in found if answer.value is not None]
+    changes = int((faster[1:] != faster[:-1]).sum())
+    if values or found[0].faster not in ("never",):
+        assert len(values) == changes
+    else:  # but for S_comm 1, where nothing is sent
+        assert changes <= 1

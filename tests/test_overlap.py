@@ -33,6 +33,39 @@ def test_closed_form_equals_the_schedule(
     )
 
 
+@given(TIMES, st.floats(0, 1), TIMES, TIMES, st.floats(1, 12))
+def test_the_last_chunk_is_the_rest(
+    volume: float, alpha: float, local: float, remote: float, chunks: float
+) -> None:
+    """1.92 features go in a chunk of one and one of 0.92; each is a message."""
+    parts = [1 / chunks] * int(chunks)
+    if (rest := 1 - sum(parts)) > 1e-12:
+        parts.append(rest)
+    else:
+        chunks = float(len(parts))
+    free, arrived = local, 0.0
+    for part in parts:
+        arrived += part * volume + alpha
+        free = max(free, arrived) + part * remote
+    comm = np.array(volume + len(parts) * alpha)
+    assert chunked_s(comm, local, remote, np.array(chunks), alpha) == pytest.approx(
+        free, rel=1e-9, abs=1e-12
+    )
+
+
+@given(st.lists(st.floats(0.1, 12), min_size=2, max_size=2), TIMES, TIMES, TIMES, CHUNKS)
+def test_fewer_features_in_at_most_as_many_chunks_are_never_slower(
+    features: list[float], volume: float, local: float, remote: float, most: int
+) -> None:
+    def time_s(count: float) -> float:
+        chunks = np.array(min(float(most), max(1.0, count)))
+        comm = np.array(count * volume + np.ceil(chunks) * 0.1)
+        return float(chunked_s(comm, local, count * remote, chunks, 0.1))
+
+    fewer, more = sorted(features)
+    assert time_s(fewer) <= time_s(more) * (1 + 1e-9) + 1e-12
+
+
 @given(TIMES, TIMES, TIMES, CHUNKS)
 def test_more_overlap_is_never_slower(
     comm: float, local: float, remote: float, chunks: int

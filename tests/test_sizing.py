@@ -213,3 +213,19 @@ def test_a_limit_on_what_is_not_stated_is_refused() -> None:
             size([study], [hardware], limits)
     with pytest.raises(DiscosimError, match="nothing to size"):
         size([study], [], Limits(latency=1.0))
+
+
+def test_sparser_plans_in_chunks_are_not_given_up() -> None:
+    """8 nodes at S_comm 0.75 take 75.5 ms; 0.76 sends 1.92 features a message, no slower."""
+    hmd = load_profile("splitnets-hmd").hardware()
+    slow = replace(hmd, bandwidth_Bps=1e6, compute_macps=100e6)
+    frame = size(
+        [on("resnet18", INPUT, overlap="layer:2")],
+        [slow],
+        Limits(latency=76e-3, nodes=8),
+        strategies=["disco"],
+        s_comm=[0.70, 0.71, 0.72, 0.73, 0.74, 0.75, 0.76],
+    )
+    [row] = frame.to_dict("records")
+    assert (row["feasible"], row["nodes"], row["s_comm"]) == (True, 8, 0.75)
+    assert row["latency_s"] == pytest.approx(75.5e-3, abs=5e-5)

@@ -1,8 +1,8 @@
 """The band around a prediction: what the same configuration takes at best and at worst.
 
 Of overlap and latency per message little is known before a program runs: at best communication
-is hidden as far as it can be and messages are free, at worst nothing overlaps and each message
-costs what the profile says.
+is hidden as far as any schedule can, across layers too, and messages are free; at worst nothing
+overlaps and each message costs what the profile says.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from discosim.configuration import Configuration
-from discosim.explore.sweep import Columns, sweep_columns
+from discosim.explore.axes import check_s_comm, variations
+from discosim.explore.sweep import Columns, parts_of, s_comm_of, sweep_columns
+from discosim.graph.table import Floats
 from discosim.hardware import Hardware
+from discosim.simulate import least_s
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,28 +46,31 @@ def band_columns(
 ) -> Columns:
     """Return `columns`, a sweep of the same arguments, with latency_low_s and latency_high_s.
 
-    low: overlap ideal, alpha zero; high: no overlap, the profile's alpha, or the row's own
-    latency where its many messages make it slower still.
+    low: what keeps the busiest node or link busy, which no overlap can be below; high: no
+    overlap, the profile's alpha, or the row's own latency where its many messages make it slower.
     """
-    free = [
-        replace(node, link_latency_s=0.0 * np.asarray(node.link_latency_s)) for node in hardware
-    ]
-    low, high = (
-        sweep_columns(
-            base,
-            hardware=each,
-            strategies=strategies,
-            nodes=nodes,
-            s_comm=s_comm,
-            overlaps=[overlap],
-        )
-        for each, overlap in ((free, "ideal"), (hardware, "none"))
+    knob = check_s_comm(s_comm)
+    every = variations(base, {"hardware": hardware, "strategy": strategies, "nodes": nodes})
+    low = np.concatenate([_low_s(*part) for each in every for part in parts_of(each, knob)])
+    high = sweep_columns(
+        base,
+        hardware=hardware,
+        strategies=strategies,
+        nodes=nodes,
+        s_comm=s_comm,
+        overlaps=["none"],
     )
     band = {name: np.full(len(columns["latency_s"]), np.nan) for name in (LOW, HIGH)}
     for overlap in dict.fromkeys(columns["overlap"]):  # each a sweep in the order of the other two
         rows = columns["overlap"] == overlap
-        band[LOW][rows] = low["latency_s"]
+        band[LOW][rows] = low
         band[HIGH][rows] = np.maximum(high["latency_s"], columns["latency_s"][rows])
     names = list(columns)
     place = names.index("latency_s") + 1
     return {n: columns.get(n, band.get(n)) for n in (*names[:place], LOW, HIGH, *names[place:])}
+
+
+def _low_s(given: Configuration, knob: Floats, count: int) -> Floats:
+    split = replace(given, s_comm=s_comm_of(knob))
+    seconds = least_s(given.table, split.plan(), given.hardware)
+    return np.broadcast_to(seconds, (count, len(knob))).ravel()

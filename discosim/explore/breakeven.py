@@ -9,6 +9,7 @@ import numpy as np
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore.axes import check_s_comm
+from discosim.explore.steps import between_steps, in_blocks
 from discosim.graph.table import Floats
 from discosim.simulate import NO_OVERLAP
 from discosim.strategies.strategy import STRATEGIES
@@ -199,7 +200,9 @@ def _s_comm(contest: Contest) -> list[BreakEven]:
         "even at S_comm 1, where nothing is sent,",
         "already at S_comm 0, where all is sent",
     )
-    crossings, method = _crossings(contest.difference_s, S_COMM), BISECTED
+    given, counts = contest.configuration, (contest.nodes, contest.versus)
+    grid = np.union1d(S_COMM, between_steps(given, counts))
+    crossings, method = _crossings(in_blocks(contest.difference_s, given, counts), grid), BISECTED
     if _is_affine_in_s_comm(contest):  # but for the messages, which end at S_comm 1
         at_zero, at_half = (contest.difference_s(s).item() for s in (0.0, 0.5))
         line = [(x, before) for x, before in _zero(at_zero, 2 * (at_half - at_zero)) if x < 1]
@@ -223,7 +226,7 @@ def _is_affine_in_s_comm(contest: Contest) -> bool:
         contest.configuration.overlap == NO_OVERLAP
         and contest.configuration.hardware.memory_Bps is None
         and contest.configuration.hardware.topology != "broadcast"
-        and not contest.configuration.conventions.whole
+        and not len(between_steps(contest.configuration, (contest.nodes, contest.versus)))
     )
 
 

@@ -81,8 +81,12 @@ def _rows(configuration: Configuration, s_comm: Floats) -> int:
     return len(choices(configuration, s_comm)) * prod(len(axis) for axis in axes.values())
 
 
-def _blocks(configuration: Configuration, s_comm: Floats) -> Iterator[Columns]:
-    """Rows of one configuration, the hardware's axes outside, S_comm inside."""
+Part = tuple[Configuration, Floats, int]
+"""A configuration with arrays of the hardware, the S_comm of its rows, and combinations."""
+
+
+def parts_of(configuration: Configuration, s_comm: Floats) -> Iterator[Part]:
+    """Yield the rows of one configuration, the hardware's axes outside, S_comm inside."""
     axes, knob = arrays(configuration.hardware), choices(configuration, s_comm)
     combinations = prod(len(axis) for axis in axes.values())
     block = max(1, BLOCK // configuration.unlike)
@@ -95,21 +99,33 @@ def _blocks(configuration: Configuration, s_comm: Floats) -> Iterator[Columns]:
             for (name, axis), place in zip(axes.items(), places, strict=True)
         }
         given = replace(configuration, hardware=replace(configuration.hardware, **values))
-        references = {
-            f"speedup_vs_{name}": replace(given, strategy=STRATEGIES[name], s_comm=0.0)
-            .cost()
-            .latency_s
-            for name in ("dense", "single")
-        }
         for begin in range(0, len(knob), block):
-            yield _columns(given, knob[begin : begin + block], len(flat), references)
+            yield given, knob[begin : begin + block], len(flat)
+
+
+def _blocks(configuration: Configuration, s_comm: Floats) -> Iterator[Columns]:
+    last: Configuration | None = None
+    for given, knob, count in parts_of(configuration, s_comm):
+        if given is not last:
+            references = {
+                f"speedup_vs_{name}": replace(given, strategy=STRATEGIES[name], s_comm=0.0)
+                .cost()
+                .latency_s
+                for name in ("dense", "single")
+            }
+        last = given
+        yield _columns(given, knob, count, references)
+
+
+def s_comm_of(knob: Floats) -> Floats:
+    """Return S_comm (S, 1, 1) of rows; those without a choice have 0."""
+    return np.where(np.isnan(knob), 0.0, knob)[:, None, None]
 
 
 def _columns(
     given: Configuration, knob: Floats, count: int, references: Mapping[str, Floats]
 ) -> Columns:
-    s_comm = np.where(np.isnan(knob), 0.0, knob)[:, None, None]
-    cost, hardware = replace(given, s_comm=s_comm).cost(), given.hardware
+    cost, hardware = replace(given, s_comm=s_comm_of(knob)).cost(), given.hardware
     shape = (count, len(knob))
 
     def column(values: ArrayLike) -> Floats:

@@ -52,8 +52,11 @@ def broadcast_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
 
 
 def of_queries(layer: "Layer", features: Ints) -> Ints:
-    """Head h of the output lies where head h of the queries does, or of q, k and v in one."""
-    return features if len(layer.in_shapes) == 1 else of_heads(layer, features)
+    """Head h of the output lies where head h of the queries begins, the first of q, k and v."""
+    if len(layer.in_shapes) > 1:
+        return of_heads(layer, features)
+    per_head = layer.out_features // layer.heads
+    return features // per_head * per_head
 
 
 def of_heads(layer: "Layer", features: Ints) -> Ints:
@@ -71,9 +74,11 @@ def whole_head_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
 
 def head_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
     """All features of the head; a head of keys and values may serve several of queries."""
-    if len(layer.in_shapes) == 1:
-        return features[:, None]
     width = layer.in_features // layer.heads
+    if len(layer.in_shapes) == 1:  # q, k and v side by side
+        per_head = layer.out_features // layer.heads
+        part = np.arange(3)[:, None] * layer.out_features + np.arange(per_head)
+        return (features // per_head * per_head)[:, None] + part.ravel()
     if operand == 2:
         width = layer.out_features // layer.heads
     heads = layer.in_shapes[operand][0] // width

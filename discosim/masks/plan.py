@@ -18,7 +18,7 @@ from discosim.partition.layout import Layout, Shares
 from discosim.partition.owned import owned_shares
 from discosim.partition.pairs import exchange_of_pairs, largest_pair
 from discosim.partition.plan import Conventions, Plan
-from discosim.partition.split import split_as_placed
+from discosim.partition.split import ALWAYS, ONCE, SERVICE, split_as_placed
 from discosim.partition.within_layer import as_plan, pairwise, with_rows
 
 DENSE = np.ones((1, 1))
@@ -75,9 +75,10 @@ def _needed(layer: Layer, mask: Mask, node: int) -> Bools:
 
 def _unmasked(layout: Layout) -> Shares:
     """Rows that no mask changes: the first layer, operators that carry features, the gathering."""
-    rows = layout.split.counted
-    last = len(layout.table) - 1
-    moved = ~layout.table.mixes[rows] & ((rows < last) | layout.conventions.service)
+    parts, service = layout.split, layout.conventions.service
+    holds = {ALWAYS: True, SERVICE: service, ONCE: False}
+    held = np.array([holds[when] for when in parts.when], dtype=bool)
+    moved = held & ~layout.table.mixes[parts.counted]
     shares = owned_shares(layout, DENSE)
     return pairwise(layout, shares, DENSE, np.flatnonzero(moved)) if moved.any() else shares
 

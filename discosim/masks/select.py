@@ -23,6 +23,7 @@ from discosim.masks.sub_rows import (
     weight_name,
     weight_of,
 )
+from discosim.model.rounding import kept_features
 from discosim.partition.placement import Owners, place
 
 CRITERIA = ("l1", "l2", "random", "branches")
@@ -157,7 +158,7 @@ def find_candidates(
 
 def pruned_count(competing: int, s_comm: float) -> int:
     """Return how many of `competing` sub-rows are pruned: the kept ones are rounded half up."""
-    return competing - int(np.floor((1.0 - s_comm) * competing + 0.5))
+    return competing - int(kept_features(1.0 - s_comm, competing))
 
 
 def layer_s_comm(knob: Knob, layer: Layer) -> float:

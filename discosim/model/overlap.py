@@ -21,15 +21,43 @@ def ideal_s(comm_s: Floats, local_s: Floats, remote_s: Floats) -> Floats:
     return np.maximum(local_s + remote_s, comm_s)
 
 
-def chunked_s(comm_s: Floats, local_s: Floats, remote_s: Floats, chunks: Floats) -> Floats:
+def chunked_s(
+    comm_s: Floats,
+    local_s: Floats,
+    remote_s: Floats,
+    chunks: Floats,
+    alpha_s: Floats | float = 0.0,
+) -> Floats:
     """Exchange in K equal chunks: max(local + remote, comm/K + remote, comm + remote/K).
 
-    `comm_s` contains the latency of all K rounds. Equal to the event-by-event schedule in which
+    `comm_s` contains the latency of all rounds, `alpha_s` each. K may be a fraction, as 1.92: then
+    the last chunk is the rest, 0.92 of a whole one. Equal to the event-by-event schedule in which
     the local part, then each chunk that has arrived, is computed.
     """
-    return np.maximum(
-        local_s + remote_s, np.maximum(comm_s / chunks + remote_s, comm_s + remote_s / chunks)
-    )
+    both_s, rounds = local_s + remote_s, np.ceil(chunks)
+    if (rounds == chunks).all():
+        return np.maximum(
+            both_s, np.maximum(comm_s / chunks + remote_s, comm_s + remote_s / chunks)
+        )
+    first_s = (comm_s - rounds * alpha_s) / chunks + alpha_s
+    rest = remote_s * (1.0 - (rounds - 1.0) / chunks)
+    last_but_one = np.where(rounds > 1, (rounds - 1) * first_s + remote_s / chunks + rest, 0.0)
+    ends = np.maximum(first_s + remote_s, comm_s + rest)
+    return np.maximum(both_s, np.maximum(ends, last_but_one))
+
+
+def stage_s(
+    work_s: Floats, receive_s: Floats, send_s: Floats, *, overlaps: bool, one_port: bool
+) -> Floats:
+    """Time that a pipeline's stage takes for each item of a stream (model.md section 5).
+
+    Without overlap it receives, computes and sends one after the other; with it, the longest of
+    the three decides, or receiving and sending together where they share one half-duplex port.
+    """
+    if not overlaps:
+        return receive_s + work_s + send_s
+    wire_s = receive_s + send_s if one_port else np.maximum(receive_s, send_s)
+    return np.maximum(work_s, wire_s)
 
 
 def best_chunks(time_s: Callable[[Floats], Floats], most: Floats) -> Floats:

@@ -20,7 +20,7 @@ from discosim.paper.costs import case, hardware, number
 from discosim.paper.row import Row, claim, frame, unpublished
 from discosim.partition.plan import Features, Objective, Plan
 from discosim.simulate import Overlap, simulate
-from discosim.strategies.pipeline import staged_plan, stages
+from discosim.strategies.pipeline import Holding, staged_plan, stages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ MEMORIES = (
 def _stage_plan(divisor: float, nodes: int, memory: MemoryCount) -> tuple[LayerTable, Plan]:
     """Lay ResNet50/X out in `nodes` stages, cut for the smallest worst node."""
     table = tabulate(build(f"resnet50/{divisor:.8g}"))
-    stage = stages(table, nodes, Objective.MEMORY, memory.elem_bytes, 4.0, memory.features)
+    stage = stages(table, nodes, Objective.MEMORY, Holding(memory.elem_bytes, 4.0, memory.features))
     return table, staged_plan(table, stage)
 
 

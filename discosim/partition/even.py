@@ -1,12 +1,14 @@
 """Within-layer plan in closed form: fractional features, all nodes alike, R = 1 (model.md §2)."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
 from discosim.graph.table import Floats
-from discosim.model.traffic import EvenExchange, Exchange
-from discosim.partition.layout import Layout, Shares, sent_density
+from discosim.model.combined_exchange import PartsExchange
+from discosim.model.even_exchange import EvenExchange
+from discosim.model.exchange import PairExchange
+from discosim.partition.layout import Layout, Shares, sent_once
 
 
 def even_shares(layout: Layout, density: Floats) -> Shares:
@@ -20,7 +22,7 @@ def even_shares(layout: Layout, density: Floats) -> Shares:
 
     own = np.where(statistics, table.statistics, table.in_features / n)
     offered = np.where(layout.exchanges, own, 0.0)
-    features = sent_density(layout, density) * offered
+    features = sent_once(layout, density * offered, own)
     needed = density * (layout.exchanges * share * (parts.peers - 1) / peers)
     if statistics.any():
         features = features + np.where(statistics, table.statistics, 0.0)
@@ -37,30 +39,13 @@ def even_shares(layout: Layout, density: Floats) -> Shares:
 
 
 def with_even_gather(layout: Layout, shares: Shares) -> Shares:
-    """Add the output's way to one node: each other node sends its N-th."""
-    n = layout.nodes
-    pair = layout.table.in_elems[-1] / n
-    hops = max(1.0, (n - 1) / 2)
-    amounts = {
-        "sent": pair,
-        "received": (n - 1) * pair,
-        "union": pair,
-        "send_peers": 1.0,
-        "recv_peers": n - 1.0,
-        "pair": pair,
-        "link": pair,
-        "total": (n - 1) * pair,
-        "total_union": (n - 1) * pair,
-        "total_messages": n - 1.0,
-        "senders": n - 1.0,
-        "ring": hops * pair,
-        "ring_steps": n // 2,
-    }
-    last = np.arange(len(layout.table)) == len(layout.table) - 1
-    values = {
-        field.name: np.where(
-            last, amounts[field.name] * (n > 1), getattr(shares.exchange, field.name)
-        )
-        for field in fields(Exchange)
-    }
-    return replace(shares, exchange=Exchange(**values))
+    """Add the output's way to one node: each other node sends its N-th, replicated ones nothing."""
+    table, nodes = layout.table, layout.nodes
+    rows = layout.split.counted
+    if nodes == 1 or not len(rows):
+        return shares
+    divided = table.outputs[~layout.split.replicated_out[table.outputs - 1]]
+    elems = np.zeros((nodes, nodes, 1))
+    elems[1:, 0] = table.tensor_elems[divided].sum() / nodes
+    gathering = PairExchange(elems, np.full((nodes, 1), np.inf))
+    return replace(shares, exchange=PartsExchange(shares.exchange, rows[-1:], gathering))

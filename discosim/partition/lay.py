@@ -30,6 +30,7 @@ from discosim.partition.messages import Round, exchange
 from discosim.partition.needs import Extents, Nodes, needs_of, output, possible
 from discosim.partition.placement import Owners, place
 from discosim.partition.plan import Conventions
+from discosim.partition.split import divides
 from discosim.partition.uneven import place_by_share
 
 GATHER = "output"
@@ -99,7 +100,8 @@ def lay(
     extents: Extents | None = None,
 ) -> Laid:
     """Return how `table` lies on `nodes` nodes when `rule` says how each layer is split."""
-    network, whole = table.network, conventions.whole or shares is not None
+    network = table.network
+    whole = conventions.whole or shares is not None or not divides(table, nodes)
     owners = _owners(network, nodes, shares)
     bounds = row_bounds(network, shares or even_shares(nodes))
     on = Nodes(network, nodes, whole, owners, bounds, extents or {})

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from discosim.graph.table import Bools, Floats, Ints
+from discosim.model.combined_exchange import put
 from discosim.partition.held import Held
 from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid, Part, Read
 from discosim.partition.layout import Layout
-from discosim.partition.pairs import put
 from discosim.partition.plan import Plan
 from discosim.partition.rounds import with_rounds
 from discosim.partition.within_layer import within_layer

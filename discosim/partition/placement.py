@@ -19,12 +19,17 @@ def contiguous(features: int, nodes: int) -> NDArray[np.int64]:
 
 
 def place(
-    network: Network, nodes: int, chosen: Mapping[str, NDArray[np.int64]] | None = None
+    network: Network,
+    nodes: int,
+    chosen: Mapping[str, NDArray[np.int64]] | None = None,
+    *,
+    shared: bool = False,
 ) -> dict[str, Owners]:
     """Return the owners of every tensor's features, by the rules of each operator.
 
     `chosen` gives those of the outputs of some layers that place them anew, by name; the others
-    are in contiguous blocks.
+    are in contiguous blocks. `shared`: fewer groups than nodes are shared by them where they
+    divide the nodes (model.md section 1); otherwise groups are whole.
     """
     owners: dict[str, Owners] = {name: None for name, _ in network.inputs}
     for layer in network.layers:
@@ -32,11 +37,13 @@ def place(
             owners[layer.name] = chosen[layer.name]
             continue
         operands = [owners[tensor] for tensor in network.operands(layer.name)]
-        owners[layer.name] = place_output(network, layer, operands, nodes)
+        owners[layer.name] = place_output(network, layer, operands, nodes, shared=shared)
     return owners
 
 
-def place_output(network: Network, layer: Layer, operands: list[Owners], nodes: int) -> Owners:
+def place_output(
+    network: Network, layer: Layer, operands: list[Owners], nodes: int, *, shared: bool = False
+) -> Owners:
     """Return the owners of a layer's output features where its operands' lie so."""
     first = operands[0]
     match layer.operator.placing:
@@ -45,7 +52,8 @@ def place_output(network: Network, layer: Layer, operands: list[Owners], nodes: 
                 return np.repeat(first, layer.out_features // layer.groups)
             parts = _parts(network, layer)
             features = layer.out_features // parts
-            whole = max(layer.groups, layer.heads)  # groups and heads are not divided
+            groups = 1 if shared and nodes % layer.groups == 0 else layer.groups
+            whole = max(groups, layer.heads)
             units = whole if whole > 1 else features
             return np.tile(np.repeat(contiguous(units, nodes), features // units), parts)
         case "carries":

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.errors import UnknownNameError
-from discosim.model.traffic import AnyExchange
+from discosim.model.exchange import Exchange
 from discosim.registry import Words
 
 Floats = NDArray[np.float64]
@@ -38,17 +38,31 @@ class Rounding(Words):
     EXACT = "exact"
 
 
+class Selection(Words):
+    """Of a tensor that several layers read: what their selections have in common.
+
+    independent: each selects its own features and knows nothing of the others, the expected union
+    is sent; common: all select the same; apart: no two the same, the most that can be sent.
+    """
+
+    INDEPENDENT = "independent"
+    COMMON = "common"
+    APART = "apart"
+
+
 @dataclass(frozen=True, slots=True)
 class Conventions:
     """What is counted (model.md §1).
 
-    resend: a tensor read by two layers is sent once per reader; whole: features, heads and
-    groups are not divided; service: norm statistics and the gathered output are counted.
+    resend: a tensor read by two layers is sent once per reader; whole: features are not divided
+    (heads and groups never are); service: norm statistics and the gathered output are counted.
+    selection: which features the readers of a tensor select that is sent once for all of them.
     """
 
     resend: bool
     whole: bool
     service: bool
+    selection: Selection = Selection.INDEPENDENT
 
 
 CONVENTIONS = {
@@ -58,9 +72,13 @@ CONVENTIONS = {
 
 
 def conventions(
-    name: str, *, resend: bool | None = None, rounding: str | None = None
+    name: str,
+    *,
+    resend: bool | None = None,
+    rounding: str | None = None,
+    selection: str | None = None,
 ) -> Conventions:
-    """Return the conventions called `name`, with `resend` and `rounding` where they are given.
+    """Return the conventions called `name`, with what is given in place of their own.
 
     Raises UnknownNameError with the nearest names.
     """
@@ -71,6 +89,8 @@ def conventions(
         chosen = replace(chosen, resend=resend)
     if rounding is not None:
         chosen = replace(chosen, whole=Rounding(rounding) is Rounding.EXACT)
+    if selection is not None:
+        chosen = replace(chosen, selection=Selection(selection))
     return chosen
 
 
@@ -89,6 +109,8 @@ class Plan:
     shared_elems: (R,), of the parameters that several rows read, where a mask says which of them
     a node needs; else they follow from the shares.
     avg_s_comm: (...); stage: (L,) where layers are placed whole, one node each, else None.
+    density: (..., 1, L), the fraction of the remote features that each row reads; None where a
+    mask says which ones, or where layers are placed whole.
     """
 
     nodes: int
@@ -96,16 +118,26 @@ class Plan:
     remote: Floats
     in_share: Floats
     out_share: Floats
-    exchange: AnyExchange
+    exchange: Exchange
     chunk_features: Floats
     buffer_elems: Floats
     live_elems: Floats
     stored_elems: Floats
     avg_s_comm: Floats
     stage: NDArray[np.int64] | None
+    density: Floats | None = None
     weight_share: Floats | None = None
     bias_share: Floats | None = None
     shared_elems: Floats | None = None
+
+    @property
+    def most_chunks(self) -> Floats:
+        """The most chunks that an exchange can have, (..., 1, L): one a feature, the rest the last.
+
+        A fraction where features are: 1.92 features go in one whole chunk and one of 0.92.
+        """
+        most: Floats = np.maximum(1.0, np.round(self.chunk_features, 9))
+        return most
 
     @property
     def weight_shares(self) -> tuple[Floats, ...]:

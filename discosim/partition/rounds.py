@@ -1,17 +1,16 @@
 """The exchange of layers whose messages go in several rounds, from their pair matrices."""
 
-from dataclasses import fields
-
 import numpy as np
 
 from discosim.graph.table import Floats, Ints
-from discosim.model.traffic import AnyExchange, Exchange
+from discosim.model.combined_exchange import PartsExchange, RoundsExchange
+from discosim.model.exchange import Exchange
 from discosim.partition.lay import Read
-from discosim.partition.pairs import exchange_of_pairs, put
+from discosim.partition.pairs import exchange_of_pairs
 
 
 def with_rounds(
-    base: AnyExchange, rows: Ints, reads: tuple[tuple[Read, ...], ...], density: Floats, nodes: int
+    base: Exchange, rows: Ints, reads: tuple[tuple[Read, ...], ...], density: Floats, nodes: int
 ) -> tuple[Exchange, Floats]:
     """Return `base` with the exchanges of `rows`, and the features of their largest messages.
 
@@ -34,11 +33,7 @@ def with_rounds(
                     features[0, at] = max(features[0, at], sent.features)
         kept = pairs + density[..., None, :, rows] * sparse
         found.append(exchange_of_pairs(kept, own, np.ones(count)))
-    total = {
-        field.name: sum(getattr(each, field.name) for each in found) for field in fields(Exchange)
-    }
-    put_in = {name: put(getattr(base, name), rows, values) for name, values in total.items()}
-    return Exchange(**put_in), features
+    return PartsExchange(base, rows, RoundsExchange(tuple(found))), features
 
 
 def _offered(read: Read, number: int) -> Floats:

@@ -11,10 +11,24 @@ from numpy.typing import NDArray
 from discosim.graph.layer import Layer
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.partition.placement import Owners, contiguous, place
+from discosim.partition.readers import Readers, readers_of
 
 READS_AT_ONCE = 1 << 20
-Pairs = tuple[Floats, Floats]
-"""needed and connected of one row, (N, N) each; see Split."""
+ALWAYS, SERVICE, ONCE = "always", "service", "once"
+
+
+@dataclass(frozen=True, eq=False)
+class CountedRow:
+    """The exchange of one row, pair by pair; arrays (N, N) and distinct (N,), see Split.
+
+    when: whether it holds always, only where service is counted, or where tensors are sent once.
+    """
+
+    needed: Floats
+    connected: Floats
+    distinct: Floats
+    unit_elems: float
+    when: str = ALWAYS
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +39,11 @@ class Split:
     own_in, own_out: features of a row's input and output on each node; `replicated` ones on all.
     live_elems: elements of the tensors that each node holds while a row is executed;
     even_live_elems: the same if every feature were divided evenly.
-    counted: rows whose exchange is uneven, given pair by pair from the owners.
+    counted: rows whose exchange is uneven, given pair by pair from the owners, and when it holds.
     needed[i, j]: features of node i that node j reads; connected[i, j]: pairs of such a feature
-    and an output of node j; unit_elems: elements that stand for one feature.
+    and an output of node j; distinct[i]: features of node i that others read, (N, K);
+    unit_elems: elements that stand for one feature.
+    readers: of each tensor that several layers read from other nodes.
     """
 
     nodes: int
@@ -39,9 +55,33 @@ class Split:
     live_elems: Floats
     even_live_elems: Floats
     counted: Ints
+    when: tuple[str, ...]
     needed: Floats
     connected: Floats
+    distinct: Floats
     unit_elems: Floats
+    readers: tuple[Readers, ...]
+
+
+@lru_cache(maxsize=1024)
+def undivided(table: LayerTable, nodes: int) -> str:
+    """Return, in words, the first layer whose heads or groups `nodes` do not share equally.
+
+    "" where there is none. Fewer groups than nodes may be shared evenly, heads may not
+    (model.md section 1).
+    """
+    for layer in table.network.layers:
+        grouped = layer.operator.placing == "mixes" and layer.kind != "depthwise"
+        if grouped and layer.groups > 1 and layer.groups % nodes and nodes % layer.groups:
+            return f"{layer.name} has {layer.groups} groups"
+        if (layer.heads > 1 or layer.op == "attention") and layer.heads % nodes:
+            return f"{layer.name} has {layer.heads} head{'s' * (layer.heads > 1)}"
+    return ""
+
+
+def divides(table: LayerTable, nodes: int) -> bool:
+    """Return whether heads and groups need no node to have more of them than another."""
+    return not undivided(table, nodes)
 
 
 @lru_cache(maxsize=128)
@@ -51,7 +91,7 @@ def split(table: LayerTable, nodes: int, whole: bool) -> Split:
     `whole`: the groups of a grouped convolution are never divided; otherwise N divides evenly
     what it can, as the fractional features of `rounding none` do.
     """
-    return split_as_placed(table, place(table.network, nodes), nodes, whole)
+    return split_as_placed(table, place(table.network, nodes, shared=not whole), nodes, whole)
 
 
 def split_as_placed(
@@ -73,25 +113,23 @@ def split_as_placed(
     even_elems = np.where(replicated, 1.0, 1.0 / nodes) * table.tensor_elems
 
     peers = np.where(table.mixes & ~replicated[table.source], float(nodes), 1.0)
-    pairs: dict[int, Pairs] = {}
-    unit_elems = np.array(table.positions)
-    unit_elems[-1] = 1.0
+    counted: dict[int, CountedRow] = {}
+    readers = readers_of(table, owners, nodes, whole)
+    unlike = {row for each in readers if not each.alike for row in each.rows.tolist()}
     for row, layer in enumerate(table.network.layers):
         operands = [owners[tensor] for tensor in table.network.operands(layer.name)]
-        first, out = operands[0], owners[layer.name]
-        placing = layer.operator.placing
-        if placing in ("aligns", "carries", "exchanges"):
-            moved = _moved(layer, operands, out, nodes)
-            if moved is not None:
-                pairs[row], unit_elems[row] = moved
-        elif table.mixes[row] and layer.groups > 1 and first is not None and out is not None:
-            peers[row] = _even_peers(layer, first, nodes, whole)
-            if not peers[row]:
-                peers[row] = 1.0
-                pairs[row] = _group_pairs(layer, first, out, nodes)
-    pairs.update(_gathered(table, held_elems, replicated))
+        peers[row] = _peers(layer, operands[0], owners[layer.name], peers[row], nodes, whole)
+        found = _counted(table, row, operands, owners[layer.name], peers[row], nodes, whole)
+        if found is None and row in unlike:
+            found = _mixed(layer, operands[0], owners[layer.name], nodes, ONCE)
+        if found is not None:
+            counted[row] = found
+        if not peers[row]:
+            peers[row] = 1.0
+    counted.update(_gathered(table, held_elems, replicated))
 
-    counted = np.array(sorted(pairs), dtype=np.int64)
+    rows = sorted(counted)
+    each = [counted[row] for row in rows]
     gather = np.zeros((1, nodes))
     return Split(
         nodes=nodes,
@@ -102,33 +140,71 @@ def split_as_placed(
         own_out=np.concatenate([owned[made], gather]).T,
         live_elems=held_elems.T @ table.alive,
         even_live_elems=even_elems @ table.alive,
-        counted=counted,
-        needed=_stack([pairs[row][0] for row in counted], nodes),
-        connected=_stack([pairs[row][1] for row in counted], nodes),
-        unit_elems=unit_elems[counted],
+        counted=np.array(rows, dtype=np.int64),
+        when=tuple(one.when for one in each),
+        needed=_stack([one.needed for one in each], (nodes, nodes)),
+        connected=_stack([one.connected for one in each], (nodes, nodes)),
+        distinct=_stack([one.distinct for one in each], (nodes,)),
+        unit_elems=np.array([one.unit_elems for one in each]),
+        readers=readers,
     )
 
 
-def _stack(matrices: list[Floats], nodes: int) -> Floats:
-    return np.stack(matrices, axis=-1) if matrices else np.zeros((nodes, nodes, 0))
-
-
-def _even_peers(layer: Layer, first: Owners, nodes: int, whole: bool) -> float:
-    """P of model.md §1 for a grouped convolution, or 0 where the owners have to be counted."""
+def _peers(
+    layer: Layer, first: Owners, out: Owners, peers: float, nodes: int, whole: bool
+) -> float:
+    """P of model.md section 1, or 0 where the owners have to be counted."""
+    if layer.operator.placing != "mixes" or layer.groups == 1 or first is None or out is None:
+        return peers
     if layer.kind == "depthwise":
         return 1.0
-    alike = np.array_equal(first, contiguous(layer.in_features, nodes))  # type: ignore[arg-type]
+    alike = np.array_equal(first, contiguous(layer.in_features, nodes))
     if whole or not alike:
         return 0.0
-    if layer.groups >= nodes:
+    if layer.groups % nodes == 0:
         return 1.0
     return 0.0 if nodes % layer.groups else nodes / layer.groups
 
 
-def _group_pairs(layer: Layer, first: Owners, out: Owners, nodes: int) -> Pairs:
+def _counted(
+    table: LayerTable,
+    row: int,
+    operands: list[Owners],
+    out: Owners,
+    peers: float,
+    nodes: int,
+    whole: bool,
+) -> CountedRow | None:
+    """The exchange of a row that has no closed form."""
+    layer, first = table.rows[row], operands[0]
+    if layer.operator.placing in ("aligns", "carries", "exchanges"):
+        moved = _moved(layer, operands, out, nodes)
+        if moved is not None:
+            return moved
+    if not whole and peers:
+        return None
+    if table.mixes[row] and first is not None and layer.kind != "depthwise":
+        idle = out is not None and len(np.unique(out)) < nodes
+        return _mixed(layer, first, out, nodes, ALWAYS) if idle or not peers else None
+    if table.statistics[row] and first is not None and len(np.unique(first)) < nodes:
+        has = (np.bincount(first, minlength=nodes) > 0) * table.statistics[row]
+        needed = np.outer(has, has > 0)
+        return CountedRow(needed, np.zeros_like(needed), has, float(table.positions[row]), SERVICE)
+    return None
+
+
+def _mixed(layer: Layer, first: Owners, out: Owners, nodes: int, when: str) -> CountedRow:
     """Features and connections between each pair of nodes, group by group."""
     inputs, outputs = _per_group(first, layer.groups, nodes), _per_group(out, layer.groups, nodes)
-    return inputs.T @ (outputs > 0), inputs.T @ outputs
+    active = (outputs > 0).astype(float)
+    elsewhere = (active.sum(1, keepdims=True) - active) > 0
+    distinct = (inputs * elsewhere).sum(0)
+    positions = float(prod(layer.in_shape[1:]))
+    return CountedRow(inputs.T @ active, inputs.T @ outputs, distinct, positions, when)
+
+
+def _stack(arrays: list[Floats], shape: tuple[int, ...]) -> Floats:
+    return np.stack(arrays, axis=-1) if arrays else np.zeros((*shape, 0))
 
 
 def _per_group(owners: Owners, groups: int, nodes: int) -> Floats:
@@ -139,10 +215,8 @@ def _per_group(owners: Owners, groups: int, nodes: int) -> Floats:
     return counts
 
 
-def _moved(
-    layer: Layer, operands: list[Owners], out: Owners, nodes: int
-) -> tuple[Pairs, float] | None:
-    """What an operator that mixes nothing reads of other nodes, and the elements of one unit.
+def _moved(layer: Layer, operands: list[Owners], out: Owners, nodes: int) -> CountedRow | None:
+    """What an operator that mixes nothing reads of other nodes.
 
     The unit is a feature of the operand that has the fewest positions among those that move.
     """
@@ -153,20 +227,23 @@ def _moved(
     for number, (shape, owner) in enumerate(zip(layer.in_shapes, operands, strict=True)):
         if owner is None or owner is out:
             continue
-        needed = np.zeros((nodes, nodes))
         if everything:
             active = np.bincount(out, minlength=nodes) > 0
-            needed += np.outer(np.bincount(owner, minlength=nodes), active)
+            wanted = np.broadcast_to(active.astype(float), (len(owner), nodes))
         else:
-            np.add.at(needed, owner, wants(layer, number, out, len(owner), nodes))
-        np.fill_diagonal(needed, 0.0)
-        if needed.any():
-            moves.append((float(prod(shape[1:])), needed))
+            wanted = wants(layer, number, out, len(owner), nodes)
+        wanted = np.where(owner[:, None] == np.arange(nodes), 0.0, wanted)
+        if wanted.any():
+            needed, distinct = np.zeros((nodes, nodes)), np.zeros(nodes)
+            np.add.at(needed, owner, wanted)
+            np.add.at(distinct, owner, wanted.any(1).astype(float))
+            moves.append((float(prod(shape[1:])), needed, distinct))
     if not moves:
         return None
-    unit = min(positions for positions, _ in moves)
-    total = np.sum([needed * (positions / unit) for positions, needed in moves], axis=0)
-    return (total, np.zeros_like(total)), unit
+    unit = min(positions for positions, *_ in moves)
+    needed = np.sum([each * (positions / unit) for positions, each, _ in moves], axis=0)
+    distinct = np.sum([each * (positions / unit) for positions, _, each in moves], axis=0)
+    return CountedRow(needed, np.zeros_like(needed), distinct, unit)
 
 
 def wants(layer: Layer, operand: int, out: NDArray[np.int64], features: int, nodes: int) -> Floats:
@@ -182,10 +259,12 @@ def wants(layer: Layer, operand: int, out: NDArray[np.int64], features: int, nod
     return wanted
 
 
-def _gathered(table: LayerTable, held_elems: Floats, replicated: Bools) -> dict[int, Pairs]:
+def _gathered(table: LayerTable, held_elems: Floats, replicated: Bools) -> dict[int, CountedRow]:
     """The output's elements on their way to node 0; what is replicated is there already."""
     nodes = held_elems.shape[1]
     needed = np.zeros((nodes, nodes))
     sinks = [t for t in table.outputs if not replicated[t]]
     needed[1:, 0] = held_elems[sinks, 1:].sum(0)
-    return {len(table) - 1: (needed, np.zeros_like(needed))} if needed.any() else {}
+    if not needed.any():
+        return {}
+    return {len(table) - 1: CountedRow(needed, np.zeros_like(needed), needed[:, 0], 1.0, SERVICE)}

@@ -6,22 +6,28 @@ from the features that each node holds. Rows whose exchange is uneven are then r
 their exchange pair by pair.
 """
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 
 from discosim.graph.table import Bools, Floats, Ints
-from discosim.model.traffic import Exchange
+from discosim.model.combined_exchange import PartsExchange, put
+from discosim.model.exchange import Exchange
+from discosim.model.rounding import kept_features
 from discosim.partition.even import even_shares, with_even_gather
 from discosim.partition.layout import Layout, Shares
-from discosim.partition.owned import owned_shares, whole_features
-from discosim.partition.pairs import exchange_of_pairs, largest_pair, mac_shares, put
+from discosim.partition.owned import owned_shares
+from discosim.partition.pairs import exchange_of_pairs, largest_pair, mac_shares
 from discosim.partition.plan import Plan
+from discosim.partition.readers import sent_to_readers
+from discosim.partition.split import ALWAYS, ONCE, SERVICE
 
 
 def within_layer(layout: Layout, density: Floats) -> Plan:
     """Return the plan that sends `density` of each layer's remote features."""
-    return as_plan(layout, _shares(layout, density), _shares(layout, np.ones((1, 1))))
+    plan = as_plan(layout, _shares(layout, density), _shares(layout, np.ones((1, 1))))
+    read = np.where(layout.table.mixes, _columns(density, len(layout.table)), 1.0)
+    return replace(plan, density=read)
 
 
 def as_plan(layout: Layout, shares: Shares, dense: Shares) -> Plan:
@@ -46,18 +52,19 @@ def as_plan(layout: Layout, shares: Shares, dense: Shares) -> Plan:
 def _shares(layout: Layout, density: Floats) -> Shares:
     whole, service = layout.conventions.whole, layout.conventions.service
     shares = (owned_shares if whole else even_shares)(layout, density)
-    rows = layout.split.counted
-    uneven = rows < len(layout.table) - 1  # all but the gathering
-    if service and not whole and not uneven.any():
+    holds = {ALWAYS: True, SERVICE: service, ONCE: not layout.conventions.resend}
+    chosen = np.array([holds[when] for when in layout.split.when], dtype=bool)
+    gathers = layout.split.counted == len(layout.table) - 1
+    if service and not whole and not (chosen & ~gathers).any():
         return with_even_gather(layout, shares)
-    chosen = np.flatnonzero(uneven | service)
-    return pairwise(layout, shares, density, chosen) if len(chosen) else shares
+    return pairwise(layout, shares, density, np.flatnonzero(chosen)) if chosen.any() else shares
 
 
 def _held(layout: Layout, shares: Shares) -> tuple[Floats, Floats]:
     """Received elements held during each row, and what all rows' inputs take on a node.
 
-    A tensor that is sent once is held from its first reader to its last, and stored once.
+    A tensor that is sent once is held from its first reader to its last, and stored once; what
+    other operators receive (an operand that is moved, statistics, the output) while they run.
     """
     table, received = layout.table, shares.exchange.received
     if layout.conventions.resend:
@@ -69,7 +76,8 @@ def _held(layout: Layout, shares: Shares) -> tuple[Floats, Floats]:
     row_index = np.arange(len(table))
     hold = (rows[:, None] <= row_index) & (row_index <= last[:, None])
     stored = _stored(layout, shares, np.isin(row_index, first))
-    return received[..., rows] @ hold.astype(float), stored
+    held = np.where(table.mixes, 0.0, received)
+    return held + received[..., rows] @ hold.astype(float), stored
 
 
 def _stored(layout: Layout, shares: Shares, counts: Bools) -> Floats:
@@ -101,14 +109,36 @@ def pairwise(layout: Layout, shares: Shares, density: Floats, chosen: Ints) -> S
     wanted = np.where(table.mixes[rows], _columns(density, len(table))[..., 0, rows], 1.0)[
         ..., None, None, :
     ]
-    kept = wanted * needed
-    if layout.conventions.whole:
-        kept = whole_features(kept)
+    whole = layout.conventions.whole
+    kept = kept_features(wanted, needed) if whole else wanted * needed
     local, remote = mac_shares(kept, needed, connected)
     idle = np.where(table.mixes[rows], 0.0, shares.out_share[..., rows])
-    own = np.where(table.mixes[rows], parts.own_in[:, rows], np.inf)
-    exchange = exchange_of_pairs(kept, own, parts.unit_elems[chosen])
-    return with_rows(shares, rows, exchange, (local, remote + idle), largest_pair(kept))
+    sent, distinct = kept, parts.distinct[:, chosen]
+    if not layout.conventions.resend:
+        sent, distinct = _sent_once(layout, rows, kept, needed)
+    exchange = exchange_of_pairs(sent, distinct, parts.unit_elems[chosen])
+    return with_rows(shares, rows, exchange, (local, remote + idle), largest_pair(sent))
+
+
+def _sent_once(layout: Layout, rows: Ints, kept: Floats, needed: Floats) -> tuple[Floats, Floats]:
+    """What the counted `rows` send, (..., N, N, K), and distinct features of a node, (N, K).
+
+    The first reader's message carries what any reader of the tensor selects.
+    """
+    conventions, parts = layout.conventions, layout.split
+    sent = np.array(kept)
+    distinct = parts.distinct[:, np.isin(parts.counted, rows)]
+    for readers in parts.readers:
+        if readers.alike or not np.isin(readers.rows, rows).all():
+            continue
+        at = np.searchsorted(rows, readers.rows)
+        union = sent_to_readers(
+            readers, kept[..., at], needed[..., at], conventions.selection, conventions.whole
+        )
+        sent[..., at] = 0.0
+        sent[..., at[0]] = union
+        distinct[:, at[0]] = parts.own_in[:, rows[at[0]]]
+    return sent, distinct
 
 
 def with_rows(
@@ -119,15 +149,11 @@ def with_rows(
     chunk_features: Floats,
 ) -> Shares:
     """Return `shares` with those of `rows` replaced; `work` is local and remote, (..., N, K)."""
-    put_in = {
-        field.name: put(getattr(shares.exchange, field.name), rows, getattr(exchange, field.name))
-        for field in fields(Exchange)
-    }
     return replace(
         shares,
         local=put(shares.local, rows, work[0]),
         remote=put(shares.remote, rows, work[1]),
-        exchange=Exchange(**put_in),
+        exchange=PartsExchange(shares.exchange, rows, exchange),
         chunk_features=put(shares.chunk_features, rows, chunk_features),
     )
 

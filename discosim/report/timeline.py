@@ -8,7 +8,8 @@ import pandas as pd
 
 from discosim.report.style import COMM, COMP, RC, new_figure, time_unit
 from discosim.report.tables import Cells, percent, scaled
-from discosim.timeline.schedule import Event, Timeline
+from discosim.timeline.schedule import Event, Timeline, interval_s
+from discosim.timeline.totals import energy_J, price_usd
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ def nodes_frame(timeline: Timeline) -> pd.DataFrame:
             "latency_s": total,
             "sent_bytes": carried.sum(axis=(1, 2)),
             "received_bytes": carried.sum(axis=(0, 2)),
+            "weight_bytes": work.weight_bytes,
+            "feature_bytes": work.feature_bytes,
+            "node_bytes": work.node_bytes,
+            "memory_bytes": np.where(np.isinf(work.memory_bytes), np.nan, work.memory_bytes),
         }
     )
 
@@ -68,6 +73,8 @@ def show_nodes(frame: pd.DataFrame) -> Cells:
         ("waits", "waiting_s", "s"),
         ("sends", "sent_bytes", "B"),
         ("receives", "received_bytes", "B"),
+        ("holds", "node_bytes", "B"),
+        *((("of", "memory_bytes", "B"),) * bool(frame["memory_bytes"].notna().any())),
     ):
         header, texts = scaled(frame[column], name, unit)
         cells[header] = texts
@@ -75,7 +82,7 @@ def show_nodes(frame: pd.DataFrame) -> Cells:
 
 
 def timeline_findings(timeline: Timeline, serial_s: float) -> list[str]:
-    """Return the latency, what overlap saves of `serial_s`, and what is busiest."""
+    """Return the latency, what overlap saves of `serial_s`, what is busiest, and what fits."""
     total, nodes = timeline.latency_s, nodes_frame(timeline)
     line = f"{format_quantity(total, 's')} with overlap {timeline.overlap}"
     if timeline.overlap.mode != "none" and total > 0:
@@ -87,7 +94,35 @@ def timeline_findings(timeline: Timeline, serial_s: float) -> list[str]:
     if busy:
         track = max(busy, key=lambda name: busy[name])
         second += f"; the busiest of the links is {track}: {100 * busy[track] / total:.3g} %"
-    return [f"{line}.", f"{second}."]
+    return [f"{line}.", f"{second}.", *_stream(timeline), *_memory(timeline), *_totals(timeline)]
+
+
+def _stream(timeline: Timeline) -> list[str]:
+    """How often a pipeline gives a result."""
+    if timeline.work.plan.stage is None:
+        return []
+    each_s = interval_s(timeline.work, timeline.overlap)
+    return [f"Of a stream of inputs, a result comes every {format_quantity(each_s, 's')}."]
+
+
+def _totals(timeline: Timeline) -> list[str]:
+    """What the nodes cost together and what an inference takes, where they all state it."""
+    price, energy = price_usd(timeline.work.cluster), energy_J(timeline)
+    words = [f"the nodes cost {format_quantity(price, 'USD')}"] if price == price else []
+    words += [f"an inference takes {format_quantity(energy, 'J')}"] if energy == energy else []
+    return [f"Together {' and '.join(words)}."] if words else []
+
+
+def _memory(timeline: Timeline) -> list[str]:
+    """Which nodes do not hold what they are given."""
+    work = timeline.work
+    over = np.flatnonzero(work.node_bytes > work.memory_bytes)
+    return [
+        f"Node {node} ({work.cluster.nodes[node].name}) does not fit: it needs "
+        f"{format_quantity(work.node_bytes[node], 'B')} of its "
+        f"{format_quantity(work.memory_bytes[node], 'B')}."
+        for node in over
+    ]
 
 
 def links_busy(timeline: Timeline) -> dict[str, float]:

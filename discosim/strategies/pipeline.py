@@ -1,5 +1,6 @@
 """Pipeline plans: contiguous stages, one node each, found by dynamic programming."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
-from discosim.model.traffic import Exchange
+from discosim.model.exchange import PairExchange
 from discosim.partition.node_memory import WRITTEN_OUT
 from discosim.partition.plan import Features, Objective, Plan
 from discosim.strategies.strategy import strategy
@@ -22,11 +23,40 @@ FEW = 8
 @strategy("pipeline", "contiguous stages of whole layers, one node each", staged=True, exact=True)
 def pipeline(given: "Configuration") -> Plan:
     """Return the plan with the stages that are best for the objective."""
-    node = given.hardware
-    sizes = float(node.feature_elem_bytes), float(node.weight_elem_bytes)
-    counted = given.features, node.attention
     return staged_plan(
-        given.table, stages(given.table, given.nodes, given.objective, *sizes, *counted)
+        given.table,
+        stages(given.table, given.nodes, given.objective, holding_of(given)),
+        resend=given.conventions.resend,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a stage holds: bytes of an element, of which features, and whether twice.
+
+    resend: a tensor that two layers read is held for each of them; arriving: the next item's
+    input arrives while a stage computes, and is held beside what it works on; attention: whether
+    its scores are written out.
+    """
+
+    feature_elem_bytes: float
+    weight_elem_bytes: float
+    features: Features = Features.PEAK
+    resend: bool = True
+    arriving: bool = False
+    attention: str = WRITTEN_OUT
+
+
+def holding_of(given: "Configuration") -> Holding:
+    """Return what the stages of a configuration hold."""
+    node = given.hardware
+    return Holding(
+        float(node.feature_elem_bytes),
+        float(node.weight_elem_bytes),
+        given.features,
+        given.conventions.resend,
+        given.overlap.mode != "none",
+        node.attention,
     )
 
 
@@ -35,10 +65,7 @@ def stages(
     table: LayerTable,
     nodes: int,
     objective: Objective,
-    feature_elem_bytes: float,
-    weight_elem_bytes: float,
-    features: Features,
-    attention: str = WRITTEN_OUT,
+    holding: Holding,
 ) -> Ints:
     """Return the stage of each row, (L,), each with at least one convolution or linear layer.
 
@@ -50,8 +77,7 @@ def stages(
             f"a pipeline of {nodes} nodes needs as many layers; {table.network.name} has {layers}"
         )
     upto = max(FEW, 1 << (nodes - 1).bit_length())
-    sizes = feature_elem_bytes, weight_elem_bytes
-    begins = _begins(table, upto, objective, *sizes, features, attention)
+    begins = _begins(table, upto, objective, holding)
     return _stages(begins[: nodes - 1], len(table))
 
 
@@ -60,14 +86,10 @@ def _begins(
     table: LayerTable,
     nodes: int,
     objective: Objective,
-    feature_elem_bytes: float,
-    weight_elem_bytes: float,
-    features: Features,
-    attention: str,
+    holding: Holding,
 ) -> list[Ints]:
     """Where the last of 2, 3, ... `nodes` stages begins at best, for each row that it ends with."""
-    node_bytes = _range_bytes(table, feature_elem_bytes, weight_elem_bytes, features, attention)
-    allowed = _holds_a_layer(table.mixes)
+    node_bytes, allowed = range_bytes(table, holding), holds_a_layer(table.mixes)
     if objective == Objective.MEMORY:
         return _best_cuts(np.where(allowed, node_bytes, np.inf), nodes, np.maximum)
     handed = table.cut_elems[:, None] * np.ones_like(node_bytes)  # on entry to the range
@@ -75,24 +97,20 @@ def _begins(
     return _best_cuts(np.where(allowed, handed, np.inf), nodes, np.add)
 
 
-def _range_bytes(
-    table: LayerTable,
-    feature_elem_bytes: float,
-    weight_elem_bytes: float,
-    features: Features,
-    attention: str,
-) -> Floats:
-    """Bytes of a node that executes the rows from i to j, (L, L) at [i, j]."""
-    weights = _range_params(table) * weight_elem_bytes
-    if features == Features.ALL:
+def range_bytes(table: LayerTable, holding: Holding) -> Floats:
+    """Return bytes of a node that executes the rows from i to j, (L, L) at [i, j]."""
+    weights = _range_params(table) * holding.weight_elem_bytes
+    if holding.features == Features.ALL:
         inputs = np.where(table.mixes, table.in_elems, 0.0)
-        held = np.concatenate([[0.0], np.cumsum(inputs)])
-        kept = held[None, 1:] - held[:-1, None]
+        first = holding.resend | (_earlier(table)[None] < _at(table))
+        kept = np.cumsum(np.triu(inputs * first), axis=1)
     else:
-        taken = table.live_elems + table.scratch_elems * (attention == WRITTEN_OUT)
+        taken = table.live_elems + table.scratch_elems * (holding.attention == WRITTEN_OUT)
         live = np.broadcast_to(taken, (len(table), len(table)))
         kept = np.maximum.accumulate(np.triu(live), axis=1)
-    return np.triu(weights + kept * feature_elem_bytes)
+    if holding.arriving:
+        kept = kept + np.where(_at(table) > 0, table.cut_elems[:, None], 0.0)
+    return np.triu(weights + kept * holding.feature_elem_bytes)
 
 
 def _range_params(table: LayerTable) -> Floats:
@@ -110,7 +128,22 @@ def _range_params(table: LayerTable) -> Floats:
     return params
 
 
-def _holds_a_layer(mixes: Bools) -> Bools:
+def _at(table: LayerTable) -> Ints:
+    return np.arange(len(table))[:, None]
+
+
+def _earlier(table: LayerTable) -> Ints:
+    """The row before each that mixes features of the same tensor, -1 for none."""
+    earlier, last = np.full(len(table), -1), dict[int, int]()
+    for row in np.flatnonzero(table.mixes):
+        source = int(table.source[row])
+        earlier[row] = last.get(source, -1)
+        last[source] = int(row)
+    return earlier
+
+
+def holds_a_layer(mixes: Bools) -> Bools:
+    """Return whether the rows from i to j hold a convolution or linear layer, (L, L) at [i, j]."""
     counts = np.concatenate([[0], np.cumsum(mixes)])
     return counts[None, 1:] > counts[:-1, None]
 
@@ -138,20 +171,22 @@ def _stages(begins: list[Ints], rows: int) -> Ints:
     return stage
 
 
-def staged_plan(table: LayerTable, stage: Ints) -> Plan:
+def staged_plan(table: LayerTable, stage: Ints, *, resend: bool = True) -> Plan:
     """Return the plan in which row l is executed whole by node `stage[l]`.
 
     Between two stages all live tensors are handed on, those that cross several cuts again.
+    `resend`: of a tensor that two layers of a stage read, the inputs of both count.
     """
     nodes = int(stage[-1]) + 1
     runs = (stage == np.arange(nodes)[:, None]).astype(float)
     works = runs * (np.arange(len(table)) < len(table) - 1)  # the gathering does no work
     begins = np.append(False, np.diff(stage) > 0)
-    handed = np.where(begins, table.cut_elems, 0.0)[None]
-    once = begins[None].astype(float)
-    receives = runs * handed
-    sends = np.roll(runs, -1, axis=0) * handed  # node r hands on to r + 1
+    handed = np.where(begins, table.cut_elems, 0.0)
+    elems = np.zeros((nodes, nodes, len(table)))
+    for node in range(1, nodes):
+        elems[node - 1, node] = np.where(stage == node, handed, 0.0)
     stored = np.where(table.mixes, table.in_elems, 0.0)
+    again = np.full(len(table), False) if resend else stage == np.append(stage, -1)[_earlier(table)]
     dense = (nodes - 1) * stored.sum()
     return Plan(
         nodes=nodes,
@@ -159,25 +194,11 @@ def staged_plan(table: LayerTable, stage: Ints) -> Plan:
         remote=np.zeros_like(works),
         in_share=works,
         out_share=works,
-        exchange=Exchange(
-            sent=sends,
-            received=receives,
-            union=sends,
-            send_peers=(sends > 0.0).astype(float),
-            recv_peers=(receives > 0.0).astype(float),
-            pair=handed,
-            link=handed,
-            total=handed,
-            total_union=handed,
-            total_messages=once,
-            senders=once,
-            ring=handed,
-            ring_steps=once,
-        ),
-        chunk_features=np.zeros_like(handed),
-        buffer_elems=np.zeros_like(handed),
+        exchange=PairExchange(elems, np.full((nodes, len(table)), np.inf)),
+        chunk_features=np.zeros((1, len(table))),
+        buffer_elems=np.zeros((1, len(table))),
         live_elems=runs * table.live_elems,
-        stored_elems=runs @ stored,
+        stored_elems=runs @ np.where(again, 0.0, stored),
         avg_s_comm=np.asarray(1.0 - handed.sum() / dense if nodes > 1 else 0.0),
         stage=stage,
     )

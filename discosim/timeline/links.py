@@ -27,9 +27,9 @@ class Message:
     bandwidth_Bps: float
     latency_s: float
 
-    def time_s(self, chunks: float = 1.0) -> float:
-        """Return the seconds of one of `chunks` equal parts: alpha + bytes / B."""
-        return self.nbytes / chunks / self.bandwidth_Bps + self.latency_s
+    def time_s(self, part: float = 1.0) -> float:
+        """Return the seconds of a part of it: alpha + bytes / B."""
+        return self.nbytes * part / self.bandwidth_Bps + self.latency_s
 
 
 @dataclass(eq=False)

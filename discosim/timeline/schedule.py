@@ -8,7 +8,8 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats
-from discosim.model.overlap import best_chunks, chunked_s
+from discosim.model.overlap import best_chunks, chunked_s, stage_s
+from discosim.model.traffic import TOPOLOGIES
 from discosim.simulate import NO_OVERLAP, OVERLAPS, Overlap
 from discosim.timeline.links import Links, Message, messages_before
 from discosim.timeline.work import Work
@@ -66,7 +67,10 @@ def schedule(work: Work, overlap: Overlap = NO_OVERLAP) -> Timeline:
     chosen = overlap if work.plan.stage is None else NO_OVERLAP
     messages = [messages_before(work, row) for row in range(len(work.table))]
     chunks = [_chunks(work, chosen, row, each) for row, each in enumerate(messages)]
-    count = sum(k * (len(each) + work.plan.nodes) for k, each in zip(chunks, messages, strict=True))
+    count = sum(
+        len(parts) * (len(each) + work.plan.nodes)
+        for parts, each in zip(chunks, messages, strict=True)
+    )
     if count > MOST_EVENTS:
         raise DiscosimError(f"{count:,} events are too many for a timeline; wanted {MOST_EVENTS:,}")
     run = _Run(work, [], Links())
@@ -79,30 +83,56 @@ def schedule(work: Work, overlap: Overlap = NO_OVERLAP) -> Timeline:
     return Timeline(work, overlap, tuple(run.events), latency_s)
 
 
-def exchange_s(messages: list[Message], chunks: float = 1.0) -> float:
-    """Return the seconds of an exchange in `chunks` chunks, begun on free links."""
+def interval_s(work: Work, overlapped: Overlap) -> float:
+    """Return the seconds between two items of a stream through the stages of `work`."""
+    stage, topology = work.plan.stage, TOPOLOGIES[work.cluster.topology]
+    assert stage is not None
+    begins = np.flatnonzero(np.diff(stage)) + 1
+    handed_s = np.array([exchange_s(messages_before(work, int(row))) for row in begins])
+    stages = stage_s(
+        (work.local_s + work.remote_s).sum(-1),
+        np.append(0.0, handed_s),
+        np.append(handed_s, 0.0),
+        overlaps=overlapped != NO_OVERLAP,
+        one_port=topology.one_port and work.cluster.half_duplex,
+    )
+    return float(max(stages.max(), handed_s.sum() if topology.one_medium else 0.0))
+
+
+def exchange_s(messages: list[Message], rounds: float = 1.0) -> float:
+    """Return the seconds of an exchange in as many chunks, begun on free links."""
     links = Links()
-    times = [m.time_s() + (chunks - 1) * m.latency_s for m in messages]
+    times = [m.time_s() + (rounds - 1) * m.latency_s for m in messages]
     begins = [links.send(m, 0.0, time_s) for m, time_s in zip(messages, times, strict=True)]
     return max((b + t for b, t in zip(begins, times, strict=True)), default=0.0)
 
 
-def _chunks(work: Work, overlap: Overlap, row: int, messages: list[Message]) -> int:
-    """K of a row, at most the features sent; the best one where it is not given."""
+def _chunks(work: Work, overlap: Overlap, row: int, messages: list[Message]) -> Floats:
+    """The parts of a row's exchange, at most one a feature; the best number where none is given."""
     if overlap.mode in ("none", "ideal") or not messages:
-        return 1
-    most = work.chunk_features[row]
+        return _parts(1.0)
+    most = work.most_chunks[row]
+    if overlap.mode == "stream":
+        most = np.floor(most)
     if overlap.chunks is not None:
-        return int(min(float(overlap.chunks), most))
+        return _parts(min(float(overlap.chunks), most))
     local_s, remote_s = work.local_s[:, row], work.remote_s[:, row]
 
     def slowest_s(chunks: Floats) -> Floats:
-        count = float(chunks[0])
-        comm_s = np.array(exchange_s(messages, count))
-        node_s = chunked_s(comm_s, local_s, remote_s, np.array(count))
+        count = min(float(chunks[0]), most)
+        free_s, comm_s = exchange_s(messages, 0.0), exchange_s(messages, np.ceil(count))
+        alpha_s = (comm_s - free_s) / np.ceil(count)
+        node_s = chunked_s(np.array(comm_s), local_s, remote_s, np.array(count), alpha_s)
         return np.array([node_s.max()])
 
-    return int(best_chunks(slowest_s, np.array([most]))[0])
+    return _parts(min(float(best_chunks(slowest_s, np.ceil([most]))[0]), most))
+
+
+def _parts(chunks: float) -> Floats:
+    """The parts that make up 1: equal ones, and where `chunks` is a fraction the rest."""
+    parts = np.full(int(np.ceil(chunks)), 1.0 / chunks)
+    parts[-1] = 1.0 - (len(parts) - 1) / chunks
+    return parts
 
 
 @dataclass(eq=False)
@@ -114,15 +144,15 @@ class _Run:
     links: Links
 
     def barred(
-        self, row: int, messages: list[Message], mode: str, chunks: int, begin_s: float
+        self, row: int, messages: list[Message], mode: str, parts: Floats, begin_s: float
     ) -> float:
         """Schedule a row that begins on all nodes at once; return when the last has ended.
 
         The k-th remote part begins when the k-th chunk has reached every node (model.md §3).
         """
         arrived: list[float] = []
-        for chunk in range(chunks):
-            ends = [self._send(row, m, chunk, chunks, begin_s) for m in messages]
+        for chunk, part in enumerate(parts):
+            ends = [self._send(row, m, chunk, part, begin_s) for m in messages]
             arrived.append(max([begin_s, *arrived[-1:], *ends]))
         last_s = arrived[-1]
         for node in range(self.work.plan.nodes):
@@ -132,13 +162,13 @@ class _Run:
             free_s = self._compute(row, node, "local", first_s, local_s)
             if mode == "ideal":  # endlessly many chunks: the last of them ends the work
                 free_s = max(free_s, arrived[-1] - remote_s)
-            for chunk in range(chunks):
+            for chunk, part in enumerate(parts):
                 ready_s = free_s if mode == "ideal" else max(free_s, arrived[chunk])
-                free_s = self._compute(row, node, "remote", ready_s, remote_s / chunks, chunk)
+                free_s = self._compute(row, node, "remote", ready_s, remote_s * part, chunk)
             last_s = max(last_s, free_s)
         return last_s
 
-    def streamed(self, messages: list[list[Message]], chunks: list[int]) -> float:
+    def streamed(self, messages: list[list[Message]], chunks: list[Floats]) -> float:
         """Schedule all rows without barriers; return when the last thing has ended.
 
         A node sends its outputs as it finishes them, and computes with received features when
@@ -173,7 +203,7 @@ class _Run:
         self,
         row: int,
         messages: list[Message],
-        chunks: int,
+        parts: Floats,
         made: dict[str, tuple[Floats, Floats]],
     ) -> Floats:
         """Send a row's input chunk by chunk as it is made; return when each node has it, (N,)."""
@@ -182,22 +212,22 @@ class _Run:
             return arrived
         operands = [table.name[tensor - 1] for tensor in _operands(self.work, row)]
         whole = table.statistics[row] > 0  # statistics are of all features of a node
-        for chunk in range(chunks):
-            part = 1.0 if whole else (chunk + 1) / chunks
-            ready = np.max([made[name][0] + part * made[name][1] for name in operands], axis=0)
+        for chunk, part in enumerate(parts):
+            done = 1.0 if whole else float(parts[: chunk + 1].sum())
+            ready = np.max([made[name][0] + done * made[name][1] for name in operands], axis=0)
             for message in messages:
-                end_s = self._send(row, message, chunk, chunks, max(ready[list(message.sources)]))
+                end_s = self._send(row, message, chunk, part, max(ready[list(message.sources)]))
                 sinks = list(message.sinks)
                 arrived[sinks] = np.maximum(arrived[sinks], end_s)
         return arrived
 
-    def _send(self, row: int, message: Message, chunk: int, chunks: int, ready_s: float) -> float:
-        time_s = message.time_s(chunks)
+    def _send(self, row: int, message: Message, chunk: int, part: float, ready_s: float) -> float:
+        time_s = message.time_s(part)
         begin_s = self.links.send(message, ready_s, time_s)
-        table, part = self.work.table, message.nbytes / chunks
+        table, nbytes = self.work.table, message.nbytes * part
         self.events.append(
             Event(table.name[row], table.op[row], "message", message.track, message.sources,
-                  message.sinks, chunk, begin_s, begin_s + time_s, part)
+                  message.sinks, chunk, begin_s, begin_s + time_s, nbytes)
         )  # fmt: skip
         return begin_s + time_s
 

@@ -28,25 +28,32 @@ def shares_by_speed(given: Configuration, cluster: Cluster) -> Shares:
 def balanced_shares(given: Configuration, cluster: Cluster) -> Shares:
     """Return the shares with the least latency that a search finds, never worse than equal ones.
 
-    The search begins with the better of equal shares and those by speed, and moves from node to
-    node what makes the schedule shorter, in ever smaller steps: a local optimum.
+    Shares that the memory of each node holds are better than any that it does not. The search
+    begins with the best of equal shares, those by speed and those by memory, and moves from node
+    to node what makes the schedule shorter, in ever smaller steps: a local optimum.
     """
     if len(cluster) == 1:
         return (1.0,)
-    tried: dict[Shares, float] = {}
+    tried: dict[Shares, tuple[float, float]] = {}
 
-    def latency_s(shares: Shares) -> float:
+    def judged(shares: Shares) -> tuple[float, float]:
         if shares not in tried:
             work = work_of(given, cluster, shares)
-            tried[shares] = schedule(work, given.overlap).latency_s
+            latency_s = schedule(work, given.overlap).latency_s
+            tried[shares] = max(1.0, work.fullness), latency_s
         return tried[shares]
 
     starts = [even_shares_of(len(cluster)), shares_by_speed(given, cluster)]
-    best, step = min(starts, key=latency_s), FIRST_STEP
+    capacity = np.array(
+        [np.inf if n.memory_bytes is None else n.memory_bytes for n in cluster.nodes]
+    )
+    if np.isfinite(capacity).all():
+        starts.append(_allowed(capacity / capacity.sum()))
+    best, step = min(starts, key=judged), FIRST_STEP
     while step >= LAST_STEP:
         moved = [_moved(best, i, j, step) for i, j in permutations(range(len(cluster)), 2)]
-        candidate = min(moved, key=latency_s)
-        if latency_s(candidate) < latency_s(best):
+        candidate = min(moved, key=judged)
+        if judged(candidate) < judged(best):
             best = candidate
         else:
             step /= 2

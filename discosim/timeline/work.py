@@ -7,15 +7,15 @@ import numpy as np
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
-from discosim.masks.messages import handed_elems, masked_elems, pair_elems
 from discosim.model.traffic import TOPOLOGIES
-from discosim.partition.layout import Layout, lay_out
-from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.partition.layout import Layout
+from discosim.partition.plan import Features, Plan
 from discosim.partition.uneven import split_by_share
 from discosim.partition.within_layer import within_layer
-from discosim.simulate import simulate
-from discosim.strategies.uniform import dense
+from discosim.simulate import node_needs, simulate
+from discosim.strategies.pipeline import staged_plan
 from discosim.timeline.cluster import Cluster
+from discosim.timeline.stages import unlike_stages
 
 LEAST_SHARE = 1e-3
 """A node with less of every tensor is better left out."""
@@ -28,7 +28,9 @@ class Work:
     local_s, remote_s: (N, L), computation without and with received features.
     message_bytes: (N, N, L), from node i to node j before row l; union_bytes: (N, L), the
     distinct ones, which a broadcast carries; ring_bytes: (L,), through a ring's busiest link.
-    chunk_features: (L,), the most chunks that a message can have.
+    most_chunks: (L,), the most chunks that a message can have.
+    weight_bytes, feature_bytes, runtime_bytes: (N,), what each node holds; memory_bytes: what it
+    has, or infinity.
     """
 
     table: LayerTable
@@ -41,7 +43,21 @@ class Work:
     union_bytes: Floats
     ring_bytes: Floats
     ring_steps: Floats
-    chunk_features: Floats
+    most_chunks: Floats
+    weight_bytes: Floats
+    feature_bytes: Floats
+    runtime_bytes: Floats
+    memory_bytes: Floats
+
+    @property
+    def node_bytes(self) -> Floats:
+        """Bytes that each node holds, (N,)."""
+        return self.weight_bytes + self.feature_bytes + self.runtime_bytes
+
+    @property
+    def fullness(self) -> float:
+        """The largest part of its memory that a node holds; over 1 it does not fit."""
+        return float((self.node_bytes / self.memory_bytes).max())
 
 
 def even_shares_of(nodes: int) -> tuple[float, ...]:
@@ -59,28 +75,21 @@ def work_of(
     Raises DiscosimError for shares that cannot be.
     """
     given = configuration.resolved()
-    plan = given.strategy.plan(given)
+    if given.strategy.staged and given.nodes > 1 and not cluster.alike:
+        stage = unlike_stages(given, cluster)
+        plan = staged_plan(given.table, stage, resend=given.conventions.resend)
+    else:
+        plan = given.strategy.plan(given)
     if shares is not None:
         _check_shares(shares, plan)
-    if given.mask is not None and given.nodes > 1:
-        if shares is not None:
-            raise DiscosimError("a mask says where the features lie: it has no --shares")
-        elems = masked_elems(given.table, given.mask, given.conventions, plan)
-    elif plan.stage is None and given.nodes > 1:
-        density = densities(given)
-        layout = _layout(given, shares)
-        plan = within_layer(layout, density)
-        elems = pair_elems(layout, density, plan)
-    elif plan.stage is not None and plan.nodes > 1:
-        elems = handed_elems(plan)
-    else:
-        elems = np.zeros((1, 1, len(given.table)))
-    return _work(given.table, plan, cluster, elems, shares or even_shares_of(plan.nodes))
+        if plan.nodes > 1:
+            if plan.density is None:
+                raise DiscosimError("a mask says where the features lie: it has no --shares")
+            plan = within_layer(_shared_out(given, shares), plan.density)
+    return _work(given, plan, cluster, shares or even_shares_of(plan.nodes))
 
 
-def _layout(given: Configuration, shares: tuple[float, ...] | None) -> Layout:
-    if shares is None:
-        return lay_out(given.table, given.nodes, given.conventions)
+def _shared_out(given: Configuration, shares: tuple[float, ...]) -> Layout:
     whole = replace(given.conventions, whole=True)
     return Layout(given.table, whole, split_by_share(given.table, shares))
 
@@ -95,29 +104,18 @@ def _check_shares(shares: tuple[float, ...], plan: Plan) -> None:
         raise DiscosimError(f"shares {given}; wanted {LEAST_SHARE} or more for each node, 1 in all")
 
 
-def densities(given: Configuration) -> Floats:
-    """Return the fraction of the remote features that each row sends, (1, L).
-
-    It is the remote work that the strategy leaves, of what dense does, with fractional features.
-    """
-    counted = replace(given, conventions=CONVENTIONS["paper"])
-    left, all_of_it = (
-        np.broadcast_to(plan.remote, (given.nodes, len(given.table))).sum(0)
-        for plan in (counted.strategy.plan(counted), dense(counted))
-    )
-    ratio = np.divide(left, all_of_it, out=np.ones_like(left), where=all_of_it > 0)
-    return np.where(given.table.mixes, ratio.round(12), 1.0)[None]
-
-
-def _work(
-    table: LayerTable, plan: Plan, cluster: Cluster, elems: Floats, shares: tuple[float, ...]
-) -> Work:
+def _work(given: Configuration, plan: Plan, cluster: Cluster, shares: tuple[float, ...]) -> Work:
+    table = given.table
     nodes, rows = plan.nodes, len(table)
     local_s, remote_s = np.zeros((nodes, rows)), np.zeros((nodes, rows))
+    holds = np.zeros((3, nodes))
     for node, hardware in enumerate(cluster.nodes[:nodes]):
         cost = simulate(table, plan, hardware)
         local_s[node] = np.broadcast_to(cost.local_s, (nodes, rows))[node]
         remote_s[node] = np.broadcast_to(cost.remote_s, (nodes, rows))[node]
+        for kind, need in enumerate(node_needs(table, plan, hardware, given.overlap)):
+            holds[kind, node] = np.broadcast_to(need, nodes)[node]
+    capacity = [node.memory_bytes for node in cluster.nodes[:nodes]]
     elem_bytes = float(cluster.nodes[0].feature_elem_bytes)
     ring, exchange = TOPOLOGIES["ring"], plan.exchange
     serial = ring.half_elems if cluster.half_duplex else ring.elems
@@ -128,11 +126,13 @@ def _work(
         shares=shares,
         local_s=local_s,
         remote_s=remote_s,
-        message_bytes=elems * elem_bytes,
+        message_bytes=exchange.between.reshape(nodes, nodes, rows) * elem_bytes,
         union_bytes=np.broadcast_to(exchange.union, (nodes, rows)) * elem_bytes,
         ring_bytes=np.broadcast_to(serial(exchange), (1, rows))[0] * elem_bytes,
         ring_steps=np.broadcast_to(exchange.ring_steps, (1, rows))[0],
-        chunk_features=np.broadcast_to(np.maximum(1.0, np.floor(plan.chunk_features)), (1, rows))[
-            0
-        ],
+        most_chunks=np.broadcast_to(plan.most_chunks, (1, rows))[0],
+        weight_bytes=holds[0],
+        feature_bytes=holds[2 if given.features == Features.ALL else 1],
+        runtime_bytes=np.array([node.runtime_bytes for node in cluster.nodes[:nodes]]),
+        memory_bytes=np.array([np.inf if m is None else float(m) for m in capacity]),
     )

@@ -18,7 +18,9 @@ from discosim.explore.axes import check_s_comm
 from discosim.graph.network import shape_text
 from discosim.graph.table import LayerTable
 from discosim.masks.mask import Mask
+from discosim.partition.plan import Conventions, Selection
 from discosim.partition.plan_file import PlanFile
+from discosim.partition.split import divides
 from discosim.registry import Words
 from discosim.simulate import Cost
 from discosim.strategies.strategy import STRATEGIES
@@ -107,7 +109,9 @@ def allocate(
     `limits` are of latency_s, bytes_per_node and node_bytes, the columns of a sweep. `curves`
     say what each layer loses, and `saliency` where they come from; without them, the weights of
     the mask, which gives nothing else, and without a mask a surrogate.
-    Layers that read a tensor which is sent once share one S_comm. Raises DiscosimError for what
+    Layers that read a tensor which is sent once share one S_comm, and where their selections are
+    independent the limits hold for the most that is sent, so that any mask of the plan keeps them
+    (per pair of nodes, as features are rounded). Raises DiscosimError for what
     no plan meets, with the least that is possible.
     """
     method = default_method() if method is None else method
@@ -118,14 +122,17 @@ def allocate(
     if base.mask is not None and curves is None:
         curves, saliency = _of_mask(base.mask, base.nodes)
     base = replace(base, strategy=STRATEGIES["disco"], mask=None)
+    worst = replace(base, conventions=_at_most(base))
     table, nodes = base.table, base.nodes
     if nodes == 1:
         raise DiscosimError("1 node sends nothing, so there is nothing to allocate; wanted 2 up")
-    costs = layer_costs(base, steps)
+    costs = layer_costs(worst, steps)
     if not costs.choices:
         raise DiscosimError(f"{base.model} on {nodes} nodes exchanges nothing to be chosen")
     if curves is None:
-        curves = he_normal_curves(table, nodes, whole=base.conventions.whole)
+        curves = he_normal_curves(
+            table, nodes, whole=base.conventions.whole or not divides(table, nodes)
+        )
     lost = _lost(costs, table, curves)
     dense = _outcome(base, costs, curves, np.zeros((1, len(table))))
     bounds = _resolved(limits, dense.cost)
@@ -142,7 +149,7 @@ def allocate(
         plan=_outcome(base, costs, curves, s_comm),
         bound=max(0.0, solution.bound),
         gap=solution.gap,
-        uniform=_uniform(base, costs, curves, bounds),
+        uniform=_uniform(base, worst, costs, curves, bounds),
         dense=dense,
     )
 
@@ -150,6 +157,13 @@ def allocate(
 def default_method() -> Method:
     """Return the exact one where scipy is installed, the fast one elsewhere."""
     return Method.EXACT if find_spec("scipy") else Method.FAST
+
+
+def _at_most(base: Configuration) -> Conventions:
+    """The same conventions, with the most instead of the expected number of features sent."""
+    if base.conventions.selection is not Selection.INDEPENDENT:
+        return base.conventions
+    return replace(base.conventions, selection=Selection.APART)
 
 
 def _of_mask(mask: Mask, nodes: int) -> tuple[Curves, str]:
@@ -237,12 +251,16 @@ def _check_possible(costs: LayerCosts, bounds: Mapping[str, float]) -> None:
 
 
 def _uniform(
-    base: Configuration, costs: LayerCosts, curves: Curves, bounds: Mapping[str, float]
+    base: Configuration,
+    worst: Configuration,
+    costs: LayerCosts,
+    curves: Curves,
+    bounds: Mapping[str, float],
 ) -> Outcome | None:
-    """The least S_comm, the same for all layers, within the limits, by bisection."""
+    """The least S_comm of all layers at which `worst` keeps the limits, by bisection."""
 
     def met(s_comm: float) -> bool:
-        cost = replace(base, s_comm=s_comm).cost()
+        cost = replace(worst, s_comm=s_comm).cost()
         return all(
             getattr(cost, name).item() <= bound * (1 + knapsack.ROUNDING)
             for name, bound in bounds.items()

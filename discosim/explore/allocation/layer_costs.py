@@ -7,6 +7,7 @@ import numpy as np
 from discosim.configuration import Configuration
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.partition import node_memory
+from discosim.partition.layout import lay_out
 from discosim.partition.plan import Features, Plan
 
 BYTES = "bytes_per_node"
@@ -63,17 +64,14 @@ def _choices(given: Configuration) -> tuple[Ints, ...]:
     """Rows whose S_comm matters, together where they read a tensor sent once or one weight."""
     table = given.table
     dense = np.asarray(replace(given, s_comm=0.0).cost().received_bytes).max(axis=-2)
-    shared = not given.conventions.resend
-    together: dict[tuple[int, int], list[int]] = {}
-    tied = table.mixes & (table.groups == 1) & shared
-    sent = {int(table.source[row]) for row in np.flatnonzero((dense > 0) & tied)}
-    for row in np.flatnonzero(table.mixes):
-        source = int(table.source[row])
-        if tied[row] and source in sent:
-            together.setdefault((0, source), []).append(int(row))
-        elif dense[row] > 0:
-            together[1, int(row)] = [int(row)]
-    groups = _with_one_weight(list(together.values()), table)
+    parts = lay_out(table, given.nodes, given.conventions).split
+    shared = () if given.conventions.resend else parts.readers
+    together = {
+        int(row): [int(each) for each in readers.rows] for readers in shared for row in readers.rows
+    }
+    alone = [[int(row)] for row in np.flatnonzero(table.mixes & (dense > 0))]
+    every = {tuple(together.get(rows[0], rows)) for rows in alone}
+    groups = _with_one_weight([list(rows) for rows in sorted(every)], table)
     return tuple(np.array(rows) for rows in sorted(groups))
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from discosim.configuration import Configuration
 from discosim.graph.table import Floats
 from discosim.model.lookup import sum_of_maxima
+from discosim.model.overlap import stage_s
 from discosim.model.traffic import TOPOLOGIES
 from discosim.simulate import NO_OVERLAP, Cost
 
@@ -73,6 +74,7 @@ class Stages:
     y: Floats
     hidden: bool
     one_medium: bool
+    one_port: bool
 
     def at(self, _: slice) -> "Stages":
         """Return the same: a pipeline has no S_comm."""
@@ -81,13 +83,13 @@ class Stages:
     def times(self, u: Floats, alpha: Floats, v: Floats) -> Times:
         """Return latency and interval (docs/model.md) at 1/B, alpha and 1/C."""
         works = _lookup(self.p, self.t, v.ravel())
-        latency_s = interval_s = handed_s = np.zeros((1, 1, 1, 1))
+        latency_s = interval_s = handed_s = in_s = np.zeros((1, 1, 1, 1))
         for work, x, y in zip(works, self.x, self.y, strict=True):
             work_s, out_s = work[None, None, None, :], x * u + y * alpha
-            stage_s = np.maximum(work_s, out_s) if self.hidden else work_s + out_s
-            interval_s = np.maximum(interval_s, stage_s)
+            each_s = stage_s(work_s, in_s, out_s, overlaps=self.hidden, one_port=self.one_port)
+            interval_s = np.maximum(interval_s, each_s)
             latency_s = latency_s + (work_s + out_s)
-            handed_s = handed_s + out_s
+            handed_s, in_s = handed_s + out_s, out_s
         return latency_s, np.maximum(interval_s, handed_s) if self.one_medium else interval_s
 
 
@@ -156,6 +158,7 @@ def _stages(given: Configuration, cost: Cost, touched: Cost, o: Floats) -> Stage
         y=np.append(y[begins], 0.0),
         hidden=given.overlap != NO_OVERLAP,
         one_medium=TOPOLOGIES[given.hardware.topology].one_medium,
+        one_port=TOPOLOGIES[given.hardware.topology].one_port and given.hardware.duplex == "half",
     )
 
 

@@ -14,6 +14,7 @@ from discosim.explore.accuracy import published_accuracy
 from discosim.explore.allocation.surrogate import Curves, he_normal_curves
 from discosim.graph.table import Floats, LayerTable
 from discosim.hardware import Hardware
+from discosim.partition.split import divides
 from discosim.simulate import Cost
 
 
@@ -105,7 +106,8 @@ def saliency_lost(amounts: Amounts) -> Floats:
         return _one(0.0)
     if given.fixed or given.strategy.name != "disco":
         return _one(1.0 if given.strategy.name == "branches" else np.nan)
-    curves = list(_curves(given.table, given.nodes, given.conventions.whole).values())
+    whole = given.conventions.whole or not divides(given.table, given.nodes)
+    curves = list(_curves(given.table, given.nodes, whole).values())
     lost: Floats = sum(
         (curve.at(amounts.s_comm) for curve in curves), np.zeros_like(amounts.s_comm)
     )
