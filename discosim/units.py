@@ -43,9 +43,12 @@ class _Quantity:
 
 _BYTE = {"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 1 / 8, "bits": 1 / 8, "b": 1 / 8}
 _BYTE_RATE = {f"{unit}/s": factor for unit, factor in _BYTE.items()} | {"Bps": 1.0, "bps": 1 / 8}
-# OP/s counts as one MAC here; parse_compute divides by the operations of a MAC.
+# An operation counts as one MAC here; parse_compute divides by the operations of a MAC.
 _MAC_RATE = {"MAC/s": 1.0, "MACs/s": 1.0, "MACS": 1.0, "OP/s": 1.0, "OPs/s": 1.0, "OPS": 1.0}
 _MAC_RATE |= {"FLOP/s": 0.5, "FLOPs/s": 0.5, "FLOPS": 0.5}
+
+DATA_SHEET_OPS, DATA_SHEET_OPS_PER_MAC = "OPS", 2.0
+"""Vendors count a multiplication and an addition."""
 
 _BANDWIDTH = _Quantity("a bandwidth", "37.5MB/s or 300Mbit/s", _BYTE_RATE, _DATA)
 _COMPUTE = _Quantity("a compute rate", "125GOP/s or 62.5GMAC/s", _MAC_RATE, _DECIMAL)
@@ -62,16 +65,34 @@ def parse_bandwidth(text: str) -> float:
     return _read(text, _BANDWIDTH)[0]
 
 
-def parse_compute(text: str, ops_per_mac: float = 1.0) -> float:
-    """Return MAC/s: a FLOP is 1/2 MAC, an OP 1/`ops_per_mac`; DiscosimError says what is wrong."""
-    if not 0 < ops_per_mac < math.inf:
+def parse_compute(text: str, ops_per_mac: float | None = None) -> float:
+    """Return MAC/s: a FLOP is 1/2 MAC, an operation 1/`ops_per_mac`; DiscosimError if it is none.
+
+    Where `ops_per_mac` is not known, TOPS are those of a data sheet, two operations a MAC, and
+    TOP/s those of the DISCO paper, one.
+    """
+    if ops_per_mac is not None and not 0 < ops_per_mac < math.inf:
         raise DiscosimError(f"ops_per_mac is {ops_per_mac}; wanted: a number more than zero")
     value, unit = _read(text, _COMPUTE)
     if not unit.startswith("OP"):
         return value
-    if not 0 < value / ops_per_mac < math.inf:
-        raise DiscosimError(f"{_shown(text)} at {ops_per_mac} operations a MAC is out of range")
-    return value / ops_per_mac
+    each = ops_per_mac or (DATA_SHEET_OPS_PER_MAC if unit == DATA_SHEET_OPS else 1.0)
+    if not 0 < value / each < math.inf:
+        raise DiscosimError(f"{_shown(text)} at {each:g} operations a MAC is out of range")
+    return value / each
+
+
+def parse_compute_given(text: str, ops_per_mac: float | None = None) -> float:
+    """Return MAC/s of a rate that is given beside a profile, whose operations are `ops_per_mac`.
+
+    What an operation is to the profile says nothing of a data sheet's TOPS.
+    """
+    return parse_compute(text, None if counts_as_data_sheets(text) else ops_per_mac)
+
+
+def counts_as_data_sheets(text: str) -> bool:
+    """Return whether a compute rate is written as on data sheets, as in 4TOPS."""
+    return _read(text, _COMPUTE)[1] == DATA_SHEET_OPS
 
 
 def parse_bytes(text: str) -> float:

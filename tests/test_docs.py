@@ -1,5 +1,6 @@
 """What the README and the docs show is what the program does."""
 
+import json
 import re
 import shlex
 import sys
@@ -103,3 +104,19 @@ def test_what_the_package_offers_is_there() -> None:
     assert all(hasattr(discosim, name) for name in discosim.__all__)
     with pytest.raises(AttributeError, match="swep"):
         discosim.swep  # noqa: B018
+
+
+def test_the_errors_in_the_docs_are_those_of_the_records() -> None:
+    """docs/accuracy.md: means over all configurations, in brackets over those held out."""
+    page = (ROOT / "docs" / "accuracy.md").read_text()
+    wanted: dict[str, list[str]] = {}
+    for model in ("resnet50", "deit-s"):
+        path = ROOT / "experiments" / "measured" / f"validate-{model}.json"
+        records = json.loads(path.read_text())["records"]
+        for level in ("paper", "calibrated", "profiled"):
+            every = [r for r in records if r["level"] == level]
+            some = [r for r in every if r["held_out"]]
+            mean, held = (100 * sum(abs(r["error"]) for r in x) / len(x) for x in (every, some))
+            wanted.setdefault(level, []).append(f"{mean:.1f} % ({held:.1f} %)")
+    for level, cells in wanted.items():
+        assert f"| {level} | {' | '.join(cells)} |" in page

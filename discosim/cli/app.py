@@ -1,6 +1,7 @@
 """The group of all commands; each is imported when it is called."""
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 import click
@@ -73,13 +74,25 @@ def cli(ctx: click.Context, /) -> None:
 def run() -> int:
     """Run the command line; a request that cannot be served is one line and exit code 2."""
     try:
-        with listening(Listener(note, LazyProgress)):
+        with listening(Listener(_once(note), LazyProgress)):
             result = cli.main(prog_name="discosim", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except DiscosimError as error:
         return _refuse(str(error))
     except click.ClickException as error:
         return _refuse(error.format_message())
+
+
+def _once(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Tell each text once: what holds of a hundred values is not said a hundred times."""
+    told: set[str] = set()
+
+    def first(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            tell(text)
+
+    return first
 
 
 def _refuse(message: str) -> int:

@@ -138,8 +138,9 @@ class Profiles:
         }
 
     def read(self) -> list[Hardware]:
-        """Return the profiles that are named; raises DiscosimError."""
-        return [hardware_of(name, **self.overrides()) for name in self.hw]
+        """Return the profiles that are named, as often as they are; raises DiscosimError."""
+        found = {name: hardware_of(name, **self.overrides()) for name in dict.fromkeys(self.hw)}
+        return [found[name] for name in self.hw]
 
     def read_or_every(self) -> list[Hardware] | Every:
         """Return the profiles that are named, or every one."""
@@ -154,7 +155,7 @@ attention = click.option(
 _HARDWARE = (
     click.option(
         "--hw",
-        type=types.NAMES,
+        type=types.NAMES_IN_PLACE,
         default=DEFAULT,
         show_default=True,
         help="Profiles (discosim hardware), or paths to one's own .toml files.",
@@ -193,6 +194,11 @@ _COUNTED = (
     ),
     click.option("--rounding", help="none: fractional features; exact: whole ones."),
     click.option("--resend/--no-resend", default=None, help="A tensor once per reader, or once."),
+    click.option(
+        "--selection",
+        help="Of a tensor sent once: its readers select features independent of each other, in "
+        "common, or apart (the most that is sent) [default: independent].",
+    ),
     click.option(
         "--features", default="peak", show_default=True, help="Memory of features: peak or all."
     ),

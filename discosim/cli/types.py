@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from discosim.door.text import (
+    parse_each_name,
     parse_input,
     parse_names,
     parse_nodes,
@@ -72,4 +73,5 @@ S_COMM = Parsed("values", parse_s_comm)
 NODES = Parsed("numbers", parse_nodes)
 INPUT = Parsed("size", parse_input)
 NAMES = Parsed("names", parse_names)
+NAMES_IN_PLACE = Parsed("names", parse_each_name)
 SETTING = Parsed("path=value", parse_setting)

@@ -22,6 +22,7 @@ from discosim.explore.allocation.allocate import (
 from discosim.explore.allocation.allocate import allocate as allocated
 from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY
 from discosim.explore.allocation.surrogate import STATED
+from discosim.partition.plan import Selection
 from discosim.report import allocate as report
 from discosim.report.tables import Cells
 from discosim.simulate import Overlap
@@ -117,7 +118,13 @@ def allocate(
     )
     if method is None and allocation.method is not Method.EXACT:
         note(f"by the fast method; the exact one needs scipy: {install_hint('scipy')}")
-    return Allocated(found=allocation, convention=counted.get("conventions") or "paper")
+    given.tell_whole(base, [count])
+    if not base.conventions.resend and base.conventions.selection is Selection.INDEPENDENT:
+        note(
+            "the limits hold whatever features the readers of a tensor select (--selection apart); "
+            "what is shown is expected of independent selections"
+        )
+    return Allocated(found=allocation, convention=given.convention_words(base, counted))
 
 
 def limit(bound: Bound, parse: Callable[[str], float]) -> Limit:

@@ -122,7 +122,9 @@ def breakeven(
             most_nodes=MOST_NODES if max_nodes is None else max_nodes,
         )
     ]
-    convention = counted.get("conventions") or "paper"
+    contests = [answer.contest for answer in answers]
+    given.tell_whole(base, sorted({n for c in contests for n in (c.nodes, c.versus)}))
+    convention = given.convention_words(base, counted)
     return BreakEvens(
         found=answers,
         asked=[

@@ -61,5 +61,5 @@ def compare(
         names = given.names(strategies)
     rows = computed(base, kinds, names, counts, knob, given.names(overlap))
     tell(rows, base, s_comm, counting)
-    convention = counting.get("conventions") or "paper"
+    convention = given.convention_words(base, counting)
     return Comparison(rows=rows, base=base, hardware=kinds, convention=convention)

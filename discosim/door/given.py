@@ -8,7 +8,7 @@ from discosim.configuration import HALF, Configuration
 from discosim.door.hardware import HardwareLike, hardware
 from discosim.door.hearing import note
 from discosim.door.network import NetworkLike, network
-from discosim.door.text import parse_names, parse_nodes, parse_s_comm
+from discosim.door.text import parse_each_name, parse_names, parse_nodes, parse_s_comm
 from discosim.errors import DiscosimError
 from discosim.graph.counts import remarks
 from discosim.graph.network import Network
@@ -17,6 +17,7 @@ from discosim.networks import NETWORKS
 from discosim.partition.plan import Features, Objective
 from discosim.partition.plan import conventions as conventions_called
 from discosim.partition.plan_file import PlanFile, read_plan
+from discosim.partition.split import undivided
 
 if TYPE_CHECKING:
     from discosim.masks.mask import Mask
@@ -43,12 +44,14 @@ DEFAULT = "splitnets-hmd"
 class CountedAs(TypedDict, total=False):
     """What is counted: `conventions` paper or runtime, and what differs from them.
 
-    rounding: none or exact; resend: a tensor once per reader, or once; features: peak or all.
+    rounding: none or exact; resend: a tensor once per reader, or once; selection: of readers of a
+    tensor that is sent once, independent, common or apart; features: peak or all.
     """
 
     conventions: str
     rounding: str | None
     resend: bool | None
+    selection: str | None
     features: str
 
 
@@ -73,17 +76,22 @@ def the_network(given: NetworkLike) -> Network:
     return found
 
 
-def kinds_of_nodes(given: Nodes) -> list[Hardware]:
-    """Return the hardware that is given; raises DiscosimError where two have one name."""
-    found = [hardware(each) for each in listed(given)]
+def kinds_of_nodes(given: Nodes, *, in_place: bool = False) -> list[Hardware]:
+    """Return the hardware that is given, each kind once, or `in_place` as often as it is given.
+
+    Raises DiscosimError where two kinds have one name.
+    """
+    items = parse_each_name(given) if isinstance(given, str) else listed(given)
+    places = [item if isinstance(item, str) else id(item) for item in items]
+    found = {place: hardware(item) for place, item in zip(places, items, strict=True)}
     if not found:
         raise DiscosimError("no hardware; wanted a profile's name, a .toml file or ds.hardware(…)")
     seen: set[tuple[str, str]] = set()
-    for each in found:
+    for each in found.values():
         if (each.name, each.dtype) in seen:
             raise DiscosimError(f"two profiles are called {each.name}: rename one of the files")
         seen.add((each.name, each.dtype))
-    return found
+    return [found[place] for place in (places if in_place else found)]
 
 
 def listed(given: Any) -> list[Any]:
@@ -162,6 +170,7 @@ def configuration(
             more.get("conventions") or "paper",
             resend=more.get("resend"),
             rounding=more.get("rounding"),
+            selection=more.get("selection"),
         ),
         at=more.get("at") or "",
         target=target,
@@ -170,6 +179,26 @@ def configuration(
         plan_file=the_plan(more.get("plan")),
         mask=the_mask(more.get("mask") if mask is None else mask, of),
     )
+
+
+def convention_words(base: Configuration, counting: CountedAs) -> str:
+    """Return the conventions as answers name them, and where it matters whose selection is sent."""
+    words = counting.get("conventions") or "paper"
+    if base.conventions.resend or base.mask is not None:
+        return words
+    return f"{base.conventions.selection} selections, {words}"
+
+
+def tell_whole(base: Configuration, nodes: Iterable[int]) -> None:
+    """Tell on how many nodes heads and groups, and with them features, stay whole."""
+    if base.conventions.whole:
+        return
+    found = {n: words for n in nodes if n > 1 and (words := undivided(base.table, n))}
+    if found:
+        note(
+            f"{next(iter(found.values()))}: on {', '.join(map(str, found))} nodes heads and groups "
+            "are placed whole, and features with them, as with --rounding exact"
+        )
 
 
 def the_plan(given: "str | PathLike[str] | PlanFile | None") -> PlanFile | None:

@@ -7,11 +7,19 @@ from os import PathLike, fspath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Union, Unpack
 
+from discosim.door.hearing import note
 from discosim.door.text import Series, series_of
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, Profile, duplex_of, load_profile
 from discosim.model.memory import ATTENTION
-from discosim.units import parse_bandwidth, parse_bytes, parse_compute, parse_time
+from discosim.units import (
+    counts_as_data_sheets,
+    parse_bandwidth,
+    parse_bytes,
+    parse_compute,
+    parse_compute_given,
+    parse_time,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,11 +134,13 @@ def _series(overrides: Overrides) -> dict[str, Series]:
     return found
 
 
-def _with(node: Hardware, series: Mapping[str, Series], ops_per_mac: float) -> Hardware:
+def _with(node: Hardware, series: Mapping[str, Series], ops_per_mac: float | None) -> Hardware:
     """The hardware with the quantities in SI, one or an axis of them."""
     numbers: dict[str, float | NDArray[np.float64]] = {}
     for name, each in series.items():
-        ops = partial(parse_compute, ops_per_mac=ops_per_mac)
+        ops = partial(parse_compute_given, ops_per_mac=ops_per_mac)
+        if name == "compute" and any(counts_as_data_sheets(text) for text in each.texts):
+            note("TOPS are taken as on data sheets, two operations a MAC; TOP/s are the profile's")
         values = each.values(ops if name == "compute" else KINDS[name].parse)
         numbers[KINDS[name].field] = float(values[0]) if len(values) == 1 else values
     return replace(node, **numbers)  # type: ignore[arg-type]

@@ -75,6 +75,8 @@ def layers(
     asked = replace(
         base, strategy=chosen, nodes=count, s_comm=knob, overlap=Overlap.parse(overlap)
     ).resolved()
+    if not chosen.staged:
+        given.tell_whole(base, [asked.nodes])
     if asked.at and not base.at:
         note(f"no --at: {chosen.name} cuts at {asked.at}")
     if sparse and not chosen.has_knob:

@@ -120,11 +120,14 @@ def pareto(
     networks = given.the_networks(network)
     kinds = _kinds(hardware)
     bases = [given.configuration(each, kinds[0], counting) for each in networks]
+    counts = given.nodes_or_default(nodes, bases[0], tuple(parse_nodes(NODES)))
+    for base in bases:
+        given.tell_whole(base, counts)
     grid = Grid(
         bases,
         kinds,
         given.names(strategies),
-        given.nodes_or_default(nodes, bases[0], tuple(parse_nodes(NODES))),
+        counts,
         given.shares(S_COMM if s_comm is None else s_comm),
         given.names(overlap),
     )

@@ -105,6 +105,9 @@ def size(
             jobs=jobs or os.cpu_count() or 1,
             progress=shown,
         )
+    for base in bases:
+        split = rows[(rows["model"] == base.model) & (rows["strategy"] != "pipeline")]
+        given.tell_whole(base, dict.fromkeys(split["nodes"].tolist()))
     return Sizes(rows=rows, limits=limits)
 
 

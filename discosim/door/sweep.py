@@ -101,7 +101,7 @@ def sweep(
         rows=rows,
         base=base,
         hardware=kinds,
-        convention=counting.get("conventions") or "paper",
+        convention=given.convention_words(base, counting),
     )
 
 
@@ -143,6 +143,8 @@ def computed(
 
 def tell(rows: Columns, base: Configuration, s_comm: object, counting: Counting) -> None:
     """Say what was chosen for the user, and what had no effect."""
+    split = [not STRATEGIES[name].staged for name in rows["strategy"]]
+    given.tell_whole(base, dict.fromkeys(rows["nodes"][split].tolist()))
     firsts: dict[tuple[str, int], int] = {}
     for row in np.flatnonzero(rows["at"] != "").tolist():
         firsts.setdefault((rows["strategy"][row], rows["nodes"][row]), row)

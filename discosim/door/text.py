@@ -97,10 +97,15 @@ def _shape(text: str, most: int = 3) -> tuple[int, ...]:
 
 def parse_names(text: str) -> list[str]:
     """Return names separated by commas, each once."""
+    return list(dict.fromkeys(parse_each_name(text)))
+
+
+def parse_each_name(text: str) -> list[str]:
+    """Return names separated by commas, in their places and as often as they are given."""
     names = [name.strip() for name in text.split(",")]
     if not all(names):
         raise DiscosimError(f"{text!r} has an empty name; wanted names separated by commas")
-    return list(dict.fromkeys(names))
+    return names
 
 
 def parse_setting(text: str) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def timeline(
     overlapped = parse_overlap(overlap)
     given.check_one_knob(s_comm, counting)
     found = given.the_network(network)
-    kinds = given.kinds_of_nodes(hardware)
+    kinds = given.kinds_of_nodes(hardware, in_place=True)
     base = replace(given.configuration(found, kinds[0], counting), overlap=overlapped)
     default = (2,) if len(kinds) == 1 else (len(kinds),)
     count = given.one("--nodes", given.nodes_or_default(nodes, base, default))
@@ -109,6 +109,8 @@ def timeline(
     if s_comm is not None and not chosen.has_knob:
         note(f"{chosen.name} has no S_comm: --s-comm has no effect")
     asked = replace(base, strategy=chosen, nodes=count, s_comm=knob).resolved()
+    if not chosen.staged:
+        given.tell_whole(base, [count])
     if asked.at and not base.at:
         note(f"no --at: {chosen.name} cuts at {asked.at}")
     at = "" if asked.fixed else f" at S_comm {knob:g}"

@@ -31,6 +31,7 @@ from discosim.units import (
     parse_bandwidth,
     parse_bytes,
     parse_compute,
+    parse_compute_given,
     parse_energy,
     parse_power,
     parse_price,
@@ -111,9 +112,9 @@ class Profile:
         return link.duplex or duplex_of(link.topology)
 
     @property
-    def ops_per_mac(self) -> float:
-        """The operations that the file counts a MAC as."""
-        return self.document.ops_per_mac or 1.0
+    def ops_per_mac(self) -> float | None:
+        """The operations that the file counts a MAC as, None where it does not say."""
+        return self.document.ops_per_mac
 
     def with_overrides(self, overrides: Mapping[str, str]) -> "Profile":
         """Return the same with `overrides` in place, as `load_profile` takes them."""
@@ -148,7 +149,7 @@ class Profile:
             link_latency_s=parse_time(link.latency.value),
             topology=link.topology,
             duplex=self.duplex,
-            compute_macps=parse_compute(rate.value, self.ops_per_mac),
+            compute_macps=_compute_macps(rate, self.ops_per_mac),
             dtype=dtype,
             feature_elem_bytes=float(DTYPES[dtype]),
             weight_elem_bytes=float(DTYPES[weight_dtype or dtype]),
@@ -274,6 +275,11 @@ def _number(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text  # left for the check to report
+
+
+def _compute_macps(rate: Figure[str], ops_per_mac: float | None) -> float:
+    read = parse_compute_given if rate.source == COMMAND_LINE else parse_compute
+    return read(rate.value, ops_per_mac)
 
 
 def _si(figure: Figure[str] | None, parse: Callable[[str], float]) -> float | None:

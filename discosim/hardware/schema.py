@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from discosim.errors import DiscosimError, UnknownNameError, suggest
 from discosim.model import memory, traffic
 from discosim.units import (
+    counts_as_data_sheets,
     parse_bandwidth,
     parse_bytes,
     parse_compute,
@@ -65,6 +66,7 @@ def _compute_text(text: object, info: ValidationInfo) -> str:
         raise DiscosimError(f"{text!r:.40} is not a text with a unit, in quotes")
     known = bool((info.context or {}).get("has_ops_per_mac"))
     in_ops = parse_compute(text, 1.0) != parse_compute(text, 2.0)
+    known = known or counts_as_data_sheets(text)
     if in_ops and not known and info.data.get("source") != COMMAND_LINE:
         raise DiscosimError(f"{text!r} counts operations, and the file has no ops_per_mac")
     return text
