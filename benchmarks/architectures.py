@@ -84,7 +84,7 @@ package, and from torch modules (`tests/zoo`), each read and costed end to end; 
 that is not understood. Written by `PYTHONPATH=. python benchmarks/architectures.py`.
 
 - Layers, parameters and MACs are discosim's; a parameter that two layers share counts once.
-- `not understood` is the larger of its shares of the MACs and of the elements; `full exchanges` are
+- `not understood` is the larger of its shares of elements and of parameters; `full exchanges` are
   operators that were understood, but not how their features are placed.
 - `MACs, counted again` comes from other code: torch's own FlopCounterMode (half of its FLOPs, with
   attention as plain products; it also counts what does not depend on the input, as DETR's first

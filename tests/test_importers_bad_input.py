@@ -46,15 +46,6 @@ def conv(**fields: object) -> onnx.ModelProto:
     return model(nodes, {"x": [1, 3, 4, 4]}, {"y": None}, {"w": (8, 3, 1, 1)}, **fields)
 
 
-def with_data_outside() -> onnx.ModelProto:
-    graph = conv()
-    [weight] = graph.graph.initializer
-    weight.ClearField("raw_data")
-    weight.data_location = TensorProto.EXTERNAL
-    weight.external_data.add(key="location", value="weights.bin")
-    return graph
-
-
 def foreign() -> onnx.ModelProto:
     graph = conv()
     graph.graph.node.append(helper.make_node("FancyOp", ["y"], ["z"], domain="com.example"))
@@ -73,6 +64,12 @@ def branching() -> onnx.ModelProto:
         "If", ["flag"], ["z"], name="choice", then_branch=branch, else_branch=branch
     )
     graph.graph.node.append(node)
+    return graph
+
+
+def equation() -> onnx.ModelProto:
+    graph = conv()
+    graph.graph.node.append(helper.make_node("Einsum", ["y"], ["z"], name="odd", equation=">h"))
     return graph
 
 
@@ -99,9 +96,9 @@ def old() -> onnx.ModelProto:
 
 
 GRAPHS: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
-    "external data": (with_data_outside, "external data 'weights.bin' is missing"),
     "domain": (foreign, "FancyOp of domain 'com.example' is unknown"),
-    "control flow": (branching, "If 'choice' is control flow"),
+    "control flow": (branching, "If 'choice' is control flow that goes by 'flag'"),
+    "equation": (equation, "Einsum 'odd': its equation '>h' is none"),
     "data": (shaped_by_data, r"depends on the data"),
     "contradiction": (contradicting, "MatMul"),
     "cycle": (cyclic_onnx, r"Add|a"),

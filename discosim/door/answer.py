@@ -21,10 +21,11 @@ WIDE = 400
 class Answer(ABC):
     """What a command answers.
 
-    notes: what was chosen for the user, and what had no effect.
+    notes: what was chosen for the user, and what had no effect; caveats: what verdicts rest on.
     """
 
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     words: ClassVar[Collection[str]] = TEXT_COLUMNS
     """Columns of the table that begin at the left."""
 
@@ -54,11 +55,11 @@ class Answer(ABC):
 
     def text(self, width: int = WIDE) -> str:
         """Return the sentences and the table for `width` columns."""
-        return to_text(self.cells, self.lines, width, self.words)
+        return to_text(self.cells, [*self.lines, *self.caveats], width, self.words)
 
     def markdown(self) -> str:
         """Return the sentences and the table as Markdown."""
-        return to_markdown(self.cells, self.lines)
+        return to_markdown(self.cells, [*self.lines, *self.caveats])
 
     def __str__(self) -> str:
         """Return what the command line shows."""
@@ -66,7 +67,7 @@ class Answer(ABC):
 
     def to_html(self) -> str:
         """Return the notes, the sentences and the table as HTML."""
-        said = [*(f"note: {note}" for note in self.notes), *self.lines]
+        said = [*(f"note: {note}" for note in self.notes), *self.lines, *self.caveats]
         names = [("left" if name in self.words else "right", name) for name in self.cells]
         head = "".join(f"<th style='text-align:{side}'>{escape(n)}</th>" for side, n in names)
         rows = "\n".join(

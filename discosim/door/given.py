@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
 from discosim.configuration import HALF, Configuration
 from discosim.door.hardware import HardwareLike, hardware
-from discosim.door.hearing import note
+from discosim.door.hearing import caveat, note
 from discosim.door.network import NetworkLike, network
 from discosim.door.text import parse_each_name, parse_names, parse_nodes, parse_s_comm
 from discosim.errors import DiscosimError
-from discosim.graph.counts import remarks
+from discosim.graph.counts import left_out, remarks
 from discosim.graph.network import Network
 from discosim.hardware import Hardware
 from discosim.networks import NETWORKS
@@ -68,11 +68,13 @@ class Counting(CountedAs, total=False):
     mask: "str | PathLike[str] | Mask | None"
 
 
-def the_network(given: NetworkLike) -> Network:
-    """Return one network; a note tells what of it was not understood."""
+def the_network(given: NetworkLike, *, costed: bool = True) -> Network:
+    """Return one network; a note tells what of it was not understood, a caveat what times lack."""
     found = network(given)
     for line in remarks(found):
         note(line)
+    for line in left_out(found) if costed else ():
+        caveat(line)
     return found
 
 

@@ -29,10 +29,11 @@ def _silent(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who is told: each note at once, and the progress of work by its title."""
+    """Who is told: each note at once, the progress of work by its title, caveats of verdicts."""
 
     note: Callable[[str], None] = lambda _: None
     progress: Callable[[str], AbstractContextManager[Progress]] = lambda _: nullcontext(_silent)
+    caveat: Callable[[str], None] = lambda _: None
 
 
 NOBODY = Listener()
@@ -54,6 +55,11 @@ def note(text: str) -> None:
     _LISTENER.get().note(text)
 
 
+def caveat(text: str) -> None:
+    """Tell what the verdicts of the answer rest on; it stands with them."""
+    _LISTENER.get().caveat(text)
+
+
 def progress(title: str) -> AbstractContextManager[Progress]:
     """Return what to call with the progress of the work called `title`."""
     return _LISTENER.get().progress(title)
@@ -73,9 +79,10 @@ def command(function: Callable[P, A]) -> Callable[P, A]:
             notes.append(text)
             outer.note(text)
 
-        with listening(replace(outer, note=hear)):
+        caveats: list[str] = []
+        with listening(replace(outer, note=hear, caveat=caveats.append)):
             answer = function(*args, **keywords)
-        return replace(answer, notes=tuple(notes))
+        return replace(answer, notes=tuple(notes), caveats=tuple(dict.fromkeys(caveats)))
 
     asked.__signature__ = signature  # type: ignore[attr-defined]
     return asked

@@ -69,4 +69,6 @@ def inspect(
 ) -> Inspection:
     """Return what a network is made of and what exchanges if it is split over `nodes` nodes."""
     count = given.one("--nodes", given.counts(nodes))
-    return Inspection(network=given.the_network(network), nodes=count, every=every_operator)
+    return Inspection(
+        network=given.the_network(network, costed=False), nodes=count, every=every_operator
+    )

@@ -73,7 +73,8 @@ def parse_nodes(text: str) -> list[int]:
 def parse_input(text: str) -> Sizes:
     """Return an input shape from `224`, `224x320` or `3x224x224`, or several by their names.
 
-    `image=3x64x64,mask=1x256x256` names several.
+    `image=3x64x64,mask=1x256x256` names several; `steps=8` and `flag=true` set inputs of one number
+    that control flow goes by.
     """
     if "=" not in text:
         return _shape(text)
@@ -84,7 +85,8 @@ def parse_input(text: str) -> Sizes:
             raise DiscosimError(f"{part!r} has no name; wanted image=3x64x64,mask=1x256x256")
         if name.strip() in sizes:
             raise DiscosimError(f"{text!r} gives {name.strip()!r} twice")
-        sizes[name.strip()] = _shape(size.strip(), most=16)
+        word = {"true": "1", "false": "0"}.get(size.strip().lower(), size.strip())
+        sizes[name.strip()] = _shape(word, most=16)
     return NamedSizes(tuple(sizes.items()))
 
 

@@ -20,6 +20,18 @@ def strided(start: int, runs: "tuple[Atom, ...]") -> Ints:
     return index
 
 
+def is_fused(layer: "Layer") -> bool:
+    """Whether attention reads q, k and v in one tensor; masks come after them."""
+    return len(layer.in_shapes) < 3
+
+
+def all_of(layer: "Layer", operand: int, features: Ints) -> Ints:
+    """All features of an operand, for each of those given."""
+    count = layer.in_shapes[operand][0]
+    whole: Ints = np.broadcast_to(np.arange(count), (len(features), count))
+    return whole
+
+
 def flattened(layer: "Layer", features: Ints) -> Ints:
     """Flatten: the positions of a feature become features side by side."""
     return features // prod(layer.in_shape[1:])
@@ -53,7 +65,7 @@ def broadcast_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
 
 def of_queries(layer: "Layer", features: Ints) -> Ints:
     """Head h of the output lies where head h of the queries begins, the first of q, k and v."""
-    if len(layer.in_shapes) > 1:
+    if not is_fused(layer):
         return of_heads(layer, features)
     per_head = layer.out_features // layer.heads
     return features // per_head * per_head
@@ -73,9 +85,11 @@ def whole_head_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
 
 
 def head_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
-    """All features of the head; a head of keys and values may serve several of queries."""
+    """All features of the head, and of masks; keys and values may serve several heads."""
+    if operand >= (1 if is_fused(layer) else 3):
+        return all_of(layer, operand, features)
     width = layer.in_features // layer.heads
-    if len(layer.in_shapes) == 1:  # q, k and v side by side
+    if is_fused(layer):  # q, k and v side by side
         per_head = layer.out_features // layer.heads
         part = np.arange(3)[:, None] * layer.out_features + np.arange(per_head)
         return (features // per_head * per_head)[:, None] + part.ravel()
@@ -84,6 +98,11 @@ def head_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
     heads = layer.in_shapes[operand][0] // width
     head = features // (layer.out_features // layer.heads) * heads // layer.heads
     return head[:, None] * width + np.arange(width)
+
+
+def sample_reads(layer: "Layer", operand: int, features: Ints) -> Ints:
+    """Feature by feature of what is sampled, and all of what says where."""
+    return features[:, None] if operand == 0 else all_of(layer, operand, features)
 
 
 def window_reads(layer: "Layer", _: int, features: Ints) -> Ints:

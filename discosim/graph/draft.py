@@ -50,6 +50,7 @@ class Draft:
         remarks: Mapping[str, str] = NO_REMARKS,
         dtype: str = "",
         outputs: Sequence[str] | None = None,
+        notes: Sequence[str] = (),
     ) -> Network:
         """Return the network as written so far.
 
@@ -71,6 +72,7 @@ class Draft:
             tuple(remarks.items()),
             dtype,
             tuple(self._inputs.items()),
+            tuple(notes),
         )
 
     def append(

@@ -153,6 +153,10 @@ def _sums(layer: Layer) -> int:
     return layer.out_elems * layer.terms
 
 
+def _per_position(layer: Layer) -> int:
+    return prod(layer.in_shape[1:]) * layer.terms
+
+
 def _bias(layer: Layer) -> int:
     return layer.out_features * layer.bias
 
@@ -172,7 +176,7 @@ def _learned(layer: Layer) -> int:
 def _attention_products(layer: Layer) -> int:
     """Scores q k^T, T x K x D_q, and their product with v, T x K x D."""
     tokens = prod(layer.out_shape[1:])
-    queries = layer.in_features if len(layer.in_shapes) > 1 else layer.in_features // 3
+    queries = layer.in_features // 3 if carry.is_fused(layer) else layer.in_features
     return tokens * (layer.terms or tokens) * (queries + layer.out_features)
 
 
@@ -235,6 +239,11 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "matmul": Operator("exchanges", biases=_learned, macs=_sums, reach=None),
         "exchange": Operator("exchanges", biases=_learned, reach=None),
         "opaque": Operator("exchanges", biases=_learned, reach=None),
+        # LSTM, GRU, RNN: `terms` products a position of the input, all gates, directions
+        "recurrent": Operator("exchanges", biases=_learned, macs=_per_position, reach=None),
+        "deform_conv": Operator("exchanges", biases=_learned, macs=_sums, reach=None),
+        # a further output of the row that it reads, made with it
+        "side_output": Operator("looks-up", reach=None),
         "lookup": Operator("looks-up", biases=_learned),
         # a tensor of which only the shape is known, as in a table without edges
         "assume": Operator("looks-up"),
@@ -250,6 +259,8 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "affine": Operator("carries", biases=_learned, in_place=True),
         "pool": Operator("carries", reach=reach.pooling),
         "upsample": Operator("carries", reach=reach.interpolation),
+        # positions that another operand chooses, as a grid or an index
+        "sample": Operator("carries", reads=carry.sample_reads, reach=reach.sampled),
         "pad": Operator("carries", reach=reach.padding),
         "embed": Operator("carries", biases=_learned, reach=reach.tokens),
         "flatten": Operator(

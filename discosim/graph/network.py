@@ -26,8 +26,8 @@ class Network:
     A tensor is called after the layer that makes it, the network's input is called "input";
     `more_inputs` are the others that enter it, by name: nodes without a Layer. `outputs` are the
     tensors that are wanted. An edge's key `operand` says which operand of the reader the tensor
-    is. `remarks` tell, by layer, what an importer did not understand; `dtype` is the one that a
-    file is quantised to.
+    is. `remarks` tell, by layer, what an importer did not understand; `dtype` is the one that
+    its file holds features in, "" for fp32; `notes` tell what else an importer assumed.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Network:
     remarks: tuple[tuple[str, str], ...] = ()
     dtype: str = ""
     more_inputs: tuple[tuple[str, Shape], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[tuple[str, Shape], ...]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from discosim.graph.carry import is_fused
+
 if TYPE_CHECKING:
     from discosim.graph.layer import Layer
 
@@ -108,6 +110,11 @@ def interpolation(layer: "Layer", operand: int, rows: Ints) -> Ints | None:
     return clipped(np.minimum(first, count - 1) - margin, last + 2 + margin, rows, count)
 
 
+def sampled(layer: "Layer", operand: int, rows: Ints) -> Ints | None:
+    """Anywhere in what is sampled; the same rows of a grid that says where."""
+    return everything(layer, operand, rows) if operand == 0 else same(layer, operand, rows)
+
+
 def padding(layer: "Layer", _: int, rows: Ints) -> Ints:
     """The rows that lie there however the padding is divided between front and back."""
     count = rows_of(layer.in_shape)
@@ -138,7 +145,7 @@ def attention(layer: "Layer", operand: int, rows: Ints) -> Ints | None:
     """
     if layer.terms and row_elems(layer.out_shape) == layer.terms:
         return same(layer, operand, rows)
-    queries = operand == 0 and len(layer.in_shapes) > 1
+    queries = operand == 0 and not is_fused(layer)
     return same(layer, operand, rows) if queries else everything(layer, operand, rows)
 
 

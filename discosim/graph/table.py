@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from discosim.graph.carry import is_fused
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.parameters import Parameter, shared_parameters
@@ -177,5 +178,5 @@ def _scratch(layer: Layer, *, dies: bool) -> int:
     """
     if not layer.scratch:
         return 0
-    queries = prod(layer.in_shape) // (1 if len(layer.in_shapes) > 1 else 3)
+    queries = prod(layer.in_shape) // (3 if is_fused(layer) else 1)
     return max(0, layer.scratch - (min(layer.out_elems, queries) if dies else 0))

@@ -13,7 +13,7 @@ from discosim.errors import DiscosimError, suggest
 from discosim.graph.layer import OPERATORS, Layer, Shape
 from discosim.graph.network import INPUT, Network, inputs_text, loose_ends, shape_text
 from discosim.graph.parameters import check_shared
-from discosim.importers.lowering.writer import LARGEST_TENSOR, MOST_FEATURES
+from discosim.importers.lowering.rows import LARGEST_TENSOR, MOST_FEATURES
 from discosim.importers.sizes import NamedSizes, Sizes, check_names
 from discosim.partition.placement import place
 
@@ -44,6 +44,8 @@ def to_json(network: Network) -> str:
     ]
     head = {"format": FORMAT, "version": VERSION, "name": network.name, "dtype": network.dtype}
     head |= {"directed": True, "multigraph": True, "remarks": dict(network.remarks)}
+    if network.notes:
+        head["notes"] = network.notes
     head["outputs"] = network.outputs
     parts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     for key, rows in (("nodes", nodes), ("edges", edges)):
@@ -127,6 +129,7 @@ class _JsonReader:
             tuple(remarks.items()),
             dtype,
             tuple(inputs.items()),
+            self._notes(),
         )
         try:
             place(network, 2)
@@ -136,6 +139,12 @@ class _JsonReader:
         if total > LARGEST_NUMBER:
             raise self.fault("its counts are too large to be exact")
         return network
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = self.document.get("notes", [])
+        if not isinstance(notes, list) or not all(isinstance(x, str) for x in notes):
+            raise self.fault("notes is not a list of texts")
+        return tuple(notes)
 
     def _input(self, name: str, node: Mapping[str, Any], shape: Shape) -> Shape:
         """The shape of a tensor that enters: a node without an operator."""

@@ -2,12 +2,15 @@
 
 Samajdar et al., A Systematic Methodology for Characterizing Scalability of DNN Accelerators using
 SCALE-Sim, ISPASS 2020; the format is that of the repository's `topologies/*.csv`. A row is a
-convolution whose input includes its padding. The table has no edges: a layer reads the one before
-it, or the last one whose features fit; the output is that of the last layer.
+convolution whose input includes its padding, or in a GEMM table a product of an M x K with a K x N
+matrix (its `topologies/GEMM_mnk`). The table has no edges: a layer reads the one before it, or the
+last one whose features fit; the output is that of the last layer.
 """
 
 import csv
 import io
+import re
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from discosim.errors import DiscosimError, suggest
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer, Shape
 from discosim.graph.network import INPUT, Network, shape_text
-from discosim.importers.lowering.writer import LARGEST_TENSOR, MOST_FEATURES
+from discosim.importers.lowering.rows import LARGEST_TENSOR, MOST_FEATURES
 
 NAME = "Layer name"
 COLUMNS = (
@@ -27,7 +30,12 @@ COLUMNS = (
     "Num Filter",
     "Strides",
 )
+GEMM_COLUMNS = ("M", "N", "K")
+SPARSITY = "sparsity"
 MOST_ROWS = 100_000
+
+Row = tuple[str, dict[str, int]]
+"""A layer's name, and its sizes by column."""
 
 
 def read_csv(path: str, given: Shape | None) -> Network:
@@ -44,28 +52,62 @@ def read_csv(path: str, given: Shape | None) -> Network:
         raise DiscosimError(f"{path} is not a table: {error}") from None
     if len(lines) < 2 or len(lines) > MOST_ROWS:
         raise DiscosimError(f"{path}: wanted a header and 1 to {MOST_ROWS:,} layers")
-    places = _places(path, lines[0])
+    header = [" ".join(cell.split()).lower() for cell in lines[0]]
+    gemm = set(map(str.lower, GEMM_COLUMNS)) <= set(header)
+    places = _places(path, lines[0], GEMM_COLUMNS if gemm else COLUMNS)
     rows = [_row(path, number, line, places) for number, line in enumerate(lines[1:], 2)]
     first = rows[0][1]
-    shape = (first["Channels"], first["IFMAP Height"], first["IFMAP Width"])
+    sides = ("K", "M") if gemm else ("Channels", "IFMAP Height", "IFMAP Width")
+    shape: Shape = tuple(first[side] for side in sides)
     if given is not None and given != shape:
         raise DiscosimError(
             f"{path} is for input {shape_text(shape)}: the sizes are written in it, --input cannot "
             "change them"
         )
     net = Builder(path, shape)
-    for index, (name, sizes) in enumerate(rows):
-        following = rows[index + 1][1]["Channels"] if index + 1 < len(rows) else 0
-        _add(net, name, sizes, following)
-    return net.build(outputs=net.names()[-1:])
+    depthwise = []
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        if gemm:
+            _add_product(net, *row)
+        elif _is_depthwise(row, following):
+            depthwise.append(_add(net, *row, depthwise=True))
+        else:
+            _add(net, *row, depthwise=False)
+    notes = _notes(lines[0], places, depthwise)
+    return net.build(outputs=net.names()[-1:], notes=notes)
 
 
-def _places(path: str, header: list[str]) -> dict[str, int]:
+def _notes(header: list[str], places: dict[str, int], depthwise: list[str]) -> list[str]:
+    """What was assumed of a table, and which of its columns say nothing here."""
+    notes = []
+    if depthwise:
+        more = f" and {len(depthwise) - 3} more" if len(depthwise) > 3 else ""
+        notes.append(
+            f"one filter over many channels, followed by as many, is read as a depthwise layer: "
+            f"{', '.join(depthwise[:3])}{more}"
+        )
+    others = [
+        cell.strip() for at, cell in enumerate(header) if cell.strip() and at not in places.values()
+    ]
+    sparse = [name for name in others if SPARSITY in name.lower()]
+    if sparse:
+        notes.append(
+            f"its column {sparse[0]!r} is not used: all weights and MACs count, as if none were "
+            "left out"
+        )
+    rest = [name for name in others if name not in sparse]
+    if rest:
+        notes.append(f"columns that are not used: {', '.join(rest)}")
+    return notes
+
+
+def _places(path: str, header: list[str], columns: Sequence[str]) -> dict[str, int]:
     names = [" ".join(cell.split()).lower() for cell in header]
     places = {}
-    for column in (NAME, *COLUMNS):
+    for column in (NAME, *columns):
         wanted = column.lower()
-        near = [n for n in names if n in (wanted, wanted.rstrip("s"), f"{wanted}s")]
+        forms = (wanted, wanted.rstrip("s"), f"{wanted}s", wanted.removesuffix(" name"))
+        near = [n for n in names if n in forms]
         if not near:
             known = [cell.strip() for cell in header if cell.strip()]
             raise DiscosimError(f"{path} has no column {column!r}; {suggest(column, known)}")
@@ -73,9 +115,7 @@ def _places(path: str, header: list[str]) -> dict[str, int]:
     return places
 
 
-def _row(
-    path: str, number: int, line: list[str], places: dict[str, int]
-) -> tuple[str, dict[str, int]]:
+def _row(path: str, number: int, line: list[str], places: dict[str, int]) -> Row:
     cells = {column: line[at].strip() if at < len(line) else "" for column, at in places.items()}
     name = cells.pop(NAME) or f"layer{number - 1}"
     sizes = {}
@@ -86,27 +126,67 @@ def _row(
                 "from 1 up"
             )
         sizes[column] = int(cell)
-    for side in ("Height", "Width"):
-        if sizes[f"Filter {side}"] > sizes[f"IFMAP {side}"]:
-            raise DiscosimError(f"{path}, line {number}: the filter of {name} exceeds its input")
-    elems = sizes["IFMAP Height"] * sizes["IFMAP Width"]
-    widest = max(sizes["Channels"], sizes["Num Filter"])
+    if "K" in sizes:
+        elems, widest = sizes["M"], max(sizes["K"], sizes["N"])
+    else:
+        elems, widest = _checked_window(path, number, name, sizes)
     if widest > MOST_FEATURES or elems * widest > LARGEST_TENSOR:
         raise DiscosimError(f"{path}, line {number}: {name} is larger than can be placed")
     return name, sizes
 
 
-def _add(net: Builder, wanted: str, sizes: dict[str, int], following: int) -> None:
-    channels, stride = sizes["Channels"], sizes["Strides"]
-    given = (sizes["IFMAP Height"], sizes["IFMAP Width"])
-    kernel = (sizes["Filter Height"], sizes["Filter Width"])
-    positions = tuple((size - k) // stride + 1 for size, k in zip(given, kernel, strict=True))
+def _checked_window(path: str, number: int, name: str, sizes: dict[str, int]) -> tuple[int, int]:
+    """The positions of a convolution's input, and the more of its channels and filters."""
+    for side in ("Height", "Width"):
+        if sizes[f"Filter {side}"] > sizes[f"IFMAP {side}"]:
+            raise DiscosimError(f"{path}, line {number}: the filter of {name} exceeds its input")
+    elems = sizes["IFMAP Height"] * sizes["IFMAP Width"]
+    return elems, max(sizes["Channels"], sizes["Num Filter"])
+
+
+def _is_depthwise(row: Row, following: Row | None) -> bool:
+    """Whether one filter over many channels stands for one a channel.
+
+    It does where as many channels follow, unless it is a fully connected layer, which covers its
+    whole input, or one by one, which would only scale; a name that says depthwise decides.
+    """
+    name, sizes = row
+    if sizes["Num Filter"] != 1 or sizes["Channels"] == 1:
+        return False
+    lower = name.lower()
+    if "depthwise" in lower or re.search(r"(^|[^a-z])dw([^a-z]|$)", lower):
+        return True
+    window = (sizes["Filter Height"], sizes["Filter Width"])
+    whole = window == (sizes["IFMAP Height"], sizes["IFMAP Width"])
+    follows = following is not None and following[1]["Channels"] == sizes["Channels"]
+    return follows and not whole and window != (1, 1)
+
+
+def _name(net: Builder, wanted: str) -> str:
+    """A name that no layer has: `wanted`, or with a number behind it."""
     taken = set(net.names()) | {INPUT}
     number, name = 1, wanted
     while name in taken or f"{name}.input" in taken:
         number += 1
         name = f"{wanted}.{number}"
-    depthwise = sizes["Num Filter"] == 1 and channels > 1 and following == channels
+    return name
+
+
+def _add_product(net: Builder, wanted: str, sizes: dict[str, int]) -> None:
+    """A product of M rows of K with K columns of N: a matrix at M positions."""
+    name = _name(net, wanted)
+    rows, columns, summed = (sizes[key] for key in GEMM_COLUMNS)
+    source = _source(net, summed, (rows,), f"{name}.input")
+    net.append("linear", name, (source,), (columns, rows), in_shapes=((summed, rows),))
+    net.amend(name, block=name)
+
+
+def _add(net: Builder, wanted: str, sizes: dict[str, int], *, depthwise: bool) -> str:
+    channels, stride = sizes["Channels"], sizes["Strides"]
+    given = (sizes["IFMAP Height"], sizes["IFMAP Width"])
+    kernel = (sizes["Filter Height"], sizes["Filter Width"])
+    positions = tuple((size - k) // stride + 1 for size, k in zip(given, kernel, strict=True))
+    name = _name(net, wanted)
     net.append(
         "conv",
         name,
@@ -118,6 +198,7 @@ def _add(net: Builder, wanted: str, sizes: dict[str, int], following: int) -> No
         groups=channels if depthwise else 1,
     )
     net.amend(name, block=name)
+    return name
 
 
 def _source(net: Builder, channels: int, positions: Shape, name: str) -> str:

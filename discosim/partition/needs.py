@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from discosim.graph.carry import is_fused
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.reach import rows_of, through
@@ -138,7 +139,7 @@ def needs_of(
     if choice.everywhere[1] > choice.everywhere[0]:
         return (Need(0, features, every),)
     window = reached(layer, operand, held, rows)
-    if layer.op == "attention" and len(layer.in_shapes) == 1 and plain:
+    if layer.op == "attention" and is_fused(layer) and not operand and plain:
         queries = features // 3
         return (Need(0, queries, rows), Need(queries, features, window))
     return (Need(low, high, window),)
@@ -192,7 +193,7 @@ def members_of(layer: Layer, operand: int, owners: Ints, nodes: int) -> Bools:
         used[owners, group] = True
         members: Bools = used[:, np.arange(features) * layer.groups // features]
         return members
-    if layer.op == "attention" and len(layer.in_shapes) == 1:
+    if layer.op == "attention" and is_fused(layer) and not operand:
         mine = owners == np.arange(nodes)[:, None]
         return np.tile(mine, (1, features // layer.out_features))
     if layer.operator.placing == "joins":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from discosim.graph.layer import Shape
+from discosim.importers.lowering.exchange import exchange
 from discosim.importers.lowering.layout import Axes, features, merged, network_shape, positions
 from discosim.importers.lowering.program import Constant, Node
 from discosim.importers.lowering.values import Function, ReducedValue, Scores, Value, View
@@ -51,7 +51,7 @@ def pointwise(writer: Writer, node: Node) -> None:
     moving = [value for value in values if not isinstance(value, Constant)]
     scores = [value for value in moving if isinstance(value, Scores)]
     if len(scores) == 1 and all(v is scores[0] or _is_mask(writer, v) for v in moving):
-        writer.give(node, _biased(scores[0], values, writer.shape(node)))
+        writer.give(node, _biased(writer, node, scores[0], values))
         return
     if len(moving) == 1 and _folds_bias(writer, node, operands, moving[0]):
         writer.give(node, moving[0])
@@ -70,7 +70,7 @@ def pointwise(writer: Writer, node: Node) -> None:
     if row is not None:
         writer.give(node, row)
     else:
-        writer.exchange(node, APART)
+        exchange(writer, node, APART)
 
 
 def _is_mask(writer: Writer, value: Value) -> bool:
@@ -83,13 +83,18 @@ def _is_mask(writer: Writer, value: Value) -> bool:
     return isinstance(base, View) and writer.is_replicated(base.tensor)
 
 
-def _biased(scores: Scores, values: list[Value], shape: Shape) -> Scores:
-    """The scores with a learned bias; a mask that is the same for all heads has no parameters."""
+def _biased(writer: Writer, node: Node, scores: Scores, values: list[Value]) -> Scores:
+    """The scores with what is learned and added to them, and masks that are computed."""
     learned = dict(scores.learned)
+    masks = {view.tensor: view for view in scores.masks}
     for value in values:
-        if isinstance(value, Constant) and len(value.shape) > 2 and value.shape[-3] > 1:
+        if isinstance(value, Constant):
             learned.update(value.parameters)
-    return replace(scores, shape=shape, learned=learned)
+        elif value is not scores:
+            view = writer.settle(writer.written(value), node.label)
+            masks[view.tensor] = view
+    shape = writer.shape(node)
+    return replace(scores, shape=shape, learned=learned, masks=tuple(masks.values()))
 
 
 def _folds_bias(writer: Writer, node: Node, operands: tuple[str, ...], value: Value) -> bool:
@@ -97,8 +102,11 @@ def _folds_bias(writer: Writer, node: Node, operands: tuple[str, ...], value: Va
     if node.op != "Add" or not isinstance(value, View) or not writer.covers(value):
         return False
     names = [name for name in operands if not isinstance(writer.value(name), Constant)]
-    constant = next(v for v in map(writer.value, operands) if isinstance(v, Constant))
-    if writer.uses[names[0]] > 1 or not constant.parameters or writer.is_input(value.tensor):
+    constants = [v for v in map(writer.value, operands) if isinstance(v, Constant)]
+    if not constants or writer.uses[names[0]] > 1 or writer.is_input(value.tensor):
+        return False
+    constant = constants[0]
+    if not constant.parameters:
         return False
     layer = writer.net.layer(value.tensor)
     if layer.op not in MIXING or layer.bias or prod(constant.shape) != layer.out_features:

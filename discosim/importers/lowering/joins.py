@@ -1,13 +1,15 @@
 """Operators whose output has elements of several tensors, or the same one several times."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from types import MappingProxyType
 
+from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT
+from discosim.importers.lowering.exchange import exchange
 from discosim.importers.lowering.layout import Axes, features, merged, network_shape, plain
 from discosim.importers.lowering.program import Constant, Node
-from discosim.importers.lowering.values import View
+from discosim.importers.lowering.values import Value, View
 from discosim.importers.lowering.writer import Writer
 
 UNLIKE = "it joins tensors whose features lie on different axes; costed as a full exchange"
@@ -18,37 +20,45 @@ def concat(writer: Writer, node: Node) -> None:
     shape = writer.shape(node)
     axis = int(node.attributes.get("axis", 1)) % len(shape)
     values = [writer.value(name) for name in node.inputs]
-    learned: dict[str, int] = {}
-    for value in values:
-        learned.update(value.parameters if isinstance(value, Constant) else {})
-    views = [writer.settle(writer.written(value), node.label) for value in values]
+    constants = [value for value in values if isinstance(value, Constant)]
+    views = [
+        writer.settle(writer.written(value), node.label)
+        for value in values
+        if not isinstance(value, Constant)
+    ]
     moving = [view for view in views if not writer.is_input(view.tensor)]
     at = {n for view in moving for n, atoms in enumerate(view.axes) if features(atoms)}
-    entering = [
-        view
-        for view, value in zip(views, values, strict=True)
-        if writer.is_input(view.tensor) and not isinstance(value, Constant)
-    ]
-    if not moving and len(entering) > 1:
-        _join_entering(writer, node, entering, axis)
-    elif not moving:
-        writer.give(node, View(INPUT, plain(shape, 1 if len(shape) > 1 else None)))
+    entering = [view for view in views if writer.is_input(view.tensor)]
+    if not moving:
+        _join_entering(writer, node, entering, axis, constants)
     elif at == {axis}:
-        views = [writer.focus(view, axis, node.label)[0] for view in views]
-        in_shapes = [network_shape(view.axes, axis) for view in views]
-        tensors = [view.tensor for view in views]
-        row = writer.row("concat", node.label, tensors, plain(shape, axis), in_shapes=in_shapes)
-        writer.give(node, row)
+        _join_features(writer, node, values, iter(views), axis)
     elif axis not in at:
-        _join_positions(writer, node, moving, axis, learned, entering)
-    elif len(moving) == len(views) and _alike_runs(views, axis):
+        _join_positions(writer, node, moving, axis, constants, entering)
+    elif len(moving) == len(values) and _alike_runs(views, axis):
         _join_inner(writer, node, views, axis)
     elif len(at) == 2:  # boxes of several maps, as detectors join them
         [kept] = at - {axis}
         focused = [writer.focus(view, kept, node.label)[0] for view in moving]
-        _join_positions(writer, node, focused, axis, learned, entering)
+        _join_positions(writer, node, focused, axis, constants, entering)
     else:
-        writer.exchange(node, UNLIKE)
+        exchange(writer, node, UNLIKE)
+
+
+def _join_features(
+    writer: Writer, node: Node, values: list[Value], computed: Iterator[View], axis: int
+) -> None:
+    views = []
+    for value in values:
+        if isinstance(value, Constant):
+            view = writer.learned(value, plain(value.shape, axis), f"{node.label}.learned")
+        else:
+            view = next(computed)
+        views.append(writer.focus(view, axis, node.label)[0])
+    in_shapes = [network_shape(view.axes, axis) for view in views]
+    axes = plain(writer.shape(node), axis)
+    tensors = [view.tensor for view in views]
+    writer.give(node, writer.row("concat", node.label, tensors, axes, in_shapes=in_shapes))
 
 
 def _alike_runs(views: list[View], axis: int) -> bool:
@@ -72,15 +82,14 @@ def _join_positions(
     node: Node,
     views: list[View],
     axis: int,
-    learned: Mapping[str, int],
+    constants: list[Constant],
     entering: list[View],
 ) -> None:
     """Positions one after the other: of tensors, of ones that enter, or of learned ones."""
     kinds = {tuple(tuple(features(atoms)) for atoms in view.axes) for view in views}
     if len(kinds) > 1:
-        writer.exchange(node, UNLIKE)
+        exchange(writer, node, UNLIKE)
         return
-    length = writer.shape(node)[axis]
 
     def of_length(positions: int) -> Axes:
         return tuple(
@@ -88,27 +97,60 @@ def _join_positions(
             for n, atoms in enumerate(views[0].axes)
         )
 
-    tensors = [view.tensor for view in (*views, *entering)]
+    beside = [*entering]
+    if len(views) + len(entering) > 1:
+        beside += [
+            writer.learned(each, of_length(each.shape[axis]), f"{node.label}.learned")
+            for each in constants
+            if each.parameters
+        ]
+    tensors = [view.tensor for view in (*views, *beside)]
     in_shapes = [network_shape(view.axes) for view in views]
-    in_shapes += [network_shape(of_length(view.shape[axis])) for view in entering]
-    axes = of_length(length)
+    in_shapes += [network_shape(of_length(view.shape[axis])) for view in beside]
+    axes = of_length(writer.shape(node)[axis])
     if len(tensors) > 1 or len(node.inputs) == 1:
         row = writer.row("stack", node.label, tensors, axes, in_shapes=in_shapes)
     else:
-        count = sum(learned.values())
-        row = writer.row("embed", node.label, tensors, axes, in_shapes=in_shapes, learned=count)
-        writer.reads(row.tensor, learned)
+        row = _embedded(writer, node, views[0], in_shapes[0], axes, constants)
     writer.give(node, row)
 
 
-def _join_entering(writer: Writer, node: Node, views: list[View], axis: int) -> None:
+def _embedded(
+    writer: Writer, node: Node, view: View, in_shape: Shape, axes: Axes, constants: list[Constant]
+) -> View:
+    """A tensor with learned positions beside its own, as a class token."""
+    learned = {name: n for each in constants for name, n in each.parameters.items()}
+    count = sum(learned.values())
+    row = writer.row(
+        "embed", node.label, (view.tensor,), axes, in_shapes=(in_shape,), learned=count
+    )
+    writer.reads(row.tensor, learned)
+    return row
+
+
+def _join_entering(
+    writer: Writer, node: Node, views: list[View], axis: int, constants: list[Constant]
+) -> None:
     """Tensors that enter, side by side: every node has all of them and what they make."""
-    at = 1 if len(writer.shape(node)) > 1 else 0
-    op = "concat" if axis == at else "stack"
+    shape = writer.shape(node)
+    at = writer.features_at(node.outputs[0], 1 if len(shape) > 1 else 0)
+    if len(node.inputs) == 1:
+        writer.give(node, views[0])
+        return
     in_shapes = [network_shape(plain(view.shape, at), at) for view in views]
+    if len(views) == 1:
+        row = _embedded(writer, node, views[0], in_shapes[0], plain(shape, at), constants)
+        writer.give(node, row)
+        return
     tensors = [view.tensor for view in views]
-    axes = plain(writer.shape(node), at)
-    writer.give(node, writer.row(op, node.label, tensors, axes, in_shapes=in_shapes))
+    for each in constants:
+        if each.parameters:
+            axes = plain(each.shape, at)
+            row = writer.learned(each, axes, f"{node.label}.learned")
+            tensors.append(row.tensor)
+            in_shapes.append(network_shape(axes, at))
+    op = "concat" if axis == at else "stack"
+    writer.give(node, writer.row(op, node.label, tensors, plain(shape, at), in_shapes=in_shapes))
 
 
 def expand(writer: Writer, node: Node) -> None:
@@ -133,7 +175,7 @@ def tile(writer: Writer, node: Node) -> None:
     )
     torn = any(features(a) and a != b for a, b in zip(view.axes, axes, strict=True))
     if torn and not writer.is_input(view.tensor):
-        writer.exchange(node, "it repeats features; costed as a full exchange")
+        exchange(writer, node, "it repeats features; costed as a full exchange")
     else:
         writer.give(node, writer.row("upsample", node.label, (view.tensor,), axes))
 
@@ -156,7 +198,7 @@ def pad(writer: Writer, node: Node) -> None:
         writer.give(node, writer.row("pad", node.label, (view.tensor,), axes))
         return
     if len(at) > 1 or len(wider) > 1:
-        writer.exchange(node, "it pads features among positions; costed as a full exchange")
+        exchange(writer, node, "it pads features among positions; costed as a full exchange")
         return
     own = network_shape(view.axes)
     zeros = (shape[at[0]] - own[0], *own[1:])

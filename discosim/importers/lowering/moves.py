@@ -6,6 +6,7 @@ from math import prod
 from types import MappingProxyType
 
 from discosim.graph.layer import Shape
+from discosim.importers.lowering.exchange import exchange
 from discosim.importers.lowering.layout import (
     cut,
     features,
@@ -47,7 +48,7 @@ def reshape(writer: Writer, node: Node) -> None:
             return
     view = read_as(writer, writer.view(node.inputs[0]), shape)
     if view is None:
-        writer.exchange(node, TORN)
+        exchange(writer, node, TORN)
     else:
         writer.give(node, view)
 
@@ -90,7 +91,7 @@ def _split_and_join(writer: Writer, node: Node, view: View, split: Shape, order:
     turned = parts and View(parts.tensor, transposed(parts.axes, order), parts.start)
     joined = turned and read_as(writer, turned, writer.shape(node))
     if joined is None:
-        writer.exchange(node, TORN)
+        exchange(writer, node, TORN)
     else:
         writer.give(node, joined)
 
@@ -135,7 +136,7 @@ def slices(writer: Writer, node: Node) -> None:
     axes = _numbers(writer, node, "axes", 3) or list(range(len(starts or ())))
     steps = _numbers(writer, node, "steps", 4) or [1] * len(axes)
     if starts is None:
-        writer.exchange(node, BY_DATA)
+        exchange(writer, node, BY_DATA)
         return
     cuts = {}
     for axis, start, step in zip(axes, starts, steps, strict=True):
@@ -151,7 +152,7 @@ def _give_taken(
 ) -> None:
     part = taken(writer, view, cuts, node.label)
     if part is None:
-        writer.exchange(node, TORN)
+        exchange(writer, node, TORN)
     else:
         writer.give(node, part)
 
@@ -172,10 +173,10 @@ def split(writer: Writer, node: Node) -> None:
     axis = int(node.attributes.get("axis", 0)) % len(view.axes)
     start = 0
     for output, name in enumerate(node.outputs):
-        length = writer.program.shapes[name][axis]
+        length = writer.shapes[name][axis]
         part = taken(writer, view, {axis: (start, length, 1)}, name)
         if part is None:
-            writer.exchange(node, TORN)
+            exchange(writer, node, TORN)
             return
         writer.give(node, part, output)
         start += length
@@ -186,11 +187,14 @@ def gather(writer: Writer, node: Node) -> None:
     view = writer.view(node.inputs[0])
     axis = int(node.attributes.get("axis", 0)) % len(view.axes)
     index, constant = writer.value(node.inputs[1]), writer.constant(node, 1)
-    numbers = None if constant is None or constant.value is None else constant.value.ravel()
+    if constant is None:
+        _chosen(writer, node, view, axis)
+        return
+    numbers = None if constant.value is None else constant.value.ravel()
     across = prod(index.shape)
     if numbers is None or (len(numbers) > 1 and len(set(numbers[1:] - numbers[:-1])) > 1):
         if features(view.axes[axis]):
-            writer.exchange(node, BY_DATA)
+            exchange(writer, node, BY_DATA)
             return
         start, step = 0, 1
     else:
@@ -200,9 +204,24 @@ def gather(writer: Writer, node: Node) -> None:
     if part is not None and len(index.shape) != 1:
         part = read_as(writer, part, writer.shape(node))
     if part is None:
-        writer.exchange(node, TORN)
+        exchange(writer, node, TORN)
     else:
         writer.give(node, part)
+
+
+def _chosen(writer: Writer, node: Node, view: View, axis: int) -> None:
+    """Positions that another tensor chooses: every node needs all of that."""
+    if features(view.axes[axis]):
+        exchange(writer, node, BY_DATA)
+        return
+    source = writer.settle(view, node.label)
+    index = writer.settle(writer.view(node.inputs[1]), node.label)
+    rank = len(index.shape)
+    across = tuple(merged(((size, 0),)) for size in writer.shape(node)[axis : axis + rank])
+    axes = (*source.axes[:axis], *across, *source.axes[axis + 1 :])
+    in_shapes = [network_shape(each.axes) for each in (source, index)]
+    tensors = (source.tensor, index.tensor)
+    writer.give(node, writer.row("sample", node.label, tensors, axes, in_shapes=in_shapes))
 
 
 def roll(writer: Writer, node: Node) -> None:
@@ -210,7 +229,7 @@ def roll(writer: Writer, node: Node) -> None:
     view = writer.view(node.inputs[0])
     rank = len(view.axes)
     if any(features(view.axes[int(axis) % rank]) for axis in node.attributes["axes"]):
-        writer.exchange(node, "it turns features round; costed as a full exchange")
+        exchange(writer, node, "it turns features round; costed as a full exchange")
     else:
         writer.give(node, view)
 

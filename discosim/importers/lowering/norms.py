@@ -6,7 +6,8 @@ from typing import Any
 
 from discosim.graph.layer import Shape
 from discosim.importers.lowering.elementwise import function_of
-from discosim.importers.lowering.layout import features, plain
+from discosim.importers.lowering.exchange import exchange
+from discosim.importers.lowering.layout import features, network_shape, plain
 from discosim.importers.lowering.program import Constant, Node
 from discosim.importers.lowering.values import Function, ReducedValue, Scores, View
 from discosim.importers.lowering.writer import Writer
@@ -40,9 +41,8 @@ def global_pool(writer: Writer, node: Node) -> None:
 
 def _norm(writer: Writer, node: Node, op: str, **fields: Any) -> None:
     source, _ = writer.focus(writer.view(node.inputs[0]), 1, node.label)
-    shape = writer.net.shape(source.tensor)
-    label = node.label
-    name = writer.append(op, label, (source.tensor,), shape, **fields)
+    shape = writer.extent(source)
+    name = writer.append(op, node.label, (source.tensor,), shape, in_shapes=(shape,), **fields)
     if op == "batch_norm":
         for operand in (1, 2):
             writer.has_bias(name, writer.constant(node, operand))
@@ -50,8 +50,14 @@ def _norm(writer: Writer, node: Node, op: str, **fields: Any) -> None:
 
 
 def batch_norm(writer: Writer, node: Node) -> None:
-    """Normalise each feature with learned statistics."""
-    _norm(writer, node, "batch_norm")
+    """Normalise each feature with learned statistics, which a file may leave out."""
+    learned = [name for name in node.inputs[1:3] if name]
+    if len(learned) == 2:
+        _norm(writer, node, "batch_norm")
+    else:
+        own = _parameters(writer, node, 1) if learned else {}
+        count = sum(own.values())
+        _norm(writer, node, "affine" if count else "activation", learned=count)
 
 
 def group_norm(writer: Writer, node: Node) -> None:
@@ -101,8 +107,8 @@ def softmax(writer: Writer, node: Node) -> None:
         return
     view = writer.whole(writer.view(node.inputs[0]), node.label)
     op = "softmax" if features(view.axes[axis]) else "activation"
-    shape = writer.net.shape(view.tensor)
-    name = writer.append(op, node.label, (view.tensor,), shape)
+    shape = writer.extent(view)
+    name = writer.append(op, node.label, (view.tensor,), shape, in_shapes=(shape,))
     writer.give(node, View(name, view.axes))
 
 
@@ -132,10 +138,30 @@ def resize(writer: Writer, node: Node) -> None:
     source, in_shape = writer.focus(writer.view(node.inputs[0]), 1, node.label)
     axes = plain(writer.shape(node), 1)
     if axes[1] != source.axes[1] and not writer.is_input(source.tensor):
-        writer.exchange(node, "it interpolates features; costed as a full exchange")
+        exchange(writer, node, "it interpolates features; costed as a full exchange")
         return
     tensors = (source.tensor,)
     writer.give(node, writer.row("upsample", node.label, tensors, axes, in_shapes=(in_shape,)))
+
+
+def grid_sample(writer: Writer, node: Node) -> None:
+    """Interpolate at the positions that a grid holds, which every node needs whole."""
+    source, in_shape = writer.focus(writer.view(node.inputs[0]), 1, node.label)
+    grid = writer.value(node.inputs[1])
+    axes = plain(writer.shape(node), 1)
+    if isinstance(grid, Constant):
+        learned = grid.parameters
+        row = writer.row("upsample", node.label, (source.tensor,), axes, in_shapes=(in_shape,))
+        writer.give(
+            node,
+            writer.written(
+                Function(row, f"{node.label}.grid", writer.now, learned, applied=bool(learned))
+            ),
+        )
+        return
+    chosen = writer.settle(writer.written(grid), node.label)
+    tensors, shapes = (source.tensor, chosen.tensor), (in_shape, network_shape(chosen.axes))
+    writer.give(node, writer.row("sample", node.label, tensors, axes, in_shapes=shapes))
 
 
 # fmt: off
@@ -159,6 +185,7 @@ TABLE: Mapping[str, Callable[[Writer, Node], None]] = MappingProxyType(
         ),
         **dict.fromkeys((f"Reduce{name}" for name in REDUCTIONS), reduce),
         **dict.fromkeys(("ArgMax", "ArgMin"), reduce),
-        **dict.fromkeys(("Resize", "Upsample", "GridSample"), resize),
+        **dict.fromkeys(("Resize", "Upsample"), resize),
+        "GridSample": grid_sample,
     }
 )

@@ -8,28 +8,37 @@ from math import prod
 from types import MappingProxyType
 from typing import Any
 
+from discosim.graph.layer import Shape
 from discosim.importers.lowering import joins, moves, norms
+from discosim.importers.lowering.einsum import einstein
 from discosim.importers.lowering.elementwise import POINTWISE, pointwise
+from discosim.importers.lowering.exchange import exchange
 from discosim.importers.lowering.layout import plain
-from discosim.importers.lowering.products import einsum, linear, matmul, placed, weight_label
+from discosim.importers.lowering.products import linear, matmul, weight_label
 from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.sequences import attention, recurrent
 from discosim.importers.lowering.values import View
 from discosim.importers.lowering.writer import Writer
 
 Handler = Callable[[Writer, Node], None]
 
 NO_WEIGHT = "its weights depend on the input; costed as a full exchange"
-NO_FORM = "not one of the products that are known; costed as a full exchange"
+OFFSETS = "its offsets lie on other nodes than its input; costed as a full exchange"
 
 # fmt: off
 HANDED_ON = (
     "Identity", "Dropout", "Cast", "CastLike", "QuantizeLinear", "DequantizeLinear",
     "DynamicQuantizeLinear", "Trilu",
 )
+RECURRENT = ("LSTM", "GRU", "RNN")
 BY_DATA = (
     "TopK", "GatherElements", "GatherND", "ScatterND", "ScatterElements", "CumSum", "RoiAlign",
     "MaxRoiPool",
 )
+ALL_READ = (
+    *POINTWISE, *HANDED_ON, *BY_DATA, *RECURRENT, "Concat", "DeformConv", "Einsum",
+)
+TWO_READ = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Gather", "GridSample")
 # fmt: on
 
 
@@ -37,7 +46,7 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
     weight = writer.constant(node, weight_at)
     shape = writer.shape(node)
     if weight is None:
-        writer.exchange(node, NO_WEIGHT)
+        _convolve_computed(writer, node, op, writer.value(node.inputs[weight_at]).shape)
         return
     label = weight_label(node, weight)
     source, in_shape = writer.focus(writer.view(node.inputs[0]), 1, label)
@@ -71,6 +80,18 @@ def _convolve(writer: Writer, node: Node, op: str, weight_at: int = 1, bias_at: 
     writer.give(node, View(out, axes))
 
 
+def _convolve_computed(writer: Writer, node: Node, op: str, weight: Shape) -> None:
+    """A convolution with weights that depend on the input: its MACs are known."""
+    made = prod(writer.shape(node))
+    macs = made * prod(weight[1:])
+    if op == "conv_transpose":  # each input is multiplied with all weights of its channel
+        macs = prod(writer.value(node.inputs[0]).shape) * prod(weight[1:])
+    if macs % max(1, made):
+        exchange(writer, node, NO_WEIGHT, op="opaque")
+    else:
+        exchange(writer, node, NO_WEIGHT, op="matmul", terms=macs // made)
+
+
 def conv(writer: Writer, node: Node) -> None:
     """Any convolution: of one, two or three dimensions, grouped, depthwise, dilated."""
     _convolve(writer, node, "conv")
@@ -94,17 +115,28 @@ def integer_conv(writer: Writer, node: Node) -> None:
 def gemm(writer: Writer, node: Node) -> None:
     """A matrix of weights, with a bias."""
     weight = writer.constant(node, 1)
-    if weight is None or len(weight.shape) != 2:
-        writer.exchange(node, NO_WEIGHT)
-        return
     view = writer.view(node.inputs[0])
     if node.attributes.get("transA"):
         view = View(view.tensor, view.axes[::-1], view.start)
+    if weight is None or len(weight.shape) != 2:
+        _gemm_computed(writer, node, view)
+        return
     width = weight.shape[0] if node.attributes.get("transB") else weight.shape[1]
     bias = len(node.inputs) > 2 and bool(node.inputs[2])
     out = linear(writer, node, view, weight, -1, width, bias=bias)
     writer.has_bias(out.tensor, writer.constant(node, 2) if bias else None)
     writer.give(node, out)
+
+
+def _gemm_computed(writer: Writer, node: Node, left: View) -> None:
+    """A product of two tensors, with a bias that is learned."""
+    right = writer.view(node.inputs[1])
+    if node.attributes.get("transB"):
+        right = View(right.tensor, right.axes[::-1], right.start)
+    out = writer.written(matmul(writer, node, left, right, writer.shape(node)))
+    bias = writer.constant(node, 2)
+    learned = bias.parameters if bias else {}
+    writer.give(node, writer.with_learned(out, learned, f"{node.label}.bias"))
 
 
 def _multiply(writer: Writer, node: Node, at_left: int, at_right: int) -> None:
@@ -130,9 +162,8 @@ def _without_batch(value: Any) -> Any:
 
 def _stacked_weights(writer: Writer, node: Node, value: Any) -> None:
     """A matrix of weights for each index of a batch, as of experts."""
-    writer.exchange(node, "a stack of weights; costed as a full exchange")
-    name = writer.view(node.outputs[0]).tensor
-    writer.net.amend(name, op="matmul", terms=value.shape[-1])
+    reason = "a stack of weights; costed as a full exchange"
+    exchange(writer, node, reason, op="matmul", terms=value.shape[-1])
 
 
 def product(writer: Writer, node: Node) -> None:
@@ -145,52 +176,14 @@ def quantised_product(writer: Writer, node: Node) -> None:
     _multiply(writer, node, 0, 3)
 
 
-def einstein(writer: Writer, node: Node) -> None:
-    """Einsum, where it is one of the products above."""
-    values = [writer.value(name) for name in node.inputs]
-    if len(values) == 2:
-        equation = str(node.attributes.get("equation", ""))
-        found = einsum(writer, node, equation, values[0], values[1])
-        if found is not None:
-            writer.give(node, found)
-            return
-    writer.exchange(node, NO_FORM)
-
-
-def attention(writer: Writer, node: Node) -> None:
-    """Attention in one operator: queries, keys and values, by heads or to be split into heads."""
-    views: list[View] = []
-    learned_queries = writer.constant(node, 0)
-    for operand, kind in zip(node.inputs[:3], ("q_num_heads", *("kv_num_heads",) * 2), strict=True):
-        view = writer.view(operand)
-        heads = int(node.attributes.get(kind) or 0)
-        if len(view.axes) == 3:
-            split = moves.read_as(
-                writer, view, (*view.shape[:2], heads, view.shape[2] // max(1, heads))
-            )
-            if split is None:
-                writer.exchange(node, NO_FORM)
-                return
-            view = View(split.tensor, tuple(split.axes[a] for a in (0, 2, 1, 3)), split.start)
-        views.append(view)
-    queries, keys, values = views
-    if learned_queries is not None and len(learned_queries.shape) == len(keys.axes):
-        queries = placed(writer, node, learned_queries, keys)
-    rank = len(keys.axes)
-    order = (*range(rank - 2), rank - 1, rank - 2)
-    turned = View(keys.tensor, tuple(keys.axes[axis] for axis in order), keys.start)
-    shape = (*queries.shape[:-1], keys.shape[-2])
-    scores = matmul(writer, node, queries, turned, shape)
-    out_shape = (*queries.shape[:-1], values.shape[-1])
-    out = writer.written(matmul(writer, node, scores, values, out_shape))
-    if len(writer.shape(node)) == 3:
-        turned_back = View(out.tensor, tuple(out.axes[a] for a in (0, 2, 1, 3)), out.start)
-        joined = moves.read_as(writer, turned_back, writer.shape(node))
-        if joined is None:
-            writer.exchange(node, NO_FORM)
-            return
-        out = joined
-    writer.give(node, out)
+def deform_conv(writer: Writer, node: Node) -> None:
+    """A convolution at positions that offsets choose: input, weight, offset, bias, mask."""
+    weight = writer.constant(node, 1)
+    if weight is None:
+        exchange(writer, node, NO_WEIGHT, op="opaque")
+    else:
+        terms = prod(weight.shape[1:])
+        exchange(writer, node, f"{node.op}: {OFFSETS}", op="deform_conv", terms=terms)
 
 
 def lookup(writer: Writer, node: Node) -> None:
@@ -219,6 +212,10 @@ def gather(writer: Writer, node: Node) -> None:
 
 def same(writer: Writer, node: Node) -> None:
     """Hand the first operand on: its numbers change, no placement and no work."""
+    computed = [n for n in node.inputs if n and not isinstance(writer.value(n), Constant)]
+    if len(computed) > 1 and len(node.outputs) == 1:  # as a scale that is computed
+        pointwise(writer, node)
+        return
     for output, name in enumerate(node.outputs):
         if name and output == 0:
             writer.give(node, writer.value(node.inputs[0]))
@@ -238,7 +235,7 @@ def data_shaped(writer: Writer, node: Node) -> None:
 
 def select(writer: Writer, node: Node) -> None:
     """Positions chosen by what the tensor holds; or a known operator with no known placement."""
-    writer.exchange(node, f"{node.op} chooses by data; costed as a full exchange")
+    exchange(writer, node, f"{node.op} chooses by data; costed as a full exchange")
 
 
 TABLE: Mapping[str, Handler] = MappingProxyType(
@@ -252,6 +249,8 @@ TABLE: Mapping[str, Handler] = MappingProxyType(
         "MatMulInteger": product,
         "QLinearMatMul": quantised_product,
         "Einsum": einstein,
+        "DeformConv": deform_conv,
+        **dict.fromkeys(RECURRENT, recurrent),
         "Attention": attention,
         "Gather": gather,
         **dict.fromkeys(HANDED_ON, same),
@@ -264,3 +263,17 @@ TABLE: Mapping[str, Handler] = MappingProxyType(
         **norms.TABLE,
     }
 )
+
+COMPUTED: Mapping[str, int] = MappingProxyType(
+    {
+        **dict.fromkeys(ALL_READ, 1 << 30),
+        **dict.fromkeys(TWO_READ, 2),
+        "MatMulInteger": 2,
+        "ConvInteger": 2,
+        "QLinearMatMul": 4,
+        "QLinearConv": 4,
+        "Attention": 4,
+    }
+)
+"""How many of its first operands an operator's handler reads where they are computed: one, if not
+here. Where a later one is, it is costed as an exchange of all."""

@@ -13,7 +13,6 @@ from discosim.importers.lowering.layout import (
     plain,
     positions,
     renumbered,
-    reshaped,
     transposed,
 )
 from discosim.importers.lowering.program import Constant, Node
@@ -139,6 +138,10 @@ def _attention(writer: Writer, scores: Scores, values: View) -> View | None:
     for view in (queries, keys, values):
         keep_heads_whole(writer, view)
     operands, in_shapes = _operands(writer, label, queries, keys, values)
+    if scores.masks:
+        in_shapes = in_shapes or [writer.net.shape(operands[0])]
+        operands += [mask.tensor for mask in scores.masks]
+        in_shapes += [network_shape(mask.axes) for mask in scores.masks]
     width = values.shape[-1]
     batch = tuple(
         tuple((size, stride * width) for size, stride in atoms) if features(atoms) else atoms
@@ -213,7 +216,13 @@ def keep_heads_whole(writer: Writer, view: View) -> None:
 
 def write_scores(writer: Writer, scores: Scores) -> View:
     """Write products of queries and keys that no values are multiplied with."""
-    return _product(writer, scores.label, scores.queries, scores.keys, scores.shape)
+    view = _product(writer, scores.label, scores.queries, scores.keys, scores.shape)
+    if scores.masks:
+        tensors = [view.tensor, *(mask.tensor for mask in scores.masks)]
+        in_shapes = [network_shape(each.axes) for each in (view, *scores.masks)]
+        label = f"{scores.label}.mask"
+        view = writer.row("add", label, tensors, view.axes, in_shapes=in_shapes)
+    return writer.with_learned(view, scores.learned, f"{scores.label}.bias")
 
 
 def _product(writer: Writer, label: str, left: View, right: View, shape: Shape) -> View:
@@ -224,6 +233,8 @@ def _product(writer: Writer, label: str, left: View, right: View, shape: Shape) 
     in_shapes = (network_shape(left.axes), network_shape(right.axes))
     heads = _heads(left) if len(left.axes) > 2 and len(right.axes) > 2 else 1
     if heads > 1 and heads == _heads(right) and len(shape) == len(left.axes) == len(right.axes):
+        for view in (left, right):
+            keep_heads_whole(writer, view)
         marked = (*left.axes[:-2], left.axes[-2], right.axes[-1])
         axes = renumbered(marked)
         fields = {"heads": heads, "terms": terms}
@@ -234,84 +245,3 @@ def _product(writer: Writer, label: str, left: View, right: View, shape: Shape) 
     if not all(writer.is_input(operand) for operand in operands):
         writer.remarks[view.tensor] = NO_HEADS
     return view
-
-
-def einsum(writer: Writer, node: Node, equation: str, left: Value, right: Value) -> Value | None:
-    """Return a product in Einstein's notation, where it is one of those above, or None."""
-    terms, arrow, out = equation.replace(" ", "").partition("->")
-    first, comma, second = terms.partition(",")
-    if not arrow or not comma or "." in equation:
-        return None
-    if any(len(set(text)) != len(text) for text in (first, second, out)):
-        return None
-    batch = [x for x in out if x in first and x in second]
-    summed = [x for x in first if x in second and x not in out]
-    rows = [x for x in out if x in first and x not in second]
-    columns = [x for x in out if x in second and x not in first]
-    if len(batch + rows + columns) != len(out) or len(summed) + len(batch + rows) != len(first):
-        return None
-    if len(batch) + len(summed) + len(columns) != len(second):
-        return None
-    size = dict(zip(first + second, (*left.shape, *right.shape), strict=True))
-    if isinstance(right, Constant) and not batch:
-        return _weighted(writer, node, left, right, first, (rows, summed, columns), out, size)
-    if isinstance(left, Constant) and not batch:
-        return _weighted(writer, node, right, left, second, (columns, summed, rows), out, size)
-    if isinstance(left, Constant) or isinstance(right, Constant):
-        return None
-    shape = tuple(prod(size[x] for x in part) for part in (rows, columns))
-    a = _grouped(writer, left, first, [*([x] for x in batch), rows, summed])
-    b = _grouped(writer, right, second, [*([x] for x in batch), summed, columns])
-    if a is None or b is None:
-        return None
-    out_shape = (*(size[x] for x in batch), *shape)
-    product = matmul(writer, node, a, b, out_shape)
-    order = [*batch, *rows, *columns]
-    return _as_written(writer, product, order, size, out)
-
-
-def _grouped(writer: Writer, value: Value, letters: str, groups: list[list[str]]) -> Value | None:
-    """The value with its axes in groups, one axis each."""
-    order = tuple(letters.index(x) for group in groups for x in group)
-    if isinstance(value, Scores):
-        single = all(len(group) == 1 for group in groups)
-        return value if single and order == tuple(range(len(letters))) else None
-    view = writer.written(value)
-    axes = transposed(view.axes, order)
-    sizes = dict(zip(letters, view.shape, strict=True))
-    shape = tuple(prod(sizes[x] for x in group) for group in groups)
-    joined = reshaped(axes, shape)
-    return None if joined is None else View(view.tensor, joined, view.start)
-
-
-def _as_written(
-    writer: Writer, product: Value, order: list[str], size: dict[str, int], out: str
-) -> Value | None:
-    """The product with its axes as the equation wants them."""
-    if isinstance(product, Scores) and "".join(order) == out and len(out) == len(product.shape):
-        return product
-    view = writer.written(product)
-    axes = reshaped(view.axes, tuple(size[x] for x in order))
-    if axes is None:
-        return None
-    return View(view.tensor, transposed(axes, tuple(order.index(x) for x in out)), view.start)
-
-
-def _weighted(
-    writer: Writer,
-    node: Node,
-    value: Value,
-    weight: Constant,
-    letters: str,
-    parts: tuple[list[str], list[str], list[str]],
-    out: str,
-    size: dict[str, int],
-) -> Value | None:
-    """A linear layer over the summed axes."""
-    rows, summed, columns = parts
-    view = _grouped(writer, value, letters, [*([x] for x in rows), summed])
-    if view is None:
-        return None
-    width = prod(size[x] for x in columns)
-    product = linear(writer, node, writer.written(view), weight, -1, width, bias=False)
-    return _as_written(writer, product, [*rows, *columns], size, out)

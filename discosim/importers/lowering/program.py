@@ -44,8 +44,8 @@ class Program:
     """A network as it was read: nodes in execution order.
 
     inputs: the tensors that enter, the first of them being the network's input; outputs: what is
-    wanted; constants: by tensor; shapes: of every tensor; dtype: what the file is quantised to, or
-    ""; indices: inputs that are whole numbers, as tokens are.
+    wanted; constants: by tensor; shapes: of every tensor; dtype: of the features, or ""
+    for fp32; indices: inputs that are whole numbers, as tokens are; notes: what has to be told.
     """
 
     name: str
@@ -56,3 +56,4 @@ class Program:
     shapes: Mapping[str, Shape]
     dtype: str = ""
     indices: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()

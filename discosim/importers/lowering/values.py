@@ -64,7 +64,8 @@ class ReducedValue:
 class Scores:
     """Products of queries with keys on their way to be multiplied with values.
 
-    keys: axes (..., features, positions); learned: parameters added on the way, as a position bias.
+    keys: axes (..., features, positions); learned: parameters added on the way, as a position bias;
+    masks: tensors added on the way of which every node has all.
     """
 
     queries: View
@@ -73,6 +74,7 @@ class Scores:
     at: int
     shape: Shape
     learned: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    masks: tuple[View, ...] = ()
 
 
 Value = View | Function | ReducedValue | Scores | Constant

@@ -4,72 +4,36 @@ Reshapes and transposes write no rows: they change the view of a tensor. Element
 wait until something else reads them, so that a chain of them on one tensor is one row.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from discosim.errors import DiscosimError
-from discosim.graph.builder import Builder
-from discosim.graph.layer import Atom, Shape
+from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT
 from discosim.importers.lowering.layout import (
     Axes,
-    covers,
     features,
-    merged,
-    network_shape,
     plain,
     positions,
     renumbered,
-    strides,
 )
-from discosim.importers.lowering.parameters import ParameterUses
 from discosim.importers.lowering.program import Constant, Node, Program
-from discosim.importers.lowering.rearrange import rearrangement
+from discosim.importers.lowering.rows import RowWriter
 from discosim.importers.lowering.values import Function, ReducedValue, Scores, Value, View
 
-LARGEST_TENSOR = 1 << 50
-"""Elements; beyond, counts leave the range in which floats are exact."""
-MOST_FEATURES = 1 << 22
-"""Of a tensor: each is placed on a node."""
 
-
-class Writer(ParameterUses):
+class Writer(RowWriter):
     """The network so far, and what is known of each tensor of the program.
 
     write_scores: writes products of queries and keys that nothing attends with.
     """
 
     def __init__(self, program: Program, write_scores: Callable[["Writer", Scores], View]) -> None:
-        super().__init__()
-        self.program = program
+        super().__init__(program)
         self._write_scores = write_scores
-        self.values: dict[str, Value] = dict(program.constants)
-        self.uses = Counter(name for node in program.nodes for name in node.inputs)
-        self.uses.update(program.outputs)
+        self.values: dict[str, Value] = {**program.constants, **self.entered}
         self.remarks: dict[str, str] = {}
-        self.now = 0  # the node that is being lowered
-        self.made: dict[str, int] = {}  # the node that makes each row
         self._written: dict[Function | ReducedValue | Scores, View] = {}
-        self._names: set[str] = {INPUT}
-        self.net = Builder(program.name, self._entering_shape(program.inputs[0]))
-        self.inputs = [INPUT]
-        for number, name in enumerate(program.inputs):
-            if number and self.uses[name]:
-                tensor = self.net.enter(self.name(name), self._entering_shape(name))
-                self.inputs.append(tensor)
-            self.values[name] = View(self.inputs[-1] if number else INPUT, self._entering(name))
-        self._replicated = dict.fromkeys(self.inputs, True)
-
-    def _features_at(self, name: str) -> int | None:
-        whole_numbers = name in self.program.indices
-        return None if len(self.program.shapes[name]) < 2 or whole_numbers else 1
-
-    def _entering(self, name: str) -> Axes:
-        return plain(self.program.shapes[name], self._features_at(name))
-
-    def _entering_shape(self, name: str) -> Shape:
-        return network_shape(self._entering(name), self._features_at(name))
 
     # What is known
 
@@ -77,7 +41,10 @@ class Writer(ParameterUses):
         """Return what is known of a tensor; raises DiscosimError where nothing makes it."""
         if name not in self.values:
             raise DiscosimError(f"{self.program.name}: nothing makes the tensor {name!r}")
-        return self.values[name]
+        value = self.values[name]
+        if isinstance(value, Scores) and self.uses[name] > 1:  # made once, kept for all readers
+            value = self.values[name] = self.written(value)
+        return value
 
     def constant(self, node: Node, operand: int) -> Constant | None:
         """Return an operand that does not depend on the input, or None."""
@@ -88,87 +55,22 @@ class Writer(ParameterUses):
 
     def shape(self, node: Node, output: int = 0) -> Shape:
         """Return the shape of an output in the program."""
-        return self.program.shapes[node.outputs[output]]
+        return self.shapes[node.outputs[output]]
 
     def view(self, name: str) -> View:
         """Return a tensor as a view, written if it was not."""
-        value = self.written(self.value(name))
-        self.values[name] = value
+        value = self.values[name] = self.written(self.value(name))
         return value
 
-    def is_input(self, tensor: str) -> bool:
-        """Whether a tensor of the network is one that enters it."""
-        return tensor in self.inputs
-
-    def is_replicated(self, tensor: str) -> bool:
-        """Whether every node has all of a tensor of the network."""
-        todo = [tensor]
-        while todo:
-            name = todo[-1]
-            if name in self._replicated:
-                todo.pop()
-                continue
-            placing = self.net.layer(name).operator.placing
-            operands = self.net.operands(name)
-            missing = [operand for operand in operands if operand not in self._replicated]
-            if placing in ("carries", "aligns", "joins") and missing:
-                todo += missing
-                continue
-            follows = placing in ("carries", "aligns", "joins")
-            everywhere = follows and all(self._replicated[operand] for operand in operands)
-            self._replicated[name] = placing == "reduces" or everywhere
-        return self._replicated[tensor]
-
     def give(self, node: Node, value: Value, output: int = 0) -> None:
-        """Say what an output is."""
+        """Say what an output is; what enters is on all nodes, so its features may lie anew."""
+        if isinstance(value, View) and self.is_input(value.tensor):
+            at = [axis for axis, atoms in enumerate(value.axes) if features(atoms)]
+            axis = self.features_at(node.outputs[output], at[0]) if len(at) == 1 else None
+            value = value if axis is None else View(value.tensor, plain(value.shape, axis))
         self.values[node.outputs[output]] = value
 
     # Writing
-
-    def name(self, wanted: str) -> str:
-        """Return a name that no row has: `wanted`, or with a number behind it."""
-        stem = wanted.strip("/") or "layer"
-        name, number = stem, 1
-        while name in self._names:
-            number += 1
-            name = f"{stem}.{number}"
-        self._names.add(name)
-        return name
-
-    def append(
-        self,
-        op: str,
-        wanted: str,
-        operands: Sequence[str],
-        shape: Shape,
-        *,
-        in_shapes: Sequence[Shape] | None = None,
-        **fields: Any,
-    ) -> str:
-        """Write a row of a known shape, called `wanted` if no other is; return its name."""
-        if shape[0] > MOST_FEATURES:
-            raise DiscosimError(
-                f"{self.program.name}: {wanted} has {shape[0]:,} features; wanted at most "
-                f"{MOST_FEATURES:,}"
-            )
-        name = self.name(wanted)
-        self.made[name] = self.now
-        return self.net.append(op, name, operands, shape, in_shapes=in_shapes, **fields)
-
-    def row(
-        self,
-        op: str,
-        name: str,
-        operands: Sequence[str],
-        axes: Axes,
-        *,
-        in_shapes: Sequence[Shape] | None = None,
-        **fields: Any,
-    ) -> View:
-        """Write a row whose output has the features of `axes`, in the order of the axes."""
-        shape = network_shape(axes)
-        tensor = self.append(op, name, operands, shape, in_shapes=in_shapes, **fields)
-        return View(tensor, axes)
 
     def written(self, value: Value) -> View:
         """Return the view of a value; writes what waits."""
@@ -193,7 +95,7 @@ class Writer(ParameterUses):
         if not value.applied:
             return value.base
         base = self.whole(value.base, value.label)
-        shape = self.net.shape(base.tensor)
+        shape = self.extent(base)
         learned = sum(value.learned.values())
         op = "affine" if learned else "activation"
         if value.statistics:
@@ -204,7 +106,7 @@ class Writer(ParameterUses):
             self.reads(base.tensor, value.learned)
             return base
         fields: dict[str, Any] = {"learned": learned} if op in ("affine", "feature_norm") else {}
-        tensor = self.append(op, value.label, (base.tensor,), shape, **fields)
+        tensor = self.append(op, value.label, (base.tensor,), shape, in_shapes=(shape,), **fields)
         self.reads(tensor, value.learned)
         return View(tensor, base.axes)
 
@@ -229,87 +131,19 @@ class Writer(ParameterUses):
             view.tensor, tuple(a for axis, a in enumerate(view.axes) if axis not in value.over)
         )
 
-    # Views as operators need them
-
-    def covers(self, view: View) -> bool:
-        """Whether a view goes once over each element of its tensor."""
-        return covers(view.axes, view.start, self.net.shape(view.tensor))
-
-    def whole(self, view: View, label: str) -> View:
-        """Return a view that goes over all of its tensor: a part of one becomes a row."""
-        return view if self.covers(view) else self._rearranged(view, None, label)
-
-    def settle(self, view: View, label: str) -> View:
-        """Return a view of all features of a tensor in the order of the view's axes."""
-        atoms = [atom for axis in view.axes for atom in features(axis)]
-        steps = strides(tuple(size for size, _ in atoms))
-        ordered = all(stride == step for (_, stride), step in zip(atoms, steps, strict=True))
-        if self.is_input(view.tensor) or (ordered and self.covers(view)):
+    def with_learned(self, view: View, parameters: Mapping[str, int], label: str) -> View:
+        """Write parameters that are applied to a tensor, if there are any."""
+        if not parameters:
             return view
-        return self._rearranged(view, None, label)
+        return self.written(Function(view, label, self.now, parameters))
 
-    def focus(self, view: View, axis: int, label: str) -> tuple[View, Shape]:
-        """Return a view whose features are all that is on `axis`, and its shape for a reader."""
-        axis %= len(view.axes)
-        shape = network_shape(view.axes, axis)
-        if self.is_input(view.tensor):
-            return View(view.tensor, plain(view.shape, axis)), shape
-        own = self.net.shape(view.tensor)
-        elsewhere = any(features(a) for n, a in enumerate(view.axes) if n != axis)
-        ordered = view.axes[axis] == merged(((own[0], 1),)) and view.start == 0
-        flattens = len(shape) == 1 and len(own) > 1
-        if ordered and not elsewhere and not flattens and self.covers(view):
-            return view, shape
-        out = self._rearranged(view, axis, label)
-        return out, self.net.shape(out.tensor)
-
-    def _rearranged(self, view: View, axis: int | None, label: str) -> View:
-        """Write the row that puts the features of a view, or all of an axis, in their order."""
-        if axis is None:
-            run = merged(tuple(atom for atoms in view.axes for atom in features(atoms)))
-            inner: tuple[Atom, ...] = ()
-            axes = renumbered(view.axes)
-        else:
-            run = view.axes[axis]
-            inner = tuple(a for n, x in enumerate(view.axes) if n != axis for a in features(x))
-            axes = plain(view.shape, axis)
-        own = self.net.shape(view.tensor)
-        op, fields = rearrangement(view.start, run, inner, own, network_shape(axes))
-        return self.row(op, f"{label}.{op}", (view.tensor,), axes, **fields)
-
-    # What is not understood
-
-    def exchange(self, node: Node, reason: str, *, op: str = "exchange") -> None:
-        """Write a node as a full exchange: every output is taken to depend on every input."""
-        operands: list[View] = []
-        learned: dict[str, int] = {}
-        for name in filter(None, node.inputs):
-            value = self.values[name]
-            if isinstance(value, Constant):
-                learned.update(value.parameters)
-            else:
-                operands.append(self.settle(self.view(name), node.label))
-        operands = operands or [View(INPUT, self._entering(self.program.inputs[0]))]
-        tensors = list(dict.fromkeys(view.tensor for view in operands))
-        for name in filter(None, node.outputs):
-            shape = self.program.shapes[name]
-            axes = plain(shape, _likely_features(shape, operands[0]))
-            counted = sum(learned.values())
-            view = self.row(op, node.label, tensors, axes, learned=counted)
-            self.reads(view.tensor, learned)
-            self.remarks[view.tensor] = reason
-            self.values[name] = view
+    def learned(self, constant: Constant, axes: Axes, label: str) -> View:
+        """Write a constant as a tensor that is read beside others: each node has its part."""
+        count = sum(constant.parameters.values())
+        row = self.row("lookup", label, (INPUT,), axes, in_shapes=((1,),), learned=count)
+        self.reads(row.tensor, constant.parameters)
+        return row
 
     def refuse(self, node: Node, why: str) -> DiscosimError:
         """Return the error for a node that cannot be costed."""
         return DiscosimError(f"{self.program.name}: {node.op} {node.label!r} {why}")
-
-
-def _likely_features(shape: Shape, like: View) -> int | None:
-    """The axis on which the features of an unknown operator's output lie, most likely."""
-    at = [axis for axis, atoms in enumerate(like.axes) if features(atoms)]
-    if at and len(at) == 1 and at[0] < len(shape) and len(shape) == len(like.axes):
-        return at[0]
-    if not shape:
-        return None
-    return 1 if len(shape) > 3 else len(shape) - 1

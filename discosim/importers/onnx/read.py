@@ -5,25 +5,27 @@ https://onnx.ai/onnx/operators; opset 7 and later.
 
 import re
 from collections.abc import Iterator
-from math import prod
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 from onnx.defs import onnx_opset_version
 from onnx.inliner import inline_local_functions
 
 from discosim.errors import DiscosimError
-from discosim.importers.lowering.program import Constant, Node, Program
-from discosim.importers.onnx.protos import INLINE_ELEMENTS
-from discosim.importers.onnx.shapes import Attributes, infer
-from discosim.importers.sizes import Sizes, check_names, size_of
+from discosim.importers.lowering.program import Node, Program
+from discosim.importers.onnx.initializers import DTYPES, missing_data, stored, strip
+from discosim.importers.onnx.shapes import Inferred, infer
+from discosim.importers.sizes import NamedSizes, Sizes, check_names, size_of
+from discosim.importers.stored import as_stored
 
 OLDEST_OPSET = 7
 DOMAINS = ("", "ai.onnx")
-CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
-QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger")
+EQUATION = r"[A-Za-z,.\s]+(->[A-Za-z.\s]*)?"
+UNKNOWN_COURSE = ("SequenceMap",)
 
 
 def read_onnx(path: str, given: Sizes | None) -> Program:
@@ -34,27 +36,37 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
     model = _load(path)
     name = Path(path).stem
     _check(model, name)
-    _check_external(model.graph, Path(path))
-    _set_inputs(model.graph, name, given)
-    initial = _strip(model.graph)
-    shapes, constants, attributes = infer(model, name, initial)
-    nodes = tuple(_nodes(model.graph, attributes))
+    told = missing_data(model.graph, Path(path).parent)
+    numbers = _set_inputs(model.graph, name, given)
+    kinds = stored(model.graph)
+    initial = strip(model.graph)
+    inferred = infer(model, name, initial, numbers)
+    nodes = tuple(_nodes(inferred))
     held = {tensor.name for tensor in model.graph.initializer} | {
         tensor.values.name for tensor in model.graph.sparse_initializer
     }
-    entering = [value for value in model.graph.input if value.name not in held | set(initial)]
-    outputs = tuple(value.name for value in model.graph.output)
+    known = held | set(initial) | set(numbers)
+    entering = [value for value in model.graph.input if value.name not in known]
     indices = frozenset(v.name for v in entering if _is_whole(v.type.tensor_type.elem_type))
+    ops = {node.op for node in nodes}
+    dtype, notes = as_stored(kinds, _features_dtype(entering), ops)
     return Program(
         name=name,
         inputs=tuple(sorted((v.name for v in entering), key=lambda n: n in indices)),
-        outputs=outputs,
+        outputs=tuple(value.name for value in model.graph.output),
         nodes=nodes,
-        constants=constants,
-        shapes=shapes,
-        dtype="int8" if any(node.op in QUANTISED for node in nodes) else "",
+        constants=inferred.constants,
+        shapes=inferred.shapes,
+        dtype=dtype,
         indices=indices,
+        notes=(*told, *notes),
     )
+
+
+def _features_dtype(entering: list[ValueInfoProto]) -> str:
+    """What the first input of numbers is, or "" where all are indices."""
+    kinds = [DTYPES.get(value.type.tensor_type.elem_type, "") for value in entering]
+    return next(filter(None, kinds), "")
 
 
 def _load(path: str) -> ModelProto:
@@ -78,7 +90,7 @@ def _load(path: str) -> ModelProto:
 
 
 def _check(model: ModelProto, name: str) -> None:
-    """Refuse what no shape can be inferred of: old opsets, foreign domains, control flow."""
+    """Refuse what no shape can be inferred of: old opsets, foreign domains, sequences."""
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     opset = opsets.get("", opsets.get("ai.onnx", 0))
     if model.functions:
@@ -92,11 +104,12 @@ def _check(model: ModelProto, name: str) -> None:
                 f"{name}: operator {node.op_type} of domain {node.domain!r} is unknown; "
                 "only ONNX's own operators can be costed"
             )
-        if node.op_type in CONTROL_FLOW:
+        if node.op_type in UNKNOWN_COURSE:
             raise DiscosimError(
                 f"{name}: {node.op_type} {node.name!r} is control flow, whose work is not known "
                 "before it runs"
             )
+        _check_equation(node, name)
     if opset < OLDEST_OPSET:
         raise DiscosimError(f"{name}: opset {opset}; wanted {OLDEST_OPSET} or later")
     if opset > onnx_opset_version():
@@ -106,33 +119,23 @@ def _check(model: ModelProto, name: str) -> None:
         )
 
 
-def _check_external(graph: GraphProto, path: Path) -> None:
-    """Refuse a file whose external data is not there; it is not read."""
-    checked: dict[str, int] = {}
-    for tensor in graph.initializer:
-        if tensor.data_location != TensorProto.EXTERNAL:
-            continue
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        location = entries.get("location", "")
-        if location not in checked:
-            target = path.parent / location
-            if not location or not target.is_file():
-                raise DiscosimError(
-                    f"{path}: its external data {location!r} is missing beside the file"
-                )
-            checked[location] = target.stat().st_size
-        numbers = [entries.get(key, "0") for key in ("offset", "length")]
-        stated = all(re.fullmatch(r"[0-9]{1,18}", number) for number in numbers)
-        if stated and sum(map(int, numbers)) > checked[location]:
-            raise DiscosimError(f"{path}: its external data {location!r} is cut short")
+def _check_equation(node: NodeProto, name: str) -> None:
+    """Refuse what is no equation: the onnx package's inference does not end on some."""
+    for attribute in node.attribute:
+        text = attribute.s.decode("utf-8", "replace")
+        if node.op_type == "Einsum" and not re.fullmatch(EQUATION, text):
+            raise DiscosimError(
+                f"{name}: Einsum {node.name or node.output[0]!r}: its equation {text!r:.40} is none"
+            )
 
 
 def _is_whole(elem_type: int) -> bool:
     return elem_type in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
 
 
-def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> None:
-    """Give every dimension of the inputs a size."""
+def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> dict[str, Any]:
+    """Give every dimension of the inputs a size; return the numbers of those that are set."""
+    numbers: dict[str, Any] = {}
     held = {tensor.name for tensor in graph.initializer}
     symbols: dict[str, int] = {}
     entering = [value for value in graph.input if value.name not in held]
@@ -147,6 +150,12 @@ def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> None:
             for dim in dims
         ]
         what = f"{name}: input {value.name!r}"
+        chosen = given.of(value.name) if isinstance(given, NamedSizes) else None
+        kind = value.type.tensor_type.elem_type
+        if _is_whole(kind) and chosen is not None and len(chosen) == 1 and sizes in ([], [1]):
+            as_stored_in = helper.tensor_dtype_to_np_dtype(kind)
+            numbers[value.name] = np.array(chosen, dtype=as_stored_in).reshape(sizes)
+            continue
         shape = size_of(value.name, tuple(sizes), given, what, first=number == 0)
         for dim, size in zip(dims, shape, strict=True):
             if dim.dim_param:
@@ -155,36 +164,11 @@ def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> None:
     for output in graph.output:
         output.type.tensor_type.ClearField("shape")
     del graph.value_info[:]
+    return numbers
 
 
-def _strip(graph: GraphProto) -> dict[str, Constant]:
-    """Throw the numbers of the weights away, and return what is known of all initializers."""
-    constants = {}
-    for tensor in graph.initializer:
-        shape = tuple(tensor.dims)
-        count = prod(shape)
-        weighs = count > 1 and not _is_whole(tensor.data_type)
-        constants[tensor.name] = Constant(shape, {tensor.name: count} if weighs else {})
-        if count > INLINE_ELEMENTS and tensor.data_location != TensorProto.EXTERNAL:
-            for numbers in (
-                "raw_data",
-                "float_data",
-                "int32_data",
-                "int64_data",
-                "double_data",
-                "uint64_data",
-                "string_data",
-            ):
-                tensor.ClearField(numbers)
-            tensor.data_location = TensorProto.EXTERNAL
-    for sparse in graph.sparse_initializer:
-        shape = tuple(sparse.dims)
-        constants[sparse.values.name] = Constant(shape, {sparse.values.name: prod(shape)})
-    return constants
-
-
-def _nodes(graph: GraphProto, attributes: Attributes) -> Iterator[Node]:
-    for number, node in enumerate(graph.node):
+def _nodes(inferred: Inferred) -> Iterator[Node]:
+    for node, attributes in inferred.nodes:
         outputs = tuple(node.output)
         label = node.name or next(filter(None, outputs), node.op_type)
-        yield Node(node.op_type, tuple(node.input), outputs, attributes[number], label)
+        yield Node(node.op_type, tuple(node.input), outputs, attributes, label)

@@ -5,57 +5,74 @@ Gather, Concat, Reshape), the small tensors on the way are evaluated and the res
 by node.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TypeProto, defs, helper, numpy_helper, shape_inference
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TypeProto,
+    defs,
+    helper,
+    numpy_helper,
+    shape_inference,
+)
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Ints, Shape
 from discosim.importers.lowering.program import Constant
-from discosim.importers.lowering.writer import LARGEST_TENSOR
+from discosim.importers.lowering.rows import LARGEST_TENSOR
+from discosim.importers.onnx.control import CONTROL_FLOW, unfold
 from discosim.importers.onnx.folding import evaluate
+from discosim.importers.onnx.initializers import strip
 from discosim.importers.onnx.protos import array_of, attributes_of
 
-Attributes = dict[int, Mapping[str, Any]]
+
+@dataclass(frozen=True, eq=False)
+class Inferred:
+    """What is known of a graph: shapes of all tensors, what is constant, and its operators."""
+
+    shapes: dict[str, Shape]
+    constants: dict[str, Constant]
+    nodes: list[tuple[NodeProto, dict[str, Any]]]
 
 
 def infer(
-    model: ModelProto, name: str, initial: Mapping[str, Constant]
-) -> tuple[dict[str, Shape], dict[str, Constant], Attributes]:
-    """Return the shapes of all tensors, what is constant, and the attributes of each node.
+    model: ModelProto, name: str, initial: Mapping[str, Constant], numbers: Mapping[str, Any]
+) -> Inferred:
+    """Return what is known of a graph, with the attributes of its operators.
 
-    Raises DiscosimError where a shape depends on the data, or the graph contradicts itself.
+    Control flow is written out; numbers: of inputs that are set. Raises DiscosimError where a shape
+    depends on the data, or the graph contradicts itself.
     """
     found = _Inference(model, name, initial)
-    attributes: Attributes = {}
-    for number, node in enumerate(model.graph.node):
-        try:
-            attributes[number] = attributes_of(node, found.opset)
-        except ValueError as error:
-            label = node.name or next(iter(node.output), "")
-            raise DiscosimError(f"{name}: {node.op_type} {label!r}: {error}") from None
-        found.add(node, attributes[number])
-    return found.shapes, found.constants, attributes
+    for tensor, value in numbers.items():
+        found.know(tensor, value)
+    for node in model.graph.node:
+        found.take(node)
+    return Inferred(found.shapes, found.constants, found.nodes)
 
 
 class _Inference:
     def __init__(self, model: ModelProto, name: str, initial: Mapping[str, Constant]) -> None:
-
+        self.nodes: list[tuple[NodeProto, dict[str, Any]]] = []
         self.name = name
         self.opsets = list(model.opset_import)
         opset = next(o.version for o in self.opsets if o.domain in ("", "ai.onnx"))
         self.opset = opset
-        self.read = {name for node in model.graph.node for name in node.input}
-        self.read |= {value.name for value in model.graph.output}
+        self.read = {value.name for value in model.graph.output}
+        self.read |= set(_read_by(model.graph.node))
         self.numbers: dict[str, Any] = {}
         self.constants = dict(initial)
         self.shapes: dict[str, Shape] = {n: c.shape for n, c in initial.items()}
-        for tensor in model.graph.initializer:
-            self._know(tensor.name, array_of(tensor))
         self.types: dict[str, TypeProto] = {}
+        self._inside = 0  # how deep in control flow
+        self._enter(model.graph)
         try:
             inferred = shape_inference.infer_shapes(model)
         except Exception as error:  # onnx raises its own C++ exceptions here
@@ -80,7 +97,7 @@ class _Inference:
         if min(shape, default=1) < 0 or prod(shape) > LARGEST_TENSOR:
             raise DiscosimError(f"{self.name}: tensor {tensor!r} cannot have the shape {shape}")
 
-    def _know(self, tensor: str, numbers: Any, held: Iterable[Mapping[str, int]] = ()) -> None:
+    def know(self, tensor: str, numbers: Any, held: Iterable[Mapping[str, int]] = ()) -> None:
         """Keep the numbers of a small tensor, made of others that hold parameters."""
         if numbers is None:
             return
@@ -95,8 +112,36 @@ class _Inference:
             parameters.update(each)
         self.constants[tensor] = Constant(numbers.shape, parameters, value)
 
-    def add(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
-        """Take a node in: its numbers where they are known, its shapes otherwise."""
+    def hold(self, graph: GraphProto) -> None:
+        """Take the constants of a subgraph in."""
+        for name, constant in strip(graph).items():
+            if name not in self.constants:
+                self.constants[name] = constant
+                self.shapes[name] = constant.shape
+        self._enter(graph)
+
+    def _enter(self, graph: GraphProto) -> None:
+        for tensor in graph.initializer:
+            self.types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+            self.know(tensor.name, array_of(tensor))
+
+    def take(self, node: NodeProto) -> None:
+        """Take an operator in, or those that control flow comes to."""
+        try:
+            attributes = attributes_of(node, self.opset)
+        except ValueError as error:
+            label = node.name or next(iter(node.output), "")
+            raise DiscosimError(f"{self.name}: {node.op_type} {label!r}: {error}") from None
+        if node.op_type in CONTROL_FLOW:
+            self._inside += 1
+            unfold(self, node, attributes)
+            self._inside -= 1
+        else:
+            self._add(node, attributes)
+            self.nodes.append((node, attributes))
+
+    def _add(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
+        """Find out an operator's numbers where they are known, its shapes otherwise."""
         if node.op_type == "Constant":
             self._constant(node, attributes)
         elif node.op_type == "ConstantOfShape" and node.input[0] in self.numbers:
@@ -107,15 +152,16 @@ class _Inference:
             inputs = {name: self.numbers[name] for name in node.input if name}
             held = [self.constants[name].parameters for name in node.input if name]
             for name, numbers in (evaluate(node, inputs, self.opsets) or {}).items():
-                self._know(name, numbers, held)
+                self.know(name, numbers, held)
         for name in node.output:
-            if name not in self.read:  # an output that nobody wants, as the mask of dropout
+            if (
+                name not in self.read and not self._inside
+            ):  # an output that nobody wants, as the mask of dropout
                 self.shapes.setdefault(name, ())
         if any(name and name not in self.shapes for name in node.output):
             self._infer(node)
 
     def _constant(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
-
         out = node.output[0]
         tensor = attributes.get("value")
         if tensor is not None:
@@ -123,7 +169,7 @@ class _Inference:
             weighs = prod(shape) > 1 and tensor.data_type in (1, 10, 11, 16)
             self.constants[out] = Constant(shape, {out: prod(shape)} if weighs else {})
             self.shapes[out] = shape
-            self._know(out, array_of(tensor))
+            self.know(out, array_of(tensor))
             return
         for key, kind in (
             ("value_int", "int64"),
@@ -132,7 +178,7 @@ class _Inference:
             ("value_floats", "float32"),
         ):
             if key in attributes:
-                self._know(out, np.array(attributes[key], dtype=kind))
+                self.know(out, np.array(attributes[key], dtype=kind))
 
     def _filled(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         """A tensor of one number: of floats it stands for weights, as in files without them."""
@@ -148,19 +194,18 @@ class _Inference:
         if not floats:
             inputs = {node.input[0]: self.numbers[node.input[0]]}
             for numbers in (evaluate(node, inputs, self.opsets) or {}).values():
-                self._know(out, numbers)
+                self.know(out, numbers)
 
     def _shape(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
-
         shape = self.shapes.get(node.input[0])
         if shape is None:
             return
         if node.op_type == "Size":
-            self._know(node.output[0], np.array(prod(shape), dtype="int64"))
+            self.know(node.output[0], np.array(prod(shape), dtype="int64"))
             return
         end = attributes.get("end")
         part = shape[slice(attributes.get("start", 0), end)]
-        self._know(node.output[0], np.array(part, dtype="int64"))
+        self.know(node.output[0], np.array(part, dtype="int64"))
 
     def _infer(self, node: NodeProto) -> None:
         """Infer the shapes of one node from what is known by now."""
@@ -200,3 +245,13 @@ class _Inference:
         return DiscosimError(
             f"{self.name}: the shape of {tensor!r} depends on the data ({node.op_type} {label!r})"
         )
+
+
+def _read_by(nodes: Iterable[NodeProto]) -> Iterator[str]:
+    """All tensors that operators read, those in subgraphs too, and what these hand out."""
+    for node in nodes:
+        yield from node.input
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.GRAPH:
+                yield from _read_by(attribute.g.node)
+                yield from (value.name for value in attribute.g.output)

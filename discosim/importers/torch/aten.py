@@ -1,10 +1,19 @@
 """Operators of torch (ATen) in ONNX's vocabulary, which the operator table understands."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from discosim.importers.torch import aten_views as views
-from discosim.importers.torch.calls import Call, Ref, Step, Translation, listed, single
+from discosim.importers.torch.calls import (
+    Call,
+    Ref,
+    Step,
+    Translation,
+    listed,
+    output_names,
+    single,
+)
 
 
 def _unary(op: str, key: str = "self") -> Translation:
@@ -61,7 +70,69 @@ def _einsum(call: Call) -> list[Step]:
 
 
 def _sdpa(call: Call) -> list[Step]:
-    return single("Attention", [call["query"], call["key"], call["value"]])
+    inputs = [call["query"], call["key"], call["value"], call["attn_mask"]]
+    return single("Attention", inputs)
+
+
+def _recurrent(op: str) -> Translation:
+    """One step a layer, both directions together; parameters in torch's order."""
+
+    def translate(call: Call) -> list[Step]:
+        layers = int(call["num_layers"] or 1)
+        directions = 2 if call["bidirectional"] else 1
+        held = listed(call["params"])
+        several = layers * directions
+        size, has_biases = len(held) // several, bool(call["has_biases"])
+        projected = size > 2 + 2 * has_biases
+        state = [name for name in listed(call["hx"]) if name is not None]
+        made = call["input"] or call["data"]
+        steps = []
+        for layer in range(layers):
+            own = held[layer * directions * size : (layer + 1) * directions * size]
+            at = [0, 1] + [size - 1] * projected
+            matrices = tuple(1 + d * size + m for d in range(directions) for m in at)
+            inputs = (made, *own, *state)
+            made = f"{call.name}.layer{layer}"
+            attributes = {"matrices": matrices}
+            steps.append(Step(op, inputs, attributes, (made,), (call.shape,)))
+        last = replace(steps[-1], outputs=output_names(call), shapes=call.shapes)
+        return [*steps[:-1], last]
+
+    return translate
+
+
+def _cell(op: str) -> Translation:
+    """One step of a recurrent network."""
+
+    def translate(call: Call) -> list[Step]:
+        names = [call[key] for key in ("input", "w_ih", "w_hh", "b_ih", "b_hh")]
+        return single(op, [*names, *listed(call["hx"])])
+
+    return translate
+
+
+def _deform_conv(call: Call) -> list[Step]:
+    names = [call[key] for key in ("input", "weight", "offset", "bias", "mask")]
+    return single("DeformConv", names)
+
+
+def _bilinear(call: Call) -> list[Step]:
+    product = f"{call.name}.product"
+    inputs = (call["input1"], call["weight"], call["input2"])
+    if not call["bias"]:
+        return single("Einsum", inputs, equation="...i,oij,...j->...o")
+    attributes = {"equation": "...i,oij,...j->...o"}
+    step = Step("Einsum", inputs, attributes, (product,), (call.shape,))
+    return [step, *single("Add", [product, call["bias"]])]
+
+
+def _grid_sample(call: Call) -> list[Step]:
+    return single("GridSample", [call["input"], call["grid"]])
+
+
+def _extreme(op: str) -> Translation:
+    """A reduction, or the larger of two tensors."""
+    return lambda call: pointwise(call) if call["other"] else _reduce(op)(call)
 
 
 def _norm(op: str) -> Translation:
@@ -101,7 +172,7 @@ TURNS = "transpose swapaxes swapdims t numpy_T mT"
 RESHAPES = "view reshape _unsafe_view flatten unsqueeze squeeze unflatten view_as reshape_as ravel"
 SAME = (
     "dropout alias contiguous clone detach to _to_copy type_as lift_fresh_copy feature_dropout "
-    "alpha_dropout native_dropout lift_fresh float half double requires_grad masked_fill"
+    "alpha_dropout native_dropout lift_fresh float half double requires_grad"
 )
 MEANS = {"mean": "Mean", "sum": "Sum", "amax": "Max", "amin": "Min", "prod": "Prod", "any": "Max"}
 ACTIVATIONS = "prelu _prelu_kernel rrelu hardswish hardsigmoid softshrink"
@@ -138,7 +209,8 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
         **dict.fromkeys(
             ("linalg_vector_norm", "norm", "logsumexp", "var", "std"), _reduce("ReduceL2")
         ),
-        **dict.fromkeys(("max", "min", "argmax", "argmin", "all"), _reduce("ReduceMax")),
+        **dict.fromkeys(("max", "min"), _extreme("ReduceMax")),
+        **dict.fromkeys(("argmax", "argmin", "all"), _reduce("ReduceMax")),
         **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
         **dict.fromkeys(RESHAPES.split(), _unary("Reshape")),
         **dict.fromkeys(SAME.split(), _unary("Identity")),
@@ -163,7 +235,16 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
         "pixel_unshuffle": views.shuffle("SpaceToDepth", "downscale_factor"),
         **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), views.channel_shuffle),
         **dict.fromkeys(UPSAMPLES.split(), _unary("Resize")),
-        "grid_sampler": _unary("GridSample"),
+        "bilinear": _bilinear,
+        "grid_sampler": _grid_sample,
+        "deform_conv2d": _deform_conv,
+        "lstm": _recurrent("LSTM"),
+        "gru": _recurrent("GRU"),
+        **dict.fromkeys(("rnn_tanh", "rnn_relu"), _recurrent("RNN")),
+        "lstm_cell": _cell("LSTM"),
+        "gru_cell": _cell("GRU"),
+        **dict.fromkeys(("rnn_tanh_cell", "rnn_relu_cell"), _cell("RNN")),
+        **dict.fromkeys(("topk", "sort", "argsort", "kthvalue"), _unary("TopK")),
         **dict.fromkeys(
             ("pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "reflection_pad1d"),
             _unary("Pad"),

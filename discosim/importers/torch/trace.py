@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from inspect import Parameter, signature
@@ -15,6 +16,7 @@ from discosim.graph.network import Network
 from discosim.importers.lowering.lower import lower
 from discosim.importers.lowering.program import Constant, Node, Program
 from discosim.importers.sizes import NamedSizes, Sizes, check_names, size_of
+from discosim.importers.stored import as_stored
 from discosim.importers.torch.aten import TRANSLATIONS, pointwise
 from discosim.importers.torch.calls import Call, Ref, Step, output_names
 
@@ -119,7 +121,8 @@ def _module_and_example(name: str, made: Any, given: Sizes | None) -> tuple[Any,
     if example is None:
         config = getattr(module, "default_cfg", None) or {}
         shape = (1, *config.get("input_size", DEFAULT_INPUT[1:]))
-        example = torch.zeros(shape)
+        floats = (x.dtype for x in module.parameters() if x.is_floating_point())
+        example = torch.zeros(shape, dtype=next(floats, torch.float32))
     examples = list(example) if isinstance(example, (tuple, list)) else [example]
     if given is None:
         return module, tuple(examples)
@@ -152,6 +155,8 @@ class _ExportReader:
         self.named: dict[str, str] = {}  # what a node of several outputs hands on, by its reader
         self.inputs: list[str] = []
         self.indices: set[str] = set()
+        self.kinds: Counter[str] = Counter()  # elements of parameters by data type
+        self.features = ""  # data type of the first input that is not whole numbers
 
     def program(self) -> Program:
         """Return the program; raises DiscosimError for control flow."""
@@ -163,6 +168,7 @@ class _ExportReader:
                 nodes += list(self._call(node))
             elif node.op == "output":
                 outputs = tuple(self._tensors(node.args[0]))
+        dtype, notes = as_stored(self.kinds, self.features, ())
         wanted = set(self.exported.graph_signature.user_outputs)
         mutated = len(outputs) - len(wanted) if len(outputs) > len(wanted) else 0
         return Program(
@@ -172,7 +178,9 @@ class _ExportReader:
             tuple(nodes),
             self.constants,
             self.shapes,
+            dtype=dtype,
             indices=frozenset(self.indices),
+            notes=notes,
         )
 
     def _tensors(self, argument: Any) -> Iterator[str]:
@@ -194,11 +202,14 @@ class _ExportReader:
         lifted = signature.inputs_to_lifted_tensor_constants.get(node.name)
         if parameter is not None:
             self.constants[node.name] = Constant(shape, {parameter: prod(shape)})
+            self.kinds[_dtype_of(value)] += prod(shape)
         elif buffer is not None or lifted is not None:
             self.constants[node.name] = Constant(shape, {}, self._numbers(buffer or lifted, shape))
         else:
             self.inputs.append(node.name)
-            if not value.dtype.is_floating_point:
+            if value.dtype.is_floating_point:
+                self.features = self.features or _dtype_of(value)
+            else:
                 self.indices.add(node.name)
 
     def _numbers(self, name: str | None, shape: Shape) -> Any:
@@ -265,6 +276,12 @@ class _ExportReader:
         tensors = tuple(self._tensors([*node.args, *node.kwargs.values()]))
         fills = kind.endswith("_like") or kind.startswith("new_")
         return [Step(kind, () if fills else tensors, {})]
+
+
+def _dtype_of(value: Any) -> str:
+    """A data type as options call it: fp16 for torch.float16."""
+    name = str(value.dtype).removeprefix("torch.")
+    return {"bfloat16": "bf16", "uint8": "int8"}.get(name, name.replace("float", "fp"))
 
 
 def _label(node: Any) -> str:

@@ -1,0 +1,110 @@
+"""Operators on sequences that are one in a file: attention, and recurrent layers."""
+
+from math import prod
+
+from discosim.graph.layer import Shape
+from discosim.importers.lowering import moves, norms
+from discosim.importers.lowering.einsum import NO_FORM
+from discosim.importers.lowering.elementwise import pointwise
+from discosim.importers.lowering.exchange import exchange
+from discosim.importers.lowering.layout import Axes, merged, network_shape
+from discosim.importers.lowering.products import matmul, placed
+from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.values import Scores, Value, View
+from discosim.importers.lowering.writer import Writer
+
+STEPS = "each step needs all of the one before; costed as one full exchange of its input"
+
+
+def attention(writer: Writer, node: Node) -> None:
+    """Attention in one operator: queries, keys and values, by heads or to be split into heads."""
+    views: list[View] = []
+    learned_queries = writer.constant(node, 0)
+    for operand, kind in zip(node.inputs[:3], ("q_num_heads", *("kv_num_heads",) * 2), strict=True):
+        view = writer.view(operand)
+        heads = int(node.attributes.get(kind) or 0)
+        if len(view.axes) == 3:
+            split = moves.read_as(
+                writer, view, (*view.shape[:2], heads, view.shape[2] // max(1, heads))
+            )
+            if split is None:
+                exchange(writer, node, f"{node.op}: {NO_FORM}", op="opaque")
+                return
+            view = View(split.tensor, tuple(split.axes[a] for a in (0, 2, 1, 3)), split.start)
+        views.append(view)
+    queries, keys, values = views
+    if learned_queries is not None and len(learned_queries.shape) == len(keys.axes):
+        queries = placed(writer, node, learned_queries, keys)
+    rank = len(keys.axes)
+    order = (*range(rank - 2), rank - 1, rank - 2)
+    turned = View(keys.tensor, tuple(keys.axes[axis] for axis in order), keys.start)
+    shape = (*queries.shape[:-1], keys.shape[-2])
+    scores = matmul(writer, node, queries, turned, shape)
+    if len(node.inputs) > 3 and node.inputs[3]:
+        scores = _masked(writer, node, scores, shape)
+    out_shape = (*queries.shape[:-1], values.shape[-1])
+    out = writer.written(matmul(writer, node, scores, values, out_shape))
+    if len(writer.shape(node)) == 3:
+        turned_back = View(out.tensor, tuple(out.axes[a] for a in (0, 2, 1, 3)), out.start)
+        joined = moves.read_as(writer, turned_back, writer.shape(node))
+        if joined is None:
+            exchange(writer, node, f"{node.op}: {NO_FORM}", op="opaque")
+            return
+        out = joined
+    writer.give(node, out)
+
+
+def _masked(writer: Writer, node: Node, scores: Value, shape: Shape) -> Value:
+    """The scores with what is added to them, learned or computed."""
+    bare, masked = f"{node.outputs[0]}~scores", f"{node.outputs[0]}~masked"
+    writer.values[bare] = scores
+    writer.shapes[bare] = writer.shapes[masked] = shape
+    pointwise(writer, Node("Add", (bare, node.inputs[3]), (masked,), {}, f"{node.label}.mask"))
+    value = writer.value(masked)
+    if isinstance(value, Scores):
+        return value
+    weights = f"{node.outputs[0]}~weights"
+    writer.shapes[weights] = shape
+    norms.softmax(writer, Node("Softmax", (masked,), (weights,), {}, f"{node.label}.softmax"))
+    return writer.value(weights)
+
+
+def recurrent(writer: Writer, node: Node) -> None:
+    """LSTM, GRU and RNN: every step multiplies the input and the state with all weights.
+
+    T x directions x gates x H (I + H) products; element by element operations count none.
+    """
+    matrices = node.attributes.get("matrices", (1, 2))
+    products = sum(prod(writer.shapes[node.inputs[at]]) for at in matrices)
+    view = writer.view(node.inputs[0])
+    source, in_shape = writer.focus(view, len(view.axes) - 1, node.label)
+    beside = [
+        writer.settle(writer.view(name), node.label)
+        for name in node.inputs[1:]
+        if name and not isinstance(writer.value(name), Constant)
+    ]
+    operands = [source, *(view for view in beside if view.tensor != source.tensor)]
+    in_shapes = [in_shape, *(network_shape(view.axes) for view in operands[1:])]
+    axes = {name: _states(writer.shapes[name]) for name in node.outputs if name}
+    exchange(
+        writer,
+        node,
+        f"{node.op}: {STEPS}",
+        op="recurrent",
+        terms=products,
+        operands=operands,
+        in_shapes=in_shapes,
+        axes=axes,
+    )
+
+
+def _states(shape: Shape) -> Axes:
+    """States of all directions are features: the last axis, and (steps, directions, batch, H)."""
+    width = shape[-1]
+    over = {4: 1, 3: 0}.get(len(shape), len(shape))
+    return tuple(
+        merged(((size, 1),))
+        if at == len(shape) - 1
+        else merged(((size, width if at == over and len(shape) == 4 else 0),))
+        for at, size in enumerate(shape)
+    )

@@ -1,0 +1,99 @@
+"""Operators with operands that are computed where most have weights, written out in plainer ones.
+
+A bias that depends on the input is an addition, a computed scale of a norm (adaptive instance
+normalisation) a multiplication: each reads the tensor that it is given.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from discosim.graph.layer import Shape
+from discosim.importers.lowering.equations import equation_of, steps_of
+from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.writer import Writer
+
+SCALED: Mapping[int, str] = MappingProxyType({1: "Mul", 2: "Add"})
+ADDED: Mapping[int, str] = MappingProxyType({2: "Add"})
+
+APPLIED: Mapping[str, Mapping[int, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("Gemm", "Conv", "ConvTranspose"), ADDED),
+        **dict.fromkeys(("InstanceNormalization", "GroupNormalization"), SCALED),
+        **dict.fromkeys(("LayerNormalization", "RMSNormalization"), SCALED),
+        # the mean taken off, divided by the deviation, scaled and shifted
+        "BatchNormalization": MappingProxyType({3: "Add", 4: "Mul", 1: "Mul", 2: "Add"}),
+    }
+)
+"""What an operator does with its operands after the first, by operand, in that order."""
+
+LAST_AXIS = ("Gemm", "LayerNormalization", "RMSNormalization")
+"""Operators whose vectors lie along the last axis; the others' lie along the features'."""
+
+
+def written_out(writer: Writer, node: Node) -> list[Node]:
+    """Return the operators that a node stands for: itself, where its weights are constants."""
+    if node.op == "Einsum":
+        return _equations(writer, node)
+    applied = APPLIED.get(node.op, {})
+    computed = [
+        at
+        for at in applied
+        if at < len(node.inputs)
+        and node.inputs[at]
+        and not isinstance(writer.value(node.inputs[at]), Constant)
+    ]
+    return _Steps(writer, node).without(computed) if computed else [node]
+
+
+def _equations(writer: Writer, node: Node) -> list[Node]:
+    """An equation of two operands each, or axes that are moved and summed."""
+    shapes = [writer.shapes[name] for name in node.inputs]
+    equation = equation_of(str(node.attributes.get("equation", "")), shapes)
+    if equation is None or len(node.inputs) == 2:
+        return [node]
+    steps = steps_of(node, equation)
+    for step, shape in steps:
+        writer.shapes[step.outputs[0]] = shape
+        writer.uses[step.outputs[0]] = max(1, writer.uses[step.outputs[0]])
+    return [step for step, _ in steps] or [node]
+
+
+class _Steps:
+    """The operators that one stands for, each reading what the one before makes."""
+
+    def __init__(self, writer: Writer, node: Node) -> None:
+        self.writer = writer
+        self.node = node
+        self.steps: list[Node] = []
+
+    def without(self, computed: list[int]) -> list[Node]:
+        """The operator without those operands, and what they do to its output."""
+        node, shape = self.node, self.writer.shape(self.node)
+        made = node.inputs[0]
+        if node.op == "BatchNormalization":  # nothing is left of it
+            computed = [at for at in APPLIED[node.op] if at < len(node.inputs)]
+        else:
+            kept = ("" if at in computed else name for at, name in enumerate(node.inputs))
+            made = self._step(replace(node, inputs=tuple(kept)), shape)
+        for at, op in APPLIED[node.op].items():
+            if at in computed:
+                operand = self._aligned(node.inputs[at], len(shape))
+                made = self._step(Node(op, (made, operand), (), {}, f"{node.label}.{at}"), shape)
+        self.steps[-1] = replace(self.steps[-1], outputs=node.outputs[:1])
+        return self.steps
+
+    def _step(self, node: Node, shape: Shape) -> str:
+        name = f"{self.node.outputs[0]}~{len(self.steps)}"
+        self.writer.shapes[name] = shape
+        self.writer.uses[name] = 1
+        self.steps.append(replace(node, outputs=(name,)))
+        return name
+
+    def _aligned(self, name: str, rank: int) -> str:
+        """A vector of one number a feature, along the axis of the features."""
+        own = self.writer.shapes[name]
+        if self.node.op in LAST_AXIS or len(own) != 1:
+            return name
+        node = Node("Reshape", (name,), (), {}, f"{self.node.label}.features")
+        return self._step(node, (1, own[0], *(1,) * (rank - 2)))

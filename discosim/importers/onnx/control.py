@@ -1,0 +1,206 @@
+"""Control flow whose course is known before it runs: branches taken, loops written out.
+
+The operators of the branch or of the loop's body stand in the graph then, one after the other.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from onnx import AttributeProto, GraphProto, NodeProto, helper
+
+from discosim.errors import DiscosimError
+from discosim.graph.layer import Shape
+
+BRANCHES, LOOPS, SCANS = "If", "Loop", "Scan"
+CONTROL_FLOW = (BRANCHES, LOOPS, SCANS)
+MOST_NODES = 100_000
+"""Operators that loops are written out to."""
+
+
+class Scope(Protocol):
+    """The graph so far: what is known of its tensors, and where operators are put."""
+
+    name: str
+    opset: int
+    numbers: dict[str, Any]
+    shapes: dict[str, Shape]
+
+    def know(self, tensor: str, numbers: Any) -> None:
+        """Give a tensor its numbers."""
+
+    def hold(self, graph: GraphProto) -> None:
+        """Take the constants of a subgraph in."""
+
+    def take(self, node: NodeProto) -> None:
+        """Put an operator at the end."""
+
+
+def unfold(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> None:
+    """Put what a control flow operator does at the end; raises DiscosimError if it is not known."""
+    if node.op_type == BRANCHES:
+        _branch(scope, node, attributes)
+    elif node.op_type == LOOPS:
+        _loop(scope, node, attributes["body"])
+    else:
+        _scan(scope, node, attributes)
+
+
+def _branch(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> None:
+    condition = scope.numbers.get(node.input[0])
+    if condition is None or condition.size != 1:
+        raise _refusal(scope, node, node.input[0])
+    branch = attributes["then_branch" if condition.ravel()[0] else "else_branch"]
+    scope.hold(branch)
+    for inner in branch.node:
+        scope.take(inner)
+    made = [value.name for value in branch.output]
+    for outer, inner_name in zip(node.output, made, strict=True):
+        scope.take(helper.make_node("Identity", [inner_name], [outer], name=node.name or outer))
+
+
+def _loop(scope: Scope, node: NodeProto, body: GraphProto) -> None:
+    """Carried tensors pass from body to body; each further output is the bodies' side by side."""
+    count_name, condition_name, *carried = [*node.input, "", ""][: max(2, len(node.input))]
+    most = _number(scope, node, count_name) if count_name else MOST_NODES
+    goes_on = bool(_number(scope, node, condition_name)) if condition_name else True
+    scope.hold(body)
+    tag, count = _tag(node), 0
+    scanned: list[list[str]] = [[] for _ in body.output[1 + len(carried) :]]
+    while goes_on and count < most:
+        _check_size(scope, node, body, count)
+        number, condition = f"{tag}.{count}.number", f"{tag}.{count}.condition"
+        scope.know(number, np.array(count, dtype=np.int64))
+        scope.know(condition, np.array(True))
+        again, *made = _repeat(scope, body, [number, condition, *carried], f"{tag}.{count}")
+        goes_on = bool(_number(scope, node, again))
+        carried, rest = made[: len(carried)], made[len(carried) :]
+        for parts, part in zip(scanned, rest, strict=True):
+            parts.append(_widened(scope, part, 0))
+        count += 1
+    _hand_out(scope, node, carried, scanned, [0] * len(scanned))
+
+
+def _scan(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> None:
+    """As a loop over the slices of some of its inputs."""
+    body = attributes["body"]
+    over = int(attributes["num_scan_inputs"])
+    carried, sliced = list(node.input[: len(node.input) - over]), node.input[-over:]
+    axes = list(attributes.get("scan_input_axes") or [0] * over)
+    backwards = list(attributes.get("scan_input_directions") or [0] * over)
+    count_out = len(body.output) - len(carried)
+    out_axes = list(attributes.get("scan_output_axes") or [0] * count_out)
+    shape = scope.shapes.get(sliced[0])
+    if shape is None:
+        raise _refusal(scope, node, sliced[0])
+    scope.hold(body)
+    tag = _tag(node)
+    scanned: list[list[str]] = [[] for _ in range(count_out)]
+    length = shape[axes[0]]
+    for number in range(length):
+        _check_size(scope, node, body, number)
+        entering = list(carried)
+        for each, name in enumerate(sliced):
+            index, part = f"{tag}.{number}.index{each}", f"{tag}.{number}.slice{each}"
+            at = length - 1 - number if backwards[each] else number
+            scope.know(index, np.array(at, dtype=np.int64))
+            scope.take(helper.make_node("Gather", [name, index], [part], axis=axes[each]))
+            entering.append(part)
+        made = _repeat(scope, body, entering, f"{tag}.{number}")
+        carried, rest = made[: len(carried)], made[len(carried) :]
+        for parts, part, axis in zip(scanned, rest, out_axes, strict=True):
+            parts.append(_widened(scope, part, axis))
+    _hand_out(scope, node, carried, scanned, out_axes)
+
+
+def _hand_out(
+    scope: Scope,
+    node: NodeProto,
+    carried: Sequence[str],
+    scanned: Sequence[Sequence[str]],
+    axes: Sequence[int],
+) -> None:
+    for outer, inner in zip(node.output, carried, strict=False):
+        if outer:
+            scope.take(helper.make_node("Identity", [inner], [outer]))
+    for outer, parts, axis in zip(node.output[len(carried) :], scanned, axes, strict=False):
+        if outer and not parts:
+            raise DiscosimError(f"{scope.name}: {node.op_type} {_tag(node)!r} runs no time")
+        if outer:
+            scope.take(helper.make_node("Concat", parts, [outer], axis=axis, name=outer))
+
+
+def _repeat(scope: Scope, body: GraphProto, entering: Sequence[str], tag: str) -> list[str]:
+    """Put a body at the end, with names of its own; return what it makes."""
+    names = dict(zip((value.name for value in body.input), entering, strict=True))
+    for node in body.node:
+        names |= {name: f"{name}~{tag}" for name in node.output if name}
+        scope.take(_renamed(node, names, tag))
+    return [names.get(value.name, value.name) for value in body.output]
+
+
+def _renamed(node: NodeProto, names: Mapping[str, str], tag: str) -> NodeProto:
+    """A copy of an operator that reads and makes other tensors, in its subgraphs too."""
+    copy = NodeProto()
+    copy.CopyFrom(node)
+    copy.name = f"{node.name}.{tag}" if node.name else ""
+    for field in (copy.input, copy.output):
+        field[:] = [names.get(name, name) for name in field]
+    for attribute in copy.attribute:
+        if attribute.type == AttributeProto.GRAPH:
+            for inner in attribute.g.node:
+                inner.CopyFrom(_renamed(inner, names, tag))
+            for value in attribute.g.output:
+                value.name = names.get(value.name, value.name)
+    return copy
+
+
+def _widened(scope: Scope, tensor: str, axis: int) -> str:
+    """The tensor with an axis of one more."""
+    wide = f"{tensor}~wide"
+    if scope.opset < 13:
+        scope.take(helper.make_node("Unsqueeze", [tensor], [wide], axes=[axis]))
+    else:
+        scope.know(f"{wide}.axes", np.array([axis], dtype=np.int64))
+        scope.take(helper.make_node("Unsqueeze", [tensor, f"{wide}.axes"], [wide]))
+    return wide
+
+
+def _check_size(scope: Scope, node: NodeProto, body: GraphProto, count: int) -> None:
+    if (count + 1) * max(1, len(body.node)) > MOST_NODES:
+        raise DiscosimError(
+            f"{scope.name}: {node.op_type} {_tag(node)!r} would be more than {MOST_NODES:,} "
+            "operators; cut the file before it"
+        )
+
+
+def _number(scope: Scope, node: NodeProto, tensor: str) -> int:
+    known = scope.numbers.get(tensor)
+    if known is None or known.size != 1:
+        raise _refusal(scope, node, tensor)
+    return int(known.ravel()[0])
+
+
+def _tag(node: NodeProto) -> str:
+    return node.name or next(filter(None, node.output), node.op_type)
+
+
+def _refusal(scope: Scope, node: NodeProto, tensor: str) -> DiscosimError:
+    """The error for control flow that goes by data, with where the file can be cut."""
+    read = sorted({*filter(None, node.input), *_captured(node)} & set(scope.shapes))
+    listed = ", ".join(repr(name) for name in read[:4] if name != tensor) or "its inputs"
+    return DiscosimError(
+        f"{scope.name}: {node.op_type} {_tag(node)!r} is control flow that goes by {tensor!r}, "
+        f"which is not known before it runs; if that is an input, set it (--input {tensor}=1); "
+        f"else cut the file there (onnx.utils.extract_model): before it at {listed}, behind it at "
+        f"{', '.join(repr(name) for name in node.output if name)}"
+    )
+
+
+def _captured(node: NodeProto) -> Iterator[str]:
+    """The tensors that the subgraphs of an operator read."""
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.GRAPH:
+            for inner in attribute.g.node:
+                yield from inner.input
+                yield from _captured(inner)

@@ -1,0 +1,113 @@
+"""Weights of an ONNX graph: their shapes, and what they are stored as; not their numbers."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from onnx import GraphProto, TensorProto, numpy_helper
+
+from discosim.importers.lowering.program import Constant
+from discosim.importers.onnx.protos import INLINE_ELEMENTS
+
+# fmt: off
+NUMBERS = (
+    "raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data",
+    "string_data",
+)
+MASKED = ("Add", "Sub", "Mul", "Where", "Attention")
+# fmt: on
+MOST_MASK_ELEMENTS = 1 << 24
+"""Of a constant that is looked at for being a mask."""
+
+DTYPES = {
+    TensorProto.FLOAT: "fp32",
+    TensorProto.FLOAT16: "fp16",
+    TensorProto.BFLOAT16: "bf16",
+    TensorProto.DOUBLE: "fp64",
+    TensorProto.INT8: "int8",
+    TensorProto.UINT8: "int8",
+    TensorProto.INT16: "int16",
+    TensorProto.UINT16: "int16",
+    **{kind: "fp8" for name, kind in TensorProto.DataType.items() if name.startswith("FLOAT8")},
+    **{kind: "int4" for name, kind in TensorProto.DataType.items() if name in ("INT4", "UINT4")},
+    **{kind: "fp4" for name, kind in TensorProto.DataType.items() if name.startswith("FLOAT4")},
+}
+"""What tensors of weights and features are stored as; whole numbers of 32 bits are indices."""
+
+
+def strip(graph: GraphProto) -> dict[str, Constant]:
+    """Throw the numbers of the weights away, and return what is known of all initializers."""
+    added = {name for node in graph.node if node.op_type in MASKED for name in node.input}
+    constants = {}
+    for tensor in graph.initializer:
+        shape = tuple(tensor.dims)
+        count = prod(shape)
+        weighs = count > 1 and tensor.data_type in DTYPES
+        if weighs and tensor.name in added and is_mask(tensor):
+            weighs = False
+        constants[tensor.name] = Constant(shape, {tensor.name: count} if weighs else {})
+        if count > INLINE_ELEMENTS and tensor.data_location != TensorProto.EXTERNAL:
+            for numbers in NUMBERS:
+                tensor.ClearField(numbers)
+            tensor.data_location = TensorProto.EXTERNAL
+    for sparse in graph.sparse_initializer:
+        shape = tuple(sparse.dims)
+        constants[sparse.values.name] = Constant(shape, {sparse.values.name: prod(shape)})
+    return constants
+
+
+def is_mask(tensor: TensorProto) -> bool:
+    """Whether a constant holds 0 and one other number, as masks do, which nobody learned."""
+    if len(tensor.dims) < 2 or tensor.data_location == TensorProto.EXTERNAL:
+        return False
+    if prod(tensor.dims) > MOST_MASK_ELEMENTS:
+        return False
+    try:
+        numbers: Any = numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError):
+        return False
+    low, high = numbers.min(), numbers.max()
+    return bool(low != high and 0 in (low, high) and ((numbers == low) | (numbers == high)).all())
+
+
+def stored(graph: GraphProto) -> Counter[str]:
+    """Return how many elements of weights are stored as each data type."""
+    found: Counter[str] = Counter()
+    for tensor in _weights(graph):
+        count = prod(tensor.dims)
+        if count > 1 and tensor.data_type in DTYPES:
+            found[DTYPES[tensor.data_type]] += count
+    return found
+
+
+def _weights(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        if node.op_type == "Constant":
+            yield from (each.t for each in node.attribute if each.name == "value")
+
+
+def missing_data(graph: GraphProto, folder: Path) -> list[str]:
+    """Return what is wrong with the files beside the graph that hold its weights."""
+    sizes: dict[str, int | None] = {}
+    faults = {}
+    for tensor in graph.initializer:
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        if location not in sizes:
+            target = folder / location
+            sizes[location] = target.stat().st_size if location and target.is_file() else None
+        size = sizes[location]
+        if size is None:
+            faults[location] = f"its external data {location!r} is missing beside the file"
+            continue
+        numbers = [entries.get(key, "0") for key in ("offset", "length")]
+        known = all(re.fullmatch(r"[0-9]{1,18}", number) for number in numbers)
+        if known and sum(map(int, numbers)) > size:
+            faults[location] = f"its external data {location!r} is cut short"
+    return [f"{fault}; weights are not read, and count all the same" for fault in faults.values()]

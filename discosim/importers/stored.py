@@ -1,0 +1,38 @@
+"""The data type of a network: what its features and its weights are stored as, and what to say."""
+
+from collections.abc import Collection, Mapping
+
+STATIC = frozenset(("QLinearConv", "QLinearMatMul", "QuantizeLinear"))
+DYNAMIC = frozenset(("MatMulInteger", "ConvInteger", "DynamicQuantizeLinear"))
+WHOLE = ("int8", "int16", "int4")
+SPELLED_OUT = {"int4": "4-bit", "int8": "8-bit"}
+
+
+def as_stored(
+    kinds: Mapping[str, int], features: str, ops: Collection[str]
+) -> tuple[str, tuple[str, ...]]:
+    """Return the data type of the features, and what has to be told of the weights.
+
+    kinds: elements of weights by data type; features: what the input is, or "" where it is indices.
+    Features are 8-bit where activations are quantised for good; where each layer quantises and
+    dequantises its own (dynamic quantisation), or weights alone are quantised, they stay floats.
+    """
+    floats = {kind: n for kind, n in kinds.items() if kind not in WHOLE}
+    most = max(floats, key=lambda kind: floats[kind], default="fp32")
+    dtype = features if features and features not in WHOLE else most
+    if STATIC & set(ops):
+        return "int8", ()
+    notes = []
+    narrow = {kind: n for kind, n in kinds.items() if kind != dtype and n > 1}
+    total = sum(kinds.values())
+    if narrow and max(narrow.values()) * 100 >= total:
+        parts = ", ".join(f"{n:,} in {kind}" for kind, n in sorted(narrow.items()))
+        how = " and quantises features layer by layer" * bool(DYNAMIC & set(ops))
+        weights = max(narrow, key=lambda kind: narrow[kind])
+        usable = weights if weights in ("fp32", "fp16", "bf16", "int8") else ""
+        give = f"give --weight-dtype {usable}" if usable else "no --weight-dtype stands for it"
+        notes.append(
+            f"it stores {parts} of {total:,} elements of weights{how}, its features are {dtype}: "
+            f"weights are costed in the data type of the features; {give}"
+        )
+    return ("" if dtype == "fp32" else dtype), tuple(notes)
