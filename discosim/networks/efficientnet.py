@@ -9,7 +9,7 @@ from functools import partial
 from math import ceil
 
 from discosim.networks import NETWORKS, Recipe
-from discosim.networks.mobilenet import Stage, inverted_residual_network
+from discosim.networks.mobilenet import Stage, inverted_residual_network, scaled
 
 STEM = 32
 STAGES = (
@@ -33,13 +33,6 @@ SCALES = (  # width, depth, input size
 )
 
 
-def scaled(features: int, width: float) -> int:
-    """Return the multiple of 8 nearest to `features` x `width`, and not below 90 % of it."""
-    exact = features * width
-    nearest = max(8, int(exact + 4) // 8 * 8)
-    return nearest if nearest >= 0.9 * exact else nearest + 8
-
-
 for _index, (_width, _depth, _size) in enumerate(SCALES):
     _stages = tuple(
         stage._replace(
@@ -53,6 +46,7 @@ for _index, (_width, _depth, _size) in enumerate(SCALES):
         stem=scaled(STEM, _width),
         stages=_stages,
         last=4 * _stages[-1].features,
+        function="silu",
         squeeze_excite=True,
     )
     NETWORKS.register(f"efficientnet-b{_index}")(Recipe(_build, (3, _size, _size)))

@@ -59,16 +59,19 @@ def _squeeze_excite(net: Builder, x: str, squeezed: int, at: str, function: str)
     return net.multiply(x, net.activation(y, f"{at}.gate", "sigmoid"), f"{at}.multiply")
 
 
-def _function(squeeze_excite: bool) -> str:
-    """MobileNetV2 clips its activations at 6; EfficientNet, which has squeeze-excite, uses SiLU."""
-    return "silu" if squeeze_excite else "relu6"
-
-
 def _inverted_residual(
-    net: Builder, x: str, before: int, stage: Stage, stride: int, at: str, channels: Width, se: bool
+    net: Builder,
+    x: str,
+    before: int,
+    stage: Stage,
+    stride: int,
+    at: str,
+    channels: Width,
+    function: str,
+    se: bool,
 ) -> str:
     """Expand, filter each channel, weight the channels if `se`, project; `before` is full width."""
-    hidden, function = channels(stage.expansion * before), _function(se)
+    hidden = channels(stage.expansion * before)
     y = x
     if stage.expansion > 1:
         y = _conv_norm_act(net, y, hidden, 1, f"{at}.expand", function)
@@ -90,29 +93,52 @@ def inverted_residual_network(
     stem: int,
     stages: tuple[Stage, ...],
     last: int,
+    function: str = "relu6",
     squeeze_excite: bool = False,
 ) -> Network:
-    """Return the classifier; `stem` and `last` are the features before and after the stages."""
+    """Return the classifier; `stem` and `last` are the features before and after the stages.
+
+    function: of the activations; squeeze_excite: in every block.
+    """
     net = Builder(name, input_shape)
     with net.block("stem"):
-        x = _conv_norm_act(
-            net, INPUT, channels(stem), 3, "stem", _function(squeeze_excite), stride=2
-        )
+        x = _conv_norm_act(net, INPUT, channels(stem), 3, "stem", function, stride=2)
     before = stem
     for number, stage in enumerate(stages, start=1):
         for index in range(stage.depth):
             at = f"stage{number}.{index}"
             stride = stage.stride if index == 0 else 1
             with net.block(at):
-                x = _inverted_residual(net, x, before, stage, stride, at, channels, squeeze_excite)
+                x = _inverted_residual(
+                    net, x, before, stage, stride, at, channels, function, squeeze_excite
+                )
             before = stage.features
     with net.block("head"):
-        x = _conv_norm_act(net, x, channels(last), 1, "head", _function(squeeze_excite))
+        x = _conv_norm_act(net, x, channels(last), 1, "head", function)
         x = net.flatten(net.global_pool(x, "avgpool"), "flatten")
         net.linear(x, CLASSES, "classifier")
     return net.build()
 
 
-NETWORKS.register("mobilenetv2")(
-    Recipe(partial(inverted_residual_network, stem=32, stages=STAGES, last=1280), (3, 224, 224))
-)
+def scaled(features: int, width: float, unit: int = 8) -> int:
+    """Return the multiple of `unit` nearest to `features` x `width`, and not below 90 % of it."""
+    exact = features * width
+    nearest = max(unit, int(exact + unit / 2) // unit * unit)
+    return nearest if nearest >= 0.9 * exact else nearest + unit
+
+
+def _register(name: str, width: float) -> None:
+    """Register a width of the paper's Section 6; the last layer is never narrower than 1280."""
+    stages = tuple(stage._replace(features=scaled(stage.features, width)) for stage in STAGES)
+    build = partial(
+        inverted_residual_network,
+        stem=scaled(32, width),
+        stages=stages,
+        last=max(1280, scaled(1280, width)),
+    )
+    NETWORKS.register(name)(Recipe(build, (3, 224, 224)))
+
+
+_register("mobilenetv2", 1.0)
+for _width in (0.35, 0.5, 0.75, 1.4):
+    _register(f"mobilenetv2-{_width}", _width)

@@ -1,9 +1,11 @@
 """ResNet-18 to ResNet-152, v1.5: the stride of a bottleneck stands on its 3x3 convolution.
 
-He et al., Deep Residual Learning for Image Recognition, CVPR 2016, Table 1; v1.5 as in
-torchvision's `models/resnet.py`, whose layer names are used here.
+He et al., Deep Residual Learning for Image Recognition, CVPR 2016, Table 1; ResNeXt: Xie et al.,
+CVPR 2017, Table 1; Wide ResNet: Zagoruyko and Komodakis, BMVC 2016; all as in torchvision's
+`models/resnet.py`, whose layer names are used here.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from discosim.graph.builder import Builder
@@ -22,6 +24,9 @@ DEPTHS = {
 }
 CLASSES = 1000
 
+Residual = Callable[[Builder, str, int, int, int, str, Width], str]
+"""Writes what is added to the skip: builder, input, width, stride, dilation, place, channels."""
+
 
 def conv_norm(
     net: Builder,
@@ -33,9 +38,10 @@ def conv_norm(
     *,
     stride: int = 1,
     dilation: int = 1,
+    groups: int = 1,
 ) -> str:
     """Write a convolution without bias and its batch normalisation."""
-    y = net.conv(x, features, kernel, name, stride=stride, dilation=dilation)
+    y = net.conv(x, features, kernel, name, stride=stride, dilation=dilation, groups=groups)
     return net.batch_norm(y, norm)
 
 
@@ -49,12 +55,32 @@ def _basic(
 
 
 def _bottleneck(
-    net: Builder, x: str, width: int, stride: int, dilation: int, at: str, channels: Width
+    net: Builder,
+    x: str,
+    width: int,
+    stride: int,
+    dilation: int,
+    at: str,
+    channels: Width,
+    *,
+    groups: int = 1,
+    group_width: int = 64,
 ) -> str:
-    features = channels(width)
+    """Write a bottleneck; its 3x3 has `groups` groups, each `group_width` / 64 times as wide."""
+    features = groups * channels(width * group_width // 64)
     y = conv_norm(net, x, features, 1, f"{at}.conv1", f"{at}.bn1")
     y = net.activation(y, f"{at}.relu1")
-    y = conv_norm(net, y, features, 3, f"{at}.conv2", f"{at}.bn2", stride=stride, dilation=dilation)
+    y = conv_norm(
+        net,
+        y,
+        features,
+        3,
+        f"{at}.conv2",
+        f"{at}.bn2",
+        stride=stride,
+        dilation=dilation,
+        groups=groups,
+    )
     y = net.activation(y, f"{at}.relu2")
     return conv_norm(net, y, channels(4 * width), 1, f"{at}.conv3", f"{at}.bn3")
 
@@ -73,16 +99,15 @@ def stages(
     channels: Width,
     *,
     depths: Shape,
-    deep: bool = True,
+    residual: Residual = _bottleneck,
     strides: Shape = STRIDES,
     dilations: Shape = (1, 1, 1, 1),
 ) -> list[str]:
     """Write one stage for each of `depths` and return their outputs.
 
-    A stage is made of bottleneck (deep) or basic blocks. Its first block takes the stride, and
+    A stage is made of `residual` blocks, bottlenecks or basic ones. Its first block takes the stride, and
     still the dilation of the stage before, as in torchvision's `replace_stride_with_dilation`.
     """
-    residual = _bottleneck if deep else _basic
     outputs = []
     before = 1
     plan = zip(STAGE_WIDTHS, depths, strides, dilations, strict=False)
@@ -92,7 +117,7 @@ def stages(
             with net.block(at):
                 stride = first_stride if index == 0 else 1
                 y = residual(net, x, width, stride, before, at, channels)
-                if index == 0 and (deep or stage > 1):  # the skip changes its shape
+                if net.shape(x) != net.shape(y):
                     names = f"{at}.downsample.0", f"{at}.downsample.1"
                     x = conv_norm(net, x, net.shape(y)[0], 1, *names, stride=stride)
                 x = net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
@@ -101,17 +126,30 @@ def stages(
     return outputs
 
 
-def resnet(name: str, input_shape: Shape, channels: Width, *, deep: bool, depths: Shape) -> Network:
+def resnet(
+    name: str, input_shape: Shape, channels: Width, *, residual: Residual, depths: Shape
+) -> Network:
     """Return the classifier: stem, four stages, pooling and one linear layer."""
     net = Builder(name, input_shape)
-    x = stages(net, stem(net, channels), channels, depths=depths, deep=deep)[-1]
+    x = stages(net, stem(net, channels), channels, depths=depths, residual=residual)[-1]
     with net.block("fc"):
         x = net.flatten(net.global_pool(x, "avgpool"), "flatten")
         net.linear(x, CLASSES, "fc")
     return net.build()
 
 
-for _layers, _depths in DEPTHS.items():
-    NETWORKS.register(f"resnet{_layers}")(
-        Recipe(partial(resnet, deep=_layers >= 50, depths=_depths), (3, 224, 224))
+def _register(name: str, layers: int, residual: Residual) -> None:
+    build = partial(resnet, residual=residual, depths=DEPTHS[layers])
+    NETWORKS.register(name)(Recipe(build, (3, 224, 224)))
+
+
+for _layers in DEPTHS:
+    _register(f"resnet{_layers}", _layers, _bottleneck if _layers >= 50 else _basic)
+for _layers, _groups, _group_width in ((50, 32, 4), (101, 32, 8), (101, 64, 4)):
+    _register(
+        f"resnext{_layers}-{_groups}x{_group_width}d",
+        _layers,
+        partial(_bottleneck, groups=_groups, group_width=_group_width),
     )
+for _layers in (50, 101):
+    _register(f"wide-resnet{_layers}-2", _layers, partial(_bottleneck, group_width=128))

@@ -1,7 +1,7 @@
-"""VGG-16 and VGG-19: 3x3 convolutions in five stages, then three linear layers.
+"""VGG-11 to VGG-19: 3x3 convolutions in five stages, then three linear layers.
 
 Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition,
-ICLR 2015, Table 1, columns D and E; without batch normalisation, as in torchvision's
+ICLR 2015, Table 1, columns A, B, D and E; without batch normalisation, as in torchvision's
 `models/vgg.py`, which pools the last features to 7x7 whatever the input.
 """
 
@@ -13,7 +13,12 @@ from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 
 STAGE_WIDTHS = (64, 128, 256, 512, 512)
-DEPTHS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+DEPTHS = {
+    11: (1, 1, 2, 2, 2),
+    13: (2, 2, 2, 2, 2),
+    16: (2, 2, 3, 3, 3),
+    19: (2, 2, 4, 4, 4),
+}
 HIDDEN = 4096
 CLASSES = 1000
 

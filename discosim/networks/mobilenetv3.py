@@ -1,0 +1,129 @@
+"""MobileNetV3: inverted residuals of which some weight their channels, with hard activations.
+
+Howard et al., Searching for MobileNetV3, ICCV 2019, Tables 1 and 2; as in torchvision's
+`models/mobilenetv3.py`.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+from discosim.graph.builder import Builder
+from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
+from discosim.networks import NETWORKS, Recipe, Width
+from discosim.networks.mobilenet import scaled
+
+
+class Row(NamedTuple):
+    """A row of the paper's table; excite: squeeze-excite, swish: hard swish instead of ReLU."""
+
+    kernel: int
+    hidden: int
+    features: int
+    excite: bool
+    swish: bool
+    stride: int
+
+
+LARGE = (
+    Row(3, 16, 16, False, False, 1),
+    Row(3, 64, 24, False, False, 2),
+    Row(3, 72, 24, False, False, 1),
+    Row(5, 72, 40, True, False, 2),
+    Row(5, 120, 40, True, False, 1),
+    Row(5, 120, 40, True, False, 1),
+    Row(3, 240, 80, False, True, 2),
+    Row(3, 200, 80, False, True, 1),
+    Row(3, 184, 80, False, True, 1),
+    Row(3, 184, 80, False, True, 1),
+    Row(3, 480, 112, True, True, 1),
+    Row(3, 672, 112, True, True, 1),
+    Row(5, 672, 160, True, True, 2),
+    Row(5, 960, 160, True, True, 1),
+    Row(5, 960, 160, True, True, 1),
+)
+SMALL = (
+    Row(3, 16, 16, True, False, 2),
+    Row(3, 72, 24, False, False, 2),
+    Row(3, 88, 24, False, False, 1),
+    Row(5, 96, 40, True, True, 2),
+    Row(5, 240, 40, True, True, 1),
+    Row(5, 240, 40, True, True, 1),
+    Row(5, 120, 48, True, True, 1),
+    Row(5, 144, 48, True, True, 1),
+    Row(5, 288, 96, True, True, 2),
+    Row(5, 576, 96, True, True, 1),
+    Row(5, 576, 96, True, True, 1),
+)
+STEM = 16
+EXCITE_DIVISOR = 4
+EXPANSION = 6
+CLASSES = 1000
+
+
+def _conv(
+    net: Builder,
+    x: str,
+    features: int,
+    kernel: int,
+    name: str,
+    function: str = "",
+    *,
+    stride: int = 1,
+    groups: int = 1,
+) -> str:
+    y = net.conv(x, features, kernel, name, stride=stride, groups=groups)
+    y = net.batch_norm(y, f"{name}.norm")
+    return net.activation(y, f"{name}.act", function) if function else y
+
+
+def _excite(net: Builder, x: str, squeezed: int, at: str) -> str:
+    y = net.conv(net.global_pool(x, f"{at}.pool"), squeezed, 1, f"{at}.reduce", bias=True)
+    y = net.activation(y, f"{at}.act", "relu")
+    y = net.conv(y, net.shape(x)[0], 1, f"{at}.expand", bias=True)
+    return net.multiply(x, net.activation(y, f"{at}.gate", "hardsigmoid"), f"{at}.multiply")
+
+
+def _block(net: Builder, x: str, row: Row, at: str, channels: Width) -> str:
+    before, hidden, features = net.shape(x)[0], channels(row.hidden), channels(row.features)
+    function = "hardswish" if row.swish else "relu"
+    y = x if hidden == before else _conv(net, x, hidden, 1, f"{at}.expand", function)
+    y = _conv(
+        net,
+        y,
+        hidden,
+        row.kernel,
+        f"{at}.depthwise",
+        function,
+        stride=row.stride,
+        groups=hidden,
+    )
+    if row.excite:
+        y = _excite(net, y, channels(scaled(row.hidden, 1 / EXCITE_DIVISOR)), f"{at}.se")
+    y = _conv(net, y, features, 1, f"{at}.project")
+    return net.add(y, x, f"{at}.add") if row.stride == 1 and before == features else y
+
+
+def mobilenetv3(
+    name: str, input_shape: Shape, channels: Width, *, rows: tuple[Row, ...], hidden: int
+) -> Network:
+    """Return the classifier; `hidden` are the features between its two linear layers."""
+    net = Builder(name, input_shape)
+    with net.block("stem"):
+        x = _conv(net, INPUT, channels(STEM), 3, "stem", "hardswish", stride=2)
+    for index, row in enumerate(rows):
+        with net.block(f"block{index}"):
+            x = _block(net, x, row, f"block{index}", channels)
+    with net.block("head"):
+        last = channels(EXPANSION * rows[-1].features)
+        x = net.global_pool(_conv(net, x, last, 1, "head", "hardswish"), "avgpool")
+        x = net.linear(net.flatten(x, "flatten"), channels(hidden), "classifier.hidden")
+        x = net.activation(x, "classifier.act", "hardswish")
+        net.linear(x, CLASSES, "classifier")
+    return net.build()
+
+
+for _name, _rows, _hidden in (("large", LARGE, 1280), ("small", SMALL, 1024)):
+    NETWORKS.register(f"mobilenetv3-{_name}")(
+        Recipe(partial(mobilenetv3, rows=_rows, hidden=_hidden), (3, 224, 224))
+    )

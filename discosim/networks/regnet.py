@@ -1,0 +1,104 @@
+"""RegNetY: bottlenecks of grouped convolutions with squeeze-excite, widths on a straight line.
+
+Radosavovic et al., Designing Network Design Spaces, CVPR 2020, Section 3.3 (the widths) and 4.4
+(Y: squeeze-excite); parameters of each network as in torchvision's `models/regnet.py`.
+"""
+
+from functools import partial
+from math import log
+from typing import NamedTuple
+
+from discosim.graph.builder import Builder
+from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
+from discosim.networks import NETWORKS, Recipe, Width
+from discosim.networks.mobilenet import scaled
+
+STEM = 32
+EXCITE = 0.25
+CLASSES = 1000
+
+
+class Line(NamedTuple):
+    """Blocks; first width, slope and ratio of the widths (w_0, w_a, w_m); width of a group."""
+
+    depth: int
+    first: int
+    slope: float
+    ratio: float
+    group: int
+
+
+NAMES = {
+    "200mf": Line(13, 24, 36.44, 2.49, 8),
+    "400mf": Line(16, 48, 27.89, 2.09, 8),
+    "800mf": Line(14, 56, 38.84, 2.4, 16),
+    "1.6gf": Line(27, 48, 20.71, 2.65, 24),
+    "3.2gf": Line(21, 80, 42.63, 2.66, 24),
+    "8gf": Line(17, 192, 76.82, 2.19, 56),
+    "16gf": Line(18, 200, 106.23, 2.48, 112),
+    "32gf": Line(20, 232, 115.89, 2.53, 232),
+}
+
+
+def stage_widths(line: Line) -> list[tuple[int, int]]:
+    """Return features and blocks of each stage: equations 2 to 4 of the paper, in eighths.
+
+    The features are then made a multiple of the group's width.
+    """
+    widths = []
+    for block in range(line.depth):
+        step = round(log((line.first + line.slope * block) / line.first) / log(line.ratio))
+        exact = line.first * line.ratio**step
+        widths.append(round(exact / 8) * 8)
+    stages = []
+    for width in sorted(set(widths)):
+        group = min(line.group, width)
+        stages.append((scaled(width, 1, group), widths.count(width)))
+    return stages
+
+
+def _conv(
+    net: Builder, x: str, features: int, kernel: int, name: str, *, stride: int = 1, groups: int = 1
+) -> str:
+    y = net.conv(x, features, kernel, name, stride=stride, groups=groups)
+    return net.batch_norm(y, f"{name}.norm")
+
+
+def _excite(net: Builder, x: str, squeezed: int, at: str) -> str:
+    y = net.conv(net.global_pool(x, f"{at}.pool"), squeezed, 1, f"{at}.reduce", bias=True)
+    y = net.activation(y, f"{at}.act")
+    y = net.conv(y, net.shape(x)[0], 1, f"{at}.expand", bias=True)
+    return net.multiply(x, net.activation(y, f"{at}.gate", "sigmoid"), f"{at}.multiply")
+
+
+def _block(net: Builder, x: str, features: int, groups: int, stride: int, at: str) -> str:
+    before = net.shape(x)[0]
+    y = net.activation(_conv(net, x, features, 1, f"{at}.a"), f"{at}.a.relu")
+    y = _conv(net, y, features, 3, f"{at}.b", stride=stride, groups=groups)
+    y = _excite(net, net.activation(y, f"{at}.b.relu"), max(1, round(EXCITE * before)), f"{at}.se")
+    y = _conv(net, y, features, 1, f"{at}.c")
+    if stride > 1 or before != features:
+        x = _conv(net, x, features, 1, f"{at}.skip", stride=stride)
+    return net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
+
+
+def regnet_y(name: str, input_shape: Shape, channels: Width, *, line: Line) -> Network:
+    """Return the classifier; a narrower one keeps its groups, each with fewer channels."""
+    net = Builder(name, input_shape)
+    with net.block("stem"):
+        x = net.activation(_conv(net, INPUT, channels(STEM), 3, "stem", stride=2), "stem.relu")
+    for stage, (full, depth) in enumerate(stage_widths(line), start=1):
+        group = min(line.group, full)
+        groups = full // group
+        for index in range(depth):
+            at = f"stage{stage}.{index}"
+            with net.block(at):
+                x = _block(net, x, groups * channels(group), groups, 1 if index else 2, at)
+    with net.block("fc"):
+        net.linear(net.flatten(net.global_pool(x, "avgpool"), "flatten"), CLASSES, "fc")
+    return net.build()
+
+
+for _name, _line in NAMES.items():
+    NETWORKS.register(f"regnety-{_name}")(Recipe(partial(regnet_y, line=_line), (3, 224, 224)))
