@@ -24,9 +24,7 @@ POOLED_BEFORE = {"4a": 3, "5a": 2}  # kernel of the pooling
 CLASSES = 1000
 
 
-def _conv(
-    net: Builder, x: str, features: int, kernel: int, name: str, *, stride: int = 1
-) -> str:
+def _conv(net: Builder, x: str, features: int, kernel: int, name: str, *, stride: int = 1) -> str:
     y = net.batch_norm(net.conv(x, features, kernel, name, stride=stride), f"{name}.norm")
     return net.activation(y, f"{name}.relu")
 

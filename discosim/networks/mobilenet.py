@@ -5,7 +5,7 @@ torchvision's `models/mobilenetv2.py`.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
@@ -85,9 +85,8 @@ def _inverted_residual(
     return net.add(y, x, f"{at}.add") if stride == 1 and before == stage.features else y
 
 
-def inverted_residual_network(
-    name: str,
-    input_shape: Shape,
+def inverted_residual_features(
+    net: Builder,
     channels: Width,
     *,
     stem: int,
@@ -95,12 +94,11 @@ def inverted_residual_network(
     last: int,
     function: str = "relu6",
     squeeze_excite: bool = False,
-) -> Network:
-    """Return the classifier; `stem` and `last` are the features before and after the stages.
+) -> str:
+    """Write everything but the classifier; `stem` and `last` are the features around the stages.
 
     function: of the activations; squeeze_excite: in every block.
     """
-    net = Builder(name, input_shape)
     with net.block("stem"):
         x = _conv_norm_act(net, INPUT, channels(stem), 3, "stem", function, stride=2)
     before = stem
@@ -114,7 +112,16 @@ def inverted_residual_network(
                 )
             before = stage.features
     with net.block("head"):
-        x = _conv_norm_act(net, x, channels(last), 1, "head", function)
+        return _conv_norm_act(net, x, channels(last), 1, "head", function)
+
+
+def inverted_residual_network(
+    name: str, input_shape: Shape, channels: Width, **features: Any
+) -> Network:
+    """Return the classifier; `features` as in inverted_residual_features."""
+    net = Builder(name, input_shape)
+    x = inverted_residual_features(net, channels, **features)
+    with net.block("head"):
         x = net.flatten(net.global_pool(x, "avgpool"), "flatten")
         net.linear(x, CLASSES, "classifier")
     return net.build()

@@ -105,7 +105,7 @@ def stages(
 ) -> list[str]:
     """Write one stage for each of `depths` and return their outputs.
 
-    A stage is made of `residual` blocks, bottlenecks or basic ones. Its first block takes the stride, and
+    A stage is made of `residual` blocks, bottlenecks or basic ones. Its first takes the stride, and
     still the dilation of the stage before, as in torchvision's `replace_stride_with_dilation`.
     """
     outputs = []

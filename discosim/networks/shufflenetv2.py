@@ -44,9 +44,7 @@ def unit(net: Builder, x: str, features: int, at: str, *, stride: int, kernel: i
         kept = _conv_norm(net, kept, half, f"{at}.skip.pointwise")
         y = x
     y = _conv_norm(net, y, half, f"{at}.conv1")
-    y = _conv_norm(
-        net, _depthwise(net, y, f"{at}.depthwise", stride, kernel), half, f"{at}.conv2"
-    )
+    y = _conv_norm(net, _depthwise(net, y, f"{at}.depthwise", stride, kernel), half, f"{at}.conv2")
     return net.shuffle(net.concat([kept, y], f"{at}.concat"), 2, f"{at}.shuffle")
 
 

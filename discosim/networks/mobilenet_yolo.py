@@ -1,0 +1,39 @@
+"""YOLOv3 heads on MobileNets: separable convolutions, two maps of boxes added top down.
+
+The Caffe networks by eric612 (MobileNet-YOLO), as in ncnn's `benchmark/`: 20 classes of Pascal VOC,
+three boxes a position.
+"""
+
+from discosim.graph.builder import Builder
+from discosim.graph.layer import Shape
+from discosim.graph.network import Network
+from discosim.networks import NETWORKS, Recipe, Width
+from discosim.networks.mobilenet import STAGES, inverted_residual_features
+from discosim.networks.mobilenetv1 import separable
+
+OUTPUTS = 3 * (20 + 5)
+SKIP = "stage6.0.expand.act"  # of a 16th of the side
+LAST = 1280
+
+
+def mobilenetv2_yolov3(name: str, input_shape: Shape, channels: Width) -> Network:
+    """Return the detector on MobileNetV2; maps of one 32nd and one 16th of the input's side."""
+    net = Builder(name, input_shape)
+    x = inverted_residual_features(
+        net, channels, stem=32, stages=STAGES, last=LAST, function="relu"
+    )
+    features = net.shape(SKIP)[0]
+    with net.block("yolo1"):
+        first = separable(net, x, features, "yolo1")
+    with net.block("yolo2"):
+        up = net.upsample(first, net.shape(SKIP)[1:], "yolo2.upsample", "nearest")
+        y = net.add(up, separable(net, SKIP, features, "yolo2"), "yolo2.sum")
+    with net.block("yolo3"):
+        second = separable(net, y, features, "yolo3")
+    for index, y in enumerate((first, second)):
+        with net.block(f"head.{index}"):
+            net.conv(y, OUTPUTS, 1, f"head.{index}", bias=True)
+    return net.build()
+
+
+NETWORKS.register("mobilenetv2-yolov3")(Recipe(mobilenetv2_yolov3, (3, 352, 352)))

@@ -1,0 +1,133 @@
+"""YOLOX: YOLOv5's backbone and features, and on each map two branches without anchors.
+
+Ge et al., YOLOX: Exceeding YOLO Series in 2021, arXiv 2107.08430; as in the authors' repository
+(`yolox/models`).
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+from discosim.graph.builder import Builder
+from discosim.graph.layer import Shape
+from discosim.graph.network import INPUT, Network
+from discosim.networks import NETWORKS, Recipe, Width
+
+HEAD_WIDTH = 256
+CLASSES = 80
+
+
+class Scale(NamedTuple):
+    """Factors of depth and width."""
+
+    depth: float
+    width: float
+
+
+class Writer:
+    """Writes the convolutions and blocks of one network."""
+
+    def __init__(self, net: Builder, scale: Scale, channels: Width) -> None:
+        self.net, self.scale, self.channels = net, scale, channels
+
+    def wide(self, full: int) -> int:
+        """Return how many features stand for `full` ones."""
+        return self.channels(int(full * self.scale.width))
+
+    def conv(self, x: str, features: int, kernel: int, name: str, *, stride: int = 1) -> str:
+        """Write a convolution, its norm and SiLU."""
+        y = self.net.batch_norm(
+            self.net.conv(x, features, kernel, name, stride=stride), f"{name}.norm"
+        )
+        return self.net.activation(y, f"{name}.act", "silu")
+
+    def csp(self, x: str, features: int, depth: int, at: str, *, add: bool) -> str:
+        """Write a stage of which one half goes through bottlenecks."""
+        hidden = features // 2
+        y = self.conv(x, hidden, 1, f"{at}.conv1")
+        kept = self.conv(x, hidden, 1, f"{at}.conv2")
+        for index in range(max(1, round(depth * self.scale.depth))):
+            z = self.conv(y, hidden, 1, f"{at}.m{index}.conv1")
+            z = self.conv(z, hidden, 3, f"{at}.m{index}.conv2")
+            y = self.net.add(z, y, f"{at}.m{index}.add") if add else z
+        return self.conv(self.net.concat([y, kept], f"{at}.concat"), features, 1, f"{at}.conv3")
+
+    def pyramid(self, x: str, features: int, at: str) -> str:
+        """Write poolings of 5, 9 and 13 positions a side, joined."""
+        y = self.conv(x, self.net.shape(x)[0] // 2, 1, f"{at}.conv1")
+        pools = [
+            self.net.pool(y, size, f"{at}.pool{size}", stride=1, padding=size // 2)
+            for size in (5, 9, 13)
+        ]
+        return self.conv(self.net.concat([y, *pools], f"{at}.concat"), features, 1, f"{at}.conv2")
+
+
+def _focus(write: Writer, x: str) -> str:
+    """Write every second pixel of every second row as features of their own."""
+    features, height, width = write.net.shape(x)
+    shape = (4 * features, height // 2, width // 2)
+    y = write.net.append("assume", "focus", (x,), shape)
+    return write.conv(y, write.wide(64), 3, "stem")
+
+
+def _backbone(write: Writer) -> list[str]:
+    """Write CSPDarknet; return its maps of an 8th, a 16th and a 32nd of the input's side."""
+    with write.net.block("stem"):
+        x = _focus(write, INPUT)
+    maps = []
+    for number, (full, depth) in enumerate(((128, 3), (256, 9), (512, 9), (1024, 3)), start=2):
+        at = f"dark{number}"
+        with write.net.block(at):
+            x = write.conv(x, write.wide(full), 3, f"{at}.down", stride=2)
+            if full == 1024:
+                x = write.pyramid(x, write.wide(full), f"{at}.spp")
+            x = write.csp(x, write.wide(full), depth, f"{at}.csp", add=full < 1024)
+        maps.append(x)
+    return maps[1:]
+
+
+def _neck(write: Writer, maps: list[str]) -> list[str]:
+    """Join the maps top down, then bottom up."""
+    net = write.net
+    third, fourth, fifth = maps
+    with net.block("top_down"):
+        lateral = write.conv(fifth, write.wide(512), 1, "lateral")
+        y = net.upsample(lateral, net.shape(fourth)[1:], "up1", "nearest")
+        y = write.csp(net.concat([y, fourth], "join1"), write.wide(512), 3, "td1", add=False)
+        reduced = write.conv(y, write.wide(256), 1, "reduce")
+        y = net.upsample(reduced, net.shape(third)[1:], "up2", "nearest")
+        small = write.csp(net.concat([y, third], "join2"), write.wide(256), 3, "td2", add=False)
+    with net.block("bottom_up"):
+        y = write.conv(small, write.wide(256), 3, "down1", stride=2)
+        middle = write.csp(net.concat([y, reduced], "join3"), write.wide(512), 3, "bu1", add=False)
+        y = write.conv(middle, write.wide(512), 3, "down2", stride=2)
+        large = write.csp(net.concat([y, lateral], "join4"), write.wide(1024), 3, "bu2", add=False)
+    return [small, middle, large]
+
+
+def yolox(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> Network:
+    """Return the detector."""
+    net = Builder(name, input_shape)
+    write = Writer(net, scale, channels)
+    hidden = write.wide(HEAD_WIDTH)
+    for index, x in enumerate(_neck(write, _backbone(write))):
+        at = f"head.{index}"
+        with net.block(at):
+            x = write.conv(x, hidden, 1, f"{at}.stem")
+            branches = {}
+            for branch in ("class", "box"):
+                y = write.conv(x, hidden, 3, f"{at}.{branch}.conv1")
+                branches[branch] = write.conv(y, hidden, 3, f"{at}.{branch}.conv2")
+            net.conv(branches["class"], CLASSES, 1, f"{at}.classes", bias=True)
+            net.conv(branches["box"], 4, 1, f"{at}.boxes", bias=True)
+            net.conv(branches["box"], 1, 1, f"{at}.objects", bias=True)
+    return net.build()
+
+
+SCALES = {
+    "s": Scale(0.33, 0.5),
+    "m": Scale(0.67, 0.75),
+    "l": Scale(1.0, 1.0),
+    "x": Scale(1.33, 1.25),
+}
+for _size, _scale in SCALES.items():
+    NETWORKS.register(f"yolox-{_size}")(Recipe(partial(yolox, scale=_scale), (3, 640, 640)))
