@@ -4,7 +4,8 @@ Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 
 without the auxiliary head; names and sizes as in torchvision's `models/inception.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from discosim.graph.builder import Builder, Size
 from discosim.graph.layer import Shape
@@ -46,6 +47,10 @@ class Writer:
     def join(self, branches: Sequence[str]) -> str:
         """Put the branches side by side."""
         return self.net.concat(list(branches), f"{self.at}.concat")
+
+
+Module = Callable[[Writer, str], str]
+"""Writes one module behind a tensor."""
 
 
 def _small(write: Writer, x: str, pooled: int) -> str:
@@ -126,18 +131,18 @@ def inception_v3(name: str, input_shape: Shape, channels: Width) -> Network:
         x = net.pool(write.chain(x, (64, 3, 1)), 3, "stem.pool1", stride=2)
         x = write.chain(x, (80, 1, 1), (192, 3, 1), padded=False)
         x = net.pool(x, 3, "stem.pool2", stride=2)
-    modules = (
-        *((_small, pooled) for pooled in (32, 64, 64)),
-        (_first_reduction,),
-        *((_factorised, hidden) for hidden in (128, 160, 160, 192)),
-        (_second_reduction,),
-        (_wide,),
-        (_wide,),
+    modules: tuple[Module, ...] = (
+        *(partial(_small, pooled=pooled) for pooled in (32, 64, 64)),
+        _first_reduction,
+        *(partial(_factorised, hidden=hidden) for hidden in (128, 160, 160, 192)),
+        _second_reduction,
+        _wide,
+        _wide,
     )
-    for number, (module, *sizes) in enumerate(modules, start=1):
+    for number, module in enumerate(modules, start=1):
         at = f"mixed{number}"
         with net.block(at):
-            x = module(Writer(net, at, channels), x, *sizes)
+            x = module(Writer(net, at, channels), x)
     with net.block("fc"):
         net.linear(net.flatten(net.global_pool(x, "avgpool"), "flatten"), CLASSES, "fc")
     return net.build()
