@@ -112,7 +112,7 @@ def squeezenet_ssd(name: str, input_shape: Shape, channels: Width) -> Network:
         if fire.boxes:
             maps.append(x)
     maps += _extras(net, x, FIRE_EXTRAS, channels)
-    with net.block("fire5"):
+    with net.block("norm"):
         maps[0] = net.batch_norm(maps[0], "fire5.norm")
     _heads(net, maps, FIRE_BOXES, VOC, 3)
     return net.build()

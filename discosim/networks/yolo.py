@@ -95,7 +95,7 @@ class Writer:
 
 def c2f(write: Writer, x: str, features: int, depth: int, at: str, add: bool) -> str:
     """Write YOLOv8's block."""
-    hidden = features // 2
+    hidden = max(1, features // 2)
     return write.csp(
         x, features, depth, at, lambda y, name: write.bottleneck(y, name, hidden=hidden, add=add),
         hidden,
@@ -106,10 +106,10 @@ def c3k2(
     write: Writer, x: str, features: int, depth: int, at: str, deep: bool, ratio: float = 0.5
 ) -> str:
     """Write YOLO11's block; its inner blocks are bottlenecks, or two of them in a C3 (deep)."""
-    hidden = int(features * ratio)
+    hidden = max(1, int(features * ratio))
 
     def c3(y: str, name: str) -> str:
-        half = hidden // 2
+        half = max(1, hidden // 2)
         kept = write.conv(y, half, 1, f"{name}.cv2")
         y = write.conv(y, half, 1, f"{name}.cv1")
         for index in range(2):
@@ -117,14 +117,14 @@ def c3k2(
         return write.conv(write.net.concat([y, kept], f"{name}.concat"), hidden, 1, f"{name}.cv3")
 
     def inner(y: str, name: str) -> str:
-        return c3(y, name) if deep else write.bottleneck(y, name, hidden=hidden // 2)
+        return c3(y, name) if deep else write.bottleneck(y, name, hidden=max(1, hidden // 2))
 
     return write.csp(x, features, depth, at, inner, hidden)
 
 
 def sppf(write: Writer, x: str, features: int, at: str) -> str:
     """Write three poolings of 5x5 one after the other, all of them joined."""
-    parts = [write.conv(x, write.net.shape(x)[0] // 2, 1, f"{at}.cv1")]
+    parts = [write.conv(x, max(1, write.net.shape(x)[0] // 2), 1, f"{at}.cv1")]
     for index in range(3):
         parts.append(write.net.pool(parts[-1], 5, f"{at}.pool{index}", stride=1, padding=2))
     return write.conv(write.net.concat(parts, f"{at}.concat"), features, 1, f"{at}.cv2")
@@ -136,7 +136,7 @@ def _attention(write: Writer, x: str, at: str) -> str:
     features, *positions = net.shape(x)
     heads = max(1, features // HEAD_FEATURES)
     width = features // heads
-    key = int(width * KEY_RATIO)
+    key = max(1, int(width * KEY_RATIO))
     stride = 2 * key + width
     qkv = write.conv(x, heads * stride, 1, f"{at}.qkv", act=False)
     net.amend(f"{at}.qkv", heads=heads)
@@ -167,7 +167,7 @@ def _attention(write: Writer, x: str, at: str) -> str:
 def c2psa(write: Writer, x: str, depth: int, at: str) -> str:
     """Write YOLO11's attention: half of the features go through blocks of attention."""
     net, features = write.net, write.net.shape(x)[0]
-    hidden = features // 2
+    hidden = max(1, features // 2)
     y = write.conv(x, 2 * hidden, 1, f"{at}.cv1")
     kept = net.slice(y, 0, hidden, f"{at}.kept")
     y = net.slice(y, hidden, hidden, f"{at}.attended")
