@@ -84,10 +84,11 @@ def _excite(net: Builder, x: str, squeezed: int, at: str) -> str:
     return net.multiply(x, net.activation(y, f"{at}.gate", "hardsigmoid"), f"{at}.multiply")
 
 
-def _block(net: Builder, x: str, row: Row, at: str, channels: Width) -> str:
-    before, hidden, features = net.shape(x)[0], channels(row.hidden), channels(row.features)
+def _block(net: Builder, x: str, before: int, row: Row, at: str, channels: Width) -> str:
+    """Expand, filter each channel, weight the channels, project; `before` is full width."""
+    hidden, features = channels(row.hidden), channels(row.features)
     function = "hardswish" if row.swish else "relu"
-    y = x if hidden == before else _conv(net, x, hidden, 1, f"{at}.expand", function)
+    y = x if row.hidden == before else _conv(net, x, hidden, 1, f"{at}.expand", function)
     y = _conv(
         net,
         y,
@@ -101,7 +102,7 @@ def _block(net: Builder, x: str, row: Row, at: str, channels: Width) -> str:
     if row.excite:
         y = _excite(net, y, channels(scaled(row.hidden, 1 / EXCITE_DIVISOR)), f"{at}.se")
     y = _conv(net, y, features, 1, f"{at}.project")
-    return net.add(y, x, f"{at}.add") if row.stride == 1 and before == features else y
+    return net.add(y, x, f"{at}.add") if row.stride == 1 and before == row.features else y
 
 
 def mobilenetv3(
@@ -111,9 +112,11 @@ def mobilenetv3(
     net = Builder(name, input_shape)
     with net.block("stem"):
         x = _conv(net, INPUT, channels(STEM), 3, "stem", "hardswish", stride=2)
+    before = STEM
     for index, row in enumerate(rows):
         with net.block(f"block{index}"):
-            x = _block(net, x, row, f"block{index}", channels)
+            x = _block(net, x, before, row, f"block{index}", channels)
+        before = row.features
     with net.block("head"):
         last = channels(EXPANSION * rows[-1].features)
         x = net.global_pool(_conv(net, x, last, 1, "head", "hardswish"), "avgpool")

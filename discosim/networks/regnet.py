@@ -73,12 +73,13 @@ def _excite(net: Builder, x: str, squeezed: int, at: str) -> str:
 
 
 def _block(net: Builder, x: str, features: int, groups: int, stride: int, at: str) -> str:
+    """Write one block; the first of a stage takes the stride and a convolution as its skip."""
     before = net.shape(x)[0]
     y = net.activation(_conv(net, x, features, 1, f"{at}.a"), f"{at}.a.relu")
     y = _conv(net, y, features, 3, f"{at}.b", stride=stride, groups=groups)
     y = _excite(net, net.activation(y, f"{at}.b.relu"), max(1, round(EXCITE * before)), f"{at}.se")
     y = _conv(net, y, features, 1, f"{at}.c")
-    if stride > 1 or before != features:
+    if stride > 1:
         x = _conv(net, x, features, 1, f"{at}.skip", stride=stride)
     return net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
 

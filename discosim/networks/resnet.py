@@ -117,7 +117,7 @@ def stages(
             with net.block(at):
                 stride = first_stride if index == 0 else 1
                 y = residual(net, x, width, stride, before, at, channels)
-                if net.shape(x) != net.shape(y):
+                if index == 0 and (stage > 1 or residual is not _basic):  # the skip changes
                     names = f"{at}.downsample.0", f"{at}.downsample.1"
                     x = conv_norm(net, x, net.shape(y)[0], 1, *names, stride=stride)
                 x = net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")

@@ -25,10 +25,11 @@ def _conv_norm(
     return net.batch_norm(y, f"{name}.norm")
 
 
-def _unit(net: Builder, x: str, features: int, at: str, *, groups: int, first: bool) -> str:
+def _unit(
+    net: Builder, x: str, features: int, at: str, *, groups: int, joined: bool, first: bool
+) -> str:
     """Write one unit: added to its input, or with a stride set beside the mean of its input."""
     before = net.shape(x)[0]
-    joined = net.shape(x)[0] != features
     stride = 2 if joined else 1
     hidden = features // BOTTLENECK
     y = _conv_norm(net, x, hidden, f"{at}.reduce", groups=1 if first else groups)
@@ -50,7 +51,8 @@ def shufflenet(name: str, input_shape: Shape, channels: Width, *, groups: int) -
     """Return the classifier; widths stay multiples of the groups and of the bottleneck."""
     net = Builder(name, input_shape)
     with net.block("stem"):
-        x = net.conv(INPUT, channels(STEM), 3, "conv1", stride=2)
+        whole = -(-channels(STEM) // groups) * groups
+        x = net.conv(INPUT, whole, 3, "conv1", stride=2)
         x = net.activation(net.batch_norm(x, "conv1.norm"), "conv1.relu")
         x = net.pool(x, 3, "maxpool", stride=2, padding=1)
     unit = groups * BOTTLENECK
@@ -60,7 +62,15 @@ def shufflenet(name: str, input_shape: Shape, channels: Width, *, groups: int) -
         for index in range(depth):
             at = f"stage{stage}.{index}"
             with net.block(at):
-                x = _unit(net, x, features, at, groups=groups, first=(stage, index) == (2, 0))
+                x = _unit(
+                    net,
+                    x,
+                    features,
+                    at,
+                    groups=groups,
+                    joined=index == 0,
+                    first=(stage, index) == (2, 0),
+                )
     with net.block("fc"):
         net.linear(net.flatten(net.global_pool(x, "avgpool"), "flatten"), CLASSES, "fc")
     return net.build()

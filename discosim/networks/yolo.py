@@ -228,19 +228,25 @@ def yolov8(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> N
         fifth = sppf(write, x, wide(1024), "model.9")
     middle = block(_joined(net, fifth, fourth, 10), 512, 3, 12, add=False)
     small = block(_joined(net, middle, third, 13), 256, 3, 15, add=False)
-    x = net.concat([down(small, 256, 16), middle], "model.17")
+    x = _beside(net, down(small, 256, 16), middle, 17)
     middle = block(x, 512, 3, 18, add=False)
-    x = net.concat([down(middle, 512, 19), fifth], "model.20")
+    x = _beside(net, down(middle, 512, 19), fifth, 20)
     large = block(x, 1024, 3, 21, add=False)
     detect(write, [small, middle, large], separable=False)
     return net.build()
 
 
+def _beside(net: Builder, x: str, y: str, number: int) -> str:
+    """Two maps of one size side by side."""
+    with net.block(f"model.{number}"):
+        return net.concat([x, y], f"model.{number}")
+
+
 def _joined(net: Builder, x: str, skip: str, number: int) -> str:
     """Twice as many positions a side, beside the features that have them already."""
-    size = net.shape(skip)[1:]
-    return net.concat([net.upsample(x, size, f"model.{number}", "nearest"), skip],
-                      f"model.{number + 1}")  # fmt: skip
+    with net.block(f"model.{number}"):
+        x = net.upsample(x, net.shape(skip)[1:], f"model.{number}", "nearest")
+    return _beside(net, x, skip, number + 1)
 
 
 def yolo11(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> Network:
@@ -271,8 +277,8 @@ def yolo11(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> N
         fifth = c2psa(write, x, depth, "model.10")
     middle = block(_joined(net, fifth, fourth, 11), 512, 13)
     small = block(_joined(net, middle, third, 14), 256, 16)
-    middle = block(net.concat([down(small, 256, 17), middle], "model.18"), 512, 19)
-    large = block(net.concat([down(middle, 512, 20), fifth], "model.21"), 1024, 22, deep=True)
+    middle = block(_beside(net, down(small, 256, 17), middle, 18), 512, 19)
+    large = block(_beside(net, down(middle, 512, 20), fifth, 21), 1024, 22, deep=True)
     detect(write, [small, middle, large], separable=True)
     return net.build()
 

@@ -33,11 +33,19 @@ class Writer:
         """Return how many features stand for `full` ones."""
         return self.channels(int(full * self.scale.width))
 
-    def conv(self, x: str, features: int, kernel: int, name: str, *, stride: int = 1) -> str:
+    def conv(
+        self,
+        x: str,
+        features: int,
+        kernel: int,
+        name: str,
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+    ) -> str:
         """Write a convolution, its norm and SiLU."""
-        y = self.net.batch_norm(
-            self.net.conv(x, features, kernel, name, stride=stride), f"{name}.norm"
-        )
+        y = self.net.conv(x, features, kernel, name, stride=stride, padding=padding)
+        y = self.net.batch_norm(y, f"{name}.norm")
         return self.net.activation(y, f"{name}.act", "silu")
 
     def csp(self, x: str, features: int, depth: int, at: str, *, add: bool) -> str:
@@ -61,18 +69,10 @@ class Writer:
         return self.conv(self.net.concat([y, *pools], f"{at}.concat"), features, 1, f"{at}.conv2")
 
 
-def _focus(write: Writer, x: str) -> str:
-    """Write every second pixel of every second row as features of their own."""
-    features, height, width = write.net.shape(x)
-    shape = (4 * features, height // 2, width // 2)
-    y = write.net.append("assume", "focus", (x,), shape)
-    return write.conv(y, write.wide(64), 3, "stem")
-
-
 def _backbone(write: Writer) -> list[str]:
     """Write CSPDarknet; return its maps of an 8th, a 16th and a 32nd of the input's side."""
-    with write.net.block("stem"):
-        x = _focus(write, INPUT)
+    with write.net.block("stem"):  # of 6x6: every second pixel as features of their own, and 3x3
+        x = write.conv(INPUT, write.wide(64), 6, "stem", stride=2, padding=2)
     maps = []
     for number, (full, depth) in enumerate(((128, 3), (256, 9), (512, 9), (1024, 3)), start=2):
         at = f"dark{number}"
