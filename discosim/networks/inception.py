@@ -19,7 +19,7 @@ CLASSES = 1000
 ROW, COLUMN = (1, 7), (7, 1)
 
 
-class Writer:
+class BranchWriter:
     """Writes the branches of one module; every convolution has a norm and an activation."""
 
     def __init__(self, net: Builder, at: str, channels: Width) -> None:
@@ -49,11 +49,11 @@ class Writer:
         return self.net.concat(list(branches), f"{self.at}.concat")
 
 
-Module = Callable[[Writer, str], str]
+Module = Callable[[BranchWriter, str], str]
 """Writes one module behind a tensor."""
 
 
-def _small(write: Writer, x: str, pooled: int) -> str:
+def _small(write: BranchWriter, x: str, pooled: int) -> str:
     """Module A: 5x5 and two 3x3."""
     return write.join(
         [
@@ -65,7 +65,7 @@ def _small(write: Writer, x: str, pooled: int) -> str:
     )
 
 
-def _first_reduction(write: Writer, x: str) -> str:
+def _first_reduction(write: BranchWriter, x: str) -> str:
     """Module B: to half as many positions."""
     return write.join(
         [
@@ -76,7 +76,7 @@ def _first_reduction(write: Writer, x: str) -> str:
     )
 
 
-def _factorised(write: Writer, x: str, hidden: int) -> str:
+def _factorised(write: BranchWriter, x: str, hidden: int) -> str:
     """Module C: 7x7 as 1x7 and 7x1."""
     return write.join(
         [
@@ -95,7 +95,7 @@ def _factorised(write: Writer, x: str, hidden: int) -> str:
     )
 
 
-def _second_reduction(write: Writer, x: str) -> str:
+def _second_reduction(write: BranchWriter, x: str) -> str:
     """Module D: to half as many positions."""
     return write.join(
         [
@@ -106,7 +106,7 @@ def _second_reduction(write: Writer, x: str) -> str:
     )
 
 
-def _wide(write: Writer, x: str) -> str:
+def _wide(write: BranchWriter, x: str) -> str:
     """Module E: 3x3 as 1x3 beside 3x1."""
     three = write.chain(x, (384, 1, 1))
     double = write.chain(x, (448, 1, 1), (384, 3, 1))
@@ -126,7 +126,7 @@ def inception_v3(name: str, input_shape: Shape, channels: Width) -> Network:
     """Return the classifier."""
     net = Builder(name, input_shape)
     with net.block("stem"):
-        write = Writer(net, "stem", channels)
+        write = BranchWriter(net, "stem", channels)
         x = write.chain(INPUT, (32, 3, 2), (32, 3, 1), padded=False)
         x = net.pool(write.chain(x, (64, 3, 1)), 3, "stem.pool1", stride=2)
         x = write.chain(x, (80, 1, 1), (192, 3, 1), padded=False)
@@ -142,7 +142,7 @@ def inception_v3(name: str, input_shape: Shape, channels: Width) -> Network:
     for number, module in enumerate(modules, start=1):
         at = f"mixed{number}"
         with net.block(at):
-            x = module(Writer(net, at, channels), x)
+            x = module(BranchWriter(net, at, channels), x)
     with net.block("fc"):
         net.linear(net.flatten(net.global_pool(x, "avgpool"), "flatten"), CLASSES, "fc")
     return net.build()

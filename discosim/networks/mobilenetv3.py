@@ -14,7 +14,7 @@ from discosim.networks import NETWORKS, Recipe, Width
 from discosim.networks.mobilenet import scaled
 
 
-class Row(NamedTuple):
+class ResidualRow(NamedTuple):
     """A row of the paper's table; excite: squeeze-excite, swish: hard swish instead of ReLU."""
 
     kernel: int
@@ -26,34 +26,34 @@ class Row(NamedTuple):
 
 
 LARGE = (
-    Row(3, 16, 16, False, False, 1),
-    Row(3, 64, 24, False, False, 2),
-    Row(3, 72, 24, False, False, 1),
-    Row(5, 72, 40, True, False, 2),
-    Row(5, 120, 40, True, False, 1),
-    Row(5, 120, 40, True, False, 1),
-    Row(3, 240, 80, False, True, 2),
-    Row(3, 200, 80, False, True, 1),
-    Row(3, 184, 80, False, True, 1),
-    Row(3, 184, 80, False, True, 1),
-    Row(3, 480, 112, True, True, 1),
-    Row(3, 672, 112, True, True, 1),
-    Row(5, 672, 160, True, True, 2),
-    Row(5, 960, 160, True, True, 1),
-    Row(5, 960, 160, True, True, 1),
+    ResidualRow(3, 16, 16, False, False, 1),
+    ResidualRow(3, 64, 24, False, False, 2),
+    ResidualRow(3, 72, 24, False, False, 1),
+    ResidualRow(5, 72, 40, True, False, 2),
+    ResidualRow(5, 120, 40, True, False, 1),
+    ResidualRow(5, 120, 40, True, False, 1),
+    ResidualRow(3, 240, 80, False, True, 2),
+    ResidualRow(3, 200, 80, False, True, 1),
+    ResidualRow(3, 184, 80, False, True, 1),
+    ResidualRow(3, 184, 80, False, True, 1),
+    ResidualRow(3, 480, 112, True, True, 1),
+    ResidualRow(3, 672, 112, True, True, 1),
+    ResidualRow(5, 672, 160, True, True, 2),
+    ResidualRow(5, 960, 160, True, True, 1),
+    ResidualRow(5, 960, 160, True, True, 1),
 )
 SMALL = (
-    Row(3, 16, 16, True, False, 2),
-    Row(3, 72, 24, False, False, 2),
-    Row(3, 88, 24, False, False, 1),
-    Row(5, 96, 40, True, True, 2),
-    Row(5, 240, 40, True, True, 1),
-    Row(5, 240, 40, True, True, 1),
-    Row(5, 120, 48, True, True, 1),
-    Row(5, 144, 48, True, True, 1),
-    Row(5, 288, 96, True, True, 2),
-    Row(5, 576, 96, True, True, 1),
-    Row(5, 576, 96, True, True, 1),
+    ResidualRow(3, 16, 16, True, False, 2),
+    ResidualRow(3, 72, 24, False, False, 2),
+    ResidualRow(3, 88, 24, False, False, 1),
+    ResidualRow(5, 96, 40, True, True, 2),
+    ResidualRow(5, 240, 40, True, True, 1),
+    ResidualRow(5, 240, 40, True, True, 1),
+    ResidualRow(5, 120, 48, True, True, 1),
+    ResidualRow(5, 144, 48, True, True, 1),
+    ResidualRow(5, 288, 96, True, True, 2),
+    ResidualRow(5, 576, 96, True, True, 1),
+    ResidualRow(5, 576, 96, True, True, 1),
 )
 STEM = 16
 EXCITE_DIVISOR = 4
@@ -84,7 +84,7 @@ def _excite(net: Builder, x: str, squeezed: int, at: str) -> str:
     return net.multiply(x, net.activation(y, f"{at}.gate", "hardsigmoid"), f"{at}.multiply")
 
 
-def _block(net: Builder, x: str, before: int, row: Row, at: str, channels: Width) -> str:
+def _block(net: Builder, x: str, before: int, row: ResidualRow, at: str, channels: Width) -> str:
     """Expand, filter each channel, weight the channels, project; `before` is full width."""
     hidden, features = channels(row.hidden), channels(row.features)
     function = "hardswish" if row.swish else "relu"
@@ -106,7 +106,7 @@ def _block(net: Builder, x: str, before: int, row: Row, at: str, channels: Width
 
 
 def mobilenetv3(
-    name: str, input_shape: Shape, channels: Width, *, rows: tuple[Row, ...], hidden: int
+    name: str, input_shape: Shape, channels: Width, *, rows: tuple[ResidualRow, ...], hidden: int
 ) -> Network:
     """Return the classifier; `hidden` are the features between its two linear layers."""
     net = Builder(name, input_shape)

@@ -19,7 +19,7 @@ EXCITE = 0.25
 CLASSES = 1000
 
 
-class Line(NamedTuple):
+class WidthLine(NamedTuple):
     """Blocks; first width, slope and ratio of the widths (w_0, w_a, w_m); width of a group."""
 
     depth: int
@@ -30,18 +30,18 @@ class Line(NamedTuple):
 
 
 NAMES = {
-    "200mf": Line(13, 24, 36.44, 2.49, 8),
-    "400mf": Line(16, 48, 27.89, 2.09, 8),
-    "800mf": Line(14, 56, 38.84, 2.4, 16),
-    "1.6gf": Line(27, 48, 20.71, 2.65, 24),
-    "3.2gf": Line(21, 80, 42.63, 2.66, 24),
-    "8gf": Line(17, 192, 76.82, 2.19, 56),
-    "16gf": Line(18, 200, 106.23, 2.48, 112),
-    "32gf": Line(20, 232, 115.89, 2.53, 232),
+    "200mf": WidthLine(13, 24, 36.44, 2.49, 8),
+    "400mf": WidthLine(16, 48, 27.89, 2.09, 8),
+    "800mf": WidthLine(14, 56, 38.84, 2.4, 16),
+    "1.6gf": WidthLine(27, 48, 20.71, 2.65, 24),
+    "3.2gf": WidthLine(21, 80, 42.63, 2.66, 24),
+    "8gf": WidthLine(17, 192, 76.82, 2.19, 56),
+    "16gf": WidthLine(18, 200, 106.23, 2.48, 112),
+    "32gf": WidthLine(20, 232, 115.89, 2.53, 232),
 }
 
 
-def stage_widths(line: Line) -> list[tuple[int, int]]:
+def stage_widths(line: WidthLine) -> list[tuple[int, int]]:
     """Return features and blocks of each stage: equations 2 to 4 of the paper, in eighths.
 
     The features are then made a multiple of the group's width.
@@ -84,7 +84,7 @@ def _block(net: Builder, x: str, features: int, groups: int, stride: int, at: st
     return net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
 
 
-def regnet_y(name: str, input_shape: Shape, channels: Width, *, line: Line) -> Network:
+def regnet_y(name: str, input_shape: Shape, channels: Width, *, line: WidthLine) -> Network:
     """Return the classifier; a narrower one keeps its groups, each with fewer channels."""
     net = Builder(name, input_shape)
     with net.block("stem"):

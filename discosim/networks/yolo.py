@@ -21,7 +21,7 @@ KEY_RATIO = 0.5
 HEAD_FEATURES = 64
 
 
-class Scale(NamedTuple):
+class YoloScale(NamedTuple):
     """Factors of depth and width, the most features before the factor, three-convolution blocks.
 
     deep: whether every block of YOLO11 holds blocks of three convolutions, as from size m on.
@@ -41,14 +41,14 @@ class Scale(NamedTuple):
         return max(1, round(full * self.depth))
 
 
-Block = Callable[["Writer", str, int, int, str, bool], str]
+YoloBlock = Callable[["YoloWriter", str, int, int, str, bool], str]
 """Writes a block: writer, input, features, depth, place, whether it adds its input."""
 
 
-class Writer:
+class YoloWriter:
     """Writes the convolutions and blocks of one network."""
 
-    def __init__(self, net: Builder, scale: Scale, channels: Width) -> None:
+    def __init__(self, net: Builder, scale: YoloScale, channels: Width) -> None:
         self.net, self.scale, self.channels = net, scale, channels
 
     def conv(
@@ -93,7 +93,7 @@ class Writer:
         return self.conv(self.net.concat(parts, f"{at}.concat"), features, 1, f"{at}.cv2")
 
 
-def c2f(write: Writer, x: str, features: int, depth: int, at: str, add: bool) -> str:
+def c2f(write: YoloWriter, x: str, features: int, depth: int, at: str, add: bool) -> str:
     """Write YOLOv8's block."""
     hidden = max(1, features // 2)
     return write.csp(
@@ -103,7 +103,7 @@ def c2f(write: Writer, x: str, features: int, depth: int, at: str, add: bool) ->
 
 
 def c3k2(
-    write: Writer, x: str, features: int, depth: int, at: str, deep: bool, ratio: float = 0.5
+    write: YoloWriter, x: str, features: int, depth: int, at: str, deep: bool, ratio: float = 0.5
 ) -> str:
     """Write YOLO11's block; its inner blocks are bottlenecks, or two of them in a C3 (deep)."""
     hidden = max(1, int(features * ratio))
@@ -122,7 +122,7 @@ def c3k2(
     return write.csp(x, features, depth, at, inner, hidden)
 
 
-def sppf(write: Writer, x: str, features: int, at: str) -> str:
+def sppf(write: YoloWriter, x: str, features: int, at: str) -> str:
     """Write three poolings of 5x5 one after the other, all of them joined."""
     parts = [write.conv(x, max(1, write.net.shape(x)[0] // 2), 1, f"{at}.cv1")]
     for index in range(3):
@@ -130,7 +130,7 @@ def sppf(write: Writer, x: str, features: int, at: str) -> str:
     return write.conv(write.net.concat(parts, f"{at}.concat"), features, 1, f"{at}.cv2")
 
 
-def _attention(write: Writer, x: str, at: str) -> str:
+def _attention(write: YoloWriter, x: str, at: str) -> str:
     """Write attention over all positions; queries and keys have half of a head's features."""
     net = write.net
     features, *positions = net.shape(x)
@@ -164,7 +164,7 @@ def _attention(write: Writer, x: str, at: str) -> str:
     return write.conv(net.add(y, place, f"{at}.sum"), features, 1, f"{at}.proj", act=False)
 
 
-def c2psa(write: Writer, x: str, depth: int, at: str) -> str:
+def c2psa(write: YoloWriter, x: str, depth: int, at: str) -> str:
     """Write YOLO11's attention: half of the features go through blocks of attention."""
     net, features = write.net, write.net.shape(x)[0]
     hidden = max(1, features // 2)
@@ -179,7 +179,7 @@ def c2psa(write: Writer, x: str, depth: int, at: str) -> str:
     return write.conv(net.concat([kept, y], f"{at}.concat"), features, 1, f"{at}.cv2")
 
 
-def _classes(write: Writer, x: str, hidden: int, at: str, *, separable: bool) -> str:
+def _classes(write: YoloWriter, x: str, hidden: int, at: str, *, separable: bool) -> str:
     if not separable:
         return write.conv(write.conv(x, hidden, 3, f"{at}.0"), hidden, 3, f"{at}.1")
     for index in range(2):
@@ -189,7 +189,7 @@ def _classes(write: Writer, x: str, hidden: int, at: str, *, separable: bool) ->
     return x
 
 
-def detect(write: Writer, maps: list[str], *, separable: bool) -> None:
+def detect(write: YoloWriter, maps: list[str], *, separable: bool) -> None:
     """Write what each map says of every position: distances of a box, and classes."""
     net = write.net
     first = net.shape(maps[0])[0]
@@ -204,10 +204,10 @@ def detect(write: Writer, maps: list[str], *, separable: bool) -> None:
             net.conv(y, CLASSES, 1, f"{at}.class", bias=True)
 
 
-def yolov8(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> Network:
+def yolov8(name: str, input_shape: Shape, channels: Width, *, scale: YoloScale) -> Network:
     """Return the detector of version 8."""
     net = Builder(name, input_shape)
-    write = Writer(net, scale, channels)
+    write = YoloWriter(net, scale, channels)
 
     def wide(full: int) -> int:
         return channels(scale.features(full))
@@ -249,10 +249,10 @@ def _joined(net: Builder, x: str, skip: str, number: int) -> str:
     return _beside(net, x, skip, number + 1)
 
 
-def yolo11(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> Network:
+def yolo11(name: str, input_shape: Shape, channels: Width, *, scale: YoloScale) -> Network:
     """Return the detector of version 11."""
     net = Builder(name, input_shape)
-    write = Writer(net, scale, channels)
+    write = YoloWriter(net, scale, channels)
     depth = scale.repeats(2)
 
     def wide(full: int) -> int:
@@ -284,18 +284,18 @@ def yolo11(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> N
 
 
 V8 = {
-    "n": Scale(0.33, 0.25, 1024),
-    "s": Scale(0.33, 0.5, 1024),
-    "m": Scale(0.67, 0.75, 768),
-    "l": Scale(1.0, 1.0, 512),
-    "x": Scale(1.0, 1.25, 512),
+    "n": YoloScale(0.33, 0.25, 1024),
+    "s": YoloScale(0.33, 0.5, 1024),
+    "m": YoloScale(0.67, 0.75, 768),
+    "l": YoloScale(1.0, 1.0, 512),
+    "x": YoloScale(1.0, 1.25, 512),
 }
 V11 = {
-    "n": Scale(0.5, 0.25, 1024),
-    "s": Scale(0.5, 0.5, 1024),
-    "m": Scale(0.5, 1.0, 512, deep=True),
-    "l": Scale(1.0, 1.0, 512, deep=True),
-    "x": Scale(1.0, 1.5, 512, deep=True),
+    "n": YoloScale(0.5, 0.25, 1024),
+    "s": YoloScale(0.5, 0.5, 1024),
+    "m": YoloScale(0.5, 1.0, 512, deep=True),
+    "l": YoloScale(1.0, 1.0, 512, deep=True),
+    "x": YoloScale(1.0, 1.5, 512, deep=True),
 }
 for _size, _scale in V8.items():
     NETWORKS.register(f"yolov8{_size}")(Recipe(partial(yolov8, scale=_scale), (3, 640, 640)))

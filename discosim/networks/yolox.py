@@ -16,17 +16,17 @@ HEAD_WIDTH = 256
 CLASSES = 80
 
 
-class Scale(NamedTuple):
+class YoloxScale(NamedTuple):
     """Factors of depth and width."""
 
     depth: float
     width: float
 
 
-class Writer:
+class YoloxWriter:
     """Writes the convolutions and blocks of one network."""
 
-    def __init__(self, net: Builder, scale: Scale, channels: Width) -> None:
+    def __init__(self, net: Builder, scale: YoloxScale, channels: Width) -> None:
         self.net, self.scale, self.channels = net, scale, channels
 
     def wide(self, full: int) -> int:
@@ -69,7 +69,7 @@ class Writer:
         return self.conv(self.net.concat([y, *pools], f"{at}.concat"), features, 1, f"{at}.conv2")
 
 
-def _backbone(write: Writer) -> list[str]:
+def _backbone(write: YoloxWriter) -> list[str]:
     """Write CSPDarknet; return its maps of an 8th, a 16th and a 32nd of the input's side."""
     with write.net.block("stem"):  # of 6x6: every second pixel as features of their own, and 3x3
         x = write.conv(INPUT, write.wide(64), 6, "stem", stride=2, padding=2)
@@ -85,7 +85,7 @@ def _backbone(write: Writer) -> list[str]:
     return maps[1:]
 
 
-def _neck(write: Writer, maps: list[str]) -> list[str]:
+def _neck(write: YoloxWriter, maps: list[str]) -> list[str]:
     """Join the maps top down, then bottom up."""
     net = write.net
     third, fourth, fifth = maps
@@ -104,10 +104,10 @@ def _neck(write: Writer, maps: list[str]) -> list[str]:
     return [small, middle, large]
 
 
-def yolox(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> Network:
+def yolox(name: str, input_shape: Shape, channels: Width, *, scale: YoloxScale) -> Network:
     """Return the detector."""
     net = Builder(name, input_shape)
-    write = Writer(net, scale, channels)
+    write = YoloxWriter(net, scale, channels)
     hidden = write.wide(HEAD_WIDTH)
     for index, x in enumerate(_neck(write, _backbone(write))):
         at = f"head.{index}"
@@ -124,10 +124,10 @@ def yolox(name: str, input_shape: Shape, channels: Width, *, scale: Scale) -> Ne
 
 
 SCALES = {
-    "s": Scale(0.33, 0.5),
-    "m": Scale(0.67, 0.75),
-    "l": Scale(1.0, 1.0),
-    "x": Scale(1.33, 1.25),
+    "s": YoloxScale(0.33, 0.5),
+    "m": YoloxScale(0.67, 0.75),
+    "l": YoloxScale(1.0, 1.0),
+    "x": YoloxScale(1.33, 1.25),
 }
 for _size, _scale in SCALES.items():
     NETWORKS.register(f"yolox-{_size}")(Recipe(partial(yolox, scale=_scale), (3, 640, 640)))
