@@ -60,9 +60,15 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--core`: without the tests that need an extra."""
-    words = "only the tests that need none of discosim's extras: no torch, onnx, scipy, pyarrow"
+    """`--core`: without the tests that need an extra or walk over everything."""
+    words = "a minute of tests that need none of discosim's extras: no torch, onnx, scipy, pyarrow"
     parser.addoption("--core", action="store_true", help=words)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The core draws few random examples: it is tested again and again, elsewhere."""
+    if config.getoption("core") and not config.getoption("--hypothesis-profile"):
+        settings.load_profile("few")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -73,14 +79,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Drop single tests that need an extra from the core; a warning inside a test is an error.
+    """Drop what is no part of the core from it; a warning inside a test is an error.
 
     Not by `filterwarnings` of the configuration: that would make errors of the warnings of
     whichever plugins are installed.
     """
     if config.getoption("core"):
-        dropped = [item for item in items if item.get_closest_marker("extras")]
+        dropped = [item for item in items if not _of_the_core(item)]
         config.hook.pytest_deselected(items=dropped)
-        items[:] = [item for item in items if not item.get_closest_marker("extras")]
+        items[:] = [item for item in items if _of_the_core(item)]
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("error", OLD_MATPLOTLIB), append=False)
+
+
+def _of_the_core(item: pytest.Item) -> bool:
+    return not any(item.get_closest_marker(mark) for mark in ("extras", "exhaustive"))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError, UnknownNameError
@@ -22,6 +22,7 @@ from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
 from tests.configurations import broken_even, on, swept
 from tests.strategies import hardware, tables
+from tests.subjects import examples
 
 HMD = load_profile("splitnets-hmd").hardware()
 RPI = load_profile("rpi4-wifi").hardware()
@@ -60,7 +61,7 @@ def _check(answer: BreakEven, alone: bool) -> None:
         assert wanted * _difference(answer, value) >= -1e-12, value
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(tables(), hardware(), st.integers(2, 5), st.floats(0, 0.999), SOLVE, OVERLAPS, st.booleans())
 def test_at_the_value_the_latencies_are_equal(
     table: LayerTable,
@@ -83,7 +84,7 @@ def test_at_the_value_the_latencies_are_equal(
         assert len(answers) == 1
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(tables(), hardware(), st.integers(2, 4), st.floats(0, 0.999), SOLVE)
 def test_closed_form_equals_bisection(
     table: LayerTable, node: Hardware, nodes: int, s_comm: float, solve: str
@@ -116,7 +117,7 @@ def test_without_overlap_latency_is_affine_in_slowness_and_message_latency(
     assert per_byte / bandwidth + per_message * alpha + rest == pytest.approx(computed, rel=1e-9)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(tables(), hardware(), st.floats(0, 1), OVERLAPS, st.booleans())
 def test_the_number_of_nodes_and_its_neighbours(
     table: LayerTable, node: Hardware, s_comm: float, overlap: str, previous: bool

@@ -23,6 +23,7 @@ from discosim import __version__
 from discosim.cli import app, output, progress
 from discosim.networks import NETWORKS
 from discosim.strategies.strategy import STRATEGIES
+from tests.subjects import KINDS, every_network
 
 Records = list[dict[str, Any]]
 
@@ -67,7 +68,6 @@ TEXT = {"model", "input", "hardware", "topology", "dtype", "strategy", "at", "ov
 TEXT |= {"op", "block", "fits_word"}
 
 NODES = (1, 2, 3, 4, 7, 8, 16)
-IN_DEPTH = ("alexnet", "deit-ti", "mobilenetv2", "resnet50", "squeezenet1-1")
 
 
 class Answer(NamedTuple):
@@ -243,7 +243,7 @@ def check_costs(records: Records) -> None:
             assert record["speedup_vs_single"] == pytest.approx(1, rel=1e-12)
 
 
-@pytest.mark.parametrize("model", list(NETWORKS))
+@pytest.mark.parametrize("model", every_network())
 def test_every_network_is_swept(cli: Cli, model: str) -> None:
     counts = ",".join(map(str, NODES))
     line = f"sweep --model {model} --nodes {counts} --strategy dense,disco --s-comm 0.5"
@@ -261,9 +261,9 @@ def test_every_network_is_swept(cli: Cli, model: str) -> None:
         assert total(parts, "layer_s") == pytest.approx(dense["latency_s"], rel=1e-9)
 
 
-@pytest.mark.parametrize("model", list(NETWORKS))
+@pytest.mark.parametrize("model", every_network())
 def test_every_network_is_compared(cli: Cli, model: str) -> None:
-    for nodes in NODES if model in IN_DEPTH else (1, 3, 16):
+    for nodes in NODES if model in KINDS else (1, 3, 16):
         answer = cli(f"compare --model {model} --nodes {nodes} --s-comm 0.5 --format json")
         names = Counter(record["strategy"] for record in answer.records)
         left_out = {name for name in STRATEGIES if f"note: {name} left out" in answer.err}
@@ -272,7 +272,7 @@ def test_every_network_is_compared(cli: Cli, model: str) -> None:
         check_costs(answer.records)
 
 
-@pytest.mark.parametrize("model", IN_DEPTH)
+@pytest.mark.parametrize("model", KINDS)
 @pytest.mark.parametrize("convention", ["paper", "runtime"])
 def test_layers_of_every_number_of_nodes(cli: Cli, model: str, convention: str) -> None:
     [network] = cli(f"networks --model {model} --format json").records
@@ -576,6 +576,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_is_one_line() -> None:
     line = "sweep --model resnet50 --s-comm 0:1:0.00001 --format json"
     with process(line, start_new_session=True) as running:

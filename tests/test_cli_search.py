@@ -206,6 +206,7 @@ LONG = (
 )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interruption_keeps_what_is_done(jobs: str, tmp_path: Path) -> None:
     line = [sys.executable, "-m", "discosim", "pareto", *LONG.split(), "--jobs", jobs]

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 import venv
@@ -179,19 +180,27 @@ def test_what_is_imported_is_required_and_the_other_way_round(wheel: Path) -> No
 # Where it runs
 
 
-def test_the_wheel_answers_in_an_empty_environment(
+@pytest.mark.exhaustive
+def test_the_wheel_answers_in_an_environment_of_its_own(
     wheel: Path, tmp_path: Path, empty: Path
 ) -> None:
+    """Beside the packages that are here: that it asks for each is the test above."""
     home = tmp_path / "venv"
     venv.create(home, with_pip=False)
     binaries = home / ("Scripts" if os.name == "nt" else "bin")
     python = str(binaries / "python")
     # without byte code: what is not imported need not be compiled
-    install = [*PIP, "--python", python, "install", "-q", "--no-compile", str(wheel)]
+    install = [*PIP, "--python", python, "install", "-q", "--no-deps", "--no-compile", str(wheel)]
     _run(install, tmp_path)
+    site = Path(
+        _run([python, "-c", "import sysconfig as s; print(s.get_path('purelib'))"], empty).strip()
+    )
+    here = "\n".join(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+    (site / "here.pth").write_text(here, encoding="utf-8")
     _check_answers([str(binaries / "discosim")], home, empty)
 
 
+@pytest.mark.exhaustive
 def test_the_sdist_answers(sdist: Path, tmp_path: Path, empty: Path) -> None:
     home = tmp_path / "site"
     install = [*PIP, "install", "-q", "--no-deps", "--no-build-isolation", "--no-compile"]
@@ -199,6 +208,7 @@ def test_the_sdist_answers(sdist: Path, tmp_path: Path, empty: Path) -> None:
     _check_answers([sys.executable, "-m", "discosim"], home, empty, home)
 
 
+@pytest.mark.exhaustive
 def test_a_checkout_answers(built: Path, empty: Path) -> None:
     _check_answers([sys.executable, "-m", "discosim"], built, empty, built)
 

@@ -1,6 +1,7 @@
 """The paper's tables, figures and claims: what fits, what does not, and that both are said."""
 
 import dataclasses
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -235,13 +236,22 @@ SCRIPTS = sorted((ROOT / "experiments").glob("*.py"))
     [p for p in SCRIPTS if p.stem.partition("_")[0] in paper.names()],
     ids=lambda p: p.stem,
 )
-def test_each_experiment_prints_its_rows_and_draws(script: Path, tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)],
-        check=True,
-        capture_output=True,
-        encoding="utf-8",
-    )
+def test_each_experiment_prints_its_rows_and_draws(
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path)])
+    runpy.run_path(str(script), run_name="__main__")
     name = script.stem.partition("_")[0]
-    assert paper.SECTIONS[name].title in result.stdout
+    assert paper.SECTIONS[name].title in capsys.readouterr().out
     assert (tmp_path / f"{name}.png").exists()
+
+
+def test_an_experiment_is_a_program(tmp_path: Path) -> None:
+    script = ROOT / "experiments" / "fig2_layers.py"
+    words = [sys.executable, str(script), str(tmp_path)]
+    said = subprocess.run(words, check=True, capture_output=True, encoding="utf-8")
+    assert paper.SECTIONS["fig2"].title in said.stdout
+    assert (tmp_path / "fig2.png").exists()

@@ -135,21 +135,23 @@ def test_latency_can_be_drawn_on_any_axes() -> None:
     assert [line.get_label() for line in axes.lines[1:]] == ["2 nodes", "4 nodes", "8 nodes"]
 
 
+FEW_SWEEPS = [{"nodes": [1]}, {"hardware": [HMD, WIFI], "s_comm": [0.5]}]
+MORE_SWEEPS = [
+    {"overlaps": ["none", "layer:best"], "nodes": [2]},
+    {"nodes": range(2, 10)},
+    {"nodes": range(2, 12), "strategies": ["dense", "disco"]},
+    {"s_comm": [1.0], "nodes": [2]},
+    {"s_comm": [0.2, 0.1, 0.1]},
+    {"strategies": STRATEGIES, "nodes": [2]},
+    {"strategies": ["single"]},
+    {"strategies": ["dense-then-split", "disco"]},
+    {"hardware": replace(HMD, memory_Bps=np.array([1e8, 1e9]))},
+]
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [
-        {"overlaps": ["none", "layer:best"], "nodes": [2]},
-        {"nodes": range(2, 10)},
-        {"nodes": range(2, 12), "strategies": ["dense", "disco"]},
-        {"nodes": [1]},
-        {"s_comm": [1.0], "nodes": [2]},
-        {"s_comm": [0.2, 0.1, 0.1]},
-        {"strategies": STRATEGIES, "nodes": [2]},
-        {"strategies": ["single"]},
-        {"strategies": ["dense-then-split", "disco"]},
-        {"hardware": replace(HMD, memory_Bps=np.array([1e8, 1e9]))},
-        {"hardware": [HMD, WIFI], "s_comm": [0.5]},
-    ],
+    [*FEW_SWEEPS, *(pytest.param(more, marks=pytest.mark.exhaustive) for more in MORE_SWEEPS)],
 )
 def test_any_sweep_can_be_drawn(arguments: dict[str, object], tmp_path: Path) -> None:
     frame = swept("resnet18", **arguments)

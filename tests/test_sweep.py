@@ -9,10 +9,11 @@ from discosim.errors import DiscosimError
 from discosim.graph.counts import counts
 from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
-from discosim.networks import NETWORKS, build
+from discosim.networks import build
 from discosim.partition.plan import conventions
 from discosim.strategies.strategy import STRATEGIES
 from tests.configurations import by_layer, on, swept
+from tests.subjects import every_network
 
 HMD = load_profile("splitnets-hmd").hardware()
 
@@ -64,7 +65,7 @@ def test_blocks_do_not_show() -> None:
 
 
 @pytest.mark.parametrize("convention", ["paper", "runtime"])
-@pytest.mark.parametrize("model", sorted(NETWORKS))
+@pytest.mark.parametrize("model", every_network())
 def test_every_network_at_many_numbers_of_nodes(model: str, convention: str) -> None:
     study = on(model, conventions=conventions(convention))
     frame = swept(study, nodes=[1, 2, 3, 4, 7, 8, 16], s_comm=[0.0, 0.5, 1.0])
@@ -77,7 +78,7 @@ def test_every_network_at_many_numbers_of_nodes(model: str, convention: str) -> 
     assert (halves.diff(axis=1).dropna(axis=1) <= 1e-12).all(axis=None)
 
 
-@pytest.mark.parametrize("model", sorted(NETWORKS))
+@pytest.mark.parametrize("model", every_network())
 def test_every_network_through_layers_and_every_strategy(model: str) -> None:
     nodes = [1, 2, 3, 4, 7, 8, 16]
     stages = min(16, int(tabulate(build(model)).mixes.sum()))

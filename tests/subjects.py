@@ -1,0 +1,24 @@
+"""What tests walk over: a few networks in the core of the tests, all of them in the whole suite."""
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from discosim.networks import NETWORKS
+
+KINDS = ("alexnet", "deit-ti", "mobilenetv2", "resnet50", "squeezenet1-1")
+"""A network of each kind: plain, of tokens, of groups, with branches that add and that join."""
+
+
+def every_network() -> list[Any]:
+    """Every network as a parameter; those that are no example of a kind are no part of the core."""
+    return [
+        pytest.param(name, marks=[] if name in KINDS else [pytest.mark.exhaustive])
+        for name in sorted(NETWORKS)
+    ]
+
+
+def examples(count: int) -> settings:
+    """So many random examples, and no more than twice what the profile has otherwise."""
+    return settings(max_examples=min(count, 2 * settings.default.max_examples))
