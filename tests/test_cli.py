@@ -601,7 +601,7 @@ def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-@pytest.mark.parametrize("line", ["networks --model resnet18", "--help"])
+@pytest.mark.parametrize("line", ["hardware", "--help"])
 def test_a_full_disk_is_one_line(line: str) -> None:
     with open("/dev/full", "wb") as full, process(line, stdout=full) as running:  # noqa: PTH123
         _, err = running.communicate(timeout=60)
@@ -624,7 +624,13 @@ def test_without_stdout_it_is_silent(line: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "bogus"])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "bogus",
+        pytest.param("module://matplotlib_inline.backend_inline", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_pictures_are_drawn_whatever_backend_is_set(backend: str, tmp_path: Path) -> None:
     path = tmp_path / "sweep.png"
     with process(f"sweep --model resnet18 --plot {path}", env={**ENV, "MPLBACKEND": backend}) as it:

@@ -139,7 +139,7 @@ def test_a_file_names_its_outputs(tmp_path: Path) -> None:
     assert network.outputs == ("p1", "p2", "p3")
     assert tabulate(network).in_elems[-1] == 57344 / 4
     path = tmp_path / "net.json"
-    path.write_text(to_json(network))
+    path.write_text(to_json(network), encoding="utf-8")
     assert build(str(path)).outputs == network.outputs
 
 
@@ -181,7 +181,7 @@ def test_every_input_of_a_file_has_its_size(tmp_path: Path) -> None:
     with pytest.raises(DiscosimError, match="no input 'msk'; did you mean mask"):
         onnx_network(tmp_path, *parts, sizes=parse_input("x=64,msk=256"))
     path = tmp_path / "net.json"
-    path.write_text(to_json(network))
+    path.write_text(to_json(network), encoding="utf-8")
     assert build(str(path)).inputs == network.inputs
     assert peak(build(str(path))) == 524288
     assert build(str(path), parse_input("mask=1x256x256")).inputs == network.inputs

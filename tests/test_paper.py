@@ -215,6 +215,7 @@ def test_rows_say_what_is_wrong() -> None:
     assert Row("a", "b", NAN, 99.0).status == NOT_PUBLISHED
 
 
+@pytest.mark.exhaustive  # the pictures of the core are those of the experiments
 @pytest.mark.parametrize("name", paper.names())
 def test_each_section_draws_its_pictures(name: str, tmp_path: Path) -> None:
     for stem, picture in paper.SECTIONS[name].pictures.items():

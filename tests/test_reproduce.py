@@ -108,6 +108,7 @@ def test_a_number_that_should_fit_and_does_not_gives_exit_code_1(
     assert "unexpected: tab1.x" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_matplotlib_is_not_imported_without_pictures() -> None:
     code = "import sys; from discosim.paper import rows; rows(); print('matplotlib' in sys.modules)"
     result = subprocess.run(

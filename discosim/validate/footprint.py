@@ -33,11 +33,13 @@ def measure_footprint(threads: int) -> Footprint | None:
 
     Raises DiscosimError where the process fails.
     """
-    if not STATUS.is_file() or "VmHWM" not in STATUS.read_text():
+    if not STATUS.is_file() or "VmHWM" not in STATUS.read_text(encoding="utf-8"):
         return None
     words = [sys.executable, "-m", "discosim.validate.footprint", str(threads)]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=MOST_S)
+        done = subprocess.run(
+            words, capture_output=True, encoding="utf-8", check=True, timeout=MOST_S
+        )
     except (subprocess.SubprocessError, OSError) as error:
         raise DiscosimError(f"the memory of a run cannot be measured: {error}") from None
     return Footprint(**json.loads(done.stdout))
@@ -76,7 +78,11 @@ def _own_footprint(threads: int) -> Footprint:
 
 
 def _status_bytes(key: str) -> int:
-    [line] = [line for line in STATUS.read_text().splitlines() if line.startswith(f"{key}:")]
+    [line] = [
+        line
+        for line in STATUS.read_text(encoding="utf-8").splitlines()
+        if line.startswith(f"{key}:")
+    ]
     return 1024 * int(line.split()[1])
 
 
