@@ -225,7 +225,7 @@ def test_what_cannot_be(solve: str, changed: dict, words: str) -> None:
         broken_even(solve, "resnet50", HMD, **changed)
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(tables(), st.integers(2, 4), st.booleans(), st.sampled_from([1e6, 1e7, 1e8]))
 def test_whole_features_cross_at_every_step_that_there_is(
     table: LayerTable, nodes: int, previous: bool, bandwidth_Bps: float

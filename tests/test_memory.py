@@ -79,7 +79,10 @@ def test_the_output_of_a_table_is_its_last_layer(tmp_path: Path) -> None:
     """A table has no edges: `b`, which no later layer can read, is no output."""
     path = tmp_path / "net.csv"
     sizes = "IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides"
-    path.write_text(f"Layer name,{sizes},\na,8,8,1,1,3,8,1,\nb,8,8,1,1,8,5,1,\nc,8,8,1,1,8,4,1,\n")
+    path.write_text(
+        f"Layer name,{sizes},\na,8,8,1,1,3,8,1,\nb,8,8,1,1,8,5,1,\nc,8,8,1,1,8,4,1,\n",
+        encoding="utf-8",
+    )
     network = build(str(path))
     assert network.outputs == ("c",)
     assert tabulate(network).in_elems[-1] == 4 * 64
@@ -90,7 +93,7 @@ def test_bad_outputs_are_refused(tmp_path: Path, outputs: str) -> None:
     path = tmp_path / "net.json"
     text = to_json(backbone())
     assert '"outputs": ["p3"]' in text
-    path.write_text(text.replace('"outputs": ["p3"]', f'"outputs": {outputs}'))
+    path.write_text(text.replace('"outputs": ["p3"]', f'"outputs": {outputs}'), encoding="utf-8")
     with pytest.raises(DiscosimError, match="output"):
         build(str(path))
 
@@ -202,7 +205,7 @@ def test_an_operand_that_is_read_later_keeps_its_place() -> None:
 
 def test_every_operator_was_asked_for_its_scratch() -> None:
     """docs/model.md says of each operator what it takes in itself; only attention takes some."""
-    text = (Path(__file__).parents[1] / "docs/model.md").read_text()
+    text = (Path(__file__).parents[1] / "docs/model.md").read_text(encoding="utf-8")
     table = text[text.index("| inside a row |") :].split("\n\n")[0]
     said = {name for name in OPERATORS if f"`{name}`" in table}
     assert set(OPERATORS) - {"gather"} <= said
