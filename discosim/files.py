@@ -52,10 +52,10 @@ def check_writable(path: str) -> None:
         raise DiscosimError(f"cannot write {path}: {reason.lower()}") from None
 
 
-def check_file(path: str | None, what: str, suffix: str) -> None:
+def check_file(path: str | None, what: str, *suffixes: str) -> None:
     """Raise DiscosimError where `path` has another suffix, or no file can be written there."""
     if path is None:
         return
-    if not path.lower().endswith(suffix):
-        raise DiscosimError(f"{what} {path!r}; wanted a suffix of {suffix}")
+    if not path.lower().endswith(suffixes or ""):
+        raise DiscosimError(f"{what} {path!r}; wanted a suffix of {', '.join(suffixes)}")
     check_writable(path)

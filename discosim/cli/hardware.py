@@ -2,8 +2,10 @@
 
 import click
 
-from discosim.cli import options, types
-from discosim.cli.output import Output
+from discosim.cli import options
+from discosim.cli.command import Asked, asks
+from discosim.cli.options import To
+from discosim.door.profiles import figures, profiles
 from discosim.errors import UnknownNameError
 
 
@@ -17,9 +19,9 @@ class _Profiles(click.Group):
 
 
 @click.group("hardware", cls=_Profiles, invoke_without_command=True)
-@options.output
+@asks(profiles, *options.OUTPUT)
 @click.pass_context
-def command(ctx: click.Context, /, output: Output) -> None:
+def command(ctx: click.Context, /, asked: Asked) -> None:
     """The hardware profiles; `show NAME` says where each number comes from.
 
     \b
@@ -27,22 +29,15 @@ def command(ctx: click.Context, /, output: Output) -> None:
     discosim hardware show rpi4-gigabit
     """
     if ctx.invoked_subcommand is not None:
-        if output.form is not None or output.path is not None:
+        if asked.given(To.OUTPUT):
             raise click.UsageError("give --format and -o after `show`, not before it")
         return
-    from discosim.door.profiles import profiles
-
-    output.check()
-    output.give(profiles())
+    asked.give(asked.answer())
 
 
 @command.command("show")
 @click.argument("name")
-@click.option("--set", "settings", type=types.SETTING, multiple=True, help="PATH=VALUE.")
-@options.output
-def show(name: str, settings: tuple[tuple[str, str], ...], output: Output) -> None:
+@asks(figures, options.SETTINGS.saying("PATH=VALUE."), *options.OUTPUT)
+def show(asked: Asked, name: str) -> None:
     """Every number of a profile, or of one's own .toml file, with its source."""
-    from discosim.door.profiles import figures
-
-    output.check()
-    output.give(figures(name, dict(settings)))
+    asked.give(figures(name, dict(asked.values["settings"])))

@@ -1,27 +1,28 @@
 """`discosim networks`."""
 
+from dataclasses import replace
+
 import click
 
 from discosim.cli import options
-from discosim.cli.output import Output
-from discosim.door.network import Sizes
+from discosim.cli.command import Asked, asks
+from discosim.door.networks import networks
 
 
 @click.command("networks")
-@click.option("--model", help="One network [default: all].")
-@options.input_size
-@options.output
-def command(model: str | None, input_shape: Sizes | None, output: Output) -> None:
+@asks(
+    networks,
+    replace(options.MODEL, help="One network [default: all].", required=False),
+    options.INPUT,
+    *options.OUTPUT,
+)
+def command(asked: Asked) -> None:
     """The networks that can be named, with layers, parameters and MACs.
 
     \b
     discosim networks
     discosim networks --model resnet50/8 --input 320
     """
-    from discosim.door.network import network
-    from discosim.door.networks import networks
-
-    output.check()
-    if input_shape is not None and model is None:
+    if asked.values["input"] is not None and asked.values["network"] is None:
         raise click.UsageError("--input needs --model: each network has an input size of its own")
-    output.give(networks(None if model is None else network(model, input=input_shape)))
+    asked.give(asked.answer())

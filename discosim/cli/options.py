@@ -1,241 +1,272 @@
-"""Options that several commands share; those of a group reach the command as one typed value."""
+"""Every option of the command line: the keyword of the door it fills, its flags, its help."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from enum import Enum
+from inspect import Parameter
+from typing import Any
 
 import click
 
 from discosim.cli import types
-from discosim.cli.output import FORMATS, Output
-from discosim.door.given import ALL, DEFAULT, CountedAs, Counting
-from discosim.door.hardware import Every, Overrides
-from discosim.door.hardware import hardware as hardware_of
-from discosim.door.network import Sizes
-from discosim.door.network import network as network_of
-from discosim.door.text import Series
-from discosim.graph.network import Network
-from discosim.hardware import DTYPES, TOPOLOGIES, Hardware
-from discosim.model.memory import ATTENTION
-from discosim.networks import NETWORKS
+from discosim.cli.types import NAMES
+from discosim.door.given import DEFAULT
+from discosim.hardware import DTYPES, TOPOLOGIES
+from discosim.model import memory
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+FORMATS = click.Choice(("table", "csv", "json"))
 
 
-def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Return one decorator for several options, in their order."""
+class To(Enum):
+    """What the value of an option goes into."""
 
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def group(
-    keyword: str, kind: Callable[..., object], *options: Callable[[Any], Any]
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return one decorator for options whose values reach the command as one `kind`.
-
-    The options are called as the fields of `kind`.
-    """
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(command)
-        def grouped(*args: Any, **values: Any) -> Any:
-            mine = {name: values.pop(name) for name in names}
-            return command(*args, **values, **{keyword: kind(**mine)})
-
-        others = len(getattr(grouped, "__click_params__", ()))
-        decorated: Any = together(*options)(grouped)
-        names = [option.name for option in decorated.__click_params__[others:]]
-        return grouped
-
-    return decorate
-
-
-model = click.option(
-    "--model",
-    required=True,
-    help="Network (discosim networks), resnet50/8 for an eighth of its channels; net.onnx, "
-    "net.json, net.csv; torch:package.module:factory.",
-)
-models = click.option(
-    "--model", "models", required=True, type=types.NAMES, help="Networks by commas, or all."
-)
-input_size = click.option(
-    "--input",
-    "input_shape",
-    type=types.INPUT,
-    help="224 or 224x320; of several inputs image=3x64x64,mask=1x256x256.",
-)
-
-one_number_of_nodes = click.option(
-    "--nodes", type=types.NODES, help="One number of nodes [default: 2]."
-)
-one_s_comm = click.option(
-    "--s-comm", type=types.S_COMM, help="Fraction that is not sent [default: 0.8]."
-)
-weights = click.option("--weights", help="A .safetensors or .pt checkpoint.")
-one_overlap = click.option(
-    "--overlap", default="none", show_default=True, help="none, layer:K, layer:best or ideal."
-)
-overlaps = click.option(
-    "--overlap",
-    type=types.NAMES,
-    default="none",
-    show_default=True,
-    help="none, layer:K, layer:best or ideal.",
-)
-
-
-def networks(models: list[str], input_shape: Sizes | None) -> list[Network]:
-    """Return the networks that are named, or all; raises DiscosimError."""
-    return [network_of(n, input=input_shape) for n in (NETWORKS if models == [ALL] else models)]
-
-
-def strategies(default: str | None = None) -> Callable[[Command], Command]:
-    """Return the option that names strategies, all of them by default."""
-    return click.option(
-        "--strategy",
-        "strategies",
-        type=types.NAMES,
-        default=default,
-        show_default=default is not None,
-        help="As `compare` lists them, by commas" + ("." if default else " [default: all]."),
-    )
+    CALL = 0
+    NETWORK = 1
+    HARDWARE = 2
+    OUTPUT = 3
+    FILE = 4
+    COMMAND = 5
 
 
 @dataclass(frozen=True)
-class Profiles:
-    """The hardware that is asked for, each text as it was written and known to be right."""
+class Option:
+    """An option: the keyword that it fills, its flags, its help, how its text is read.
 
-    hw: list[str]
-    bw: str | Series | None
-    compute: str | Series | None
-    link_latency: str | Series | None
-    topology: str | None
-    dtype: str
-    weight_dtype: str | None
-    attention: str | None
-    settings: tuple[tuple[str, str], ...]
-    memory: str | None = None
+    default: where the function of the door states none of its own. Of a file, the keyword is the
+    method of the answer that writes it, `what` is what messages call it.
+    """
 
-    def overrides(self) -> Overrides:
-        """Return what is to be another in each profile."""
-        return {
-            "bandwidth": self.bw,
-            "compute": self.compute,
-            "link_latency": self.link_latency,
-            "memory": self.memory,
-            "topology": self.topology,
-            "dtype": self.dtype,
-            "weight_dtype": self.weight_dtype,
-            "attention": self.attention,
-            "settings": dict(self.settings),
-        }
+    keyword: str
+    flags: str
+    help: str
+    type: types.AnyType | type | None = None
+    to: To = To.CALL
+    default: Any = None
+    required: bool = False
+    multiple: bool = False
+    is_flag: bool = False
+    metavar: str | None = None
+    what: str = ""
+    suffixes: tuple[str, ...] = ()
 
-    def read(self) -> list[Hardware]:
-        """Return the profiles that are named, as often as they are; raises DiscosimError."""
-        found = {name: hardware_of(name, **self.overrides()) for name in dict.fromkeys(self.hw)}
-        return [found[name] for name in self.hw]
+    def saying(self, help: str) -> "Option":  # noqa: A002
+        """Return the same with the words of one command."""
+        return replace(self, help=help)
 
-    def read_or_every(self) -> list[Hardware] | Every:
-        """Return the profiles that are named, or every one."""
-        return Every(self.overrides()) if self.hw == [ALL] else self.read()
+    def add(self, command: Callable[..., Any], default: object) -> None:
+        """Add it to a command, with the default of the door unless its help tells of one."""
+        default = self.default if default is None else default
+        more: dict[str, Any] = {}
+        if default not in (None, Parameter.empty) and "[default" not in self.help:
+            more = {"default": default, "show_default": default != "" and default is not False}
+        click.option(
+            *self.flags.split(),
+            self.keyword,
+            type=self.type,
+            help=self.help,
+            required=self.required,
+            multiple=self.multiple,
+            is_flag=self.is_flag or None,
+            metavar=self.metavar,
+            **more,
+        )(command)
 
 
-attention = click.option(
+# Networks
+
+MODEL = Option(
+    "network",
+    "--model",
+    "Network (discosim networks), resnet50/8 for an eighth of its channels; net.onnx, net.json, "
+    "net.csv; torch:package.module:factory.",
+    to=To.NETWORK,
+    required=True,
+)
+MODELS = replace(MODEL, help="Networks by commas, or all.", type=NAMES)
+INPUT = Option(
+    "input",
+    "--input",
+    "224 or 224x320; of several inputs image=3x64x64,mask=1x256x256.",
+    types.INPUT,
+    To.NETWORK,
+)
+
+# What is asked of them
+
+NODES = Option("nodes", "--nodes", "2 or 2,4,8 [default: 2].", types.NODES)
+ONE_NODES = NODES.saying("One number of nodes [default: 2].")
+S_COMM = Option("s_comm", "--s-comm", "0.8 or 0,0.8 [default: 0.8].", types.S_COMM)
+ONE_S_COMM = S_COMM.saying("Fraction that is not sent [default: 0.8].")
+STRATEGY = Option("strategy", "--strategy", "As `compare` lists them.")
+STRATEGIES = Option("strategies", "--strategy", "As `compare` lists them, by commas.", NAMES)
+OVERLAP = Option("overlap", "--overlap", "none, layer:K, layer:best or ideal.")
+OVERLAPS = replace(OVERLAP, type=NAMES)
+RUNS = Option("runs", "--runs", "Runs of each.", click.IntRange(3, 1000))
+BAND = Option("band", "--band", "Latency at best and at worst beside each one.", is_flag=True)
+EVERY_OPERATOR = Option(
+    "every_operator", "--all-operators", "A row for each norm, addition, … too.", is_flag=True
+)
+SHARES = Option(
+    "shares",
+    "--shares",
+    "Of the features: even, balanced, or one a node: 0.7,0.3 [default: balanced for unlike nodes].",
+)
+SOLVE = Option("solve", "--solve", "bw, link-latency, s-comm or nodes.")
+VERSUS = Option(
+    "versus", "--versus", "Against one node, or one node fewer.", click.Choice(["1", "N-1"])
+)
+LAST_NODES = Option(
+    "max_nodes", "--max-nodes", "Where --solve nodes ends [default: 64].", types.NODES
+)
+BY = Option("by", "--by", "Metrics.", NAMES)
+REDUCE = Option(
+    "reduce",
+    "--reduce",
+    "What is kept: the front, the best ones, how many fall where, or every configuration.",
+    click.Choice(["pareto", "best", "histogram", "all"]),
+)
+COUNT = Option("count", "--count", "Of the best.", click.IntRange(1, 10_000))
+JOBS = Option("jobs", "--jobs", "Processes [default: all cores].", click.IntRange(1, 1024))
+SCHEDULER = Option(
+    "scheduler", "--scheduler", "Address of a dask.distributed scheduler: tcp://host:8786."
+)
+RESUME = Option("resume", "--resume", "File that keeps what is done, and from which to go on.")
+
+# Limits
+
+LATENCY = Option("latency", "--latency", "At most: 100ms.", types.SECONDS)
+THROUGHPUT = Option("throughput", "--throughput", "At least: 10/s, 600/min.", types.RATE)
+MOST_NODES = Option("max_nodes", "--max-nodes", "At most.", click.IntRange(1, 256))
+ACCURACY = Option(
+    "accuracy", "--accuracy", "At least, as published: 76 (top-1 %, mAP, PSNR).", float
+)
+COST = Option("price", "--price", "At most, of all nodes: 500USD.", types.PRICE)
+JOULES = Option("energy", "--energy", "At most, of one inference: 2J.", types.ENERGY)
+LEVELS = Option("levels", "--levels", "S_comm to choose from [default: 0:0.95:0.05].", types.S_COMM)
+METHOD = Option(
+    "method",
+    "--method",
+    "exact (needs scipy) or fast [default: exact; fast without scipy].",
+)
+
+# Weights and masks
+
+WEIGHTS = Option("weights", "--weights", "A .safetensors or .pt checkpoint.")
+SEED = Option("seed", "--seed", "Of the input, and of random weights.", click.IntRange(0))
+CRITERION = Option("criterion", "--criterion", "l1, l2, random, or branches: keep none.")
+PER = Option("per", "--per", "Who competes: layer, pair or network.")
+SEARCH = Option(
+    "search", "--search", "Choose which features live together on a node.", is_flag=True
+)
+LAYER = Option("layer", "--layer", "Layer to draw [default: the nearest to 256 x 256].")
+TIMEOUT = Option("timeout", "--timeout", "A lost peer.", types.SECONDS)
+SPLIT_TO = Option("split_to", "--split-to", "Write each node's weights to a .safetensors there.")
+
+# Hardware
+
+HW = Option(
+    "hw",
+    "--hw",
+    "Profiles (discosim hardware), or paths to one's own .toml files.",
+    types.NAMES_IN_PLACE,
+    To.HARDWARE,
+    DEFAULT,
+)
+BW = Option(
+    "bandwidth", "--bw", "Link bandwidth: 37.5MB/s, 300Mbit/s.", types.BANDWIDTH, To.HARDWARE
+)
+RATE_OF_A_NODE = Option(
+    "compute", "--compute", "Rate of a node: 125GOP/s, 62.5GMAC/s.", types.COMPUTE, To.HARDWARE
+)
+LINK_LATENCY = Option(
+    "link_latency", "--link-latency", "Latency of a message: 1ms.", types.TIME, To.HARDWARE
+)
+MEMORY_OF_A_NODE = Option(
+    "memory", "--memory", "Memory of a node: 512KiB.", types.MEMORY, To.HARDWARE
+)
+TOPOLOGY = Option("topology", "--topology", f"{', '.join(TOPOLOGIES)}.", to=To.HARDWARE)
+DTYPE = Option("dtype", "--dtype", f"{', '.join(DTYPES)}.", None, To.HARDWARE, "fp32")
+WEIGHT_DTYPE = Option(
+    "weight_dtype", "--weight-dtype", "Data type of the weights, if another.", to=To.HARDWARE
+)
+ATTENTION = Option(
+    "attention",
     "--attention",
-    type=click.Choice(ATTENTION),
-    help="Attention's scores: in memory, or fused away [default: the profile's, else written-out].",
+    "Attention's scores: in memory, or fused away [default: the profile's, else written-out].",
+    click.Choice(memory.ATTENTION),
+    To.HARDWARE,
 )
-_HARDWARE = (
-    click.option(
-        "--hw",
-        type=types.NAMES_IN_PLACE,
-        default=DEFAULT,
-        show_default=True,
-        help="Profiles (discosim hardware), or paths to one's own .toml files.",
-    ),
-    click.option("--bw", type=types.BANDWIDTH, help="Link bandwidth: 37.5MB/s, 300Mbit/s."),
-    click.option("--compute", type=types.COMPUTE, help="Rate of a node: 125GOP/s, 62.5GMAC/s."),
-    click.option("--link-latency", type=types.TIME, help="Latency of a message: 1ms."),
-    click.option("--topology", help=f"{', '.join(TOPOLOGIES)}."),
-    click.option("--dtype", default="fp32", show_default=True, help=f"{', '.join(DTYPES)}."),
-    click.option("--weight-dtype", help="Data type of the weights, if another."),
-    attention,
-    click.option(
-        "--set",
-        "settings",
-        type=types.SETTING,
-        multiple=True,
-        help="Any other number of a profile: --set efficiency.conv=0.5.",
-    ),
+SETTINGS = Option(
+    "settings",
+    "--set",
+    "Any other number of a profile: --set efficiency.conv=0.5.",
+    types.SETTING,
+    To.HARDWARE,
+    multiple=True,
 )
-hardware_but_memory = group("hardware", Profiles, *_HARDWARE)
-"""For the commands in which --memory is a limit."""
+HARDWARE_BUT_MEMORY = (
+    HW, BW, RATE_OF_A_NODE, LINK_LATENCY, TOPOLOGY, DTYPE, WEIGHT_DTYPE, ATTENTION, SETTINGS
+)  # fmt: skip
+"""For a command in which --memory is a limit."""
 
-hardware = group(
-    "hardware",
-    Profiles,
-    *_HARDWARE,
-    click.option("--memory", type=types.MEMORY, help="Memory of a node: 512KiB."),
+HARDWARE = (*HARDWARE_BUT_MEMORY, MEMORY_OF_A_NODE)
+AXES = (
+    replace(HW, help="Profiles, or paths to .toml files, or all.", type=NAMES),
+    replace(BW, help="10MB/s,40MB/s or 1MB/s:1GB/s:100.", type=types.BANDWIDTHS),
+    replace(RATE_OF_A_NODE, help="1GMAC/s or 1GMAC/s:1TMAC/s:100.", type=types.COMPUTES),
+    replace(LINK_LATENCY, help="0s,1ms or 10us:10ms:20.", type=types.TIMES),
+    MEMORY_OF_A_NODE,
+    TOPOLOGY.saying("As in sweep."),
+    replace(DTYPE, help="One or more of those of sweep.", type=NAMES),
+    WEIGHT_DTYPE,
+    ATTENTION,
+    SETTINGS.saying("As in sweep."),
 )
+"""Hardware of which several numbers may have many values."""
 
-_COUNTED = (
-    click.option(
+# What is counted
+
+AT = Option(
+    "at",
+    "--at",
+    "Block of dense-then-split, split-then-aggregate; 0.5: half way by MACs.",
+    default="",
+)
+COUNTED = (
+    Option(
+        "conventions",
         "--conventions",
+        "paper, or runtime: what a program on the wire does.",
         default="paper",
-        show_default=True,
-        help="paper, or runtime: what a program on the wire does.",
     ),
-    click.option("--rounding", help="none: fractional features; exact: whole ones."),
-    click.option("--resend/--no-resend", default=None, help="A tensor once per reader, or once."),
-    click.option(
+    Option("rounding", "--rounding", "none: fractional features; exact: whole ones."),
+    Option("resend", "--resend/--no-resend", "A tensor once per reader, or once."),
+    Option(
+        "selection",
         "--selection",
-        help="Of a tensor sent once: its readers select features independent of each other, in "
-        "common, or apart (the most that is sent) [default: independent].",
+        "Of a tensor sent once: its readers select features independent of each other, in common, "
+        "or apart (the most that is sent) [default: independent].",
     ),
-    click.option(
-        "--features", default="peak", show_default=True, help="Memory of features: peak or all."
-    ),
+    Option("features", "--features", "Memory of features: peak or all.", default="peak"),
 )
-counted = group("counted", CountedAs, *_COUNTED)
-"""What is counted."""
-
-counting = group(
-    "counting",
-    Counting,
-    click.option(
-        "--at",
-        default="",
-        help="Block of dense-then-split, split-then-aggregate; 0.5: half way by MACs.",
-    ),
-    *_COUNTED,
-    click.option(
-        "--objective",
-        default="memory",
-        show_default=True,
-        help="Of pipeline stages: memory or latency.",
-    ),
-    click.option("--plan", help="JSON file with S_comm of each layer."),
-    click.option("--mask", help="Mask of `discosim mask`: its uneven counts."),
+OBJECTIVE = Option(
+    "objective", "--objective", "Of pipeline stages: memory or latency.", default="memory"
 )
+PLAN = Option("plan", "--plan", "JSON file with S_comm of each layer.")
+MASK = Option("mask", "--mask", "Mask of `discosim mask`: its uneven counts.")
+COUNTING = (AT, *COUNTED, OBJECTIVE, PLAN, MASK)
 
-form = click.option("--format", "form", type=click.Choice(FORMATS), help="[default: table].")
-plot = click.option("--plot", "plot_path", help="Draw to a .png, .svg or .pdf file.")
-FILES: tuple[Callable[[Any], Any], ...] = (
-    click.option(
-        "--format", "form", type=click.Choice(FORMATS), help="On stdout [default: table]."
-    ),
-    click.option("-o", "--output", "path", help="Write to a .csv, .json, .md or .txt file."),
-)
-output = group("output", Output, *FILES)
-drawn = group("output", Output, *FILES, plot)
-"""An output with a picture."""
+# Where the answer goes
 
-costing = together(hardware, input_size, counting, drawn)
+FORM = Option("form", "--format", "On stdout [default: table].", FORMATS, To.OUTPUT)
+PATH = Option("path", "-o --output", "Write to a .csv, .json, .md or .txt file.", None, To.OUTPUT)
+PLOT = Option("plot_path", "--plot", "Draw to a .png, .svg or .pdf file.", None, To.OUTPUT)
+OUTPUT = (FORM, PATH)
+DRAWN = (*OUTPUT, PLOT)
+COSTING = (*HARDWARE, INPUT, *COUNTING, *DRAWN)
 """What every command that costs something takes."""
+
+
+def save(help: str, what: str, *suffixes: str) -> Option:  # noqa: A002
+    """Return the option of a file of its own kind, in place of a table's, that `save` writes."""
+    return Option("save", "-o --output", help, to=To.FILE, what=what, suffixes=suffixes)

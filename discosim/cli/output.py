@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +10,8 @@ from discosim.errors import DiscosimError
 from discosim.files import check_writable, write_bytes
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from discosim.door.answer import Answer
 
-FORMATS = ("table", "csv", "json")
 SUFFIXES = {
     ".csv": "csv",
     ".json": "json",
@@ -23,17 +19,6 @@ SUFFIXES = {
     ".txt": "table",
     ".parquet": "parquet",
 }
-WIDE = 400
-"""Columns of a table that does not go to a terminal: it is never folded."""
-
-
-def check_plot(path: str | None) -> None:
-    """Raise DiscosimError where no picture can be written at `path`."""
-    if path is not None:
-        from discosim.report.style import check_suffix
-
-        check_suffix(path)
-        check_writable(path)
 
 
 @dataclass(frozen=True)
@@ -55,7 +40,11 @@ class Output:
         """Raise DiscosimError, before any work is done, for what cannot be written."""
         if self.path is not None:
             self._check_path(self.path)
-        check_plot(self.plot_path)
+        if self.plot_path is not None:
+            from discosim.report.style import check_suffix
+
+            check_suffix(self.plot_path)
+            check_writable(self.plot_path)
 
     def _check_path(self, path: str) -> None:
         if Path(path).suffix.lower() not in SUFFIXES:
@@ -70,25 +59,8 @@ class Output:
 
             check_parquet()
 
-    def give(
-        self,
-        answer: "Answer",
-        *files: tuple[str | None, Callable[[str], object]],
-        figure: "Figure | None" = None,
-    ) -> None:
-        """Write an answer, further files by what writes each, and the picture."""
-        self._write(answer)
-        for path, save in files:
-            if path is not None:
-                save(path)
-                wrote(path)
-        if self.plot_path is not None:
-            from discosim.report.style import save as save_picture
-
-            save_picture(figure or answer.plot(), self.plot_path)
-            wrote(self.plot_path)
-
-    def _write(self, answer: "Answer") -> None:
+    def write(self, answer: "Answer") -> None:
+        """Write an answer to stdout or to its file."""
         content = self._content(answer)
         if self.path is None:
             sys.stdout.write(str(content))
@@ -96,9 +68,17 @@ class Output:
         write_bytes(self.path, content if isinstance(content, bytes) else content.encode())
         wrote(self.path)
 
+    def draw(self, answer: "Answer") -> None:
+        """Draw an answer where a picture of it is wanted."""
+        if self.plot_path is not None:
+            from discosim.report.style import save
+
+            save(answer.plot(), self.plot_path)
+            wrote(self.plot_path)
+
     def _content(self, answer: "Answer") -> str | bytes:
         if self.kind == "table":
-            return answer.text(self._width())
+            return answer.text(*self._width())
         if self.kind == "md":
             return answer.markdown()
         from discosim.report import frames
@@ -107,10 +87,12 @@ class Output:
             return frames.to_parquet(answer.frame)
         return frames.to_json(answer.data) if self.kind == "json" else frames.to_csv(answer.frame)
 
-    def _width(self) -> int:
-        terminal = self.path is None and sys.stdout.isatty()
-        width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else WIDE
-        return width or WIDE  # 0: a terminal that does not know
+    def _width(self) -> tuple[int, ...]:
+        """The columns of the terminal; nothing where it is none, or one that does not know."""
+        if self.path is not None or not sys.stdout.isatty():
+            return ()
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+        return (columns,) if columns else ()
 
 
 def wrote(path: str) -> None:

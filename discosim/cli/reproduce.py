@@ -4,16 +4,25 @@ from pathlib import Path
 
 import click
 
-from discosim.cli import options, types
-from discosim.cli.output import Output, wrote
+from discosim.cli import options
+from discosim.cli.command import Asked, asks
+from discosim.cli.options import Option, To
+from discosim.cli.output import wrote
+from discosim.cli.types import NAMES
+from discosim.door.reproduce import reproduce
+from discosim.errors import DiscosimError
+from discosim.files import check_writable
 
 
 @click.command("reproduce")
-@click.option("--only", type=types.NAMES, help="tab1 … tab5, claims, fig1, fig2, fig4.")
-@click.option("--costs", is_flag=True, help="What one part does not print: latency, memory, …")
-@click.option("--plots", "folder", help="Draw the pictures into this folder.")
-@options.output
-def command(only: list[str] | None, costs: bool, folder: str | None, output: Output) -> int:
+@asks(
+    reproduce,
+    Option("only", "--only", "tab1 … tab5, claims, fig1, fig2, fig4.", NAMES),
+    Option("costs", "--costs", "What one part does not print: latency, memory, …", is_flag=True),
+    Option("folder", "--plots", "Draw the pictures into this folder.", to=To.COMMAND),
+    *options.OUTPUT,
+)
+def command(asked: Asked) -> int:
     """The paper's numbers beside the computed ones; exit code 1 where one should fit and does not.
 
     \b
@@ -21,14 +30,11 @@ def command(only: list[str] | None, costs: bool, folder: str | None, output: Out
     discosim reproduce --only tab1,claims --format csv
     discosim reproduce --only tab5 --costs
     """
-    from discosim.door.reproduce import reproduce, sections
-
-    output.check()
-    sections(only)
+    folder = asked.values["folder"]
     if folder is not None:
         _check_folder(folder)
-    answer = reproduce(only, costs=costs)
-    output.give(answer)
+    answer = asked.answer()
+    asked.give(answer)
     if folder is not None:
         from discosim.report.style import save
 
@@ -41,9 +47,6 @@ def command(only: list[str] | None, costs: bool, folder: str | None, output: Out
 
 def _check_folder(folder: str) -> None:
     """Make the folder of the pictures where there is none; raises DiscosimError."""
-    from discosim.errors import DiscosimError
-    from discosim.files import check_writable
-
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:

@@ -1,66 +1,42 @@
 """`discosim validate`."""
 
+from dataclasses import replace
+
 import click
 
-from discosim.cli import options, types
-from discosim.cli.output import FORMATS, Output
-from discosim.door.network import Sizes
-from discosim.files import check_file
+from discosim.cli import options
+from discosim.cli.command import Asked, asks
+from discosim.cli.options import Option, To
+from discosim.door.validate import validate
 
 
 @click.command("validate")
-@options.model
-@options.input_size
-@options.one_number_of_nodes
-@click.option(
-    "--bw", type=types.BANDWIDTH, default="37.5MB/s", show_default=True, help="Of each link."
+@asks(
+    validate,
+    replace(options.MODEL, to=To.CALL),
+    replace(options.INPUT, to=To.CALL),
+    options.ONE_NODES,
+    replace(options.BW, help="Of each link.", to=To.CALL),
+    options.S_COMM.saying("What to run."),
+    options.OVERLAPS.saying("none: an exchange, then computation; layer: both at once."),
+    options.RUNS,
+    options.FORM,
+    options.save("Write records, layers and machine to a .json file.", "-o", ".json"),
+    Option(
+        "save_trace",
+        "--trace",
+        "Measured and predicted as a Chrome trace, .json.",
+        to=To.FILE,
+        what="--trace",
+        suffixes=(".json",),
+    ),
+    options.PLOT,
 )
-@click.option(
-    "--s-comm", type=types.S_COMM, default="0,0.5,0.8,0.9,0.99,1", show_default=True,
-    help="What to run.",
-)  # fmt: skip
-@click.option(
-    "--overlap", type=types.NAMES, default="none,layer", show_default=True,
-    help="none: an exchange, then computation; layer: both at once.",
-)  # fmt: skip
-@click.option("--runs", type=click.IntRange(3, 1000), default=15, show_default=True,
-              help="Runs of each.")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(FORMATS), help="On stdout [default: table].")
-@click.option("-o", "--output", "path", help="Write records, layers and machine to a .json file.")
-@click.option("--trace", "trace_path", help="Measured and predicted as a Chrome trace, .json.")
-@options.plot
-def command(
-    model: str,
-    input_shape: Sizes | None,
-    nodes: list[int] | None,
-    bw: str,
-    s_comm: list[float],
-    overlap: list[str],
-    runs: int,
-    form: str | None,
-    path: str | None,
-    trace_path: str | None,
-    plot_path: str | None,
-) -> None:
+def command(asked: Asked) -> None:
     """Run the split network on this machine over a limited link, and compare with predictions.
 
     \b
     discosim validate --model resnet50 --nodes 2 --bw 37.5MB/s
     discosim validate --model deit-s -o deit.json --trace trace.json --plot deit.png
     """
-    from discosim.door.validate import validate
-
-    output = Output(form, plot_path=plot_path)
-    check_file(path, "-o", ".json")
-    check_file(trace_path, "--trace", ".json")
-    output.check()
-    answer = validate(
-        model,
-        input=input_shape,
-        nodes=nodes or 2,
-        bandwidth=bw,
-        s_comm=s_comm,
-        overlap=overlap,
-        runs=runs,
-    )
-    output.give(answer, (path, answer.save), (trace_path, answer.save_trace))
+    asked.give(asked.answer())

@@ -9,7 +9,7 @@ import pandas as pd
 
 from discosim.door import given
 from discosim.door.answer import Answer
-from discosim.door.hearing import command
+from discosim.door.hearing import command, note
 from discosim.door.network import NetworkLike
 from discosim.graph.counts import counts
 from discosim.graph.network import Network
@@ -52,15 +52,16 @@ class Inspection(Answer):
         """Return the graph of a small network."""
         return report.draw_graph(self.network, self.nodes)
 
-    def save(self, path: "str | PathLike[str]") -> str:
-        """Write the network to a .json or .csv file; return what that leaves out, or ""."""
+    def save(self, path: "str | PathLike[str]") -> None:
+        """Write the network to a .json or .csv file; a note tells what that leaves out."""
         from discosim.files import write_text
         from discosim.importers.save import check_format, saved
 
         check_format(fspath(path))
         text, missing = saved(self.network, fspath(path))
         write_text(fspath(path), text)
-        return missing
+        if missing:
+            note(missing)
 
 
 @command

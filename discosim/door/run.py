@@ -71,7 +71,7 @@ def run(
     mask: "str | PathLike[str] | Mask | None" = None,
     weights: "str | PathLike[str] | None" = None,
     seed: int = 0,
-    timeout: float | str = 60.0,
+    timeout: float | str = "60s",
     split_to: "str | PathLike[str] | None" = None,
 ) -> Ran:
     """Run the split network, one process a node, and return what it sent and held.

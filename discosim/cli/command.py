@@ -1,0 +1,103 @@
+"""A command: its options, read; the function of the door, called; its answer, given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from inspect import signature
+from typing import Any, cast
+
+from discosim.cli.options import Option, To
+from discosim.cli.output import Output, wrote
+from discosim.door.given import ALL
+from discosim.door.hardware import Every, Overrides, hardware
+from discosim.door.network import network
+from discosim.files import check_file
+from discosim.networks import NETWORKS
+
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a function of the door: the options and their values, by keyword."""
+
+    function: Callable[..., Any]
+    options: tuple[Option, ...]
+    values: dict[str, Any]
+
+    @cached_property
+    def output(self) -> Output:
+        """Where the answer goes."""
+        return Output(**self.given(To.OUTPUT))
+
+    def given(self, to: To) -> dict[str, Any]:
+        """Return, by keyword, the values that are given and go there."""
+        mine = ((each.keyword, self.values[each.keyword]) for each in self.options if each.to is to)
+        return {keyword: value for keyword, value in mine if value is not None}
+
+    def check(self) -> None:
+        """Raise DiscosimError, before any work is done, for what cannot be written."""
+        for each in self.options:
+            if each.to is To.FILE:
+                check_file(self.values[each.keyword], each.what, *each.suffixes)
+        self.output.check()
+
+    def answer(self) -> Any:
+        """Return what the function of the door answers; raises DiscosimError."""
+        keywords = {**self._network(), **self._hardware(), **self.given(To.CALL)}
+        return self.function(**keywords)
+
+    def give(self, answer: Any) -> None:
+        """Write an answer, its further files and its picture."""
+        self.output.write(answer)
+        for keyword, path in self.given(To.FILE).items():
+            getattr(answer, keyword)(path)
+            wrote(path)
+        self.output.draw(answer)
+
+    def _network(self) -> dict[str, Any]:
+        """The network, or the networks, by name or all of them."""
+        values = self.given(To.NETWORK)
+        if "network" not in values:
+            return {}
+        named, size = values["network"], values.get("input")
+        if isinstance(named, str):
+            return {"network": network(named, input=size)}
+        names = NETWORKS if named == [ALL] else named
+        return {"network": [network(name, input=size) for name in names]}
+
+    def _hardware(self) -> dict[str, Any]:
+        """Each profile that is named, in each data type; all of them where networks may be all."""
+        changes = self.given(To.HARDWARE)
+        if not changes:
+            return {}
+        names, dtype = changes.pop("hw"), changes.pop("dtype")
+        changes["settings"] = dict(changes["settings"])
+        dtypes = dtype if isinstance(dtype, list) else [dtype]
+        each = [cast("Overrides", {**changes, "dtype": name}) for name in dtypes]
+        if names == [ALL] and isinstance(self.values["network"], list):
+            every = [Every(of) for of in each]
+            return {"hardware": every if len(every) > 1 else every[0]}
+        return {"hardware": [hardware(name, **of) for of in each for name in names]}
+
+
+def asks(function: Callable[..., Any], *options: Option) -> Callable[[Command], Command]:
+    """Return a decorator: the command is called with what is asked of a function of the door.
+
+    An option has the default of the function's own keyword, where that has one.
+    """
+    keywords = signature(function).parameters
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def called(*args: Any, **values: Any) -> Any:
+            asked = Asked(function, options, {o.keyword: values.pop(o.keyword) for o in options})
+            asked.check()
+            return command(asked, *args, **values)
+
+        for option in reversed(options):
+            known = keywords.get(option.keyword) if option.to is To.CALL else None
+            option.add(called, None if known is None else known.default)
+        return called
+
+    return decorate
