@@ -56,7 +56,7 @@ class Option:
     def add(self, command: Callable[..., Any], default: object) -> None:
         """Add it to a command, with the default of the door unless its help tells of one."""
         default = self.default if default is None else default
-        more: dict[str, Any] = {}
+        more: dict[str, Any] = {} if self.required else {"default": None}
         if default not in (None, Parameter.empty) and "[default" not in self.help:
             more = {"default": default, "show_default": default != "" and default is not False}
         click.option(
