@@ -1,6 +1,7 @@
 """Table x plan x hardware -> cost: the one place that knows them all."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -119,23 +120,15 @@ def simulate(
 
     chunks = np.ones_like(volume_s)
     if overlapped.mode == "layer" and not staged:
-        most = plan.most_chunks * np.ones_like(volume_s)
-        wanted = overlapped.chunks
-        if wanted is None:
-            best = best_chunks(lambda k: time_s(np.minimum(k, most)), np.ceil(most))
-            chunks = np.minimum(best, most)
-        else:
-            chunks = np.minimum(float(wanted), most)
+        chunks = _chunks(plan.most_chunks * chunks, overlapped.chunks, time_s)
     rounds, layer_s = np.ceil(chunks), time_s(chunks)
     comm_s = volume_s + rounds * alpha_s
-    comp_s = node_s.max(axis=-2)
     latency_s = layer_s.sum(axis=(-2, -1))
 
     sent = exchange.union if topology.broadcasts else exchange.sent
     peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
     elem_bytes = hardware.feature_elem_bytes
     most_elems = np.maximum(sent.sum(-1), exchange.received.sum(-1)).max(-1)
-    taken = _memory_bytes(table, plan, hardware, features, overlapped)
     return Cost(
         sent_bytes=sent * elem_bytes,
         received_bytes=exchange.received * elem_bytes,
@@ -144,15 +137,22 @@ def simulate(
         remote_s=remote_s,
         layer_s=layer_s,
         total_comm_s=comm_s.sum(axis=(-2, -1)),
-        total_comp_s=comp_s.sum(-1),
+        total_comp_s=node_s.max(axis=-2).sum(-1),
         latency_s=latency_s,
         interval_s=_interval_s(plan, hardware, overlapped, node_s, (comm_s, latency_s)),
         bytes_per_node=most_elems * elem_bytes,
         messages=(peers * rounds).sum(-1).max(-1),
-        **taken,
+        **_memory_bytes(table, plan, hardware, features, overlapped),
         avg_s_comm=plan.avg_s_comm,
         avg_s_comp=_unspent_share(table, plan),
     )
+
+
+def _chunks(most: Floats, wanted: int | None, time_s: Callable[[Floats], Floats]) -> Floats:
+    """The pieces of each exchange, `wanted` or those that take least time, at most `most`."""
+    if wanted is not None:
+        return np.minimum(float(wanted), most)
+    return np.minimum(best_chunks(lambda k: time_s(np.minimum(k, most)), np.ceil(most)), most)
 
 
 def least_s(table: LayerTable, plan: Plan, hardware: Hardware) -> Floats:

@@ -20,7 +20,8 @@ import click
 import pytest
 
 from discosim import __version__
-from discosim.cli import app, output, progress
+from discosim.cli import app, progress
+from discosim.door.answer import WIDE
 from discosim.networks import NETWORKS
 from discosim.strategies.strategy import STRATEGIES
 from tests.subjects import KINDS, every_network
@@ -484,7 +485,7 @@ class Terminal(io.StringIO):
         return 1
 
 
-@pytest.mark.parametrize(("columns", "longest"), [(80, 80), (200, 200), (0, output.WIDE)])
+@pytest.mark.parametrize(("columns", "longest"), [(80, 80), (200, 200), (0, WIDE)])
 def test_a_table_is_as_wide_as_the_terminal(
     monkeypatch: pytest.MonkeyPatch, columns: int, longest: int
 ) -> None:

@@ -122,7 +122,6 @@ def _definitions(kind: type[ast.AST]) -> list[tuple[str, str, int]]:
     ]
 
 
-@pytest.mark.xfail(strict=False, reason="two commands are longer")
 def test_functions_and_classes_are_one_thing() -> None:
     assert [each for each in _definitions(ast.FunctionDef) if each[2] > 60] == []
     assert [each for each in _definitions(ast.ClassDef) if each[2] > 250] == []
