@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discosim.errors import UnknownNameError
+from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.table import Bools, LayerTable
 from discosim.partition.plan import Plan
 from discosim.strategies.strategy import strategy
@@ -17,22 +17,29 @@ if TYPE_CHECKING:
 
 
 def blocks(table: LayerTable) -> list[str]:
-    """Return the names of the blocks in execution order."""
-    return [block for block in dict.fromkeys(table.block[:-1]) if block]
+    """Return the names of the blocks in execution order; raises DiscosimError without any."""
+    found = [block for block in dict.fromkeys(table.block[:-1]) if block]
+    if not found:
+        raise DiscosimError(
+            f"{table.network.name} has no blocks, between which this strategy is cut; wanted a "
+            "`block` in its layers, or another --strategy"
+        )
+    return found
 
 
 def rows_of(table: LayerTable, at: str) -> Bools:
     """Return which rows lie in block `at`, or in the blocks below it (`layer3` of `layer3.1`).
 
     A number from 0 to 1 stands for the block in which that part of the MACs is done. Raises
-    UnknownNameError with the nearest names.
+    UnknownNameError with the nearest names, and DiscosimError where there are no blocks.
     """
+    named = blocks(table)
     if re.fullmatch(r"0(\.[0-9]+)?|1(\.0+)?|\.[0-9]+", at):
         at = _block_after(table, float(at))
     rows = np.array([block == at or block.startswith(f"{at}.") for block in table.block])
     if not at or not rows.any():
-        stems = {block.rpartition(".")[0] for block in blocks(table)} - {""}
-        raise UnknownNameError("block", at, stems | set(blocks(table)))
+        stems = {block.rpartition(".")[0] for block in named} - {""}
+        raise UnknownNameError("block", at, stems | set(named))
     return rows
 
 

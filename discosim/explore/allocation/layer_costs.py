@@ -45,12 +45,15 @@ def layer_costs(given: Configuration, levels: Floats) -> LayerCosts:
     """Return what each choice costs at each of `levels`, (K,).
 
     The barrier after each layer makes latency a sum over layers under every overlap; the traffic
-    of each node each way is one; and so is what a node holds at each moment.
+    of each node each way is one; and so is what a node holds at each moment. Where nothing is
+    exchanged there is no choice, and no tally.
     """
+    choices = _choices(given)
+    if not choices:
+        return LayerCosts(levels, (), {})
     plan, cost = replace(given, s_comm=levels[:, None, None]).evaluate()
     shape = (len(levels), cost.received_bytes.shape[-2], cost.received_bytes.shape[-1])
     received = np.broadcast_to(cost.received_bytes, shape)
-    choices = _choices(given)
     sent = np.broadcast_to(cost.sent_bytes, shape)
     tallies = {
         LATENCY: _tally(np.broadcast_to(cost.layer_s, (len(levels), 1, shape[-1])), choices),

@@ -49,6 +49,44 @@ def select_call(call: Call) -> list[Step]:
     ]
 
 
+def slice_scatter(call: Call) -> list[Step]:
+    """Translate torch's slice scatter: what is before the slice, what is put in, what is behind."""
+    axis = (call["dim"] or 0) % len(call.shape)
+    size, start, end = call.shape[axis], call["start"] or 0, call["end"]
+    start, end = (_clipped(at, size) for at in (start, size if end is None else end))
+    if (call["step"] or 1) != 1:
+        return single("ScatterElements", [call["self"], call["src"]])
+    return _put_between(call, call["src"], axis, (start, max(start, end)))
+
+
+def select_scatter(call: Call) -> list[Step]:
+    """Translate torch's select scatter: a slice of one."""
+    axis = call["dim"] % len(call.shape)
+    start = call["index"] % call.shape[axis]
+    part = f"{call.name}.part"
+    shape = (*call.shape[:axis], 1, *call.shape[axis + 1 :])
+    reshape = Step("Reshape", (call["src"],), {}, (part,), (shape,))
+    return [reshape, *_put_between(call, part, axis, (start, start + 1))]
+
+
+def _clipped(at: int, size: int) -> int:
+    return min(max(at + size * (at < 0), 0), size)
+
+
+def _put_between(call: Call, source: str, axis: int, run: tuple[int, int]) -> list[Step]:
+    """The steps that put a tensor in the place of a run along an axis of another."""
+    size = call.shape[axis]
+    steps, parts = [], [source]
+    for name, begin, end in (("before", 0, run[0]), ("behind", run[1], size)):
+        if begin < end:
+            part = f"{call.name}.{name}"
+            numbers = {"starts": [begin], "ends": [end], "axes": [axis], "steps": [1]}
+            shape = (*call.shape[:axis], end - begin, *call.shape[axis + 1 :])
+            steps.append(Step("Slice", (call["self"],), numbers, (part,), (shape,)))
+            parts = [part, *parts] if name == "before" else [*parts, part]
+    return [*steps, *single("Concat", parts, axis=axis)]
+
+
 def split_call(call: Call) -> list[Step]:
     """Translate torch's split."""
     return single("Split", [call["self"]], axis=call["dim"] or 0)

@@ -19,6 +19,7 @@ from discosim.importers.sizes import NamedSizes, Sizes, check_names, size_of
 from discosim.importers.stored import as_stored
 from discosim.importers.torch.aten import TRANSLATIONS, pointwise
 from discosim.importers.torch.calls import Call, Ref, Step, output_names
+from discosim.importers.torch.functional import without_writes
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +52,7 @@ def trace(module: "torch.nn.Module", example_input: Any, name: str = "module") -
         raise DiscosimError(f"{name}: torch.export refuses it: {line[:300]}") from None
     finally:
         module.train(training)
-    return lower(_ExportReader(exported, name).program())
+    return lower(_ExportReader(without_writes(exported), name).program())
 
 
 def load_named(name: str, given: Sizes | None) -> Network:
