@@ -198,6 +198,7 @@ class Operator:
     reach: the rows of an operand that rows of the output are made of (graph/reach.py); None where
     they are not known. row_statistics: scalars per feature that each node sends when rows are.
     scratch: elements that live inside the row alone where its steps are written out.
+    reads_nothing: its operand only says where it stands, and need not be in memory for it.
     """
 
     placing: Placing
@@ -211,6 +212,7 @@ class Operator:
     reach: Reach | None = reach.same
     row_statistics: int = 0
     scratch: Callable[[Layer], int] = _none
+    reads_nothing: bool = False
 
 
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
@@ -245,6 +247,8 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         # a further output of the row that it reads, made with it
         "side_output": Operator("looks-up", reach=None),
         "lookup": Operator("looks-up", biases=_learned),
+        # a tensor that does not depend on what enters: it is read beside others
+        "constant": Operator("looks-up", biases=_learned, reads_nothing=True),
         # a tensor of which only the shape is known, as in a table without edges
         "assume": Operator("looks-up"),
         "batch_norm": Operator("carries", biases=_scale_and_shift, in_place=True),

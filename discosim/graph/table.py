@@ -154,8 +154,9 @@ def _ends(
 ) -> tuple[Ints, Ints]:
     """The rows that read each tensor last, and at which it takes memory of its own for the last."""
     last_read = made.copy()  # what nobody reads goes at once
-    for row, operands in enumerate(reads):
-        last_read[operands] = row
+    for row, (layer, operands) in enumerate(zip(rows, reads, strict=True)):
+        if not layer.operator.reads_nothing:
+            last_read[operands] = row
     dies = last_read.copy()
     for row, (layer, operands) in enumerate(zip(rows, reads, strict=True)):
         if layer.operator.in_place:

@@ -5,7 +5,6 @@ from math import prod
 from types import MappingProxyType
 
 from discosim.graph.layer import Shape
-from discosim.graph.network import INPUT
 from discosim.importers.lowering.exchange import exchange
 from discosim.importers.lowering.layout import Axes, features, merged, network_shape, plain
 from discosim.importers.lowering.program import Constant, Node
@@ -201,9 +200,11 @@ def pad(writer: Writer, node: Node) -> None:
         exchange(writer, node, "it pads features among positions; costed as a full exchange")
         return
     own = network_shape(view.axes)
-    zeros = (shape[at[0]] - own[0], *own[1:])
+    more = tuple(shape[n] - own[0] if n == at[0] else size for n, size in enumerate(shape))
+    zeros = writer.learned(Constant(more), plain(more, at[0]), f"{node.label}.zeros")
+    in_shapes = (own, network_shape(zeros.axes))
     row = writer.row(
-        "concat", node.label, (view.tensor, INPUT), plain(shape, at[0]), in_shapes=(own, zeros)
+        "concat", node.label, (view.tensor, zeros.tensor), plain(shape, at[0]), in_shapes=in_shapes
     )
     writer.give(node, row)
 

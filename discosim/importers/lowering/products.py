@@ -101,7 +101,9 @@ def placed(writer: Writer, node: Node, value: Constant, like: View) -> View:
     )
     label = f"{node.label}.queries"
     learned = sum(value.parameters.values())
-    row = writer.row("lookup", label, (INPUT,), renumbered(axes), learned=learned)
+    row = writer.row(
+        "constant", label, (INPUT,), renumbered(axes), in_shapes=((1,),), learned=learned
+    )
     writer.reads(row.tensor, value.parameters)
     return row
 

@@ -18,23 +18,17 @@ STEPS = "each step needs all of the one before; costed as one full exchange of i
 
 def attention(writer: Writer, node: Node) -> None:
     """Attention in one operator: queries, keys and values, by heads or to be split into heads."""
-    views: list[View] = []
-    learned_queries = writer.constant(node, 0)
-    for operand, kind in zip(node.inputs[:3], ("q_num_heads", *("kv_num_heads",) * 2), strict=True):
-        view = writer.view(operand)
-        heads = int(node.attributes.get(kind) or 0)
-        if len(view.axes) == 3:
-            split = moves.read_as(
-                writer, view, (*view.shape[:2], heads, view.shape[2] // max(1, heads))
-            )
-            if split is None:
-                exchange(writer, node, f"{node.op}: {NO_FORM}", op="opaque")
-                return
-            view = View(split.tensor, tuple(split.axes[a] for a in (0, 2, 1, 3)), split.start)
-        views.append(view)
-    queries, keys, values = views
-    if learned_queries is not None and len(learned_queries.shape) == len(keys.axes):
-        queries = placed(writer, node, learned_queries, keys)
+    heads, key_heads = (int(node.attributes.get(f"{of}_num_heads") or 1) for of in ("q", "kv"))
+    learned = writer.constant(node, 0)
+    found = [_by_heads(writer, name, key_heads) for name in node.inputs[1:3]]
+    if learned is None:
+        found.append(_by_heads(writer, node.inputs[0], heads))
+    elif found[0] is not None:
+        found.append(placed(writer, node, _constant_by_heads(learned, heads), found[0]))
+    if None in found:
+        exchange(writer, node, f"{node.op}: {NO_FORM}", op="opaque")
+        return
+    keys, values, queries = (view for view in found if view is not None)
     rank = len(keys.axes)
     order = (*range(rank - 2), rank - 1, rank - 2)
     turned = View(keys.tensor, tuple(keys.axes[axis] for axis in order), keys.start)
@@ -52,6 +46,24 @@ def attention(writer: Writer, node: Node) -> None:
             return
         out = joined
     writer.give(node, out)
+
+
+def _by_heads(writer: Writer, name: str, heads: int) -> View | None:
+    """An operand of attention with an axis of heads, or None where it cannot be read so."""
+    view = writer.view(name)
+    if len(view.axes) != 3:
+        return view
+    split = moves.read_as(writer, view, (*view.shape[:2], heads, view.shape[2] // heads))
+    if split is None:
+        return None
+    return View(split.tensor, tuple(split.axes[a] for a in (0, 2, 1, 3)), split.start)
+
+
+def _constant_by_heads(value: Constant, heads: int) -> Constant:
+    if len(value.shape) != 3:
+        return value
+    batch, tokens, features = value.shape
+    return Constant((batch, heads, tokens, features // heads), value.parameters)
 
 
 def _masked(writer: Writer, node: Node, scores: Value, shape: Shape) -> Value:

@@ -33,7 +33,7 @@ class Writer(RowWriter):
         self._write_scores = write_scores
         self.values: dict[str, Value] = {**program.constants, **self.entered}
         self.remarks: dict[str, str] = {}
-        self._written: dict[Function | ReducedValue | Scores, View] = {}
+        self._written: dict[Function | ReducedValue | Scores | Constant, View] = {}
 
     # What is known
 
@@ -76,15 +76,16 @@ class Writer(RowWriter):
         """Return the view of a value; writes what waits."""
         if isinstance(value, View):
             return value
-        if isinstance(value, Constant):  # as an operand of something that is not a weight
-            return View(INPUT, plain(value.shape, None))
         if value not in self._written:
-            reader, self.now = self.now, value.at
+            reader, self.now = self.now, self.now if isinstance(value, Constant) else value.at
             self._written[value] = self._write(value)
             self.now = reader
         return self._written[value]
 
-    def _write(self, value: Function | ReducedValue | Scores) -> View:
+    def _write(self, value: Function | ReducedValue | Scores | Constant) -> View:
+        if isinstance(value, Constant):  # as an operand of something that is not a weight
+            label = f"{self.program.nodes[self.now].label}.constant"
+            return self.learned(value, plain(value.shape, len(value.shape) - 1), label)
         if isinstance(value, Function):
             return self._write_function(value)
         if isinstance(value, Scores):
@@ -140,7 +141,7 @@ class Writer(RowWriter):
     def learned(self, constant: Constant, axes: Axes, label: str) -> View:
         """Write a constant as a tensor that is read beside others: each node has its part."""
         count = sum(constant.parameters.values())
-        row = self.row("lookup", label, (INPUT,), axes, in_shapes=((1,),), learned=count)
+        row = self.row("constant", label, (INPUT,), axes, in_shapes=((1,),), learned=count)
         self.reads(row.tensor, constant.parameters)
         return row
 

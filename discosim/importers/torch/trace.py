@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discosim.errors import DiscosimError, install_hint, require, suggest
+from discosim.errors import DiscosimError, install_hint, require, some_of, suggest
 from discosim.graph.layer import Shape
 from discosim.graph.network import Network
 from discosim.importers.lowering.lower import lower
@@ -46,13 +46,30 @@ def trace(module: "torch.nn.Module", example_input: Any, name: str = "module") -
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            exported = torch.export.export(module.eval(), examples)
+            exported = without_writes(torch.export.export(module.eval(), examples))
     except Exception as error:  # the module's own code runs here
-        line = " ".join(str(error).split())
-        raise DiscosimError(f"{name}: torch.export refuses it: {line[:300]}") from None
+        raise DiscosimError(f"{name}: {_refusal(module, error)}") from None
     finally:
         module.train(training)
-    return lower(_ExportReader(without_writes(exported), name).program())
+    return lower(_ExportReader(exported, name).program())
+
+
+def _refusal(module: "torch.nn.Module", error: Exception) -> str:
+    """Why torch does not export a module, in one line, and what can be done."""
+    quantized = [
+        f"{path} ({type(each).__name__})"
+        for path, each in module.named_modules()
+        if ".quantized." in f"{type(each).__module__}." and not path.endswith("_packed_params")
+    ]
+    if quantized:
+        return (
+            f"torch.export cannot read layers that are quantised already: {some_of(quantized)}; "
+            "give the module as it was before, with --weight-dtype int8 (dynamic) or --dtype int8"
+        )
+    line = " ".join(str(error).split())[:300]
+    if "data-dependent" in line:
+        line += "; what goes by data has to stay outside: cut the module before and behind it"
+    return f"torch.export refuses it: {line}"
 
 
 def load_named(name: str, given: Sizes | None) -> Network:
@@ -231,8 +248,8 @@ class _ExportReader:
         if schema is None:
             if getattr(node.target, "__name__", kind) in CONTROL_FLOW:
                 raise DiscosimError(
-                    f"{self.name}: {node.target} {node.name!r} is control flow, whose work is not "
-                    "known before it runs"
+                    f"{self.name}: {node.target} {node.name!r} is control flow that goes by data, "
+                    f"whose work is not known before it runs; cut the module there{_cut(node)}"
                 )
             raise DiscosimError(f"{self.name}: {node.target} {node.name!r} cannot be costed")
         kind = kind.removesuffix("_") if not kind.endswith("__") else kind
@@ -277,6 +294,18 @@ class _ExportReader:
         tensors = tuple(self._tensors([*node.args, *node.kwargs.values()]))
         fills = kind.endswith("_like") or kind.startswith("new_")
         return [Step(kind, () if fills else tensors, {})]
+
+
+def _cut(node: Any) -> str:
+    """Which calls make what a call reads, and which read what it makes."""
+    before = [_label(each) for each in node.all_input_nodes if each.op == "call_function"]
+    parts = [each for each in node.users if getattr(each.target, "__name__", "") == "getitem"]
+    behind = [
+        _label(user) for each in parts or [node] for user in each.users if user.op != "output"
+    ]
+    where = [f"before it at {some_of(before)}"] * bool(before)
+    where += [f"behind it at {some_of(behind)}"] * bool(behind)
+    return f": {', '.join(where)}" if where else ""
 
 
 def _dtype_of(value: Any) -> str:
