@@ -38,7 +38,9 @@ def _asked(
 def two(tmp_path: Path) -> str:
     """A: 1 GMAC/s, 10 MB. B: 0.25 GMAC/s, 64 MB."""
     for name, rate, memory in (("a", "1GMAC/s", "10MB"), ("b", "0.25GMAC/s", "64MB")):
-        (tmp_path / f"{name}.toml").write_text(PROFILE.format(rate=rate, memory=memory))
+        (tmp_path / f"{name}.toml").write_text(
+            PROFILE.format(rate=rate, memory=memory), encoding="utf-8"
+        )
     return f"{tmp_path}/a.toml,{tmp_path}/b.toml"
 
 
@@ -100,7 +102,7 @@ def test_tops_are_those_of_data_sheets_and_it_is_told(
 def test_a_profile_says_what_its_own_tops_are(tmp_path: Path) -> None:
     for line, macps in (("", 2e12), ("ops_per_mac = 1", 4e12), ("ops_per_mac = 2", 2e12)):
         path = tmp_path / "node.toml"
-        path.write_text(line + PROFILE.format(rate="4TOPS", memory="1GB"))
+        path.write_text(line + PROFILE.format(rate="4TOPS", memory="1GB"), encoding="utf-8")
         assert load_profile(str(path)).hardware().compute_macps == macps
 
 

@@ -108,11 +108,11 @@ def test_what_the_package_offers_is_there() -> None:
 
 def test_the_errors_in_the_docs_are_those_of_the_records() -> None:
     """docs/accuracy.md: means over all configurations, in brackets over those held out."""
-    page = (ROOT / "docs" / "accuracy.md").read_text()
+    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
     wanted: dict[str, list[str]] = {}
     for model in ("resnet50", "deit-s"):
         path = ROOT / "experiments" / "measured" / f"validate-{model}.json"
-        records = json.loads(path.read_text())["records"]
+        records = json.loads(path.read_text(encoding="utf-8"))["records"]
         for level in ("paper", "calibrated", "profiled"):
             every = [r for r in records if r["level"] == level]
             some = [r for r in every if r["held_out"]]

@@ -143,13 +143,13 @@ def test_a_mask_of_unlike_selections_needs_their_union() -> None:
 def test_it_survives_the_json_format_and_old_files_read(tmp_path: Path) -> None:
     path = tmp_path / "net.json"
     for network in (two_levels(shared=True), tied(4, 3)):
-        path.write_text(to_json(network))
+        path.write_text(to_json(network), encoding="utf-8")
         again = build(str(path))
         assert again.params == network.params
         assert shared_parameters(again.layers) == shared_parameters(network.layers)
     old = to_json(two_levels(shared=False)).replace('"outputs": ["head", "head.2"],\n ', "")
     assert "outputs" not in old
-    path.write_text(old)
+    path.write_text(old, encoding="utf-8")
     assert (build(str(path)).params, build(str(path)).outputs) == (75584, ("head", "head.2"))
 
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_shared_is_refused(
     path = tmp_path / "net.json"
     text = to_json(two_levels(shared=True))
     assert change[0] in text
-    path.write_text(text.replace(*change, 1))
+    path.write_text(text.replace(*change, 1), encoding="utf-8")
     with pytest.raises(DiscosimError) as error:
         build(str(path))
     assert said in str(error.value)
