@@ -684,7 +684,7 @@ def test_weights_that_are_not_there_count_all_the_same(tmp_path: Path) -> None:
     [line] = remarks(network)
     assert "'weights.bin' is missing beside the file; weights are not read" in line
     saved = tmp_path / "net.json"
-    saved.write_text(to_json(network))
+    saved.write_text(to_json(network), encoding="utf-8")
     assert read_json(str(saved), None).notes == network.notes
 
 
@@ -708,7 +708,7 @@ HEADER = (
 
 def table(folder: Path, *lines: str) -> Network:
     target = folder / "net.csv"
-    target.write_text("\n".join(lines))
+    target.write_text("\n".join(lines), encoding="utf-8")
     return build(str(target))
 
 

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 
 class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # no name is kept from us: before pydantic 2.10 `model_bytes` would be one of its own
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
 class MeasuredRecord(_Kept):
