@@ -162,10 +162,12 @@ def test_every_profile_is_written_as_it_is_read(name: str, tmp_path: Path) -> No
 
 def test_the_profile_says_what_the_runtime_takes(calibration: Calibration, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(profile_file(calibration, 1, "TCP", TODAY, Footprint(210_000_000, 1.834)))
+    path.write_text(
+        profile_file(calibration, 1, "TCP", TODAY, Footprint(210_000_000, 1.834)), encoding="utf-8"
+    )
     node = load_profile(str(path)).hardware()
     assert (node.runtime_bytes, node.workspace, node.attention) == (210e6, 1.83, "fused")
-    path.write_text(profile_file(calibration, 1, "TCP", TODAY))
+    path.write_text(profile_file(calibration, 1, "TCP", TODAY), encoding="utf-8")
     node = load_profile(str(path)).hardware()
     assert (node.runtime_bytes, node.workspace, node.attention) == (0.0, None, "written-out")
 
