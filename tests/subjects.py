@@ -1,5 +1,6 @@
 """What tests walk over: a few networks in the core of the tests, all of them in the whole suite."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -11,11 +12,11 @@ KINDS = ("alexnet", "deit-ti", "mobilenetv2", "resnet50", "squeezenet1-1")
 """A network of each kind: plain, of tokens, of groups, with branches that add and that join."""
 
 
-def every_network() -> list[Any]:
+def every_network(names: Iterable[str] = NETWORKS) -> list[Any]:
     """Every network as a parameter; those that are no example of a kind are no part of the core."""
     return [
         pytest.param(name, marks=[] if name in KINDS else [pytest.mark.exhaustive])
-        for name in sorted(NETWORKS)
+        for name in sorted(names)
     ]
 
 

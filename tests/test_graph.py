@@ -12,7 +12,8 @@ from discosim.errors import DiscosimError
 from discosim.graph.builder import Builder
 from discosim.graph.layer import OPERATORS, Layer
 from discosim.graph.network import INPUT, Network
-from discosim.networks import NETWORKS, build
+from discosim.networks import build
+from tests.subjects import every_network
 
 small = st.integers(1, 4)
 
@@ -93,7 +94,7 @@ def test_any_network_is_a_dag_whose_shapes_chain(network: Network) -> None:
     check(network)
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", every_network())
 def test_every_registered_network_is_a_dag_whose_shapes_chain(name: str) -> None:
     check(build(name))
 

@@ -12,10 +12,11 @@ from discosim.graph.network import Network
 from discosim.graph.table import tabulate
 from discosim.importers.nodelink import read_json, to_json
 from discosim.importers.scalesim import left_out, read_csv, to_csv
-from discosim.networks import NETWORKS, build
+from discosim.networks import build
 from discosim.partition.split import split
 from tests.configurations import swept
 from tests.strategies import networks as random_networks
+from tests.subjects import every_network
 
 # the first rows of topologies/conv_nets/alexnet.csv of the SCALE-Sim repository
 ALEXNET = """\
@@ -64,7 +65,7 @@ def test_a_json_file_has_its_own_input_size(tmp_path: Path) -> None:
         build(str(path), (64,))
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", every_network())
 def test_a_table_keeps_layers_and_macs(name: str, tmp_path: Path) -> None:
     """But for what it has no rows for, and for groups, of which it holds one filter a channel."""
     network = build(name)

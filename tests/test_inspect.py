@@ -12,9 +12,10 @@ from onnx import helper
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
 from discosim.graph.counts import counts
-from discosim.networks import NETWORKS, build
+from discosim.networks import build
 from discosim.report.inspect import draw_graph, rows
 from tests.importing import LIGHT, model
+from tests.subjects import every_network
 
 pytestmark = pytest.mark.extras
 
@@ -48,7 +49,7 @@ def test_json_is_one_record(call: Call) -> None:
     assert record["unknown_share"] == 0
 
 
-@pytest.mark.parametrize("name", sorted(NETWORKS))
+@pytest.mark.parametrize("name", every_network())
 def test_a_tensor_read_twice_counts_once(name: str) -> None:
     record = counts(build(name))
     once, each = int(str(record["in_elems_once"])), int(str(record["in_elems"]))

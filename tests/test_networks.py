@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.network import INPUT, Network
 from discosim.networks import LARGEST_INPUT, NETWORKS, build
+from tests.subjects import every_network
 
 REFERENCE = Path(__file__).parent / "reference"
 NAMES = sorted(NETWORKS)
@@ -316,7 +317,7 @@ def test_cuts_can_be_named(name: str) -> None:
     assert sorted(BLOCKS[name], key=blocks.index) == BLOCKS[name]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", every_network())
 def test_a_block_is_one_run_of_layers(name: str) -> None:
     blocks = [layer.block for layer in build(name).layers]
     runs = [b for i, b in enumerate(blocks) if i == 0 or blocks[i - 1] != b]
@@ -324,7 +325,7 @@ def test_a_block_is_one_run_of_layers(name: str) -> None:
     assert len(runs) == len(set(runs))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", every_network())
 def test_one_convolution_reads_the_image(name: str) -> None:
     network = build(name)
     readers = [layer.op for layer in network.layers if INPUT in network.operands(layer.name)]
@@ -352,7 +353,7 @@ SMALLEST = {
 }
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", every_network(IMAGES))
 def test_the_smallest_input_and_what_is_said_below_it(name: str) -> None:
     smallest = SMALLEST.get(name, 1)
     assert build(name, (smallest,)).macs > 0
@@ -382,7 +383,7 @@ def pairwise(pick: Callable[[int, int], int], sides: tuple[int, ...]) -> tuple[i
     return pick(sides[0], sides[1]), pick(sides[2], sides[3])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", every_network())
 def test_divisor_one_is_the_network_itself(name: str) -> None:
     network, divided = build(name), build(f"{name}/1")
     assert divided.name == f"{name}/1"
@@ -401,7 +402,7 @@ def test_a_narrower_network_never_costs_more(name: str, divisors: tuple[float, f
         assert a.macs >= b.macs
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", every_network())
 def test_the_narrowest_network_keeps_its_outputs(name: str) -> None:
     full, narrow = shapes(build(name)), shapes(build(f"{name}/1e9"))
     assert outputs(build(name)) == outputs(build(f"{name}/1e9"))
