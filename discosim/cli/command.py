@@ -78,7 +78,9 @@ class Asked:
         if names == [ALL] and isinstance(self.values["network"], list):
             every = [Every(of) for of in each]
             return {"hardware": every if len(every) > 1 else every[0]}
-        return {"hardware": [hardware(name, **of) for of in each for name in names]}
+        # a profile that is named again is the same one
+        kinds = [{name: hardware(name, **of) for name in dict.fromkeys(names)} for of in each]
+        return {"hardware": [found[name] for found in kinds for name in names]}
 
 
 def asks(function: Callable[..., Any], *options: Option) -> Callable[[Command], Command]:
