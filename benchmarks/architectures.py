@@ -26,7 +26,7 @@ from discosim.graph.network import Network
 from discosim.hardware import load_profile
 from discosim.importers.nodelink import to_json
 from discosim.importers.torch.trace import trace
-from discosim.networks import NETWORKS, build
+from discosim.networks import build
 from discosim.report.frames import as_cells
 from discosim.report.tables import to_markdown
 from tests.zoo import ours
@@ -62,6 +62,8 @@ PUBLISHED = {
     "deit-b": (86_567_656, None),
 }
 
+DEEPLABS = ("50", "50-os8", "101", "101-os8")
+
 # the built-in networks that are torch modules in tests/zoo too
 MODULES: dict[str, Callable[[], torch.nn.Module]] = {
     "resnet50": ours.ResNet,
@@ -76,12 +78,16 @@ MODULES: dict[str, Callable[[], torch.nn.Module]] = {
     "ssd300-resnet50": ours.Ssd300,
 }
 
+# all others, whose counts the tests of networks hold against published ones, `networks` lists
+LISTED = sorted({*PUBLISHED, *MODULES, *(f"deeplabv3plus-resnet{n}" for n in DEEPLABS)})
+
 INTRODUCTION = """\
 # Architectures
 
-{count} architectures, from the built-in graphs, from the ONNX graphs that ship with the onnx
-package, and from torch modules (`tests/zoo`), each read and costed end to end; none has an operator
-that is not understood. Written by `PYTHONPATH=. python benchmarks/architectures.py`.
+{count} architectures, from built-in graphs (`discosim networks` lists all of them), from the ONNX
+graphs that ship with the onnx package, and from torch modules (`tests/zoo`), each read and costed
+end to end; none has an operator that is not understood. Written by
+`PYTHONPATH=. python benchmarks/architectures.py`.
 
 - Layers, parameters and MACs are discosim's; a parameter that two layers share counts once.
 - `not understood` is the larger of its shares of elements and of parameters; `full exchanges` are
@@ -128,7 +134,7 @@ def onnx_counted_again(path: Path) -> int:
 
 def networks() -> Iterator[tuple[str, str, Network, int | None, str]]:
     """Each architecture: its name, where it is from, itself, MACs counted again, published."""
-    for name in sorted(NETWORKS):
+    for name in LISTED:
         params, macs = PUBLISHED.get(name, (None, None))
         published = "" if params is None else f"{params:,}" + (f"; {macs} G" if macs else "")
         network = build(name)

@@ -10,20 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import discosim as ds
 from discosim.columns import COLUMNS
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
+from discosim.explore.allocation.layer_costs import layer_costs
 from discosim.explore.band import with_band
 from discosim.explore.grid.engine import reduce_grid
 from discosim.explore.grid.grid import Grid
 from discosim.explore.grid.metrics import METRICS
 from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import All
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT, Network
 from discosim.networks import build
 from discosim.partition.plan import Features, Objective, Rounding
 from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES
-from tests.configurations import HMD, by_layer, on, swept
+from tests.configurations import HMD, allocated, by_layer, on, swept
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "output.md"
 
@@ -51,6 +55,35 @@ def test_what_cannot_be_is_refused_where_it_is_said() -> None:
     for changes, words in (({"nodes": 0}, "0 nodes"), ({"nodes": 5000}, "features")):
         with pytest.raises(DiscosimError, match=words):
             on("resnet18", **changes).plan()
+
+
+def _convolutions(count: int) -> Network:
+    net, x = Builder("plain", (3, 8, 8)), INPUT
+    for number in range(count):
+        x = net.conv(x, 8, 3, f"conv{number}")
+    return net.build()
+
+
+@pytest.mark.parametrize("strategy", ["dense-then-split", "split-then-aggregate"])
+@pytest.mark.parametrize("at", ["", "0.5", "conv0"])
+def test_a_network_without_blocks_has_no_cut(strategy: str, at: str) -> None:
+    with pytest.raises(DiscosimError, match="plain has no blocks"):
+        on(_convolutions(2), strategy=strategy, at=at).cost()
+
+
+def test_compare_leaves_out_what_a_network_without_blocks_cannot_have() -> None:
+    answer = ds.compare(_convolutions(2), nodes=2)
+    left_out = [note for note in answer.notes if "left out: plain has no blocks" in note]
+    assert len(left_out) == 2
+    assert "disco" in set(answer.frame["strategy"])
+
+
+def test_where_nothing_is_exchanged_there_is_nothing_to_allocate() -> None:
+    """One layer reads the image, which is on every node."""
+    given = on(_convolutions(1), nodes=2)
+    assert layer_costs(given, np.array([0.0, 0.5])).choices == ()
+    with pytest.raises(DiscosimError, match="exchanges nothing to be chosen"):
+        allocated(given, HMD, {})
 
 
 @pytest.mark.parametrize("words", [Objective, Features, Rounding])

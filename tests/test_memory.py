@@ -23,6 +23,7 @@ from discosim.importers.nodelink import to_json
 from discosim.model.memory import WORKSPACE, fits_word
 from discosim.networks import build
 from discosim.partition.plan import CONVENTIONS
+from tests.configurations import on
 from tests.holding import FUSED, cost, peak, walked_peak
 from tests.strategies import networks
 
@@ -60,6 +61,17 @@ def test_three_maps_of_a_backbone_are_gathered() -> None:
         gathered = cost(backbone(outputs), 2, conventions=runtime).received_bytes
         assert gathered[..., -1].max() == whole / 2
         assert tabulate(backbone(outputs)).in_elems[-1] == whole / 4
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 4])
+def test_the_node_that_gathers_holds_the_whole_output(nodes: int) -> None:
+    """Its own part and what arrives are all of the three maps, 57,344 bytes."""
+    plan, costs = on(
+        backbone(["p1", "p2", "p3"]), nodes=nodes, conventions="runtime", s_comm=1.0
+    ).evaluate()
+    held = 4 * (plan.live_elems + plan.buffer_elems)[..., -1]
+    assert held.squeeze()[0] == 57344
+    assert costs.peak_feature_bytes.max() >= 57344
 
 
 def test_a_side_result_that_nobody_wants_is_no_output() -> None:
