@@ -96,6 +96,12 @@ def test_a_cut_tail_of_a_transformer_keeps_its_class_token() -> None:
     assert network.params == every_parameter(Tail())
 
 
+def test_a_sound_of_one_channel_has_one_feature() -> None:
+    network = trace(nn.Sequential(nn.Conv1d(1, 8, 3), nn.ReLU()), torch.zeros(1, 1, 50))
+    assert network.input_shape == (1, 50)
+    assert trace(nn.Linear(50, 4), torch.zeros(1, 1, 50)).input_shape == (50, 1)
+
+
 def test_an_image_with_its_channels_last() -> None:
     class Last(nn.Module):
         def __init__(self) -> None:

@@ -57,7 +57,9 @@ class Mixers:
         """
         shape = self.program.shapes[tensor]
         if sum(size > 1 for size in shape) < 2:
-            return next((at for at, size in enumerate(shape) if size > 1), None)
+            read = self._mixed_by_a_reader(tensor)
+            longest = next((at for at, size in enumerate(shape) if size > 1), None)
+            return longest if read is None else read
         every: Axes = tuple(
             merged(((size, stride),)) for size, stride in zip(shape, strides(shape), strict=True)
         )
@@ -87,6 +89,17 @@ class Mixers:
                             queued.add(reader)
                             heappush(todo, reader)
         return normed if first is None else first
+
+    def _mixed_by_a_reader(self, tensor: str) -> int | None:
+        """The axis over which a reader of the tensor itself mixes, as of one sound."""
+        for number in self.readers.get(tensor, ()):
+            node = self.program.nodes[number]
+            for operand, name in enumerate(node.inputs):
+                if name == tensor:
+                    over, mixes = self._over(node, operand, len(self.program.shapes[tensor]))
+                    if mixes and over is not None:
+                        return over
+        return None
 
     def _over(self, node: Node, operand: int, rank: int) -> tuple[int | None, bool]:
         """The axis that a node says to hold features, and whether it mixes over it."""
