@@ -79,6 +79,14 @@ def test_the_words_say_where_the_hardware_at_hand_stands(cli: Cli) -> None:
     assert "No break-even: even if messages had no latency" in out
 
 
+def test_solving_for_nodes_ends_where_it_is_told_to(cli: Cli) -> None:
+    [found] = cli.records(f"{FIRST} --solve nodes")
+    least = found["value"]
+    [there] = cli.records(f"{FIRST} --solve nodes --max-nodes {least}")
+    [before] = cli.records(f"{FIRST} --solve nodes --max-nodes {least - 1}")
+    assert (there["value"], before["value"]) == (least, None)
+
+
 @pytest.mark.parametrize(
     "rest", ["--nodes 2,4", "--solve link-latency --versus N-1 --nodes 3", "--hw rpi4-wifi"]
 )

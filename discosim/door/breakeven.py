@@ -94,7 +94,7 @@ def breakeven(
     nodes: given.Counts | None = None,
     s_comm: given.Shares | None = None,
     versus: str = "1",
-    max_nodes: int | None = None,
+    max_nodes: given.Counts | None = None,
     overlap: str = "none",
     **counted: Unpack[CountedAs],
 ) -> BreakEvens:
@@ -112,6 +112,7 @@ def breakeven(
     base = replace(base, overlap=Overlap.parse(overlap))
     counts = [2] if nodes is None else given.counts(nodes)
     knob = [0.8] if s_comm is None else given.shares(s_comm)
+    last = MOST_NODES if max_nodes is None else given.one("--max-nodes", given.counts(max_nodes))
     answers = [
         answer
         for each, count, share in product(kinds, counts, knob)
@@ -119,7 +120,7 @@ def breakeven(
             solve,
             replace(base, hardware=each, nodes=count, s_comm=share),
             previous=versus == "N-1",
-            most_nodes=MOST_NODES if max_nodes is None else max_nodes,
+            most_nodes=last,
         )
     ]
     contests = [answer.contest for answer in answers]
