@@ -11,6 +11,7 @@ from discosim.graph.network import Network
 from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.hardware import Hardware
 from discosim.masks.mask_file import check_mask
+from discosim.partition.collectives import Collective
 from discosim.partition.plan import CONVENTIONS, Conventions, Features, Objective, Plan
 from discosim.partition.split import divides
 from discosim.simulate import NO_OVERLAP, Cost, Overlap, simulate
@@ -48,6 +49,7 @@ class Configuration:
     target: float = HALF
     objective: Objective = Objective.MEMORY
     features: Features = Features.PEAK
+    collective: Collective = Collective.DIRECT
     plan_file: "PlanFile | None" = None
     mask: "Mask | None" = None
 

@@ -13,6 +13,7 @@ from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.networks import build
 from discosim.partition.bounds import row_bounds
+from discosim.partition.collectives import Collective
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, Rule, follow
 from discosim.partition.lay import Laid, Read, lay
@@ -124,7 +125,7 @@ def carried(nodes: int, one: Round, held: Held) -> tuple[np.ndarray, np.ndarray]
 def test_messages_are_the_pair_matrices_and_bring_what_is_needed(
     table: LayerTable, make: Callable[[Network], Rule], nodes: int, algorithm: str
 ) -> None:
-    laid = lay(table, make(table.network), nodes, RUNTIME, collective=algorithm)
+    laid = lay(table, make(table.network), nodes, RUNTIME, collective=Collective(algorithm))
     for read in reads_of(laid):
         have = has(read.before)
         for one in read.rounds:
@@ -144,7 +145,7 @@ def test_messages_are_the_pair_matrices_and_bring_what_is_needed(
 def test_a_sum_adds_every_summand_of_every_element_once(
     table: LayerTable, make: Callable[[Network], Rule], nodes: int, algorithm: str
 ) -> None:
-    laid = lay(table, make(table.network), nodes, RUNTIME, collective=algorithm)
+    laid = lay(table, make(table.network), nodes, RUNTIME, collective=Collective(algorithm))
     for read in reads_of(laid):
         held = read.before
         if held.summands is None:
@@ -340,13 +341,13 @@ def test_bytes_of_a_decoder_for_each_token(nodes: int, kib: int) -> None:
 @pytest.mark.parametrize("algorithm", ["direct", "ring"])
 def test_a_sum_sends_as_much_by_either_algorithm(algorithm: str) -> None:
     table = tabulate(blocks(1, 8, 16))
-    plan = planned(table, by_pairs, 4, collective=algorithm)
+    plan = planned(table, by_pairs, 4, collective=Collective(algorithm))
     np.testing.assert_allclose(plan.exchange.sent.sum(-1), 2 * 2 * 3 / 4 * 8 * 16)
 
 
 def test_through_a_root_everything_goes_twice() -> None:
     table = tabulate(blocks(1, 8, 16))
-    plan = planned(table, by_pairs, 4, collective="root")
+    plan = planned(table, by_pairs, 4, collective=Collective.ROOT)
     sums = 2 * 8 * 16
     np.testing.assert_allclose(plan.exchange.sent.sum(-1), [3 * sums, sums, sums, sums])
 

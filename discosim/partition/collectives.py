@@ -7,6 +7,7 @@ Communication Operations in MPICH, IJHPCA 19(1), 2005).
 """
 
 from dataclasses import replace
+from enum import StrEnum
 from functools import partial
 
 import numpy as np
@@ -21,10 +22,18 @@ from discosim.partition.held import (
 from discosim.partition.messages import Piece, Round, exchange
 from discosim.partition.placement import contiguous
 
-ALGORITHMS = ("direct", "ring", "root")
+
+class Collective(StrEnum):
+    """Algorithm of a collective: each to each, round a ring, or through one node."""
+
+    DIRECT = "direct"
+    RING = "ring"
+    ROOT = "root"
 
 
-def added(has: Held, home: Held | None, algorithm: str, whole: bool) -> tuple[list[Round], Held]:
+def added(
+    has: Held, home: Held | None, algorithm: Collective, whole: bool
+) -> tuple[list[Round], Held]:
     """Return the rounds that add a tensor in parts up, and how its sum lies then.
 
     `home` says which node adds what, by default equal blocks of features. Through a root, that
@@ -32,23 +41,23 @@ def added(has: Held, home: Held | None, algorithm: str, whole: bool) -> tuple[li
     """
     assert has.summands is not None
     nodes = has.nodes
-    if algorithm == "root":
+    if algorithm is Collective.ROOT:
         home = on_one(has.shape, int(np.flatnonzero(has.summands)[0]), nodes)
     elif home is None:
         home = by_features(has.shape, contiguous(has.features, nodes), nodes)
-    if algorithm == "ring" and has.summands.all() and nodes > 2:
+    if algorithm is Collective.RING and has.summands.all() and nodes > 2:
         return _ring(home, whole, adds=True), home
     return [_scattered(has.summands, home, whole)], home
 
 
-def gathered(has: Held, needs: tuple[Need, ...], algorithm: str, whole: bool) -> list[Round]:
+def gathered(has: Held, needs: tuple[Need, ...], algorithm: Collective, whole: bool) -> list[Round]:
     """Return the rounds by which nodes get what they need."""
     first = exchange(has, needs, whole)
     if first.kind != "gather" or first.sparse.any() or has.nodes <= 2:
         return [first]
-    if algorithm == "ring" and has.layout in ("features", "rows") and _untouched(has):
+    if algorithm is Collective.RING and has.layout in ("features", "rows") and _untouched(has):
         return _ring(has, whole, adds=False)
-    if algorithm == "root" and has.layout in ("features", "rows") and _untouched(has):
+    if algorithm is Collective.ROOT and has.layout in ("features", "rows") and _untouched(has):
         root = on_one(has.shape, 0, has.nodes)
         back = exchange(root, needs, whole)
         return [exchange(has, _at_root(has), whole), _less_own(back, has, whole)]

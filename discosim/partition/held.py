@@ -23,7 +23,8 @@ class Held:
     owners: the node of each feature; None where a node has all of them on its rows.
     rows: (N, 2), the rows that a node answers for; held: those of which it has all features, its
     own and what it computed or received besides; everywhere: features that all nodes have.
-    summands: (N,), the nodes whose summands add up to the tensor, where it lies in parts.
+    summands: (N,), the nodes whose summands add up to the tensor, where it lies in parts; sparse:
+    only 1 - S_comm of its features are added up.
     """
 
     shape: Shape
@@ -32,6 +33,7 @@ class Held:
     held: Ints
     everywhere: tuple[int, int] = (0, 0)
     summands: Bools | None = None
+    sparse: bool = False
 
     @property
     def nodes(self) -> int:
@@ -163,10 +165,12 @@ def on_one(shape: Shape, node: int, nodes: int) -> Held:
     return Held(shape, None, rows, rows)
 
 
-def in_parts(shape: Shape, summands: Bools) -> Held:
+def in_parts(shape: Shape, summands: Bools, *, sparse: bool = False) -> Held:
     """Return a tensor that is the sum over the nodes."""
     nodes = len(summands)
-    return Held(shape, None, all_rows(shape, nodes), no_rows(nodes), summands=summands)
+    return Held(
+        shape, None, all_rows(shape, nodes), no_rows(nodes), summands=summands, sparse=sparse
+    )
 
 
 def need_all(held_shape: Shape, rows: Ints) -> tuple[Need, ...]:

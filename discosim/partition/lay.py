@@ -5,7 +5,7 @@ its output; what is sent is what nodes need and have not (partition/held.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +15,7 @@ from discosim.graph.network import Network
 from discosim.graph.reach import rows_of
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.partition.bounds import even_shares, row_bounds
-from discosim.partition.collectives import added, gathered
+from discosim.partition.collectives import Collective, added, gathered
 from discosim.partition.effort import at_home, kept, shares_of
 from discosim.partition.held import (
     Held,
@@ -95,7 +95,7 @@ def lay(
     nodes: int,
     conventions: Conventions,
     *,
-    collective: str = "direct",
+    collective: Collective = Collective.DIRECT,
     shares: tuple[float, ...] | None = None,
     extents: Extents | None = None,
 ) -> Laid:
@@ -119,7 +119,7 @@ def _owners(network: Network, nodes: int, shares: tuple[float, ...] | None) -> M
 class _Laying:
     """Where the tensors lie that have been made so far."""
 
-    def __init__(self, on: Nodes, conventions: Conventions, collective: str) -> None:
+    def __init__(self, on: Nodes, conventions: Conventions, collective: Collective) -> None:
         self.on, self.resend, self.service = on, conventions.resend, conventions.service
         self.collective = collective
         entering = on.network.inputs
@@ -176,6 +176,10 @@ class _Laying:
         missing = first.pairs.sum(0) + first.sparse.sum(0)
         if missing.any():
             rounds += gathered(lies, needs, self.collective, whole)
+        if before.sparse:
+            rounds = [replace(one, pairs=one.sparse, sparse=one.pairs) for one in rounds]
+        if before.sparse:
+            rounds = [replace(one, pairs=one.sparse, sparse=one.pairs) for one in rounds]
         keeps = before.layout == "parts" or not self.resend
         after = lies.with_received(needs) if keeps else before
         self.state[tensor] = after

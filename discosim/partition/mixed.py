@@ -58,9 +58,9 @@ def mixed_plan(laid: Laid, layout: Layout, density: Floats) -> Plan:
     density: (..., 1, L), the fraction 1 - S_comm of what layers with a sparse choice receive.
     """
     table, nodes = laid.table, laid.nodes
-    sparse = [part.choice.sparse for part in laid.parts]
-    density = np.where(np.append(sparse, False), density, 1.0) * np.ones((1, len(table)))
-    base = within_layer(layout, density)
+    density = density * np.ones((1, len(table)))
+    sparse = np.append([part.choice.sparse for part in laid.parts], False)
+    base = within_layer(layout, np.where(sparse, density, 1.0))
     rows = np.flatnonzero(~_usual(laid))
     if not len(rows):
         return base

@@ -77,7 +77,7 @@ def output(
             return held, held.rows
         case Kind.INPUTS:
             adds = own_inputs(on, layer, operands[0]).any(axis=1)
-            return in_parts(shape, np.asarray(adds)), every
+            return in_parts(shape, np.asarray(adds), sparse=choice.sparse), every
         case Kind.OUTPUTS:
             return by_features(shape, _output_owners(on, layer, operands), nodes), every
     bounds = on.bounds[rows_of(shape)]

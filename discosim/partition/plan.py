@@ -1,6 +1,7 @@
 """A plan: who computes and sends what, as arrays over layers. Strategies make them."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 from discosim.errors import UnknownNameError
 from discosim.model.exchange import Exchange
 from discosim.registry import Words
+
+if TYPE_CHECKING:
+    from discosim.partition.lay import Laid
 
 Floats = NDArray[np.float64]
 
@@ -111,6 +115,8 @@ class Plan:
     avg_s_comm: (...); stage: (L,) where layers are placed whole, one node each, else None.
     density: (..., 1, L), the fraction of the remote features that each row reads; None where a
     mask says which ones, or where layers are placed whole.
+    laid: what is computed and sent as index sets, where layers are split in different ways.
+    remarks: what a user has to know of the plan, a line each.
     """
 
     nodes: int
@@ -129,6 +135,8 @@ class Plan:
     weight_share: Floats | None = None
     bias_share: Floats | None = None
     shared_elems: Floats | None = None
+    laid: "Laid | None" = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def most_chunks(self) -> Floats:

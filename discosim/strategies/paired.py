@@ -5,12 +5,19 @@ Parallelism, arXiv 1909.08053, 2019: two sums a transformer block in place of fo
 """
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, Rule, follow
+from discosim.partition.plan import Conventions, Plan
 from discosim.partition.spread import spread_layers
+from discosim.strategies.layered import layered_plan
+from discosim.strategies.strategy import strategy
+
+if TYPE_CHECKING:
+    from discosim.configuration import Configuration
 
 
 def paired_rule(network: Network, *, sparse: bool) -> Rule:
@@ -77,3 +84,14 @@ def _between(network: Network, second: Layer, seconds: set[str]) -> set[str] | N
     if any(reader not in inside for t in found for reader in network.graph.successors(t)):
         return None
     return found
+
+
+def all_summed(network: Network, _: Conventions) -> Rule:
+    """Return the rule by which sums are of all features."""
+    return paired_rule(network, sparse=False)
+
+
+@strategy("paired", "pairs of layers by outputs, then inputs, then the sum (Megatron)", exact=True)
+def paired(given: "Configuration") -> Plan:
+    """Return the plan with one sum for each pair of layers."""
+    return layered_plan(given, all_summed)

@@ -4,13 +4,21 @@ DeepThings (Zhao, Barijough, Gerstlauer, TCAD 2018), MoDNN (Mao et al., DATE 201
 al., ToN 2021), DistrEdge (Hou et al., IPDPS 2022); of tokens, Voltage (Hu, Li, ICDCS 2024).
 """
 
+from typing import TYPE_CHECKING
+
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.reach import rows_of
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, Rule, follow
-from discosim.partition.repeated import Repeated
+from discosim.partition.plan import Conventions, Plan
+from discosim.partition.repeated import Repeated, repeated
 from discosim.partition.spread import spread_layers
+from discosim.strategies.layered import layered_plan
+from discosim.strategies.strategy import strategy
+
+if TYPE_CHECKING:
+    from discosim.configuration import Configuration
 
 
 def rows_rule(network: Network, repeats: Repeated) -> Rule:
@@ -30,3 +38,14 @@ def rows_rule(network: Network, repeats: Repeated) -> Rule:
         return follow(layer, operands)
 
     return rule
+
+
+def least_sent(network: Network, conventions: Conventions) -> Rule:
+    """Return the rule by which keys and values are computed again where that sends less."""
+    return rows_rule(network, repeated(network, resend=conventions.resend))
+
+
+@strategy("rows", "rows of the image or tokens, halos exchanged; the rest dense", exact=True)
+def rows(given: "Configuration") -> Plan:
+    """Return the plan that splits rows of images and tokens of sequences."""
+    return layered_plan(given, least_sent)
