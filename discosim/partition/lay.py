@@ -178,8 +178,6 @@ class _Laying:
             rounds += gathered(lies, needs, self.collective, whole)
         if before.sparse:
             rounds = [replace(one, pairs=one.sparse, sparse=one.pairs) for one in rounds]
-        if before.sparse:
-            rounds = [replace(one, pairs=one.sparse, sparse=one.pairs) for one in rounds]
         keeps = before.layout == "parts" or not self.resend
         after = lies.with_received(needs) if keeps else before
         self.state[tensor] = after
