@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.model.exchange import Exchange
+from discosim.model.exchange import Exchange, PairExchange
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -91,6 +91,26 @@ class CombinedExchange(Exchange):
         """Nodes that send."""
         return self._of("senders")
 
+    @cached_property
+    def port(self) -> Floats:
+        """The most elements that a node sends or receives."""
+        return self._of("port")
+
+    @cached_property
+    def port_both(self) -> Floats:
+        """The most elements that a node sends and receives together."""
+        return self._of("port_both")
+
+    @cached_property
+    def port_messages(self) -> Floats:
+        """The most messages that a node sends or receives."""
+        return self._of("port_messages")
+
+    @cached_property
+    def steps(self) -> Floats:
+        """Messages one after the other where each pair has a link."""
+        return self._of("steps")
+
     @abstractmethod
     def _of(self, name: str) -> Floats:
         """Return one of the amounts above."""
@@ -109,6 +129,18 @@ class PartsExchange(CombinedExchange):
         """N."""
         return self.base.nodes
 
+    def in_rounds(self) -> tuple[Exchange, ...]:
+        """Return the exchanges that follow one another; later ones are of `rows` alone."""
+        first, *later = self.other.in_rounds()
+        layers = self.base.sent.shape[-1]
+        nothing = PairExchange(
+            np.zeros((self.nodes, self.nodes, layers)), np.zeros((self.nodes, layers))
+        )
+        return (
+            PartsExchange(self.base, self.rows, first),
+            *(PartsExchange(nothing, self.rows, each) for each in later),
+        )
+
     def _of(self, name: str) -> Floats:
         return put(getattr(self.base, name), self.rows, getattr(self.other, name))
 
@@ -126,6 +158,10 @@ class RoundsExchange(CombinedExchange):
     def nodes(self) -> int:
         """N."""
         return self.rounds[0].nodes
+
+    def in_rounds(self) -> tuple[Exchange, ...]:
+        """Return the rounds."""
+        return self.rounds
 
     def _of(self, name: str) -> Floats:
         amounts: Floats = np.sum([getattr(each, name) for each in self.rounds], axis=0)

@@ -102,6 +102,30 @@ class Exchange(ABC):
         """Nodes that send, (..., 1, L)."""
         return self._of_all((self.send_peers > 0).astype(float))
 
+    @property
+    def port(self) -> Floats:
+        """The most elements that a node sends or receives, (..., 1, L)."""
+        return largest(np.maximum(self.sent, self.received))
+
+    @property
+    def port_both(self) -> Floats:
+        """The most elements that a node sends and receives together, (..., 1, L)."""
+        return largest(self.sent + self.received)
+
+    @property
+    def port_messages(self) -> Floats:
+        """The most messages that a node sends or receives, (..., 1, L)."""
+        return largest(np.maximum(self.send_peers, self.recv_peers))
+
+    @property
+    def steps(self) -> Floats:
+        """Messages one after the other where each pair has a link, (..., 1, L)."""
+        return np.minimum(1.0, largest(self.send_peers))
+
+    def in_rounds(self) -> "tuple[Exchange, ...]":
+        """Return the exchanges that follow one another, of all layers."""
+        return (self,)
+
     def _of_all(self, per_node: Floats) -> Floats:
         total: Floats = per_node.sum(-2, keepdims=True)
         return total

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.model.exchange import Exchange, largest
+from discosim.model.exchange import Exchange
 
 Floats = NDArray[np.float64]
 
@@ -47,15 +47,15 @@ TOPOLOGIES: Mapping[str, Topology] = MappingProxyType(
         "full-mesh": Topology(
             lambda x: x.pair,
             lambda x: x.link,
-            lambda x: np.minimum(1.0, largest(x.send_peers)),
+            lambda x: x.steps,
             lambda x: _ports(x) / max(1, x.nodes - 1),
             lambda x: (x.sent + x.received) / max(1, x.nodes - 1),
         ),
         # one port per node
         "switch": Topology(
-            lambda x: largest(np.maximum(x.sent, x.received)),
-            lambda x: largest(x.sent + x.received),
-            lambda x: largest(np.maximum(x.send_peers, x.recv_peers)),
+            lambda x: x.port,
+            lambda x: x.port_both,
+            lambda x: x.port_messages,
             lambda x: _ports(x),
             lambda x: x.sent + x.received,
             one_port=True,

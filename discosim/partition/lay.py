@@ -87,6 +87,8 @@ class Laid:
     parts: tuple[Part, ...]
     gathering: tuple[Read, ...]
     owners: Mapping[str, Owners]
+    rule: Rule
+    collective: Collective
 
 
 def lay(
@@ -108,7 +110,20 @@ def lay(
     laying = _Laying(on, conventions, collective)
     parts = tuple(laying.part(layer, rule) for layer in table.network.layers)
     outputs = [table.network.layers[tensor - 1].name for tensor in table.outputs]
-    return Laid(table, nodes, conventions, parts, laying.gathering(outputs), owners)
+    return Laid(
+        table, nodes, conventions, parts, laying.gathering(outputs), owners, rule, collective
+    )
+
+
+def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:
+    """Return the same on nodes of which each has its share of all features and rows.
+
+    Groups of layers that are computed without an exchange are not joined anew.
+    """
+    return lay(
+        laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
+        shares=shares,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=64)

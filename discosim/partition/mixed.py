@@ -81,6 +81,7 @@ def mixed_plan(laid: Laid, layout: Layout, density: Floats) -> Plan:
         chunk_features=put(base.chunk_features, rows, features),
         live_elems=_live_elems(laid),
         weight_share=weights,
+        density=None,
         bias_share=put(base.out_share * bare, rows, counted.column("biases")),
     )
     buffers, stored = _received(laid, plan)

@@ -114,7 +114,7 @@ class Plan:
     a node needs; else they follow from the shares.
     avg_s_comm: (...); stage: (L,) where layers are placed whole, one node each, else None.
     density: (..., 1, L), the fraction of the remote features that each row reads; None where a
-    mask says which ones, or where layers are placed whole.
+    mask says which ones, where layers are placed whole, or split in different ways.
     laid: what is computed and sent as index sets, where layers are split in different ways.
     remarks: what a user has to know of the plan, a line each.
     """

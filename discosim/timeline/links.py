@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from discosim.timeline.work import Work
+from discosim.timeline.work import Sent, Work
 
 Pair = tuple[int, int]
 Carriers = Mapping[Pair, tuple[str, ...]]
@@ -46,22 +46,29 @@ class Links:
         return begin
 
 
-def messages_before(work: Work, row: int) -> list[Message]:
-    """Return the messages before `row`, in the order in which they are sent."""
+def messages_before(work: Work, row: int) -> list[list[Message]]:
+    """Return the messages before `row` round by round, in the order in which they are sent."""
+    rounds = [_of_round(work, sent, row) for sent in work.rounds]
+    return [each for each in rounds if each]
+
+
+def _of_round(work: Work, sent: Sent, row: int) -> list[Message]:
     match work.cluster.topology:
         case "broadcast":
-            return list(_to_all(work, row))
+            return list(_to_all(work, sent, row))
         case "ring":
-            return list(_around(work, row))
+            return list(_around(work, sent, row))
         case "shared":
-            return list(_one_by_one(work, row, dict.fromkeys(_every(work), ("medium",))))
+            return list(_one_by_one(work, sent, row, dict.fromkeys(_every(work), ("medium",))))
     nodes = work.plan.nodes
     mesh = work.cluster.topology == "full-mesh"
     if work.cluster.half_duplex:
         form = "link {}-{}" if mesh else "port {}|port {}"
-        return list(_swaps(work, row, {pair: _ends(pair, form) for pair in tournament(nodes)}))
+        return list(
+            _swaps(work, sent, row, {pair: _ends(pair, form) for pair in tournament(nodes)})
+        )
     form = "link {}→{}" if mesh else "port {} out|port {} in"
-    return list(_one_by_one(work, row, {pair: _ends(pair, form) for pair in _every(work)}))
+    return list(_one_by_one(work, sent, row, {pair: _ends(pair, form) for pair in _every(work)}))
 
 
 def _ends(pair: Pair, form: str) -> tuple[str, ...]:
@@ -90,18 +97,18 @@ def tournament(nodes: int) -> list[Pair]:
     return pairs
 
 
-def _one_by_one(work: Work, row: int, carriers: Carriers) -> Iterator[Message]:
+def _one_by_one(work: Work, sent: Sent, row: int, carriers: Carriers) -> Iterator[Message]:
     bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
     for (i, j), ends in carriers.items():
-        nbytes = float(work.message_bytes[i, j, row])
+        nbytes = float(sent.message_bytes[i, j, row])
         if nbytes > 0:
             yield Message(ends[0], ends, (i,), (j,), nbytes, bandwidth[i, j], latency[i, j])
 
 
-def _swaps(work: Work, row: int, carriers: Carriers) -> Iterator[Message]:
+def _swaps(work: Work, sent: Sent, row: int, carriers: Carriers) -> Iterator[Message]:
     bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
     for (i, j), ends in carriers.items():
-        there, back = (float(work.message_bytes[a, b, row]) for a, b in ((i, j), (j, i)))
+        there, back = (float(sent.message_bytes[a, b, row]) for a, b in ((i, j), (j, i)))
         if there + back > 0:
             sources = (i,) * (there > 0) + (j,) * (back > 0)
             sinks = (j,) * (there > 0) + (i,) * (back > 0)
@@ -109,23 +116,23 @@ def _swaps(work: Work, row: int, carriers: Carriers) -> Iterator[Message]:
             yield Message(ends[0], ends, sources, sinks, there + back, rate, alpha)
 
 
-def _to_all(work: Work, row: int) -> Iterator[Message]:
+def _to_all(work: Work, sent: Sent, row: int) -> Iterator[Message]:
     """One message a sender, as fast as the slowest of those who listen takes it."""
     bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
     for i in range(work.plan.nodes):
-        sinks = np.flatnonzero(work.message_bytes[i, :, row])
+        sinks = np.flatnonzero(sent.message_bytes[i, :, row])
         if len(sinks):
             rate, alpha = bandwidth[i, sinks].min(), latency[i, sinks].max()
-            nbytes = float(work.union_bytes[i, row])
+            nbytes = float(sent.union_bytes[i, row])
             yield Message("medium", ("medium",), (i,), tuple(sinks.tolist()), nbytes, rate, alpha)
 
 
-def _around(work: Work, row: int) -> Iterator[Message]:
+def _around(work: Work, sent: Sent, row: int) -> Iterator[Message]:
     """The whole exchange of a ring, as long as its busiest link takes."""
-    sent = work.message_bytes[..., row] > 0
-    if sent.any():
-        used = sent.any(0) | sent.any(1)
+    sends = sent.message_bytes[..., row] > 0
+    if sends.any():
+        used = sends.any(0) | sends.any(1)
         rate = work.cluster.link_Bps[np.ix_(used, used)].min()
-        alpha = work.cluster.link_latency_s[np.ix_(used, used)].max() * work.ring_steps[row]
-        sources, sinks = (tuple(np.flatnonzero(sent.any(axis)).tolist()) for axis in (1, 0))
-        yield Message("ring", ("ring",), sources, sinks, float(work.ring_bytes[row]), rate, alpha)
+        alpha = work.cluster.link_latency_s[np.ix_(used, used)].max() * sent.ring_steps[row]
+        sources, sinks = (tuple(np.flatnonzero(sends.any(axis)).tolist()) for axis in (1, 0))
+        yield Message("ring", ("ring",), sources, sinks, float(sent.ring_bytes[row]), rate, alpha)

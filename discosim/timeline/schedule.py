@@ -68,8 +68,8 @@ def schedule(work: Work, overlap: Overlap = NO_OVERLAP) -> Timeline:
     messages = [messages_before(work, row) for row in range(len(work.table))]
     chunks = [_chunks(work, chosen, row, each) for row, each in enumerate(messages)]
     count = sum(
-        len(parts) * (len(each) + work.plan.nodes)
-        for parts, each in zip(chunks, messages, strict=True)
+        len(parts) * (sum(map(len, rounds)) + work.plan.nodes)
+        for parts, rounds in zip(chunks, messages, strict=True)
     )
     if count > MOST_EVENTS:
         raise DiscosimError(f"{count:,} events are too many for a timeline; wanted {MOST_EVENTS:,}")
@@ -99,17 +99,20 @@ def interval_s(work: Work, overlapped: Overlap) -> float:
     return float(max(stages.max(), handed_s.sum() if topology.one_medium else 0.0))
 
 
-def exchange_s(messages: list[Message], rounds: float = 1.0) -> float:
-    """Return the seconds of an exchange in as many chunks, begun on free links."""
-    links = Links()
-    times = [m.time_s() + (rounds - 1) * m.latency_s for m in messages]
-    begins = [links.send(m, 0.0, time_s) for m, time_s in zip(messages, times, strict=True)]
-    return max((b + t for b, t in zip(begins, times, strict=True)), default=0.0)
+def exchange_s(rounds: list[list[Message]], chunks: float = 1.0) -> float:
+    """Return the seconds of an exchange in as many chunks, each round begun on free links."""
+    total_s = 0.0
+    for messages in rounds:
+        links = Links()
+        times = [m.time_s() + (chunks - 1) * m.latency_s for m in messages]
+        begins = [links.send(m, 0.0, time_s) for m, time_s in zip(messages, times, strict=True)]
+        total_s += max(b + t for b, t in zip(begins, times, strict=True))
+    return total_s
 
 
-def _chunks(work: Work, overlap: Overlap, row: int, messages: list[Message]) -> Floats:
+def _chunks(work: Work, overlap: Overlap, row: int, rounds: list[list[Message]]) -> Floats:
     """The parts of a row's exchange, at most one a feature; the best number where none is given."""
-    if overlap.mode in ("none", "ideal") or not messages:
+    if overlap.mode in ("none", "ideal") or not rounds:
         return _parts(1.0)
     most = work.most_chunks[row]
     if overlap.mode == "stream":
@@ -120,7 +123,7 @@ def _chunks(work: Work, overlap: Overlap, row: int, messages: list[Message]) -> 
 
     def slowest_s(chunks: Floats) -> Floats:
         count = min(float(chunks[0]), most)
-        free_s, comm_s = exchange_s(messages, 0.0), exchange_s(messages, np.ceil(count))
+        free_s, comm_s = exchange_s(rounds, 0.0), exchange_s(rounds, np.ceil(count))
         alpha_s = (comm_s - free_s) / np.ceil(count)
         node_s = chunked_s(np.array(comm_s), local_s, remote_s, np.array(count), alpha_s)
         return np.array([node_s.max()])
@@ -144,16 +147,20 @@ class _Run:
     links: Links
 
     def barred(
-        self, row: int, messages: list[Message], mode: str, parts: Floats, begin_s: float
+        self, row: int, rounds: list[list[Message]], mode: str, parts: Floats, begin_s: float
     ) -> float:
         """Schedule a row that begins on all nodes at once; return when the last has ended.
 
-        The k-th remote part begins when the k-th chunk has reached every node (model.md §3).
+        The k-th remote part begins when the k-th chunk has reached every node (model.md §3). Of
+        several rounds, a chunk goes through all before the next one begins.
         """
         arrived: list[float] = []
         for chunk, part in enumerate(parts):
-            ends = [self._send(row, m, chunk, part, begin_s) for m in messages]
-            arrived.append(max([begin_s, *arrived[-1:], *ends]))
+            ready_s = begin_s if len(rounds) < 2 else max([begin_s, *arrived[-1:]])
+            for messages in rounds:
+                ends = [self._send(row, m, chunk, part, ready_s) for m in messages]
+                ready_s = max([ready_s, *ends])
+            arrived.append(max([ready_s, *arrived[-1:]]))
         last_s = arrived[-1]
         for node in range(self.work.plan.nodes):
             local_s = float(self.work.local_s[node, row])
@@ -168,7 +175,7 @@ class _Run:
             last_s = max(last_s, free_s)
         return last_s
 
-    def streamed(self, messages: list[list[Message]], chunks: list[Floats]) -> float:
+    def streamed(self, messages: list[list[list[Message]]], chunks: list[Floats]) -> float:
         """Schedule all rows without barriers; return when the last thing has ended.
 
         A node sends its outputs as it finishes them, and computes with received features when
@@ -202,23 +209,27 @@ class _Run:
     def _stream_in(
         self,
         row: int,
-        messages: list[Message],
+        rounds: list[list[Message]],
         parts: Floats,
         made: dict[str, tuple[Floats, Floats]],
     ) -> Floats:
         """Send a row's input chunk by chunk as it is made; return when each node has it, (N,)."""
         table, arrived = self.work.table, np.zeros(self.work.plan.nodes)
-        if not messages:
+        if not rounds:
             return arrived
         operands = [table.name[tensor - 1] for tensor in _operands(self.work, row)]
         whole = table.statistics[row] > 0  # statistics are of all features of a node
         for chunk, part in enumerate(parts):
             done = 1.0 if whole else float(parts[: chunk + 1].sum())
             ready = np.max([made[name][0] + done * made[name][1] for name in operands], axis=0)
-            for message in messages:
-                end_s = self._send(row, message, chunk, part, max(ready[list(message.sources)]))
-                sinks = list(message.sinks)
-                arrived[sinks] = np.maximum(arrived[sinks], end_s)
+            for messages in rounds:
+                ends_s = [
+                    self._send(row, m, chunk, part, max(ready[list(m.sources)])) for m in messages
+                ]
+                for message, end_s in zip(messages, ends_s, strict=True):
+                    sinks = list(message.sinks)
+                    arrived[sinks] = np.maximum(arrived[sinks], end_s)
+                ready = np.maximum(ready, max(ends_s))
         return arrived
 
     def _send(self, row: int, message: Message, chunk: int, part: float, ready_s: float) -> float:
@@ -252,7 +263,7 @@ def _operands(work: Work, row: int) -> list[int]:
     return [index[name] for name in network.operands(table.name[row]) if name in index]
 
 
-def _stages(work: Work, messages: list[list[Message]]) -> list[list[int]]:
+def _stages(work: Work, messages: list[list[list[Message]]]) -> list[list[int]]:
     """Rows that a node goes through chunk by chunk: a leading one, and those that follow it.
 
     A row leads that mixes features, that waits for others, or that looks at all features of a

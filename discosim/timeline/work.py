@@ -8,7 +8,9 @@ from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
 from discosim.model.traffic import TOPOLOGIES
+from discosim.partition.lay import shared_out
 from discosim.partition.layout import Layout
+from discosim.partition.mixed import mixed_plan
 from discosim.partition.plan import Features, Plan
 from discosim.partition.uneven import split_by_share
 from discosim.partition.within_layer import within_layer
@@ -22,12 +24,25 @@ LEAST_SHARE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
+class Sent:
+    """What goes at once before each row; a row's next round begins when all of it has arrived.
+
+    message_bytes: (N, N, L), from node i to node j before row l; union_bytes: (N, L), the
+    distinct ones, which a broadcast carries; ring_bytes: (L,), through a ring's busiest link.
+    """
+
+    message_bytes: Floats
+    union_bytes: Floats
+    ring_bytes: Floats
+    ring_steps: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Work:
     """A plan on a cluster, before it is scheduled.
 
     local_s, remote_s: (N, L), computation without and with received features.
-    message_bytes: (N, N, L), from node i to node j before row l; union_bytes: (N, L), the
-    distinct ones, which a broadcast carries; ring_bytes: (L,), through a ring's busiest link.
+    rounds: the messages, round by round.
     most_chunks: (L,), the most chunks that a message can have.
     weight_bytes, feature_bytes, runtime_bytes: (N,), what each node holds; memory_bytes: what it
     has, or infinity.
@@ -39,15 +54,18 @@ class Work:
     shares: tuple[float, ...]
     local_s: Floats
     remote_s: Floats
-    message_bytes: Floats
-    union_bytes: Floats
-    ring_bytes: Floats
-    ring_steps: Floats
+    rounds: tuple[Sent, ...]
     most_chunks: Floats
     weight_bytes: Floats
     feature_bytes: Floats
     runtime_bytes: Floats
     memory_bytes: Floats
+
+    @property
+    def message_bytes(self) -> Floats:
+        """Bytes from node i to node j before row l, all rounds together, (N, N, L)."""
+        total: Floats = np.sum([sent.message_bytes for sent in self.rounds], axis=0)
+        return total
 
     @property
     def node_bytes(self) -> Floats:
@@ -83,10 +101,17 @@ def work_of(
     if shares is not None:
         _check_shares(shares, plan)
         if plan.nodes > 1:
-            if plan.density is None:
-                raise DiscosimError("a mask says where the features lie: it has no --shares")
-            plan = within_layer(_shared_out(given, shares), plan.density)
+            plan = _with_shares(given, plan, shares)
     return _work(given, plan, cluster, shares or even_shares_of(plan.nodes))
+
+
+def _with_shares(given: Configuration, plan: Plan, shares: tuple[float, ...]) -> Plan:
+    layout = _shared_out(given, shares)
+    if plan.laid is not None:
+        return mixed_plan(shared_out(plan.laid, shares), layout, 1.0 - given.knob)
+    if plan.density is None:
+        raise DiscosimError("a mask says where the features lie: it has no --shares")
+    return within_layer(layout, plan.density)
 
 
 def _shared_out(given: Configuration, shares: tuple[float, ...]) -> Layout:
@@ -117,7 +142,7 @@ def _work(given: Configuration, plan: Plan, cluster: Cluster, shares: tuple[floa
             holds[kind, node] = np.broadcast_to(need, nodes)[node]
     capacity = [node.memory_bytes for node in cluster.nodes[:nodes]]
     elem_bytes = float(cluster.nodes[0].feature_elem_bytes)
-    ring, exchange = TOPOLOGIES["ring"], plan.exchange
+    ring = TOPOLOGIES["ring"]
     serial = ring.half_elems if cluster.half_duplex else ring.elems
     return Work(
         table=table,
@@ -126,10 +151,15 @@ def _work(given: Configuration, plan: Plan, cluster: Cluster, shares: tuple[floa
         shares=shares,
         local_s=local_s,
         remote_s=remote_s,
-        message_bytes=exchange.between.reshape(nodes, nodes, rows) * elem_bytes,
-        union_bytes=np.broadcast_to(exchange.union, (nodes, rows)) * elem_bytes,
-        ring_bytes=np.broadcast_to(serial(exchange), (1, rows))[0] * elem_bytes,
-        ring_steps=np.broadcast_to(exchange.ring_steps, (1, rows))[0],
+        rounds=tuple(
+            Sent(
+                message_bytes=each.between.reshape(nodes, nodes, rows) * elem_bytes,
+                union_bytes=np.broadcast_to(each.union, (nodes, rows)) * elem_bytes,
+                ring_bytes=np.broadcast_to(serial(each), (1, rows))[0] * elem_bytes,
+                ring_steps=np.broadcast_to(each.ring_steps, (1, rows))[0],
+            )
+            for each in plan.exchange.in_rounds()
+        ),
         most_chunks=np.broadcast_to(plan.most_chunks, (1, rows))[0],
         weight_bytes=holds[0],
         feature_bytes=holds[2 if given.features == Features.ALL else 1],
