@@ -62,7 +62,7 @@ def mixed_plan(laid: Laid, layout: Layout, density: Floats) -> Plan:
     sparse = np.append([part.choice.sparse for part in laid.parts], False)
     base = within_layer(layout, np.where(sparse, density, 1.0))
     rows = np.flatnonzero(~_usual(laid))
-    if not len(rows):
+    if nodes == 1 or not len(rows):
         return base
     reads = (*(part.reads for part in laid.parts), laid.gathering)
     counted = Counted(laid, rows, tuple(reads[row] for row in rows))
