@@ -14,13 +14,14 @@ from discosim.graph.table import LayerTable, tabulate
 from discosim.networks import build
 from discosim.partition.bounds import row_bounds
 from discosim.partition.collectives import Collective
+from discosim.partition.fused import ELEMENTS_A_MESSAGE, MACS_AN_ELEMENT, fused
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, Rule, follow
 from discosim.partition.lay import Laid, Read, lay
 from discosim.partition.layout import lay_out
 from discosim.partition.messages import Round
 from discosim.partition.mixed import mixed_plan
-from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.partition.plan import CONVENTIONS, Conventions, Plan
 from discosim.partition.repeated import NOTHING, repeated
 from discosim.partition.split import divides
 from discosim.partition.within_layer import within_layer
@@ -71,7 +72,7 @@ ALGORITHMS = st.sampled_from(["direct", "ring", "root"])
 
 
 def planned(table: LayerTable, make: Callable[[Network], Rule], nodes: int, **rest: object) -> Plan:
-    laid = lay(table, make(table.network), nodes, PAPER, **rest)  # type: ignore[arg-type]
+    laid = lay(table, make(table.network), nodes, PAPER, **rest)
     return mixed_plan(laid, lay_out(table, nodes, PAPER), DENSE)
 
 
@@ -120,24 +121,29 @@ def carried(nodes: int, one: Round, held: Held) -> tuple[np.ndarray, np.ndarray]
     return pairs * held.row_elems, arrived
 
 
+def check_coverage(laid: Laid) -> None:
+    """Pieces are the pair matrices, no node gets what it has, and all get what they need."""
+    for read in reads_of(laid):
+        have = has(read.before)
+        sums = any(one.kind == "sum" for one in read.rounds)
+        for one in read.rounds:
+            pairs, arrived = carried(laid.nodes, one, read.before)
+            np.testing.assert_array_equal(pairs, one.pairs + one.sparse)
+            if not sums and laid.collective is Collective.DIRECT:
+                assert not (have & (arrived > 0)).any()
+                assert arrived.max() <= 1
+            have = have | (arrived > 0)
+        if not sums:  # those are followed by a test of their own
+            assert not (wanted(read) & ~have).any(), read.tensor
+
+
 @settings(max_examples=25, deadline=None)
 @given(tables(), RULES, NODES, ALGORITHMS)
 def test_messages_are_the_pair_matrices_and_bring_what_is_needed(
     table: LayerTable, make: Callable[[Network], Rule], nodes: int, algorithm: str
 ) -> None:
     laid = lay(table, make(table.network), nodes, RUNTIME, collective=Collective(algorithm))
-    for read in reads_of(laid):
-        have = has(read.before)
-        for one in read.rounds:
-            pairs, arrived = carried(nodes, one, read.before)
-            np.testing.assert_array_equal(pairs, one.pairs + one.sparse)
-            if one.kind == "sum":
-                have = np.zeros_like(have)  # what is added is checked below
-            have = have | (arrived > 0)
-            if algorithm == "direct" and one.kind != "sum":
-                assert arrived.max() <= 1
-        if not any(one.kind == "sum" for one in read.rounds):
-            assert not (wanted(read) & ~have).any(), read.tensor
+    check_coverage(laid)
 
 
 @settings(max_examples=15, deadline=None)
@@ -172,11 +178,10 @@ def test_a_sum_adds_every_summand_of_every_element_once(
 @settings(max_examples=20, deadline=None)
 @given(tables(), RULES, st.integers(1, 5), st.sampled_from([PAPER, RUNTIME]))
 def test_what_is_sent_is_received_and_one_node_sends_nothing(
-    table: LayerTable, make: Callable[[Network], Rule], nodes: int, conventions: object
+    table: LayerTable, make: Callable[[Network], Rule], nodes: int, conventions: Conventions
 ) -> None:
-    assert conventions in (PAPER, RUNTIME)
-    laid = lay(table, make(table.network), nodes, conventions)  # type: ignore[arg-type]
-    plan = mixed_plan(laid, lay_out(table, nodes, conventions), DENSE)  # type: ignore[arg-type]
+    laid = lay(table, make(table.network), nodes, conventions)
+    plan = mixed_plan(laid, lay_out(table, nodes, conventions), DENSE)
     every = (nodes, len(table))
     sent, received = (
         np.broadcast_to(x, every).sum(0) for x in (plan.exchange.sent, plan.exchange.received)
@@ -369,3 +374,69 @@ def test_more_nodes_than_rows_leave_some_idle() -> None:
     assert sorted(work.tolist()) == [0.0, 0.0, 0.5, 0.5]
     assert plan.weight_share is not None
     assert plan.weight_share[:, 1].sum() == 2
+
+
+@settings(max_examples=10, deadline=None)
+@given(tables(), st.integers(2, 4), st.sampled_from([PAPER, RUNTIME]))
+def test_fused_rows_of_groups_of_one_are_rows(
+    table: LayerTable, nodes: int, conventions: Conventions
+) -> None:
+    rule = by_rows(table.network)
+    laid = lay(table, rule, nodes, conventions)
+    own = {part.layer.name: part.rows for part in laid.parts if part.choice.kind is Kind.ROWS}
+    again = lay(table, rule, nodes, conventions, extents=own)
+    one, other = (
+        mixed_plan(each, lay_out(table, nodes, conventions), DENSE) for each in (laid, again)
+    )
+    np.testing.assert_array_equal(one.exchange.between, other.exchange.between)
+    np.testing.assert_array_equal(one.local, other.local)
+
+
+@settings(max_examples=10, deadline=None)
+@given(tables(), st.integers(2, 4), st.sampled_from([PAPER, RUNTIME]))
+def test_fused_groups_are_worth_their_repeated_work(
+    table: LayerTable, nodes: int, conventions: Conventions
+) -> None:
+    """By the measure of the dynamic program, which counts no group that it does not take."""
+    rule = by_rows(table.network)
+    laid = lay(table, rule, nodes, conventions)
+    joined = lay(table, rule, nodes, conventions, extents=fused(laid))
+    apart, together = (
+        mixed_plan(each, lay_out(table, nodes, conventions), DENSE) for each in (laid, joined)
+    )
+
+    def measure(plan: Plan) -> float:
+        work = np.broadcast_to(plan.local + plan.remote, (nodes, len(table))).sum(0)
+        messages = plan.exchange.total_messages.sum()
+        sent = plan.exchange.total.sum() + ELEMENTS_A_MESSAGE * messages
+        return float(sent + (work @ table.macs) / MACS_AN_ELEMENT)
+
+    assert measure(together) <= measure(apart) * (1 + 1e-9)
+    if conventions.whole:
+        check_coverage(joined)
+
+
+def test_a_group_of_two_convolutions_by_hand() -> None:
+    """On 8 rows, two 3x3 convolutions at once: a node computes one row of the first again.
+
+    Cut before both, nothing is sent: the input is everywhere.
+    """
+    net = Builder("group", (3, 8, 10))
+    net.conv(net.conv(INPUT, 40, 3, "one"), 5, 3, "two")
+    table = tabulate(net.build())
+    laid = lay(table, by_rows(table.network), 2, PAPER)
+    extents = fused(laid)
+    np.testing.assert_array_equal(extents["one"], [[0, 5], [3, 8]])
+    plan = mixed_plan(
+        lay(table, laid.rule, 2, PAPER, extents=extents), lay_out(table, 2, PAPER), DENSE
+    )
+    assert plan.exchange.total.sum() == 0
+    np.testing.assert_allclose(plan.local[:, 0], 5 / 8)
+
+
+def test_shares_divide_rows_too() -> None:
+    table = tabulate(build("vgg16", None))
+    laid = lay(table, by_rows(table.network), 2, PAPER, shares=(0.75, 0.25))
+    first = laid.parts[0]
+    np.testing.assert_array_equal(first.rows, [[0, 168], [168, 224]])
+    np.testing.assert_allclose(first.share, [0.75, 0.25])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from discosim.graph.network import Network
-from discosim.graph.table import Floats, LayerTable
+from discosim.graph.table import LayerTable
 from discosim.partition.collectives import Collective
 from discosim.partition.fused import fused
 from discosim.partition.kinds import Rule
@@ -31,9 +31,11 @@ KEPT = 64
 def layered_plan(given: "Configuration", rule_of: RuleOf, *, fuse: bool = False) -> Plan:
     """Return the plan in which layers are split by a rule; `fuse` joins those split by rows."""
     key = given.table, rule_of, given.nodes, given.conventions, given.collective, fuse
-    if given.strategy.has_knob:
-        return _plan(laid_by(*key), 1.0 - given.knob)
-    return _exact_plan(*key)
+    laid = laid_by(*key)
+    if not given.strategy.has_knob:
+        return _plan(laid, (1.0,), (1, 1))
+    density = 1.0 - given.knob
+    return _plan(laid, tuple(density.ravel().tolist()), density.shape)
 
 
 @lru_cache(maxsize=KEPT)
@@ -54,17 +56,7 @@ def laid_by(
 
 
 @lru_cache(maxsize=KEPT)
-def _exact_plan(
-    table: LayerTable,
-    rule_of: RuleOf,
-    nodes: int,
-    conventions: Conventions,
-    collective: Collective,
-    fuse: bool,
-) -> Plan:
-    return _plan(laid_by(table, rule_of, nodes, conventions, collective, fuse), np.ones((1, 1)))
-
-
-def _plan(laid: Laid, density: Floats) -> Plan:
+def _plan(laid: Laid, density: tuple[float, ...], shape: tuple[int, ...]) -> Plan:
     layout = lay_out(laid.table, laid.nodes, laid.conventions)
-    return replace(mixed_plan(laid, layout, density), laid=laid, remarks=remarks(laid))
+    plan = mixed_plan(laid, layout, np.reshape(density, shape))
+    return replace(plan, laid=laid, remarks=remarks(laid))

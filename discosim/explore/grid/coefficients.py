@@ -97,8 +97,8 @@ def coefficients(given: Configuration, s_comm: Floats) -> tuple[Rows | Stages | 
     """Return the coefficients at each S_comm (S,), and the costs at B = C = 1, alpha = 0.
 
     Bytes, memory and averages of those costs hold for all numbers of the hardware. There are no
-    coefficients for several chunks, for chunks with a memory bandwidth, where calls that take time
-    overlap with messages, and where of unlike nodes none is the slowest in both parts.
+    coefficients for several chunks, for chunks with a memory bandwidth, and where calls that take
+    time overlap with messages or are of other nodes than the slowest.
     """
     given, overlap = replace(given, s_comm=s_comm[:, None, None]), given.overlap
     node, staged = given.hardware, given.strategy.staged
@@ -119,14 +119,11 @@ def coefficients(given: Configuration, s_comm: Floats) -> tuple[Rows | Stages | 
         o = called.local_s + called.remote_s
     if staged:
         return _stages(given, cost, touched, o), cost
-    if o.any() and (overlap != NO_OVERLAP or (o != o.max(-2, keepdims=True)).any()):
+    if o.any() and (overlap != NO_OVERLAP or not _one_is_slowest(z, t, o)):
         return None, cost
     waits = np.zeros_like(z)
     if chunked:
         waits = cost.remote_s.max(-2, keepdims=True)
-        slowest = (z == z.max(-2, keepdims=True)) & (cost.remote_s == waits)
-        if not slowest.any(-2).all():
-            return None, cost
     rows = (cost.comm_s, touched.comm_s, z, t, waits, o)
     x, y, z, t, waits, o = (
         np.broadcast_to(values.max(-2), (len(s_comm), values.shape[-1])) for values in rows
@@ -144,6 +141,13 @@ def coefficients(given: Configuration, s_comm: Floats) -> tuple[Rows | Stages | 
         slope=z[:, ~competes].sum(-1) + waits[:, competes].sum(-1),
         hidden=hidden,
     ), cost
+
+
+def _one_is_slowest(z: Floats, t: Floats, o: Floats) -> bool:
+    """Whether calls take all nodes equally long, or longest that which is slowest in all else."""
+    alike = (o == o.max(-2, keepdims=True)).all(-2)
+    slowest = [each == each.max(-2, keepdims=True) for each in (z, t, o)]
+    return bool((alike | np.logical_and.reduce(slowest).any(-2)).all())
 
 
 def _stages(given: Configuration, cost: Cost, touched: Cost, o: Floats) -> Stages:
