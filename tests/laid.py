@@ -1,0 +1,184 @@
+"""Executes a network that is laid on nodes, node by node, by nothing but its index sets.
+
+Every node has arrays of the whole shapes in which what it does not have is NaN: whatever is
+computed from something that is missing is NaN too.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from discosim.graph.layer import Layer
+from discosim.graph.network import INPUT, Network
+from discosim.partition.held import Held
+from discosim.partition.kinds import Kind
+from discosim.partition.lay import Laid, Part, Read
+from discosim.runtime import operators
+
+State = Mapping[str, Tensor]
+NAN = float("nan")
+
+
+def random_state(network: Network, seed: int = 0) -> dict[str, Tensor]:
+    """Return weights and biases of every layer that has some, called `name.weight`."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64) * 0.3
+
+    state = {}
+    for layer in network.layers:
+        if layer.operator.placing == "mixes":
+            width = layer.in_features // layer.groups
+            state[f"{layer.name}.weight"] = draw(layer.out_features, width, *layer.kernel)
+            if layer.bias:
+                state[f"{layer.name}.bias"] = draw(layer.out_features)
+        elif layer.op in ("batch_norm", "layer_norm", "l2_norm"):
+            state[f"{layer.name}.weight"] = draw(layer.out_features)
+            state[f"{layer.name}.bias"] = draw(layer.out_features)
+        elif layer.op == "embed":
+            state[f"{layer.name}.weight"] = draw(*layer.out_shape)
+    return state
+
+
+def compute(layer: Layer, xs: list[Tensor], state: State, *, bias: bool = True) -> Tensor:
+    """Return the output of a layer from whole operands, batch first."""
+    x = xs[0]
+    weight = state.get(f"{layer.name}.weight")
+    shift = state.get(f"{layer.name}.bias")
+    if layer.operator.placing == "mixes":
+        assert weight is not None
+        return operators.mix(layer, x, weight, shift if bias else None, layer.groups)
+    match layer.op:
+        case "batch_norm" if weight is not None and shift is not None:
+            along = operators.along_features
+            return x * along(weight, x) + along(shift, x)
+        case "layer_norm" if weight is not None and shift is not None:
+            variance, mean = torch.var_mean(x, 1, correction=0)
+            return operators.normalize(x, mean, variance, weight, shift)
+        case "embed" if weight is not None:
+            front = layer.out_shape[1] - x[0, 0].numel()
+            return operators.embed(x, weight[None, :, :front], weight)
+        case "attention":
+            return operators.attend(layer, x)
+        case "activation":
+            return operators.activate(layer, x)
+        case "pool":
+            return operators.pool(layer, x)
+        case "upsample":
+            return operators.upsample(layer, x)
+        case "reshape":
+            return operators.reshape(layer, x)
+        case "flatten":
+            return x.flatten(1)
+        case "shuffle":
+            rows = x.reshape(1, layer.groups, -1, *x.shape[2:])
+            return rows.transpose(1, 2).reshape(x.shape)
+        case "slice":
+            return x[:, layer.start : layer.start + layer.out_features]
+        case "add":
+            return xs[0] + xs[1]
+        case "multiply":
+            return xs[0] * xs[1]
+        case "concat":
+            return torch.cat(xs, 1)
+    raise AssertionError(layer.op)
+
+
+def whole(network: Network, x: Tensor, state: State) -> dict[str, Tensor]:
+    """Return every tensor of the network on one node."""
+    tensors = {INPUT: x}
+    for layer in network.layers:
+        operands = [tensors[name] for name in network.operands(layer.name)]
+        tensors[layer.name] = compute(layer, operands, state)
+    return tensors
+
+
+def run(laid: Laid, x: Tensor, state: State) -> list[dict[str, Tensor]]:
+    """Return the tensors of each node as it has them at the end."""
+    nodes = [{INPUT: x.clone()} for _ in range(laid.nodes)]
+    for part in laid.parts:
+        operands = [_deliver(nodes, read) for read in part.reads]
+        for rank, node in enumerate(nodes):
+            made = _compute(laid, part, rank, [operand[rank] for operand in operands], state)
+            node[part.layer.name] = made
+    for read in laid.gathering:
+        _deliver(nodes, read)
+    return nodes
+
+
+def _deliver(nodes: list[dict[str, Tensor]], read: Read) -> list[Tensor]:
+    """What each node has of an operand once all rounds are over; it keeps it where that is said."""
+    views = [_rows(node[read.tensor].clone(), read.before) for node in nodes]
+    for one in read.rounds:
+        coming = []
+        for piece in one.pieces():
+            rows = slice(piece.first, piece.last)
+            coming.append((piece, rows, views[piece.source][0, piece.features, rows].clone()))
+        for piece, rows, values in coming:
+            at = views[piece.sink]
+            if one.kind == "sum":
+                at[0, piece.features, rows] = at[0, piece.features, rows] + values
+            else:
+                at[0, piece.features, rows] = values
+    shape = nodes[0][read.tensor].shape
+    operands = [view.reshape(shape) for view in views]
+    if read.before.layout == "parts":  # what was not added up is nobody's
+        for rank, operand in enumerate(operands):
+            _forget(_rows(operand, read.after), read, rank)
+    if read.keeps:
+        for node, operand in zip(nodes, operands, strict=True):
+            node[read.tensor] = operand
+    return operands
+
+
+def _forget(view: Tensor, read: Read, rank: int) -> None:
+    known = torch.zeros(view.shape[1:3], dtype=torch.bool)
+    held = read.after
+    if held.owners is not None:
+        low, high = held.rows[rank]
+        known[torch.from_numpy(np.flatnonzero(held.owners == rank)), low:high] = True
+    low, high = held.held[rank]
+    known[:, low:high] = True
+    view[0, ~known] = NAN
+
+
+def _rows(tensor: Tensor, held: Held) -> Tensor:
+    """(batch, features, rows, elements of a row), a view."""
+    return tensor.view(1, held.features, held.row_count, held.row_elems)
+
+
+def _compute(laid: Laid, part: Part, rank: int, xs: list[Tensor], state: State) -> Tensor:
+    layer, kind = part.layer, part.choice.kind
+    made = torch.full((1, *layer.out_shape), NAN, dtype=xs[0].dtype)
+    view, out = _rows(made, part.out), part.out
+    if out.summands is not None:
+        if out.summands[rank]:
+            first = rank == int(np.argmax(out.summands))
+            made = compute(layer, [_own_part(laid, part, rank, xs[0])], state, bias=first)
+        return made
+    result = _rows(compute(layer, xs, state), out)
+    if kind is Kind.OUTPUTS or out.owners is not None:
+        mine = slice(None) if out.owners is None else np.flatnonzero(out.owners == rank)
+        view[0, mine] = result[0, mine]
+        return made
+    low, high = part.rows[rank]
+    view[:, :, low:high] = result[:, :, low:high]
+    low, high = part.choice.everywhere
+    view[:, low:high] = result[:, low:high]
+    return made
+
+
+def _own_part(laid: Laid, part: Part, rank: int, x: Tensor) -> Tensor:
+    """The operand with zeros where the summand of a node has nothing to do with it."""
+    need = part.reads[0].needs[0]
+    kept = _rows(x.clone(), part.reads[0].before)
+    low, high = need.rows[rank]
+    kept[:, :, :low] = 0.0
+    kept[:, :, high:] = 0.0
+    if need.members is not None:
+        kept[0, ~torch.from_numpy(need.members[rank])] = 0.0
+    assert laid.nodes > 0
+    return kept.reshape(x.shape)
