@@ -101,6 +101,8 @@ def run(laid: Laid, x: Tensor, state: State) -> list[dict[str, Tensor]]:
     nodes = [{INPUT: x.clone()} for _ in range(laid.nodes)]
     for part in laid.parts:
         operands = [_deliver(nodes, read) for read in part.reads]
+        if part.statistics is not None:  # known to all, whoever has the rest
+            operands = [_merged(operand) for operand in operands]
         for rank, node in enumerate(nodes):
             made = _compute(laid, part, rank, [operand[rank] for operand in operands], state)
             node[part.layer.name] = made
@@ -134,6 +136,13 @@ def _deliver(nodes: list[dict[str, Tensor]], read: Read) -> list[Tensor]:
     return operands
 
 
+def _merged(operand: list[Tensor]) -> list[Tensor]:
+    whole = operand[0].clone()
+    for other in operand[1:]:
+        whole = torch.where(torch.isnan(whole), other, whole)
+    return [whole] * len(operand)
+
+
 def _forget(view: Tensor, read: Read, rank: int) -> None:
     known = torch.zeros(view.shape[1:3], dtype=torch.bool)
     held = read.after
@@ -157,8 +166,8 @@ def _compute(laid: Laid, part: Part, rank: int, xs: list[Tensor], state: State) 
     if out.summands is not None:
         if out.summands[rank]:
             first = rank == int(np.argmax(out.summands))
-            made = compute(layer, [_own_part(laid, part, rank, xs[0])], state, bias=first)
-        return made
+            return compute(layer, [_own_part(laid, part, rank, xs[0])], state, bias=first)
+        return torch.zeros_like(made)
     result = _rows(compute(layer, xs, state), out)
     if kind is Kind.OUTPUTS or out.owners is not None:
         mine = slice(None) if out.owners is None else np.flatnonzero(out.owners == rank)

@@ -231,7 +231,7 @@ def test_the_closed_form_is_the_pair_matrix(table: LayerTable, nodes: int, densi
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.integers(1, 12), st.integers(1, 40), st.integers(1, 5))
+@given(st.integers(1, 12), st.integers(2, 40), st.integers(1, 5))
 def test_rows_at_kernel_one_send_nothing(features: int, rows: int, nodes: int) -> None:
     net = Builder("pointwise", (3, rows, 5))
     x = net.conv(INPUT, features, 1, "first")

@@ -1,5 +1,6 @@
 """How much of a layer's work, weights and biases each node has, and what waits for messages."""
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from discosim.graph.reach import rows_of
 from discosim.graph.table import Floats, Ints
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind
+from discosim.partition.messages import Round
 from discosim.partition.needs import Nodes, members_of, own_inputs, reached
 
 if TYPE_CHECKING:
@@ -95,3 +97,22 @@ def kept(on: Nodes, layer: Layer, held: Held, choice: Choice, out: Held) -> Floa
         used = members_of(layer, 0, out.owners, on.nodes)
     part: Floats = (own & used).sum(1) / np.maximum(1, used.sum(1))
     return part
+
+
+def statistics_of(on: Nodes, layer: Layer, choice: Choice, held: Held, out: Held) -> Round | None:
+    """Return the scalars that each node with a part of the operand sends each other one.
+
+    A norm over features that lie on several nodes needs those of each position, a norm over
+    positions that lie on several nodes those of each feature.
+    """
+    scalars = 0
+    if choice.kind is Kind.OUTPUTS and out.owners is not None and held.owners is not None:
+        scalars = layer.operator.statistics * prod(layer.in_shape[1:])
+        has = np.bincount(out.owners, minlength=on.nodes) > 0
+    elif choice.kind is Kind.ROWS and out.layout == "rows":
+        scalars = layer.operator.row_statistics * layer.out_features
+        has = out.rows[:, 1] > out.rows[:, 0]
+    if not scalars or on.nodes == 1:
+        return None
+    pairs = scalars * (has[:, None] & has[None] & ~np.eye(on.nodes, dtype=bool)).astype(float)
+    return Round("statistics", pairs, np.zeros_like(pairs), 1.0, list)

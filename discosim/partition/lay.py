@@ -16,7 +16,7 @@ from discosim.graph.reach import rows_of
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.partition.bounds import even_shares, row_bounds
 from discosim.partition.collectives import Collective, added, gathered
-from discosim.partition.effort import at_home, kept, shares_of
+from discosim.partition.effort import at_home, kept, shares_of, statistics_of
 from discosim.partition.held import (
     Held,
     Need,
@@ -62,7 +62,8 @@ class Part:
     rows: (N, 2), the output rows that each node computes; share: (N,), of the layer's work, with
     all that it needs; at_home: (N,), the part of a node's work for which nothing has to come;
     kept: (N,), the part of its MACs that is left where nothing sparse is sent; weights, biases:
-    (N,), shares of the parameters.
+    (N,), shares of the parameters; statistics: scalars that nodes send each other to normalise
+    over what lies on several of them.
     """
 
     layer: Layer
@@ -75,6 +76,7 @@ class Part:
     kept: Floats
     weights: Floats
     biases: Floats
+    statistics: Round | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,8 @@ class _Laying:
         share, weights, biases = shares_of(on, layer, operands, choice, out, rows)
         home = at_home(on, layer, choice, reads, rows)
         left = kept(on, layer, operands[0], choice, out)
-        return Part(layer, choice, reads, out, rows, share, home, left, weights, biases)
+        scalars = statistics_of(on, layer, choice, operands[0], out)
+        return Part(layer, choice, reads, out, rows, share, home, left, weights, biases, scalars)
 
     def gathering(self, outputs: list[str]) -> tuple[Read, ...]:
         """Return how the outputs come to node 0; only sums are counted without the service."""

@@ -28,8 +28,9 @@ class Piece:
 class Round:
     """Messages that go at once: elements from node i to node j, (N, N) at [i, j].
 
-    kind: halo (rows to rows), gather (to every node), move (anything else) or sum, whose elements
-    the receiver adds to its own; sparse: (N, N) elements of which only 1 - S_comm is sent.
+    kind: halo (rows to rows), gather (to every node), move (anything else), sum, whose elements
+    the receiver adds to its own, or statistics, which are scalars and in no piece.
+    sparse: (N, N), elements of which only 1 - S_comm is sent.
     features: of the largest message; pieces: what exactly is sent, as index sets.
     """
 

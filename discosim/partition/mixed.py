@@ -68,7 +68,7 @@ def mixed_plan(laid: Laid, layout: Layout, density: Floats) -> Plan:
     counted = Counted(laid, rows, tuple(reads[row] for row in rows))
     local, remote = counted.shares(density)
     bare = np.ones(nodes)[:, None]
-    exchange, features = with_rounds(base.exchange, counted.rows, counted.reads, density, nodes)
+    exchange, features = with_rounds(base.exchange, laid, rows, density)
     weights = put((base.local + base.remote) * bare, rows, _sparse_weights(counted, density))
     dense = within_layer(layout, np.ones((1, 1)))
     plan = replace(

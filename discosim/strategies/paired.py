@@ -30,13 +30,14 @@ def paired_rule(network: Network, *, sparse: bool) -> Rule:
     seconds, between = pairs(network)
     entering = (name for name, _ in network.inputs)
     enters = {reader for name in entering for reader in network.graph.successors(name)} - between
+    stays = between | spread_layers(network)
 
     def rule(layer: Layer, operands: tuple[Held, ...]) -> Choice:
         if layer.name in seconds:
             return Choice(Kind.INPUTS, sparse=sparse)
         if layer.operator.placing == "mixes":
             return Choice(Kind.WHOLE if layer.name in enters else Kind.OUTPUTS)
-        return follow(layer, operands) if layer.name in between else Choice(Kind.WHOLE)
+        return follow(layer, operands) if layer.name in stays else Choice(Kind.WHOLE)
 
     return rule
 
@@ -46,12 +47,15 @@ def pairs(network: Network) -> tuple[frozenset[str], frozenset[str]]:
     """Return the second layers of all pairs, and what lies between: their first ones included.
 
     A layer is a second one where all that it reads comes, feature by feature, from layers that are
-    no second ones, and nothing else reads what lies between.
+    no second ones, and nothing else reads what lies between, but for what makes its factors (as
+    squeeze-excite).
     """
     seconds: set[str] = set()
     between: set[str] = set()
+    spread = spread_layers(network)
     for layer in network.layers:
-        if layer.operator.placing == "mixes" and layer.groups == 1:
+        plain = layer.operator.placing == "mixes" and layer.groups == 1
+        if plain and layer.name not in spread:
             found = _between(network, layer, seconds)
             if found is not None:
                 seconds.add(layer.name)
