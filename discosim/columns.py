@@ -45,7 +45,8 @@ class Column:
 
 _WORDS = """
     at bar binding block description dtype figure hardware id input kind layer model name op
-    memory_word overlap quantity reason scheme source status strategy value verdict where
+    memory_word overlap quantity reason result scheme source split status strategy value verdict
+    where
 """
 _COLUMNS = (
     *(Column(name, name, kind=CellKind.WORD) for name in _WORDS.split()),
@@ -80,6 +81,7 @@ _COLUMNS = (
     Column("node_bytes", "memory per node, at least", "B", better=-1, heading="memory at least"),
     Column("fits", "fits", kind=CellKind.TERM),
     Column("fits_word", "fits, yes, tight or no", kind=CellKind.TERM),
+    Column("exact", "exact: the result of one node", kind=CellKind.TERM),
     Column("saliency_lost", "saliency lost (surrogate)", better=-1),
     Column("accuracy", "published accuracy", better=1),
     Column("price_usd", "price of all nodes", "USD", better=-1),

@@ -252,9 +252,12 @@ COUNTED = (
 OBJECTIVE = Option(
     "objective", "--objective", "Of pipeline stages: memory or latency.", default="memory"
 )
+COLLECTIVE = Option(
+    "collective", "--collective", "Of sums and gathers: direct, ring or root.", default="direct"
+)
 PLAN = Option("plan", "--plan", "JSON file with S_comm of each layer.")
 MASK = Option("mask", "--mask", "Mask of `discosim mask`: its uneven counts.")
-COUNTING = (AT, *COUNTED, OBJECTIVE, PLAN, MASK)
+COUNTING = (AT, *COUNTED, OBJECTIVE, COLLECTIVE, PLAN, MASK)
 
 # Where the answer goes
 

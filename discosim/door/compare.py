@@ -6,7 +6,7 @@ from discosim.door import given
 from discosim.door.given import Counting
 from discosim.door.hearing import command
 from discosim.door.network import NetworkLike
-from discosim.door.sweep import Results, asked, computed, possible, tell
+from discosim.door.sweep import Results, asked, computed, possible, tell, tell_remarks
 from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
@@ -21,8 +21,13 @@ ORDER = [
     "split-then-aggregate",
     "branches",
     "pipeline",
+    "rows",
+    "fused-rows",
+    "tokens-kv",
+    "paired",
+    "partial-sync",
 ]
-"""As the paper's tables list them; strategies of later files come last."""
+"""As the paper's tables list them, then other ways to split; later files' come last."""
 
 
 class Comparison(Results):
@@ -61,5 +66,6 @@ def compare(
         names = given.names(strategies)
     rows = computed(base, kinds, names, counts, knob, given.names(overlap))
     tell(rows, base, s_comm, counting)
+    tell_remarks(base, names, counts)
     convention = given.convention_words(base, counting)
     return Comparison(rows=rows, base=base, hardware=kinds, convention=convention)

@@ -14,6 +14,7 @@ from discosim.graph.counts import left_out, remarks
 from discosim.graph.network import Network
 from discosim.hardware import Hardware
 from discosim.networks import NETWORKS
+from discosim.partition.collectives import Collective
 from discosim.partition.plan import Features, Objective
 from discosim.partition.plan import conventions as conventions_called
 from discosim.partition.plan_file import PlanFile, read_plan
@@ -58,12 +59,14 @@ class CountedAs(TypedDict, total=False):
 class Counting(CountedAs, total=False):
     """What is counted, and how strategies lay a network out.
 
-    at: block of strategies with a cut; objective: of pipeline stages, memory or latency; plan,
-    mask: what is sent, layer by layer or feature by feature, as a file or as it was read.
+    at: block of strategies with a cut; objective: of pipeline stages, memory or latency;
+    collective: of sums and gathers, direct, ring or root; plan, mask: what is sent, layer by layer
+    or feature by feature, as a file or as it was read.
     """
 
     at: str
     objective: str
+    collective: str
     plan: "str | PathLike[str] | PlanFile | None"
     mask: "str | PathLike[str] | Mask | None"
 
@@ -177,6 +180,7 @@ def configuration(
         at=more.get("at") or "",
         target=target,
         objective=Objective(more.get("objective") or "memory"),
+        collective=Collective(more.get("collective") or "direct"),
         features=Features(more.get("features") or "peak"),
         plan_file=the_plan(more.get("plan")),
         mask=the_mask(more.get("mask") if mask is None else mask, of),

@@ -18,6 +18,7 @@ from discosim.explore.limits import Limits
 from discosim.explore.sizing import size as smallest
 from discosim.hardware import Hardware, load_profile, profile_names
 from discosim.report import size as report
+from discosim.report.summary import SPLITS
 from discosim.report.tables import Cells
 from discosim.simulate import Overlap
 from discosim.units import parse_energy, parse_price, parse_time
@@ -35,6 +36,7 @@ class Sizes(Answer):
 
     rows: "pd.DataFrame"
     limits: Limits
+    exact: "pd.DataFrame | None" = None
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -44,7 +46,10 @@ class Sizes(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """The limits, and for each network its smallest cluster or what to give up."""
-        return report.summary(self.rows, self.limits)
+        lines = report.summary(self.rows, self.limits)
+        if self.exact is None:
+            return lines
+        return [*lines[:2], *report.unpruned(self.rows, self.exact), *lines[2:]]
 
     @cached_property
     def cells(self) -> Cells:
@@ -95,12 +100,14 @@ def size(
         )
     overlapped = Overlap.parse(given.one("--overlap", given.names(overlap)))
     bases = [given.configuration(each, kinds[0], counting) for each in networks]
+    chosen = given.names(strategies)
+    bases = [replace(base, overlap=overlapped) for base in bases]
     with progress("networks") as shown:
         rows = smallest(
-            [replace(base, overlap=overlapped) for base in bases],
+            bases,
             kinds,
             limits,
-            strategies=given.names(strategies),
+            strategies=chosen,
             s_comm=given.shares(s_comm),
             jobs=jobs or os.cpu_count() or 1,
             progress=shown,
@@ -108,7 +115,10 @@ def size(
     for base in bases:
         split = rows[(rows["model"] == base.model) & (rows["strategy"] != "pipeline")]
         given.tell_whole(base, dict.fromkeys(split["nodes"].tolist()))
-    return Sizes(rows=rows, limits=limits)
+    exact = [name for name in SPLITS if name not in chosen]
+    if len(bases) > 1 or not exact or not any(rows["s_comm"] > 0):
+        return Sizes(rows=rows, limits=limits)
+    return Sizes(rows=rows, limits=limits, exact=smallest(bases, kinds, limits, strategies=exact))
 
 
 def _kinds(hardware: given.Nodes | Every, limits: Limits) -> Sequence[Hardware]:

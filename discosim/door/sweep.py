@@ -1,7 +1,7 @@
 """`sweep`: latency over S_comm and N, and whether one node is faster."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
@@ -14,6 +14,7 @@ from discosim.door.given import Counting
 from discosim.door.hearing import command, note, progress
 from discosim.door.network import NetworkLike
 from discosim.errors import DiscosimError
+from discosim.explore.axes import arrays
 from discosim.explore.sweep import DEFAULT_NODES, DEFAULT_S_COMM, Columns
 from discosim.explore.sweep import sweep_columns as swept
 from discosim.hardware import Hardware
@@ -53,7 +54,25 @@ class Results(Answer):
 
         single = swept(self.base, hardware=self.hardware, strategies=["single"], nodes=[1])
         asked = summary.setting(self.rows, list(self.hardware), self.convention)
-        return asked + summary.findings(self.rows, single, list(self.hardware))
+        found = summary.findings(self.rows, single, list(self.hardware))
+        return asked + found[:1] + self._beaten() + found[1:]
+
+    def _beaten(self) -> list[str]:
+        """Whether an exact split beats the best sparse one that was asked for."""
+        from discosim.report import summary
+
+        numbers = any(arrays(each) for each in self.hardware)
+        counts = sorted({int(n) for n in self.rows["nodes"] if n > 1})
+        if numbers or not counts or not (~self.rows["exact"].astype(bool)).any():
+            return []
+        missing = [name for name in summary.SPLITS if name not in set(self.rows["strategy"])]
+        if len(missing) < len(summary.SPLITS):
+            return []  # they are in the table
+        overlaps = list(dict.fromkeys(self.rows["overlap"]))
+        exact = swept(
+            self.base, hardware=self.hardware, strategies=missing, nodes=counts, overlaps=overlaps
+        )
+        return summary.beaten(self.rows, exact)
 
     @cached_property
     def cells(self) -> Cells:
@@ -97,6 +116,7 @@ def sweep(
 
         rows = band_columns(rows, base, kinds, strategies=chosen, nodes=counts, s_comm=knob)
     tell(rows, base, s_comm, counting)
+    tell_remarks(base, chosen, counts)
     return Results(
         rows=rows,
         base=base,
@@ -159,6 +179,20 @@ def tell(rows: Columns, base: Configuration, s_comm: object, counting: Counting)
     for flag in given.knobs(s_comm, counting):
         if not any(STRATEGIES[name].has_knob for name in set(rows["strategy"])):
             note(f"{flag} has no effect: no strategy here has that knob")
+
+
+def tell_remarks(base: Configuration, strategies: Sequence[str], nodes: Sequence[int]) -> None:
+    """Say what a user has to know of the plans of strategies that split layers in other ways."""
+    told: dict[str, list[str]] = {}
+    for name in strategies:
+        if STRATEGIES[name].split in ("outputs", "one", "whole"):
+            continue
+        for count in nodes:
+            asked = replace(base, strategy=STRATEGIES[name], nodes=count)
+            for line in asked.plan().remarks:
+                told.setdefault(f"on {count} nodes {line}", []).append(name)
+    for line, names in told.items():
+        note(f"{', '.join(names)} {line}")
 
 
 def possible(base: Configuration, names: Sequence[str], nodes: Sequence[int]) -> list[str]:

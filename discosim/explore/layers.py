@@ -24,6 +24,7 @@ def layers(configuration: Configuration, *, every_operator: bool = False) -> pd.
         {
             "layer": table.name,
             "op": table.op,
+            "split": _splits(configuration),
             "block": table.block,
             "in_elems": table.in_elems.astype(np.int64),
             "out_elems": table.out_elems.astype(np.int64),
@@ -36,6 +37,13 @@ def layers(configuration: Configuration, *, every_operator: bool = False) -> pd.
         }
     )
     return frame if every_operator else _merged(frame, table)
+
+
+def _splits(configuration: Configuration) -> list[str]:
+    """How each layer is split; the gathering of the output as the strategy says."""
+    laid, usual = configuration.plan().laid, configuration.resolved().strategy.split
+    kinds = [] if laid is None else [str(part.choice.kind) for part in laid.parts]
+    return kinds + [usual] * (len(configuration.table) - len(kinds))
 
 
 def _merged(frame: pd.DataFrame, table: LayerTable) -> pd.DataFrame:

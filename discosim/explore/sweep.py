@@ -179,4 +179,13 @@ def _columns(
         "node_bytes": node_bytes,
         "fits": fits,
         "fits_word": fits_word,
+        "split": text(given.strategy.split),
+        "exact": _exact(given, column(knob)),
     }
+
+
+def _exact(given: Configuration, s_comm: Floats) -> Any:
+    """Whether the split network computes what it was trained to; at S_comm 0 all is sent."""
+    whole = given.strategy.exact or given.nodes == 1
+    dense = given.strategy.has_knob and given.plan_file is None and given.mask is None
+    return np.full(len(s_comm), whole) | ((s_comm == 0) & dense)

@@ -7,7 +7,6 @@ Communication Operations in MPICH, IJHPCA 19(1), 2005).
 """
 
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 
 import numpy as np
@@ -21,9 +20,10 @@ from discosim.partition.held import (
 )
 from discosim.partition.messages import Piece, Round, exchange
 from discosim.partition.placement import contiguous
+from discosim.registry import Words
 
 
-class Collective(StrEnum):
+class Collective(Words):
     """Algorithm of a collective: each to each, round a ring, or through one node."""
 
     DIRECT = "direct"

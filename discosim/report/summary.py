@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+SPLITS = ("rows", "paired")
+"""Exact strategies beside which sparse ones are told."""
+
 FITS = {"yes": "one node fits", "tight": "one node fits, tightly", "no": "one node does not fit"}
 
 
@@ -170,3 +173,32 @@ def _scores(rows: Columns, alone: Row, each: Hardware) -> list[str]:
             verb = "would fit" if counted else "would not fit"
             return [f"{text}; {other} (--attention {other}) {who} {verb}."]
     return [f"{text} (--attention)."]
+
+
+def beaten(frame: "Columns | pd.DataFrame", exact: "Columns | pd.DataFrame") -> list[str]:
+    """Return which sparse rows an exact split beats, for each kind of node and overlap."""
+    rows, others = as_columns(frame), as_columns(exact)
+    lines = []
+    for name, overlap in dict.fromkeys(zip(rows["hardware"], rows["overlap"], strict=True)):
+        own, theirs = (
+            _where(each, (each["hardware"] == name) & (each["overlap"] == overlap))
+            for each in (rows, others)
+        )
+        own = _where(own, ~own["exact"].astype(bool))
+        if not len(own["latency_s"]) or not len(theirs["latency_s"]):
+            continue
+        sparse = _at(own, int(own["latency_s"].argmin()))
+        best = _at(theirs, int(theirs["latency_s"].argmin()))
+        ratio = float(sparse["latency_s"]) / float(best["latency_s"])
+        faster = int((own["latency_s"] > best["latency_s"]).sum())
+        if not faster:
+            continue
+        where = f"{name}: " if len(set(rows["hardware"])) > 1 else ""
+        beats = f"{faster} of {len(own['latency_s'])} rows that prune"
+        if ratio > 1:
+            beats = f"every row that prunes, {ratio:.3g}x as fast as {_row(sparse)}"
+        lines.append(
+            f"{where}Without pruning, {_row(best)} takes "
+            f"{format_quantity(float(best['latency_s']), 's')}: faster than {beats}."
+        )
+    return lines

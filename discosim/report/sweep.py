@@ -234,4 +234,6 @@ def show_results(frame: "Columns | pd.DataFrame") -> Cells:
     if any(fit is not None for fit in frame["fits"]):
         found["fits"] = [word if isinstance(word, str) else "-" for word in frame["fits_word"]]
     found |= dict(cells(name, frame[name]) for name in ("speedup_vs_dense", "speedup_vs_single"))
+    if len(set(frame["strategy"])) > 1:
+        found["result"] = ["exact" if exact else "needs training" for exact in frame["exact"]]
     return {**found, "verdict": verdicts(frame)}

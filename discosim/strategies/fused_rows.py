@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 @strategy(
-    "fused-rows", "as rows, groups of layers without an exchange, overlap recomputed", exact=True
+    "fused-rows",
+    "as rows, groups of layers without an exchange, overlap recomputed",
+    exact=True,
+    split="rows",
 )
 def fused_rows(given: "Configuration") -> Plan:
     """Return the plan of rows in the groups that send least (partition/fused.py)."""

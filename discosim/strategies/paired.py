@@ -95,7 +95,12 @@ def all_summed(network: Network, _: Conventions) -> Rule:
     return paired_rule(network, sparse=False)
 
 
-@strategy("paired", "pairs of layers by outputs, then inputs, then the sum (Megatron)", exact=True)
+@strategy(
+    "paired",
+    "pairs of layers by outputs, then inputs, then the sum (Megatron)",
+    exact=True,
+    split="outputs, inputs",
+)
 def paired(given: "Configuration") -> Plan:
     """Return the plan with one sum for each pair of layers."""
     return layered_plan(given, all_summed)

@@ -22,7 +22,12 @@ def partly_summed(network: Network, _: Conventions) -> Rule:
     return paired_rule(network, sparse=True)
 
 
-@strategy("partial-sync", "as paired, 1 - S_comm of each sum's features added up", has_knob=True)
+@strategy(
+    "partial-sync",
+    "as paired, 1 - S_comm of each sum's features added up",
+    has_knob=True,
+    split="outputs, inputs",
+)
 def partial_sync(given: "Configuration") -> Plan:
     """Return the plan in which each sum is of 1 - S_comm of its features.
 

@@ -20,7 +20,13 @@ FEW = 8
 """Stages up to which the cuts are found at once."""
 
 
-@strategy("pipeline", "contiguous stages of whole layers, one node each", staged=True, exact=True)
+@strategy(
+    "pipeline",
+    "contiguous stages of whole layers, one node each",
+    staged=True,
+    exact=True,
+    split="one",
+)
 def pipeline(given: "Configuration") -> Plan:
     """Return the plan with the stages that are best for the objective."""
     return staged_plan(

@@ -45,7 +45,9 @@ def least_sent(network: Network, conventions: Conventions) -> Rule:
     return rows_rule(network, repeated(network, resend=conventions.resend))
 
 
-@strategy("rows", "rows of the image or tokens, halos exchanged; the rest dense", exact=True)
+@strategy(
+    "rows", "rows of the image or tokens, halos exchanged; the rest dense", exact=True, split="rows"
+)
 def rows(given: "Configuration") -> Plan:
     """Return the plan that splits rows of images and tokens of sequences."""
     return layered_plan(given, least_sent)

@@ -24,7 +24,7 @@ class Strategy:
 
     has_knob: S_comm changes the plan; has_cut: `at` does; nodes: the only N there is, or None;
     staged: layers are placed whole, so that consecutive inputs overlap; exact: the network is
-    computed as it was trained, nothing pruned.
+    computed as it was trained, nothing pruned; split: of its layers (partition/kinds.py).
     """
 
     name: str
@@ -35,6 +35,7 @@ class Strategy:
     nodes: int | None = None
     staged: bool = False
     exact: bool = False
+    split: str = "outputs"
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", __package__)
@@ -51,12 +52,13 @@ def strategy(
     nodes: int | None = None,
     staged: bool = False,
     exact: bool = False,
+    split: str = "outputs",
 ) -> Callable[[Planner], Planner]:
     """Return a decorator that registers a function from a Configuration to a Plan under `name`."""
 
     def enter(planner: Planner) -> Planner:
         STRATEGIES.register(name)(
-            Strategy(name, summary, planner, has_knob, has_cut, nodes, staged, exact)
+            Strategy(name, summary, planner, has_knob, has_cut, nodes, staged, exact, split)
         )
         return planner
 

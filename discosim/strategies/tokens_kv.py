@@ -23,7 +23,9 @@ def all_sent(network: Network, _: Conventions) -> Rule:
     return rows_rule(network, NOTHING)
 
 
-@strategy("tokens-kv", "as rows, keys and values sent, not computed again", exact=True)
+@strategy(
+    "tokens-kv", "as rows, keys and values sent, not computed again", exact=True, split="rows"
+)
 def tokens_kv(given: "Configuration") -> Plan:
     """Return the plan of rows in which attention receives the keys and values of all tokens."""
     return layered_plan(given, all_sent)

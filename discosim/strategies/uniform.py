@@ -45,7 +45,7 @@ def branches(given: "Configuration") -> Plan:
     return uniform(replace(given, s_comm=1.0))
 
 
-@strategy("single", "one node with enough memory", nodes=1, exact=True)
+@strategy("single", "one node with enough memory", nodes=1, exact=True, split="whole")
 def single(given: "Configuration") -> Plan:
     """Return the plan of one node that does everything."""
     return dense(replace(given, nodes=1))
