@@ -88,7 +88,7 @@ def _mark_blocks(axes: "Axes", frame: "pd.DataFrame", wide: float) -> None:
 
 def show_layers(frame: "pd.DataFrame") -> Cells:
     """Return rows of `layers` for people."""
-    words = ("layer", "op", *["split"] * (frame["split"].nunique() > 1), "block")
+    words = ("layer", "op", *["split"] * (len(set(frame["split"])) > 1), "block")
     numbers = ("in_elems", "out_elems", "params", "macs", "bytes")
     names = (*words, *numbers, "comm_s", "comp_s", "layer_s")
     share = frame["layer_s"] / max(frame["layer_s"].sum(), np.finfo(float).tiny)
