@@ -126,10 +126,16 @@ def _deliver(nodes: list[dict[str, Tensor]], read: Read) -> list[Tensor]:
             else:
                 at[0, piece.features, rows] = values
     shape = nodes[0][read.tensor].shape
-    operands = [view.reshape(shape) for view in views]
+    operands = [view.reshape(shape).clone() for view in views]
     if read.before.layout == "parts":  # what was not added up is nobody's
         for rank, operand in enumerate(operands):
             _forget(_rows(operand, read.after), read, rank)
+            for piece in (p for one in read.rounds if one.kind != "sum" for p in one.pieces()):
+                if piece.sink == rank:  # it came, if it is not kept either
+                    rows = slice(piece.first, piece.last)
+                    _rows(operand, read.after)[0, piece.features, rows] = _rows(
+                        views[rank].reshape(shape), read.before
+                    )[0, piece.features, rows]
     if read.keeps:
         for node, operand in zip(nodes, operands, strict=True):
             node[read.tensor] = operand
