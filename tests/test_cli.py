@@ -50,6 +50,8 @@ SWEEP_COLUMNS = [
     "all_feature_bytes",
     "node_bytes",
     "fits",
+    "split",
+    "exact",
 ]
 LAYERS_COLUMNS = [
     "layer",
@@ -65,7 +67,18 @@ LAYERS_COLUMNS = [
     "layer_s",
 ]
 NETWORKS_COLUMNS = ["model", "input", "layers", "params", "macs", "in_elems"]
-TEXT = {"model", "input", "hardware", "topology", "dtype", "strategy", "at", "overlap", "layer"}
+TEXT = {
+    "model",
+    "input",
+    "hardware",
+    "topology",
+    "dtype",
+    "strategy",
+    "at",
+    "overlap",
+    "layer",
+    "split",
+}
 TEXT |= {"op", "block", "fits_word"}
 
 NODES = (1, 2, 3, 4, 7, 8, 16)
