@@ -56,6 +56,7 @@ SWEEP_COLUMNS = [
 LAYERS_COLUMNS = [
     "layer",
     "op",
+    "split",
     "block",
     "in_elems",
     "out_elems",
