@@ -278,8 +278,8 @@ def test_every_network_is_swept(cli: Cli, model: str) -> None:
 
 @pytest.mark.parametrize("model", every_network())
 def test_every_network_is_compared(cli: Cli, model: str) -> None:
-    asked = set(STRATEGIES) if model in IN_DEPTH else {"single", "disco", "rows", "paired"}
-    for nodes in NODES if model in IN_DEPTH else (3,):
+    asked = set(STRATEGIES) if model in KINDS else {"single", "disco", "rows", "paired"}
+    for nodes in NODES if model in KINDS else (3,):
         line = f"compare --model {model} --nodes {nodes} --strategy {','.join(sorted(asked))}"
         answer = cli(f"{line} --s-comm 0.5 --format json")
         names = Counter(record["strategy"] for record in answer.records)
