@@ -10,8 +10,12 @@ import torch
 
 from discosim.graph.network import Network
 from discosim.masks.mask import Mask
+from discosim.partition.lay import Laid
 from discosim.runtime.executor import Executor
+from discosim.runtime.laid_program import laid_program
+from discosim.runtime.laid_state import laid_state
 from discosim.runtime.masked_program import masked_program
+from discosim.runtime.program import NodeProgram
 from discosim.runtime.split_checkpoint import node_state
 from discosim.runtime.wire import SentMessage
 
@@ -71,9 +75,27 @@ def run_on_threads(
     change: Change = lambda tensor: tensor,
 ) -> ThreadRun:
     ranks = range(mask.nodes)
-    queues = {(a, b): queue.Queue() for a in ranks for b in ranks}
     parts = states or [node_state(network, mask, state, rank) for rank in ranks]
-    nodes = [Executor(masked_program(network, mask, rank), parts[rank]) for rank in ranks]
+    return on_threads([masked_program(network, mask, rank) for rank in ranks], parts, x, change)
+
+
+def laid_on_threads(
+    laid: Laid, state: State, x: np.ndarray, *, change: Change = lambda tensor: tensor
+) -> ThreadRun:
+    ranks = range(laid.nodes)
+    parts = [laid_state(laid, state, rank) for rank in ranks]
+    return on_threads([laid_program(laid, rank) for rank in ranks], parts, x, change)
+
+
+def on_threads(
+    programs: list[NodeProgram],
+    parts: list[dict[str, torch.Tensor]],
+    x: np.ndarray,
+    change: Change,
+) -> ThreadRun:
+    ranks = range(len(programs))
+    queues = {(a, b): queue.Queue() for a in ranks for b in ranks}
+    nodes = [Executor(program, part) for program, part in zip(programs, parts, strict=True)]
     outputs: dict[int, list[torch.Tensor] | Exception] = {}
 
     def serve(rank: int) -> None:

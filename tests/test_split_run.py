@@ -27,7 +27,7 @@ from discosim.runtime.live_bytes import LiveBytes
 from discosim.runtime.masked_program import masked_program
 from discosim.runtime.module import NetworkModule, dense_mask
 from discosim.runtime.pieces import pieces
-from discosim.runtime.run import SplitNetwork
+from discosim.runtime.run import SplitNetwork, states_of
 from discosim.runtime.split_checkpoint import node_state, write_split
 from discosim.runtime.state import (
     checkpoint_state,
@@ -172,7 +172,7 @@ def test_nodes_hold_their_weights_and_no_others(tmp_path) -> None:
     """Put back where they belong, the nodes' weights are the masked weight, each entry once."""
     network = build("mobilenetv2/4", (32,))
     mask, state = masked(network, 3, 0.9)
-    paths = write_split(network, mask, state, tmp_path)
+    paths = write_split(network, states_of(network, mask, state), tmp_path)
     parts = [load_file(path) for path in paths]
     for layer in network.layers:
         if layer.name not in mask.layers:

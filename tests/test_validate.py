@@ -404,13 +404,24 @@ def small() -> Any:
         patch.setattr(probes_module, "STAGES", ((56, 4), (28, 8)))
         patch.setattr(probes_module, "WIDTHS", ((16, 2), (32, 2)))
         return validate(
-            Question("resnet18/8", (32, 32), 2, 37.5e6, (0.5, 1.0), ("none", "layer"), 3)
+            Question(
+                "resnet18/8",
+                (32, 32),
+                2,
+                37.5e6,
+                (0.5, 1.0),
+                ("none", "layer"),
+                3,
+                ("disco", "single", "paired"),
+            )
         )
 
 
 def test_bytes_and_messages_are_the_models(small: Any) -> None:
     assert counts_exact(small.records)
     assert {r.bytes for r in small.records if r.s_comm == 0.5} != {0}
+    assert {r.bytes for r in small.records if r.strategy == "single"} == {0}
+    assert 0 not in {r.bytes for r in small.records if r.strategy == "paired"}
     off = {record.output_error for record in small.records}
     assert 0 < max(off) < 1e-5
     wrong = [r.model_copy(update={"bytes": r.bytes + 1}) for r in small.records]
@@ -418,7 +429,7 @@ def test_bytes_and_messages_are_the_models(small: Any) -> None:
 
 
 def test_every_configuration_is_predicted_at_three_levels(small: Any) -> None:
-    assert len(small.records) == 2 * 2 * len(LEVELS)
+    assert len(small.records) == (2 + 2) * 2 * len(LEVELS)
     for record in small.records:
         assert record.measured_s > 0
         assert record.predicted_s > 0
@@ -484,6 +495,8 @@ def test_nothing_is_left_of_a_command_that_is_ended() -> None:
         (["--bw", "10B/s"], "over 10 B/s the messages of all runs take"),
         (["--runs", "1"], "3<=x<=1000"),
         (["--model", "resnet5"], "did you mean"),
+        (["--strategy", "rosw"], "did you mean rows"),
+        (["--strategy", "rows,pipeline"], "no run executes pipeline; wanted one of disco"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line(

@@ -15,6 +15,8 @@ from discosim.door.run import run
     options.INPUT,
     options.ONE_NODES,
     options.ONE_S_COMM,
+    options.STRATEGY.saying("How layers are split, by one name."),
+    options.COLLECTIVE,
     options.MASK.saying("Mask of `discosim mask`, in place of --s-comm."),
     options.WEIGHTS,
     options.SEED,
@@ -25,11 +27,13 @@ from discosim.door.run import run
 def command(asked: Asked) -> int:
     """Run the split network, one process a node, beside what the model says.
 
-    Each process has its own weights and features and sends only what the mask keeps. The output
-    is compared with the masked network on one process. Exit code 1 where anything differs.
+    Each process has its own weights and features and sends what the plan says, or the mask keeps.
+    The output is compared with the network, masked or not, on one process. Exit code 1 where
+    anything differs.
 
     \b
     discosim run --model resnet18 --nodes 2 --s-comm 0.9
+    discosim run --model resnet18 --nodes 4 --strategy rows
     discosim run --model resnet18 --mask masks.npz --weights resnet18.safetensors
     """
     answer = asked.answer()

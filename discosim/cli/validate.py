@@ -17,7 +17,8 @@ from discosim.door.validate import validate
     replace(options.INPUT, to=To.CALL),
     options.ONE_NODES,
     replace(options.BW, help="Of each link.", to=To.CALL),
-    options.S_COMM.saying("What to run."),
+    options.STRATEGIES.saying("What to run; all but disco beside one node."),
+    options.S_COMM.saying("Of disco, what to run."),
     options.OVERLAPS.saying("none: an exchange, then computation; layer: both at once."),
     options.RUNS,
     options.FORM,
@@ -37,6 +38,7 @@ def command(asked: Asked) -> None:
 
     \b
     discosim validate --model resnet50 --nodes 2 --bw 37.5MB/s
+    discosim validate --model resnet50 --strategy rows,fused-rows -o rows.json
     discosim validate --model deit-s -o deit.json --trace trace.json --plot deit.png
     """
     asked.give(asked.answer())

@@ -14,8 +14,9 @@ from discosim.errors import DiscosimError, require
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
 from discosim.masks.mask import Mask
+from discosim.partition.plan import Plan
 from discosim.report.tables import Cells
-from discosim.strategies.strategy import check_nodes
+from discosim.strategies.strategy import STRATEGIES, check_nodes
 from discosim.units import parse_time
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ if TYPE_CHECKING:
 class Ran(Answer):
     """What a split run measured, beside what the model predicts.
 
-    off: how far its output is, of its largest value; written: files of each node's weights.
+    split: the mask, or the plan where layers are split in other ways; off: how far its output is,
+    of its largest value; written: files of each node's weights.
     """
 
+    network: Network
+    split: Mask | Plan
+    how: str
     rows: "pd.DataFrame"
-    mask: Mask
     off: float
     written: tuple[str, ...] = ()
 
@@ -45,7 +49,8 @@ class Ran(Answer):
         """What ran, how near its output came, and what went over the wire in all."""
         from discosim.report.run import run_findings
 
-        return run_findings(self.mask, self.rows, self.off)
+        wanted = "masked" if isinstance(self.split, Mask) else "unsplit"
+        return run_findings(self.network, self.how, wanted, self.rows, self.off)
 
     @cached_property
     def cells(self) -> Cells:
@@ -67,7 +72,9 @@ def run(
     network: NetworkLike,
     *,
     nodes: given.Counts | None = None,
+    strategy: str = "disco",
     s_comm: given.Shares | None = None,
+    collective: str = "direct",
     mask: "str | PathLike[str] | Mask | None" = None,
     weights: "str | PathLike[str] | None" = None,
     seed: int = 0,
@@ -76,56 +83,83 @@ def run(
 ) -> Ran:
     """Run the split network, one process a node, and return what it sent and held.
 
-    nodes: 2 and s_comm: 0.8 by default, or those of the mask; weights: a checkpoint, random ones
-    of `seed` without; timeout: of a lost peer, in seconds; split_to: a folder for each node's
-    weights. Raises DiscosimError.
+    nodes: 2 and s_comm: 0.8 by default, or those of the mask; strategy: as `compare` has them;
+    collective: of its sums and gathers; weights: a checkpoint, random ones of `seed` without;
+    timeout: of a lost peer, in seconds; split_to: a folder for each node's weights. Raises
+    DiscosimError.
     """
     require("run", "torch", "safetensors")
+    from discosim.explore.executed import MASKED, planned, the_laid
     from discosim.explore.run import run_split
+    from discosim.runtime.run import check_count, states_of
 
     limit_s = given.quantity(timeout, parse_time)
-    found, state, chosen = _asked(network, nodes, s_comm, mask, weights, seed)
+    _check_knobs(strategy, s_comm, mask)
+    found = given.the_network(network)
+    chosen = given.the_mask(mask, found)
+    count = _count(found, nodes, chosen)
+    check_count(count)
+    source, state = _parameters(found, weights, seed)
+    split: Mask | Plan
+    if strategy in MASKED:
+        share = MASKED[strategy] if s_comm is None else s_comm
+        split = chosen or _selected(found, count, share, state, source)
+        how = f"{split.criterion}; {split.weights}"
+    else:
+        split = planned(found, strategy, count, collective)
+        for line in split.remarks:
+            note(line)
+        how = f"{strategy} ({STRATEGIES[strategy].summary}); {source}"
     written: tuple[str, ...] = ()
     if split_to is not None:
         from discosim.runtime.split_checkpoint import write_split
 
-        written = tuple(map(str, write_split(found, chosen, state, Path(split_to))))
-    rows, off = run_split(found, chosen, state, seed, limit_s)
-    return Ran(rows=rows, mask=chosen, off=off, written=written)
+        on_nodes = split if isinstance(split, Mask) else the_laid(split)
+        states = states_of(found, on_nodes, state)
+        written = tuple(map(str, write_split(found, states, Path(split_to))))
+    rows, off = run_split(found, split, state, seed, limit_s)
+    return Ran(network=found, split=split, how=how, rows=rows, off=off, written=written)
 
 
-def _asked(
-    network: NetworkLike,
-    nodes: given.Counts | None,
-    s_comm: given.Shares | None,
-    mask: "str | PathLike[str] | Mask | None",
-    weights: "str | PathLike[str] | None",
-    seed: int,
-) -> "tuple[Network, dict[str, Tensor], Mask]":
-    """The network, its parameters and its mask; notes say which were made up."""
-    from discosim.masks.select import select
-    from discosim.runtime.run import check_count
-    from discosim.runtime.state import checkpoint_state, random_state
+def _check_knobs(strategy: str, s_comm: object, mask: object) -> None:
+    """Raise DiscosimError for what says twice, or of a strategy without it, what is sent."""
+    from discosim.explore.executed import check_executed
 
+    check_executed(strategy)
     if mask is not None and s_comm is not None:
         raise DiscosimError("give one of --s-comm and --mask: each says what is sent")
-    found = given.the_network(network)
-    chosen = given.the_mask(mask, found)
-    default = 2 if chosen is None else chosen.nodes
+    for option, value in (("--s-comm", s_comm), ("--mask", mask)):
+        if value is not None and strategy != "disco":
+            raise DiscosimError(f"{option} is for strategy disco: {strategy} has none")
+
+
+def _count(network: Network, nodes: given.Counts | None, mask: Mask | None) -> int:
+    default = 2 if mask is None else mask.nodes
     count = given.one("--nodes", given.counts(default if nodes is None else nodes))
-    if chosen is not None and chosen.nodes != count:
-        raise DiscosimError(f"the mask is for {chosen.nodes} nodes, not for {count}")
-    check_nodes(tabulate(found), count)
-    check_count(count)
-    if weights is None:
-        source = f"random weights, seed {seed}"
-        note(f"no --weights: {source}")
-        state = random_state(found, seed)
-    else:
-        source = f"weights of {fspath(weights)}"
-        state = checkpoint_state(fspath(weights), found)
-    if chosen is None:
-        share = given.one("--s-comm", given.shares(0.8 if s_comm is None else s_comm))
-        numbers = {name: tensor.numpy() for name, tensor in state.items()}
-        chosen = select(found, count, share, numbers, source=source)
-    return found, state, chosen
+    if mask is not None and mask.nodes != count:
+        raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {count}")
+    check_nodes(tabulate(network), count)
+    return count
+
+
+def _parameters(
+    network: Network, weights: "str | PathLike[str] | None", seed: int
+) -> "tuple[str, dict[str, Tensor]]":
+    """The network's parameters and where they are from; a note says if they were made up."""
+    from discosim.runtime.state import checkpoint_state, random_state
+
+    if weights is not None:
+        return f"weights of {fspath(weights)}", checkpoint_state(fspath(weights), network)
+    source = f"random weights, seed {seed}"
+    note(f"no --weights: {source}")
+    return source, random_state(network, seed)
+
+
+def _selected(
+    network: Network, count: int, s_comm: given.Shares, state: "dict[str, Tensor]", source: str
+) -> Mask:
+    from discosim.masks.select import select
+
+    share = given.one("--s-comm", given.shares(s_comm))
+    numbers = {name: tensor.numpy() for name, tensor in state.items()}
+    return select(network, count, share, numbers, source=source)

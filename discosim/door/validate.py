@@ -20,6 +20,7 @@ from discosim.timeline.trace import to_chrome, trace_records
 from discosim.units import parse_bandwidth
 from discosim.validate.compare import validate as validated
 from discosim.validate.levels import Question, Validation
+from discosim.validate.splits import SINGLE, SPARSE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,12 +68,13 @@ class Validated(Answer):
         """Write a Chrome trace: every configuration as measured, and below it as predicted."""
         names = ["this machine"] * self.question.nodes
         records = []
-        for number, (s_comm, overlap) in enumerate(self.found.measured):
-            key = (s_comm, overlap)
+        for number, key in enumerate(self.found.measured):
+            strategy, s_comm, overlap = key
+            what = f"S_comm {s_comm:g}" if strategy == SPARSE else strategy
             for half, (word, events) in enumerate(
                 (("measured", self.found.measured[key]), ("predicted", self.found.predicted[key]))
             ):
-                label = f"{word}, S_comm {s_comm:g}, overlap {overlap}"
+                label = f"{word}, {what}, overlap {overlap}"
                 records += trace_records(events, names, label, 1000 * (2 * number + half))
         about = {"run": self.question.model, "machine": self.found.about.machine}
         write_text(fspath(path), to_chrome(records, about))
@@ -85,14 +87,15 @@ def validate(
     input: Sizes | None = None,  # noqa: A002
     nodes: given.Counts = 2,
     bandwidth: float | str = "37.5MB/s",
+    strategies: given.Names = "disco",
     s_comm: given.Shares = S_COMM,
     overlap: given.Names = "none,layer",
     runs: int = 15,
 ) -> Validated:
     """Run the split network on this machine over a limited link, and compare with predictions.
 
-    network: a name, since its processes build it anew; bandwidth: of each link. Raises
-    DiscosimError.
+    network: a name, since its processes build it anew; bandwidth: of each link; s_comm: of disco,
+    other strategies have none and are measured beside one node. Raises DiscosimError.
     """
     question = Question(
         model=network,
@@ -102,7 +105,15 @@ def validate(
         s_comm=tuple(given.shares(s_comm)),
         overlaps=tuple(given.names(overlap)),
         count=runs,
+        strategies=_with_one_node(given.names(strategies)),
     )
     with progress("validate") as shown:
         found = validated(question, shown)
     return Validated(question=question, found=found)
+
+
+def _with_one_node(strategies: list[str]) -> tuple[str, ...]:
+    """The strategies, and one node beside those that change nothing of the network."""
+    others = [name for name in strategies if name not in (SPARSE, SINGLE)]
+    beside = [SINGLE] if others and SINGLE not in strategies else []
+    return (*strategies, *beside)

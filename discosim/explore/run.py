@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from discosim.explore.executed import the_laid
 from discosim.graph.network import Network
 from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.masks.mask import Mask
 from discosim.masks.plan import masked_plan
 from discosim.partition import node_memory
-from discosim.partition.plan import CONVENTIONS
+from discosim.partition.lay import Laid
+from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.partition.rounds import rounds_before
+from discosim.runtime.laid_program import class_of
 from discosim.runtime.pieces import squeeze_excite_layers
 from discosim.runtime.wire import KINDS
 
@@ -39,13 +43,15 @@ def kinds(table: LayerTable) -> list[str]:
     return found
 
 
-def predicted(network: Network, mask: Mask) -> pd.DataFrame:
-    """Return one record a node and kind of message, as `measured` does, from the mask's plan."""
+def predicted(network: Network, split: Mask | Plan) -> pd.DataFrame:
+    """Return one record a node and kind of message, as `measured` does, from a plan or a mask's."""
     table = tabulate(network)
-    plan = masked_plan(table, mask, CONVENTIONS["runtime"])
-    of_row = np.array(kinds(table))
-    columns = {"messages": plan.exchange.send_peers, "sent_bytes": FP32_BYTES * plan.exchange.sent}
-    sums = {name: _per_node(values, mask.nodes) for name, values in columns.items()}
+    if isinstance(split, Mask):
+        plan, nodes = masked_plan(table, split, CONVENTIONS["runtime"]), split.nodes
+        sums = _by_row(plan, kinds(table))
+    else:
+        plan, nodes = split, split.nodes
+        sums = _by_round(the_laid(plan))
     weights = node_memory.weight_elems(table, plan)
     peak = node_memory.peak_elems(table, plan, node_memory.FUSED)  # as the nodes attend
     return pd.DataFrame(
@@ -53,16 +59,38 @@ def predicted(network: Network, mask: Mask) -> pd.DataFrame:
             {
                 "node": node,
                 "kind": kind,
-                **{
-                    name: round(values[node, of_row == kind].sum()) for name, values in sums.items()
-                },
-                "weight_bytes": round(FP32_BYTES * np.broadcast_to(weights, mask.nodes)[node]),
-                "peak_bytes": round(FP32_BYTES * np.broadcast_to(peak, mask.nodes)[node]),
+                "messages": round(sums[kind][0, node]) if kind in sums else 0,
+                "sent_bytes": round(FP32_BYTES * sums[kind][1, node]) if kind in sums else 0,
+                "weight_bytes": round(FP32_BYTES * np.broadcast_to(weights, nodes)[node]),
+                "peak_bytes": round(FP32_BYTES * np.broadcast_to(peak, nodes)[node]),
             }
-            for node in range(mask.nodes)
+            for node in range(nodes)
             for kind in KINDS
         ]
     )
+
+
+def _by_row(plan: Plan, of_row: list[str]) -> dict[str, Floats]:
+    """Messages and elements that each node sends, (2, N), by kind; each row is of one kind."""
+    counts = np.stack(
+        [
+            np.broadcast_to(each, (plan.nodes, len(of_row)))
+            for each in (plan.exchange.send_peers, plan.exchange.sent)
+        ]
+    )
+    return {kind: counts[..., np.array(of_row) == kind].sum(-1) for kind in set(of_row)}
+
+
+def _by_round(laid: Laid) -> dict[str, Floats]:
+    """The same of a network whose rounds before a layer may be of several kinds."""
+    sums: dict[str, Floats] = {}
+    for row in range(len(laid.parts) + 1):
+        for number, together in enumerate(rounds_before(laid, row)):
+            pairs = together.pairs + together.sparse
+            counts = np.stack([(pairs > 0).sum(1), pairs.sum(1)]).astype(float)
+            kind = class_of(laid, row, number)
+            sums[kind] = sums.get(kind, 0.0) + counts
+    return sums
 
 
 def measured(run: "SplitRun", weight_bytes: tuple[int, ...]) -> pd.DataFrame:
@@ -86,7 +114,7 @@ def measured(run: "SplitRun", weight_bytes: tuple[int, ...]) -> pd.DataFrame:
 
 def run_split(
     network: Network,
-    mask: Mask,
+    split: Mask | Plan,
     state: "Mapping[str, Tensor]",
     seed: int = 0,
     timeout_s: float = 60.0,
@@ -94,22 +122,21 @@ def run_split(
     """Run the split network once on a normal input; return a frame and how far its output is off.
 
     The frame has one record a node and kind of message, measured columns and `predicted_` ones;
-    the other value is the largest difference to the masked network on one process, relative to
-    the output's largest magnitude. `timeout_s` is SplitNetwork's.
+    the other value is the largest difference to the network on one process, masked if `split` is
+    a mask, relative to the output's largest magnitude. `timeout_s` is SplitNetwork's.
     """
     from discosim.runtime.run import SplitNetwork
-    from discosim.runtime.state import largest_difference, masked_outputs
+    from discosim.runtime.state import largest_difference, masked_outputs, whole_outputs
 
     draws = np.random.default_rng(seed)
     x = draws.standard_normal(network.input_shape, dtype=np.float32)
-    with SplitNetwork(network, mask, state, timeout_s) as split:
-        run = split.run(x)
-        frame = measured(run, split.weight_bytes)
-    model = predicted(network, mask).drop(columns=["node", "kind"])
-    wanted = masked_outputs(network, mask, state, x)
+    on_nodes = split if isinstance(split, Mask) else the_laid(split)
+    with SplitNetwork(network, on_nodes, state, timeout_s) as running:
+        run = running.run(x)
+        frame = measured(run, running.weight_bytes)
+    model = predicted(network, split).drop(columns=["node", "kind"])
+    if isinstance(split, Mask):
+        wanted = masked_outputs(network, split, state, x)
+    else:
+        wanted = whole_outputs(network, state, x)
     return frame.join(model.add_prefix("predicted_")), largest_difference(run.outputs, wanted)
-
-
-def _per_node(values: Floats, nodes: int) -> Floats:
-    """(N, L), where all nodes are alike too."""
-    return np.broadcast_to(values, (nodes, values.shape[-1]))

@@ -106,7 +106,10 @@ def _usual(laid: Laid) -> Bools:
     usual = [
         part.choice.kind in (Kind.OUTPUTS, Kind.WHOLE)
         and _as_owned(part.out, owners[part.layer.name])
-        and all(_as_owned(read.before, owners[read.tensor], once=not resend) for read in part.reads)
+        and all(
+            _as_owned(read.before, owners[read.tensor], once=not resend and part.layer.weights > 0)
+            for read in part.reads
+        )
         and all(len(read.rounds) <= 1 for read in part.reads)
         for part in laid.parts
     ]

@@ -52,7 +52,8 @@ def possible(on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice
     if reach is None:
         return Choice(Kind.WHOLE)
     many = max(rows_of(shape) for shape in layer.in_shapes) > 1
-    if rows_of(layer.out_shape) > 1 or not many or layer.op in ("pool", "flatten"):
+    parts = layer.op == "flatten" or (layer.op == "pool" and layer.function != "max")
+    if rows_of(layer.out_shape) > 1 or not many or parts:
         return choice
     rows = reach(layer, 0, np.array([0, 1]))
     rows = None if rows is None else through(layer.in_shape, operands[0].shape, rows)

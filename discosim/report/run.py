@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from discosim.graph.network import shape_text
-from discosim.masks.mask import Mask
+from discosim.graph.network import Network, shape_text
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
@@ -27,22 +26,27 @@ def differences(frame: pd.DataFrame, off: float) -> list[str]:
     return wrong
 
 
-def run_findings(mask: Mask, frame: pd.DataFrame, off: float) -> list[str]:
-    """Return what ran, how near its output came, and what went over the wire in all."""
+def run_findings(
+    network: Network, how: str, wanted: str, frame: pd.DataFrame, off: float
+) -> list[str]:
+    """Return what ran, how near its output came, and what went over the wire in all.
+
+    how: it was split; wanted: the network on one process that its output is compared with.
+    """
     sums = frame[["messages", "sent_bytes"]].sum()
     model = frame[["predicted_messages", "predicted_sent_bytes"]].sum()
     same = list(sums) == list(model)
     other = f"predicted {model.iloc[0]} and {_bytes(model.iloc[1])}"
-    nodes = f"{mask.nodes} node{'s' * (mask.nodes > 1)}"
+    count = frame["node"].nunique()
+    nodes = f"{count} node{'s' * (count > 1)}"
     most = frame.iloc[int((frame["weight_bytes"] + frame["peak_bytes"]).argmax())]
     weights, features = (
         f"{_bytes(most[name])} (predicted {_bytes(most[f'predicted_{name}'])})"
         for name in ("weight_bytes", "peak_bytes")
     )
     return [
-        f"{mask.model} at {shape_text(mask.input_shape)} on {nodes}, one process each: "
-        f"{mask.criterion}; {mask.weights}",
-        f"Output: within {off:.2g} of its largest value of the masked network on one process.",
+        f"{network.name} at {shape_text(network.input_shape)} on {nodes}, one process each: {how}",
+        f"Output: within {off:.2g} of its largest value of the {wanted} network on one process.",
         f"Wire: {sums.iloc[0]:,} messages, {_bytes(sums.iloc[1])} ({sums.iloc[1]:,} bytes): "
         f"{'as predicted, on each node and in each class' if same else other}.",
         f"Memory of node {most['node']}, which needs most: weights {weights}, features at most "

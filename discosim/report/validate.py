@@ -11,22 +11,24 @@ from discosim.units import format_quantity
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
 from discosim.validate.levels import LEVELS, Validation
 from discosim.validate.records import ValidationFile
+from discosim.validate.splits import SPARSE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-KEYS = ["overlap", "s_comm"]
+KEYS = ["strategy", "overlap", "s_comm"]
 
 
 def show_validation(frame: pd.DataFrame) -> Cells:
     """Return one row a configuration: measured, and each level's prediction and error."""
     rows = []
-    for (overlap, s_comm), group in frame.groupby(KEYS, sort=False):
+    for (strategy, overlap, s_comm), group in frame.groupby(KEYS, sort=False):
         first = group.iloc[0]
         row: dict[str, str] = {
+            "strategy": str(strategy),
             "overlap": str(overlap),
-            "S_comm": f"{s_comm:g}",
+            "S_comm": f"{s_comm:g}" if strategy == SPARSE else "",
             "measured": format_quantity(float(first["measured_s"]), "s"),
             "spread [%]": f"{100 * first['spread']:.1f}",
         }
@@ -64,9 +66,9 @@ def validation_findings(validation: Validation) -> list[str]:
     off = max(record.output_error for record in records)
     lines.append(
         f"Bytes and messages on the wire {same}; outputs are within {off:.2g} of those of the "
-        "masked network on one process."
+        "same network on one process."
     )
-    unsure = {(r.overlap, r.s_comm) for r in records if not r.conclusive}
+    unsure = {(r.strategy, r.overlap, r.s_comm) for r in records if not r.conclusive}
     if unsure:
         lines.append(
             f"{len(unsure)} of {len(records) // len(LEVELS)} configurations are inconclusive: "

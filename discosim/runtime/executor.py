@@ -8,26 +8,37 @@ from torch import Tensor
 
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT
-from discosim.runtime import operators
+from discosim.runtime import operators, rows
 from discosim.runtime.course import Action, Course, Function, State, chosen, constant, joined
-from discosim.runtime.products import grouped, product
+from discosim.runtime.products import grouped, mixing, product
 from discosim.runtime.program import (
+    AddTo,
+    Alias,
     Apply,
     Assemble,
+    Attend,
     BiasAlone,
     Combine,
+    Fill,
     GroupedProduct,
     Join,
+    Mixing,
     NodeProgram,
     Normalize,
+    OnRows,
     Pack,
+    PartOfMean,
     Pick,
     Product,
+    Put,
     Statistics,
     Step,
     Swap,
+    Trade,
+    Unpack,
     Wait,
 )
+from discosim.runtime.rectangles import add_to, fill, trade, unpack, view
 from discosim.runtime.wire import SentMessage, Wire
 
 
@@ -89,6 +100,46 @@ def _action(step: Step, state: State) -> Action:
             return _pack(step)
         case Assemble():
             return _assemble(step)
+        case Mixing():
+            return mixing(step, state)
+        case OnRows() | PartOfMean() | Attend():
+            return _on_rows(step, state)
+        case _:
+            return _rectangle(step)
+
+
+def _rectangle(step: Trade | Unpack | Alias | AddTo | Put | Fill) -> Action:
+    """What a step does that moves rectangles and computes nothing."""
+    match step:
+        case Trade():
+            return trade(step)
+        case Unpack():
+            return unpack(step)
+        case Alias():
+            return view(step)
+        case AddTo() | Put():
+            return add_to(step)
+        case Fill():
+            return fill(step)
+
+
+def _on_rows(step: OnRows | PartOfMean | Attend, state: State) -> Action:
+    """What a step does that computes some rows of an output."""
+    layer, at = step.layer, step.layer.name
+    match step:
+        case Attend():
+
+            def attend(course: Course) -> None:
+                queries, others = course.slots[step.queries], course.slots[step.others]
+                course.slots[step.into] = operators.attend_to(layer, queries, others)
+
+            return attend
+        case PartOfMean():
+            return _made(step.into, step.source, partial(rows.part_of_mean, layer, step.begins))
+        case OnRows():
+            learned = state.get(f"{at}.token"), state.get(f"{at}.weight")
+            make = rows.operator(layer, step.begins, step.rows, learned)
+            return _made(step.into, step.source, make)
 
 
 def _stored(into: str, make: Callable[[], Tensor]) -> Action:
@@ -141,6 +192,9 @@ def _operator(layer: Layer, state: State, overwrites: bool) -> Function:
             return lambda x: _own(operators.reshape(layer, x), overwrites)
         case "flatten":
             return lambda x: _own(x.flatten(1), overwrites)
+        case "layer_norm" | "l2_norm":
+            weight, bias = state[f"{at}.weight"], state.get(f"{at}.bias")
+            return lambda x: operators.norm(x, weight, bias)
     functions = {"pool": operators.pool, "upsample": operators.upsample}
     return partial(functions.get(layer.op, operators.attend), layer)
 
@@ -165,8 +219,9 @@ def _normalize(step: Normalize, state: State) -> Action:
     others = len(step.counts) - 1
 
     def act(course: Course) -> None:
-        here, there = course.slots[own], course.slots[theirs]
-        parts = [here, *torch.split(there, others * [here.shape[1]], dim=1)]
+        parts = [course.slots[own]]
+        if others:
+            parts += torch.split(course.slots[theirs], others * [parts[0].shape[1]], dim=1)
         course.slots[step.into] = norm(course.slots[step.source], parts)
 
     return act

@@ -21,6 +21,7 @@ from discosim.runtime.pieces import (
     squeeze_excite_layers,
 )
 from discosim.runtime.program import (
+    AddTo,
     Apply,
     Assemble,
     BiasAlone,
@@ -35,6 +36,7 @@ from discosim.runtime.program import (
     Pick,
     Product,
     ProgramRow,
+    Put,
     Statistics,
     Step,
     Swap,
@@ -79,7 +81,7 @@ class _Writer:
             dies = {name for name in operands if last[name] == row}
             self._write(layer, operands, self._is_free(operands, dies))
             ended = [_received(name) for name, at in last_mixing.items() if at == row]
-            made = {step.into for step in self.steps if not isinstance(step, Wait)}
+            made = {step.into for step in self.steps if not isinstance(step, Wait | AddTo | Put)}
             lasting = {layer.name, *map(_received, last_mixing)}
             frees = {*dies, *ended, *(made - lasting)}
             rows.append(ProgramRow(layer.name, tuple(self.steps), tuple(sorted(frees))))

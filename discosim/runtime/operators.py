@@ -71,6 +71,14 @@ def mix(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None, groups: in
     return convolve(x, weight, bias, layer.stride, layer.padding, layer.dilation, groups)
 
 
+def mix_rows(
+    layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1
+) -> Tensor:
+    """Return the same where `x` has the rows that pad it; its other axes are padded here."""
+    convolve, padding = CONVOLUTIONS[len(layer.kernel)], (0, *layer.padding[1:])
+    return convolve(x, weight, bias, layer.stride, padding, layer.dilation, groups)
+
+
 def pool(layer: Layer, x: Tensor) -> Tensor:
     """Return the maximum or mean over windows, or over all positions where there is no stride."""
     rank = len(layer.kernel)
@@ -78,12 +86,13 @@ def pool(layer: Layer, x: Tensor) -> Tensor:
         return GLOBAL_POOLINGS[rank](x, layer.out_shape[1:])
     if layer.function == "max":
         return MAX_POOLINGS[rank](
-            x, layer.kernel, layer.stride, layer.padding, ceil_mode=_rounds_up(layer)
+            x, layer.kernel, layer.stride, layer.padding, ceil_mode=rounds_up(layer)
         )
-    return MEAN_POOLINGS[rank](x, layer.kernel, layer.stride, layer.padding, _rounds_up(layer))
+    return MEAN_POOLINGS[rank](x, layer.kernel, layer.stride, layer.padding, rounds_up(layer))
 
 
-def _rounds_up(layer: Layer) -> bool:
+def rounds_up(layer: Layer) -> bool:
+    """Return whether a pooling has windows that begin inside and end behind the padding."""
     spans = zip(layer.in_shape[1:], layer.padding, layer.kernel, layer.stride, strict=True)
     floor = tuple((size + 2 * pad - kernel) // stride + 1 for size, pad, kernel, stride in spans)
     return floor != layer.out_shape[1:]
@@ -112,11 +121,30 @@ def reshape(layer: Layer, x: Tensor) -> Tensor:
 
 def attend(layer: Layer, qkv: Tensor) -> Tensor:
     """Return softmax(q k^T / sqrt(d)) v of the heads in `qkv`, each d features wide."""
+    queries, others = qkv.tensor_split((qkv.shape[1] // 3,), dim=1)
+    return attend_to(layer, queries, others)
+
+
+def attend_to(layer: Layer, queries: Tensor, others: Tensor) -> Tensor:
+    """Return the same of queries, and of keys and values, at any positions each."""
     head_features = layer.out_features // layer.heads
-    parts = qkv.reshape(qkv.shape[0], 3, -1, head_features, prod(qkv.shape[2:])).transpose(-1, -2)
-    q, k, v = parts.unbind(1)
+
+    def heads(x: Tensor, parts: int) -> tuple[Tensor, ...]:
+        shape = x.shape[0], parts, -1, head_features, prod(x.shape[2:])
+        return x.reshape(shape).transpose(-1, -2).unbind(1)
+
+    [q], (k, v) = heads(queries, 1), heads(others, 2)
     y = functional.scaled_dot_product_attention(q, k, v)
-    return y.transpose(-1, -2).reshape(qkv.shape[0], -1, *qkv.shape[2:])
+    return y.transpose(-1, -2).reshape(queries.shape)
+
+
+def norm(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the layer norm of `x`, or its L2 norm where there is no bias."""
+    if bias is None:
+        y = functional.normalize(x, dim=1, eps=L2_NORM_EPS)
+        return y * along_features(weight, y)
+    variance, mean = torch.var_mean(x, 1, correction=0)
+    return normalize(x, mean, variance, weight, bias)
 
 
 def normalize(

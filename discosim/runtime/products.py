@@ -8,7 +8,7 @@ from torch import Tensor
 from discosim.graph.layer import Layer
 from discosim.runtime import operators
 from discosim.runtime.course import Action, Course, Function, State, chosen, constant, joined
-from discosim.runtime.program import GroupedProduct, GroupPart, Product
+from discosim.runtime.program import GroupedProduct, GroupPart, Mixing, Product
 
 
 def product(step: Product, state: State) -> Action:
@@ -27,6 +27,21 @@ def product(step: Product, state: State) -> Action:
         else:
             x = operators.mix(layer, x, weight, bias)
             course.slots[into].add_(x)
+
+    return act
+
+
+def mixing(step: Mixing, state: State) -> Action:
+    """Return what multiplies all that a slot has by the node's weight of a layer."""
+    layer, groups = step.layer, step.groups
+    weight, bias = state[f"{layer.name}.weight"], state.get(f"{layer.name}.bias")
+    if step.outputs is not None:
+        at = torch.from_numpy(step.outputs)
+        weight, bias = weight[at], None if bias is None else bias[at]
+    mix = operators.mix_rows if step.padded else operators.mix
+
+    def act(course: Course) -> None:
+        course.slots[step.into] = mix(layer, course.slots[step.source], weight, bias, groups)
 
     return act
 

@@ -101,8 +101,8 @@ class Statistics:
 class Normalize:
     """A norm, from the statistics of all nodes.
 
-    statistics: the slots of the node's own and of the others'; counts: how many features they are
-    of, the node's own first.
+    statistics: the slots of the node's own and of the others', where there are any; counts: how
+    many features they are of, the node's own first.
     """
 
     layer: Layer
@@ -168,6 +168,133 @@ class Assemble:
     into: str
 
 
+Range = tuple[int, int]
+"""Half-open: rows first..last of a tensor, counted along its first position axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """A rectangle of a slot: features `at`, on `rows`; all where None."""
+
+    slot: str
+    at: Ints | None = None
+    rows: Range | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trade:
+    """Begin to send and to receive messages of several cuts each, until `Wait`.
+
+    sends: by receiver, the cuts, one after the other; receives: by sender, how many elements of
+    the packed slot `into` are from it, one sender after the other.
+    """
+
+    kind: str
+    sends: Mapping[int, tuple[Excerpt, ...]]
+    receives: Mapping[int, int]
+    into: str
+
+
+@dataclass(frozen=True, eq=False)
+class Unpack:
+    """A section of a packed slot, from `begin` on, as a tensor of that shape; nothing is copied."""
+
+    packed: str
+    begin: int
+    shape: tuple[int, ...]
+    into: str
+
+
+@dataclass(frozen=True, eq=False)
+class Alias:
+    """A cut of a slot as a slot: of rows, and of features side by side, without a copy."""
+
+    cut: Excerpt
+    into: str
+
+
+@dataclass(frozen=True, eq=False)
+class AddTo:
+    """Add a slot to a cut of another one, in place."""
+
+    source: str
+    cut: Excerpt
+
+
+@dataclass(frozen=True, eq=False)
+class Put:
+    """Write a slot over an excerpt of another one, in place."""
+
+    source: str
+    cut: Excerpt
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A cut and where it goes: features `at` of the new tensor, all where None; its first row."""
+
+    cut: Excerpt
+    at: Ints | None
+    first: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """A tensor of that shape from what is placed there, and `value` where nothing is."""
+
+    shape: tuple[int, ...]
+    placed: tuple[Placed, ...]
+    value: float | None
+    into: str
+
+
+@dataclass(frozen=True, eq=False)
+class Mixing:
+    """A convolution or matrix product of all that a slot has with the node's weight of a layer.
+
+    outputs: rows of that weight, None for all; of the input's rows none lie outside where
+    `padded`: the source has what pads them.
+    """
+
+    layer: Layer
+    source: str
+    outputs: Ints | None
+    groups: int
+    padded: bool
+    into: str
+
+
+@dataclass(frozen=True, eq=False)
+class OnRows:
+    """An operator that makes output rows `rows` from a source whose first row is `begins`."""
+
+    layer: Layer
+    source: str
+    begins: int
+    rows: Range
+    into: str
+
+
+@dataclass(frozen=True, eq=False)
+class PartOfMean:
+    """What input rows from `begins` on, which are the source, add to a mean over more of them."""
+
+    layer: Layer
+    source: str
+    begins: int
+    into: str
+
+
+@dataclass(frozen=True, eq=False)
+class Attend:
+    """Attention of the queries in one slot to the keys and values, side by side, in another."""
+
+    layer: Layer
+    queries: str
+    others: str
+    into: str
+
+
 Step = (
     Swap
     | Wait
@@ -182,6 +309,16 @@ Step = (
     | Combine
     | Pack
     | Assemble
+    | Trade
+    | Unpack
+    | Alias
+    | AddTo
+    | Put
+    | Fill
+    | Mixing
+    | OnRows
+    | PartOfMean
+    | Attend
 )
 
 

@@ -11,8 +11,11 @@ import numpy as np
 from discosim.errors import DiscosimError
 from discosim.graph.network import Network, shape_text
 from discosim.masks.mask import Mask
+from discosim.partition.lay import Laid
+from discosim.runtime.laid_program import laid_program
 from discosim.runtime.masked_program import masked_program
 from discosim.runtime.nodes import NodeProcesses
+from discosim.runtime.program import NodeProgram
 from discosim.runtime.wire import SentMessage
 from discosim.runtime.worker import Array, Feed, Load, Outputs, Ready, Seat
 
@@ -47,23 +50,24 @@ class SplitRun:
 class SplitNetwork:
     """N processes that hold one node each, from entering the context until it is left.
 
-    state: a dense-format state_dict of the network, as NetworkModule has it. A message that does
-    not come for `timeout_s`, and a process that dies, end the run with a DiscosimError.
+    split: a mask, or how the layers lie on nodes. state: a dense-format state_dict of the network,
+    as NetworkModule has it. A message that does not come for `timeout_s`, and a process that dies,
+    end the run with a DiscosimError.
     """
 
     def __init__(
         self,
         network: Network,
-        mask: Mask,
+        split: Mask | Laid,
         state: "Mapping[str, Tensor]",
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         if not timeout_s > 0:
             raise DiscosimError(f"timeout {timeout_s:g} s; wanted more than 0 s")
-        check_count(mask.nodes)
-        self.network, self.mask = network, mask
+        check_count(split.nodes)
+        self.network, self.split = network, split
         self._state = state
-        self._nodes = NodeProcesses([Seat(r, mask.nodes, timeout_s) for r in range(mask.nodes)])
+        self._nodes = NodeProcesses([Seat(r, split.nodes, timeout_s) for r in range(split.nodes)])
         self._ends = ExitStack()
         self.weight_bytes: tuple[int, ...] = ()
 
@@ -73,7 +77,7 @@ class SplitNetwork:
         return self._nodes.pids
 
     def __enter__(self) -> Self:
-        parts = loads(self.network, self.mask, self._state)
+        parts = loads(self.network, self.split, self._state)
         self.weight_bytes = tuple(part.nbytes for part in parts)
         with ExitStack() as stack:
             stack.enter_context(self._nodes).ask(parts, Ready)
@@ -98,7 +102,7 @@ class SplitNetwork:
         if not self.pids:
             raise DiscosimError("the split network does not run: use it as a context manager")
         given = Feed(np.array(x, dtype=np.float32))
-        answers = self._nodes.ask([given] * self.mask.nodes, Outputs)
+        answers = self._nodes.ask([given] * self.split.nodes, Outputs)
         return SplitRun(
             answers[0].outputs,
             tuple(message for answer in answers for message in answer.messages),
@@ -106,14 +110,27 @@ class SplitNetwork:
         )
 
 
-def loads(network: Network, mask: Mask, state: "Mapping[str, Tensor]") -> list[Load]:
-    """Return what each node of a masked network is to execute, with its own parameters."""
+def states_of(
+    network: Network, split: Mask | Laid, state: "Mapping[str, Tensor]"
+) -> "list[dict[str, Tensor]]":
+    """Return the parameters of each node of a split network."""
+    from discosim.runtime.laid_state import laid_state
     from discosim.runtime.split_checkpoint import node_state
 
+    if isinstance(split, Laid):
+        return [laid_state(split, state, rank) for rank in range(split.nodes)]
+    return [node_state(network, split, state, rank) for rank in range(split.nodes)]
+
+
+def loads(network: Network, split: Mask | Laid, state: "Mapping[str, Tensor]") -> list[Load]:
+    """Return what each node of a split network is to execute, with its own parameters."""
     return [
-        Load(
-            masked_program(network, mask, rank),
-            {n: t.numpy() for n, t in node_state(network, mask, state, rank).items()},
-        )
-        for rank in range(mask.nodes)
+        Load(_program(network, split, rank), {name: tensor.numpy() for name, tensor in own.items()})
+        for rank, own in enumerate(states_of(network, split, state))
     ]
+
+
+def _program(network: Network, split: Mask | Laid, rank: int) -> NodeProgram:
+    if isinstance(split, Laid):
+        return laid_program(split, rank)
+    return masked_program(network, split, rank)

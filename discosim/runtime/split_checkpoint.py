@@ -5,7 +5,7 @@ features. A batch norm is folded into its scale and shift, all that inference ne
 tensors take the predicted weight memory of its node, to the byte.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -37,26 +37,27 @@ def node_state(network: Network, mask: Mask, state: State, node: int) -> dict[st
         elif layer.biases:
             owners = mask.owners[layer.name]
             own = torch.from_numpy(held_features(owners, layer.out_features, node))
-            whole = _of_features(layer, state)
+            whole = of_features(layer, state)
             tensors |= {name: tensor[own] for name, tensor in whole.items()}
     return {name: tensor.contiguous() for name, tensor in tensors.items() if tensor.numel()}
 
 
-def write_split(network: Network, mask: Mask, state: State, folder: Path) -> list[Path]:
+def write_split(
+    network: Network, states: Sequence[Mapping[str, Tensor]], folder: Path
+) -> list[Path]:
     """Write `node0.safetensors`, … into `folder`, which is made, and return their paths.
 
-    Raises DiscosimError where that cannot be written.
+    states: the parameters of each node. Raises DiscosimError where that cannot be written.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    paths = [folder / f"node{node}.safetensors" for node in range(mask.nodes)]
-    states = (node_state(network, mask, state, node) for node in range(mask.nodes))
+    paths = [folder / f"node{node}.safetensors" for node in range(len(states))]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for node, (path, own) in enumerate(zip(paths, states, strict=True)):
-            said = {"model": network.name, "node": str(node), "nodes": str(mask.nodes)}
-            save_file(own, path, said)
+            said = {"model": network.name, "node": str(node), "nodes": str(len(states))}
+            save_file(dict(own), path, said)
     except (OSError, SafetensorError) as error:
         raise DiscosimError(f"cannot write weights of nodes to {folder}: {error}") from None
     return paths
@@ -93,8 +94,8 @@ def _mixing(layer: Layer, mask: Mask, state: State, node: int) -> dict[str, Tens
     return tensors
 
 
-def _of_features(layer: Layer, state: State) -> dict[str, Tensor]:
-    """The parameters of norms and embeddings, features first."""
+def of_features(layer: Layer, state: State) -> dict[str, Tensor]:
+    """Return the parameters of norms and embeddings, features first; batch norms folded."""
     at = layer.name
     if layer.op == "batch_norm":
         mean, variance = (

@@ -15,6 +15,8 @@ from discosim.runtime.checkpoint import faults_of, read_state
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from discosim.runtime.module import NetworkModule
+
 Array = NDArray[np.float32]
 
 
@@ -67,13 +69,26 @@ def masked_outputs(
     network: Network, mask: Mask, state: "Mapping[str, Tensor]", x: Array
 ) -> tuple[Array, ...]:
     """Return what the masked network makes of one input, (*input_shape), on one process."""
-    import torch
-
     from discosim.runtime.module import NetworkModule, apply_mask
 
     module = NetworkModule(network).eval()
     module.load_state_dict(dict(state))
     apply_mask(module, mask, network)
+    return _outputs(module, x)
+
+
+def whole_outputs(network: Network, state: "Mapping[str, Tensor]", x: Array) -> tuple[Array, ...]:
+    """Return what the network makes of one input, (*input_shape), on one process."""
+    from discosim.runtime.module import NetworkModule
+
+    module = NetworkModule(network).eval()
+    module.load_state_dict(dict(state))
+    return _outputs(module, x)
+
+
+def _outputs(module: "NetworkModule", x: Array) -> tuple[Array, ...]:
+    import torch
+
     with torch.inference_mode():
         outputs = module(torch.from_numpy(x)[None])
     several = outputs if isinstance(outputs, tuple) else (outputs,)

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
-KINDS = ("features", "squeeze-excite", "alignment", "statistics", "gather")
+KINDS = (
+    *("features", "squeeze-excite", "alignment", "halo", "all-gather", "move", "sum"),
+    *("statistics", "gather"),
+)
 """What a message is for: inputs of a layer, those of a squeeze-excite branch, an operand on its
-way to where the other one lies, statistics of a norm, the output on its way to node 0."""
+way to where the other one lies; rows next to a node's own, parts that every node needs, parts that
+lie otherwise afterwards, summands; statistics of a norm, the output on its way to node 0."""
 
 
 @dataclass(frozen=True, slots=True)

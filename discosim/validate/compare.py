@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from discosim.errors import DiscosimError, require
+from discosim.explore.executed import check_executed
 from discosim.graph.network import Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import DTYPES
@@ -24,8 +25,9 @@ from discosim.validate.levels import (
 from discosim.validate.link import NodeLinks, links_between
 from discosim.validate.pingpong import SIZES
 from discosim.validate.probes import probes
-from discosim.validate.profiled import Wires, parts_of
+from discosim.validate.profiled import Parts, Wires, parts_of
 from discosim.validate.runs import ROUNDS, Runs, measured_nodes
+from discosim.validate.splits import SINGLE, SPARSE, names_of
 from discosim.validate.timing import Order
 
 DRAG_S = 0.02
@@ -54,7 +56,7 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     require("validate", "torch")
     orders = _orders(question)
     every = [order for some in orders.values() for order in some]
-    every.sort(key=lambda order: order.s_comm)  # a node is built for each S_comm
+    every.sort(key=lambda order: (order.strategy, order.s_comm))  # a node is built for each
     done = 0
 
     def step() -> None:
@@ -74,7 +76,12 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
 
 
 def _settings(question: Question) -> list[Setting]:
-    return [(s, overlap) for s in question.s_comm for overlap in question.overlaps]
+    every = [
+        (strategy, s_comm)
+        for strategy in question.strategies
+        for s_comm in (question.s_comm if strategy == SPARSE else (0.0,))
+    ]
+    return [(*each, overlap) for each in every for overlap in question.overlaps]
 
 
 def _orders(question: Question) -> dict[str, list[Order]]:
@@ -84,8 +91,15 @@ def _orders(question: Question) -> dict[str, list[Order]]:
         "messages": [Order("messages", count, size=size) for size in _sizes(question)],
         "drag": [Order("drag", count, size=size)],
         "probes": [Order("probe", count, probe=number) for number in range(len(probes()))],
-        "alone": [Order("profile", count, s) for s in PROFILED_AT],
-        "runs": [Order(KINDS[overlap], count, s) for s, overlap in _settings(question)],
+        "alone": [
+            Order("profile", count, s_comm, strategy=strategy)
+            for strategy in question.strategies
+            for s_comm in (PROFILED_AT if strategy == SPARSE else (0.0,))
+        ],
+        "runs": [
+            Order(KINDS[overlap], count, s_comm, strategy=strategy)
+            for strategy, s_comm, overlap in _settings(question)
+        ],
     }
 
 
@@ -95,10 +109,13 @@ def _known(
     """What the runs besides those of the question say of the machine."""
     messages = {runs.order.size: runs.samples for runs in taken["messages"]}
     calibration = calibrate(_cases(probes(), taken["probes"]), messages, link.burst_bytes)
-    nodes_alone = [node for runs in taken["alone"] for node in runs.runs[0]]
-    marked = {mark.row for node in nodes_alone for mark in node.marks}
-    rows = [*table.name]
-    profiles = {runs.order.s_comm: parts_of(runs, marked, rows) for runs in taken["alone"]}
+    profiles: dict[str, dict[float, Parts]] = {}
+    for strategy in question.strategies:
+        alone = [runs for runs in taken["alone"] if runs.order.strategy == strategy]
+        nodes = [node for runs in alone for node in runs.runs[0]]
+        marked = {mark.row for node in nodes for mark in node.marks}
+        names = names_of(table.network, question.nodes, strategy)[0]
+        profiles[strategy] = {runs.order.s_comm: parts_of(runs, marked, names) for runs in alone}
     [drag] = taken["drag"]
     wires = Wires(calibration.link, link.burst_bytes, _drag(drag))
     node = calibrated_hardware(calibration)
@@ -130,6 +147,9 @@ def _cases(networks: Sequence[Network], taken: Sequence[Runs]) -> list[Case]:
 
 
 def _check(question: Question) -> None:
+    for strategy in question.strategies:
+        if strategy not in (SPARSE, SINGLE):
+            check_executed(strategy)
     for overlap in question.overlaps:
         if overlap not in KINDS:
             raise DiscosimError(
@@ -142,8 +162,8 @@ def _check(question: Question) -> None:
 def _check_time(question: Question, table: LayerTable) -> None:
     """Raise DiscosimError where the messages alone would take longer than anybody waits."""
     most = table.in_elems[table.mixes].sum() * DTYPES["fp32"] / question.nodes
-    runs = question.count * len(question.overlaps)
-    seconds = runs * sum(1 - s for s in question.s_comm) * most / question.bandwidth_Bps
+    densities = [1 - s_comm for strategy, s_comm, _ in _settings(question) if strategy == SPARSE]
+    seconds = question.count * sum(densities) * most / question.bandwidth_Bps
     if seconds > MOST_S:
         raise DiscosimError(
             f"over {format_quantity(question.bandwidth_Bps, 'B/s')} the messages of all runs take "

@@ -15,6 +15,7 @@ from discosim.hardware import Hardware
 from discosim.hardware.profile import Profile
 from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.simulate import Cost, Overlap
+from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.schedule import Event
 from discosim.validate.calibration import Calibration, calibrated_profile
 from discosim.validate.link import NodeLinks
@@ -29,21 +30,22 @@ from discosim.validate.profiled import (
 )
 from discosim.validate.records import LayerRecord, Machine, MeasuredRecord
 from discosim.validate.runs import Runs, row_parts
+from discosim.validate.splits import SPARSE, names_of
 from discosim.validate.timing import mask_of
 
 LEVELS = ("paper", "calibrated", "profiled")
 PROFILED_AT = (0.0, 0.9, 1.0)
 """S_comm at which computation is measured without a network."""
 
-Setting = tuple[float, str]
-"""S_comm and overlap of a configuration."""
+Setting = tuple[str, float, str]
+"""Strategy, S_comm and overlap of a configuration."""
 
 
 @dataclass(frozen=True)
 class Question:
     """What is to be measured: a network on `nodes` nodes with links of `bandwidth_Bps`.
 
-    count: runs of each S_comm and overlap.
+    count: runs of each S_comm and overlap; s_comm: of disco, other strategies have none.
     """
 
     model: str
@@ -53,13 +55,14 @@ class Question:
     s_comm: tuple[float, ...]
     overlaps: tuple[str, ...]
     count: int
+    strategies: tuple[str, ...] = (SPARSE,)
 
 
 @dataclass(frozen=True, eq=False)
 class Validation:
     """Records, one a configuration and level; rows, one a layer; and events to draw.
 
-    about: the machine and the link; measured, predicted: events by (s_comm, overlap).
+    about: the machine and the link; measured, predicted: events by Setting.
     """
 
     records: tuple[MeasuredRecord, ...]
@@ -71,7 +74,10 @@ class Validation:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What the predictions know of the machine: fits, and profiles of the nodes' computation."""
+    """What the predictions know of the machine: fits, and profiles of the nodes' computation.
+
+    profiles: by strategy and S_comm.
+    """
 
     question: Question
     table: LayerTable
@@ -79,7 +85,7 @@ class Known:
     wires: Wires
     usual_s: float
     node: Hardware
-    profiles: Mapping[float, Parts]
+    profiles: Mapping[str, Mapping[float, Parts]]
 
 
 def calibrated_hardware(calibration: Calibration) -> Hardware:
@@ -91,33 +97,34 @@ def calibrated_hardware(calibration: Calibration) -> Hardware:
 
 def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: NodeLinks) -> Validation:
     """Return what every level says of each configuration, and how far its runs are from that."""
-    names = [*known.table.name]
     records: list[MeasuredRecord] = []
     rows: list[LayerRecord] = []
     measured, predicted = {}, {}
-    for (s_comm, overlap), runs in found:
+    for setting, runs in found:
+        strategy, s_comm, overlap = setting
+        names = names_of(known.table.network, known.question.nodes, strategy)[0]
         traffic = traffic_of(runs, names)
-        parts = between(known.profiles, s_comm, set(traffic))
+        parts = between(known.profiles[strategy], s_comm, set(traffic))
         profiled = predict(parts, traffic, known.wires, serial=overlap == "none", names=names)
-        plan, runtime = _cost(known, "calibrated", s_comm, overlap)
+        plan, runtime = _cost(known, "calibrated", setting)
         said = {
-            "paper": _cost(known, "paper", s_comm, overlap)[1].latency_s.item(),
-            "calibrated": runtime.latency_s.item(),
+            "paper": float(_cost(known, "paper", setting)[1].latency_s.max()),
+            "calibrated": float(runtime.latency_s.max()),
             "profiled": profiled.latency_s,
         }
-        base = _configuration(known, s_comm, overlap, runs, plan, profiled)
+        base = _configuration(known, setting, runs, plan, profiled)
         records += [
             MeasuredRecord(**base, level=level, predicted_s=said[level]) for level in LEVELS
         ]
-        rows += _rows(known, s_comm, overlap, runs, profiled)
-        measured[s_comm, overlap] = measured_events(runs, names)
-        predicted[s_comm, overlap] = profiled.events
+        rows += _rows(known, setting, runs, profiled)
+        measured[setting] = measured_events(runs, names)
+        predicted[setting] = profiled.events
     return Validation(tuple(records), tuple(rows), _about(known, link), measured, predicted)
 
 
-def _cost(known: Known, level: str, s_comm: float, overlap: str) -> tuple[Plan, Cost]:
+def _cost(known: Known, level: str, setting: Setting) -> tuple[Plan, Cost]:
     """The plan, and what `simulate` says of it: the paper's model, or the calibrated one."""
-    question = known.question
+    question, (strategy, s_comm, overlap) = known.question, setting
     convention = "paper" if level == "paper" else "runtime"
     node = known.node
     if level == "paper":  # one C, one B and nothing else
@@ -125,23 +132,24 @@ def _cost(known: Known, level: str, s_comm: float, overlap: str) -> tuple[Plan, 
             node, memory_Bps=None, efficiency={}, overhead_s={}, link_latency_s=0.0,
             bandwidth_Bps=question.bandwidth_Bps,
         )  # fmt: skip
-    mask = mask_of(known.table.network, question.nodes, s_comm) if level != "paper" else None
+    masked = level != "paper" and strategy == SPARSE
     return Configuration(
         known.table.network,
         node,
+        strategy=STRATEGIES[strategy],
         nodes=question.nodes,
         s_comm=s_comm,
         overlap=Overlap.parse(overlap),
         conventions=CONVENTIONS[convention],
-        mask=mask,
+        mask=mask_of(known.table.network, question.nodes, s_comm) if masked else None,
     ).evaluate()
 
 
 def _configuration(
-    known: Known, s_comm: float, overlap: str, runs: Runs, plan: Plan, said: Prediction
+    known: Known, setting: Setting, runs: Runs, plan: Plan, said: Prediction
 ) -> dict[str, Any]:
     """What is the same for all levels of one configuration."""
-    question = known.question
+    question, (strategy, s_comm, overlap) = known.question, setting
     samples = runs.samples
     sent = sum(message.nbytes for message in runs.messages)
     elem_bytes = float(known.node.feature_elem_bytes)
@@ -151,10 +159,11 @@ def _configuration(
             busy[event.track.split()[0]] += event.end_s - event.begin_s
     return {
         "model": question.model,
+        "strategy": strategy,
         "nodes": question.nodes,
         "bandwidth_Bps": question.bandwidth_Bps,
         "s_comm": s_comm,
-        "held_out": s_comm not in PROFILED_AT,
+        "held_out": s_comm not in known.profiles[strategy],
         "overlap": overlap,
         "measured_s": samples.median_s,
         "spread": samples.spread,
@@ -171,22 +180,23 @@ def _configuration(
     }
 
 
-def _rows(
-    known: Known, s_comm: float, overlap: str, runs: Runs, said: Prediction
-) -> list[LayerRecord]:
+def _rows(known: Known, setting: Setting, runs: Runs, said: Prediction) -> list[LayerRecord]:
     """One row a convolution, linear layer and attention, with what follows it up to the next.
 
     Times are those of node 0, measured and predicted at the profiled level.
     """
-    table, question = known.table, known.question
+    table, question, (strategy, s_comm, overlap) = known.table, known.question, setting
     took = np.median([row_parts(run[0]).sum(0) for run in runs.counted], axis=0)
     leads = table.mixes | (table.macs > 0)
     leads[0] = True
     starts = np.flatnonzero(leads)
-    measured, predicted = (np.add.reduceat(each, starts) for each in (took, said.row_s))
+    of_row = np.array(names_of(table.network, question.nodes, strategy)[1])
+    first = np.searchsorted(of_row, starts)  # of the program's rows
+    measured, predicted = (np.add.reduceat(each, first) for each in (took, said.row_s))
     return [
         LayerRecord(
             model=question.model,
+            strategy=strategy,
             nodes=question.nodes,
             s_comm=s_comm,
             overlap=overlap,

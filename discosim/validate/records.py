@@ -20,6 +20,7 @@ class MeasuredRecord(_Kept):
     """
 
     model: str
+    strategy: str = "disco"
     nodes: int
     bandwidth_Bps: float
     s_comm: float
@@ -51,6 +52,7 @@ class LayerRecord(_Kept):
     """A layer on node 0, with what follows it up to the next, at the profiled level."""
 
     model: str
+    strategy: str = "disco"
     nodes: int
     s_comm: float
     overlap: str

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from discosim.graph.network import Network
+from discosim.masks.mask import Mask
 from discosim.runtime.nodes import NodeProcesses
 from discosim.runtime.run import loads
-from discosim.runtime.state import largest_difference, masked_outputs
+from discosim.runtime.state import largest_difference, masked_outputs, whole_outputs
 from discosim.runtime.wire import SentMessage
 from discosim.runtime.worker import Array, Load, Ready, Seat
 from discosim.validate.gate import FEWEST, Floats, Samples, cores, gated, is_steady, usually
 from discosim.validate.link import NodeLinks
 from discosim.validate.probes import probes
+from discosim.validate.splits import split_of
 from discosim.validate.timing import (
     SEED,
     NodeRun,
     Order,
     Timed,
     Timing,
-    mask_of,
     normal_input,
     whole,
 )
@@ -51,7 +52,7 @@ class Runs:
     """Runs of all nodes at one S_comm; messages: those of one.
 
     usual_s: what the reference usually takes on this machine; off: how far an output is from that
-    of the masked network on one process, as a fraction of the largest value.
+    of the network, masked or not, on one process, as a fraction of the largest value.
     """
 
     order: Order
@@ -106,7 +107,7 @@ class MeasuredNodes:
         self._network, self._paced_Bps = network, paced_Bps
         self._x = normal_input(network)
         self._loaded: tuple[str, float] | None = None
-        self._wanted: dict[float, tuple[Array, ...]] = {}
+        self._wanted: dict[tuple[str, float], tuple[Array, ...]] = {}
 
     @property
     def usual_s(self) -> float:
@@ -137,16 +138,20 @@ class MeasuredNodes:
         runs = tuple(zip(*(answer.runs for answer in answers), strict=True))
         messages = tuple(message for answer in answers for message in answer.messages)
         compares = order.kind in ("serial", "overlapped")
-        off = self._off(order.s_comm, answers[0].outputs) if compares else 0.0
+        off = self._off(order, answers[0].outputs) if compares else 0.0
         return Runs(order, runs, messages, self.usual_s, off)
 
-    def _off(self, s_comm: float, outputs: tuple[Array, ...]) -> float:
-        """How far outputs are from those of the masked network on one process."""
-        if s_comm not in self._wanted:
-            mask = mask_of(self._network, self._nodes, s_comm)
-            found = masked_outputs(self._network, mask, self._state, self._x)
-            self._wanted[s_comm] = found
-        return largest_difference(outputs, self._wanted[s_comm])
+    def _off(self, order: Order, outputs: tuple[Array, ...]) -> float:
+        """How far outputs are from those of the network, masked or not, on one process."""
+        key = order.strategy, order.s_comm
+        if key not in self._wanted:
+            split = split_of(self._network, self._nodes, *key)
+            if isinstance(split, Mask):
+                found = masked_outputs(self._network, split, self._state, self._x)
+            else:
+                found = whole_outputs(self._network, self._state, self._x)
+            self._wanted[key] = found
+        return largest_difference(outputs, self._wanted[key])
 
     @property
     def _nodes(self) -> int:
@@ -157,13 +162,13 @@ class MeasuredNodes:
         if order.kind in ("messages", "drag"):
             return self._x
         of_probe = order.kind == "probe"
-        what = ("probe", order.probe) if of_probe else ("network", order.s_comm)
+        what = ("probe", order.probe) if of_probe else (order.strategy, order.s_comm)
         if what != self._loaded:
             if of_probe:
                 parts = [self._probes[order.probe][0]] * self._nodes
             else:
-                mask = mask_of(self._network, self._nodes, order.s_comm)
-                parts = loads(self._network, mask, self._state)
+                split = split_of(self._network, self._nodes, *what)
+                parts = loads(self._network, split, self._state)
             self.processes.ask(parts, Ready)
             self._loaded = what
         return self._probes[order.probe][1] if of_probe else self._x

@@ -34,9 +34,10 @@ MEETING = -1
 class Order:
     """Runs at one S_comm: as many as `count`, after one that is not counted.
 
-    kind: serial, overlapped, or profile, which computes without the others; messages: instead of
-    the network each node sends `size` bytes to each other one; drag: meanwhile it computes the
-    reference; probe: it computes the probe of that number, whole.
+    strategy: how layers are split; all but disco have no S_comm, which is 0. kind: serial,
+    overlapped, or profile, which computes without the others; messages: instead of the network
+    each node sends `size` bytes to each other one; drag: meanwhile it computes the reference;
+    probe: it computes the probe of that number, whole.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Order:
     s_comm: float = 0.0
     size: int = 0
     probe: int = 0
+    strategy: str = "disco"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,53 @@
+"""The strategies that a run executes, and their plans."""
+
+from discosim.configuration import Configuration
+from discosim.errors import DiscosimError
+from discosim.graph.network import Network
+from discosim.hardware import load_profile
+from discosim.partition.collectives import Collective
+from discosim.partition.lay import Laid
+from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.strategies.strategy import STRATEGIES
+
+MASKED = {"disco": 0.8, "dense": 0.0, "branches": 1.0}
+"""The strategies whose features a mask selects, and the S_comm that they have if none is given."""
+
+ANY_HARDWARE = "splitnets-hmd"
+"""What is computed and sent depends on none."""
+
+
+def executed() -> list[str]:
+    """Return the names of the strategies that a run executes on several nodes."""
+    every = {name: STRATEGIES[name] for name in STRATEGIES}
+    laid = [
+        name
+        for name, each in every.items()
+        if not (each.has_knob or each.has_cut or each.staged or each.nodes)
+    ]
+    return [*MASKED, *(name for name in laid if name not in MASKED)]
+
+
+def check_executed(strategy: str) -> None:
+    """Raise DiscosimError for a strategy that is not known, or that no run executes."""
+    if STRATEGIES[strategy].name not in executed():
+        raise DiscosimError(f"no run executes {strategy}; wanted one of {', '.join(executed())}")
+
+
+def planned(network: Network, strategy: str, nodes: int, collective: str = "direct") -> Plan:
+    """Return the plan of a strategy that no mask describes; raises DiscosimError."""
+    check_executed(strategy)
+    return Configuration(
+        network,
+        load_profile(ANY_HARDWARE).hardware(),
+        strategy=STRATEGIES[strategy],
+        nodes=nodes,
+        conventions=CONVENTIONS["runtime"],
+        collective=Collective(collective),
+    ).plan()
+
+
+def the_laid(plan: Plan) -> Laid:
+    """Return what is computed and sent as index sets; raises DiscosimError where nobody says."""
+    if plan.laid is None:
+        raise DiscosimError("no run executes this plan: it does not say what nodes compute")
+    return plan.laid
