@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from discosim.door.network import network
     from discosim.door.networks import networks
     from discosim.door.pareto import pareto
+    from discosim.door.plan import plan
     from discosim.door.profiles import profiles
     from discosim.door.reproduce import reproduce
     from discosim.door.run import run
@@ -50,6 +51,7 @@ __all__ = [
     "network",
     "networks",
     "pareto",
+    "plan",
     "profiles",
     "reproduce",
     "run",

@@ -48,7 +48,26 @@ def test_layers_left_out_send_everything() -> None:
     [
         ([], ["object"]),
         ({}, ["version", "model", "nodes", "s_comm"]),
-        ({"version": 2, "model": "resnet18", "nodes": 2, "s_comm": {}}, ["version is 2"]),
+        ({"version": 3, "model": "resnet18", "nodes": 2, "s_comm": {}}, ["version is 3"]),
+        ({"version": 2, "model": "m", "nodes": 2, "splits": {}}, ["splits is missing"]),
+        (
+            {"version": 2, "model": "m", "nodes": 2, "splits": {"a": {"split": "row"}}},
+            ["split of a", "rows"],
+        ),
+        (
+            {
+                "version": 2,
+                "model": "m",
+                "nodes": 2,
+                "joined_rows": 1,
+                "splits": {
+                    "a": {"split": "rows", "s_comm": 0.5},
+                    "b": {"split": "one", "node": 2},
+                    "c": {"split": "outputs", "s_com": 1},
+                },
+            },
+            ["joined_rows", "s_comm of a is 0.5", "node of b is 2", "did you mean s_comm"],
+        ),
         ({"version": 1, "model": "m", "nodes": 0, "s_comm": {"a": 2}}, ["nodes is 0", "of a is 2"]),
         ({"version": 1, "model": "m", "nodes": 2, "s_com": {}}, ["did you mean s_comm"]),
         ({"version": 1, "model": "m", "nodes": True, "s_comm": {"a": "x"}}, ["is True", "'x'"]),

@@ -16,6 +16,7 @@ COMMANDS = {
     "sweep": "Latency over S_comm and N, and whether one node is faster.",
     "layers": "Where the time goes, layer by layer.",
     "compare": "All strategies side by side.",
+    "plan": "The best split of each layer within a node's memory.",
     "size": "The smallest cluster within your limits, or what to give up.",
     "breakeven": "From which bandwidth, latency, S_comm or N on splitting pays.",
     "pareto": "The configurations that no other one beats in everything.",

@@ -139,6 +139,11 @@ def _knob(
         return given.one("--s-comm", given.shares(0.8 if s_comm is None else s_comm)), count
     if s_comm is not None:
         raise DiscosimError("give one of --s-comm and --plan: each says what is sent")
+    if plan.splits:
+        raise DiscosimError(
+            f"plan {plan.path} splits layers in different ways; a mask is of a network split by "
+            "outputs, wanted a plan file of version 1"
+        )
     plan.check(table)
     plan.layer_s_comm(table, count)
     return dict(plan.s_comm), count

@@ -104,17 +104,43 @@ def lay(
     extents: Extents | None = None,
 ) -> Laid:
     """Return how `table` lies on `nodes` nodes when `rule` says how each layer is split."""
-    network = table.network
-    whole = conventions.whole or shares is not None or not divides(table, nodes)
-    owners = _owners(network, nodes, shares)
-    bounds = row_bounds(network, shares or even_shares(nodes))
-    on = Nodes(network, nodes, whole, owners, bounds, extents or {})
+    on = nodes_for(table, nodes, conventions, shares=shares, extents=extents)
     laying = _Laying(on, conventions, collective)
     parts = tuple(laying.part(layer, rule) for layer in table.network.layers)
     outputs = [table.network.layers[tensor - 1].name for tensor in table.outputs]
     return Laid(
-        table, nodes, conventions, parts, laying.gathering(outputs), owners, rule, collective
+        table, nodes, conventions, parts, laying.gathering(outputs), on.owners, rule, collective
     )
+
+
+def nodes_for(
+    table: LayerTable,
+    nodes: int,
+    conventions: Conventions,
+    *,
+    shares: tuple[float, ...] | None = None,
+    extents: Extents | None = None,
+) -> Nodes:
+    """Return `nodes` nodes, and how they divide the tensors of `table` if nothing else is said."""
+    network = table.network
+    whole = conventions.whole or shares is not None or not divides(table, nodes)
+    owners = _owners(network, nodes, shares)
+    bounds = row_bounds(network, shares or even_shares(nodes))
+    return Nodes(network, nodes, whole, owners, bounds, extents or {})
+
+
+def lay_one(
+    on: Nodes,
+    layer: Layer,
+    lying: Mapping[str, Held],
+    rule: Rule,
+    conventions: Conventions,
+    collective: Collective,
+) -> Part:
+    """Return what becomes of one layer whose operands lie as `lying` says."""
+    laying = _Laying(on, conventions, collective)
+    laying.state = dict(lying)
+    return laying.part(layer, rule)
 
 
 def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:

@@ -1,13 +1,21 @@
-"""Plan files: S_comm of each layer, as JSON that a person can write and a program can read.
+"""Plan files: what is said of each layer, as JSON that a person can write and a program can read.
 
 {"version": 1, "model": "resnet50", "nodes": 2, "s_comm": {"layer1.0.conv1": 0.8, ...}}
 
 Layers that are not named send everything (S_comm 0); "input" (as "3x224x224") is optional.
+
+{"version": 2, "model": "resnet50", "nodes": 2, "joined_rows": true,
+ "repeated_keys": true,
+ "splits": {"conv1": {"split": "rows"}, "layer4.0.conv2": {"split": "outputs", "s_comm": 0.8},
+            "fc": {"split": "one", "node": 1}}}
+
+A layer that is not named is split as the one before it in the order of execution. joined_rows
+and repeated_keys say how layers are split by rows (`ByRows`); without them, false and true.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +25,32 @@ from discosim.errors import DiscosimError, UnknownNameError, suggest
 from discosim.files import write_text
 from discosim.graph.network import shape_text
 from discosim.graph.table import Floats, LayerTable
+from discosim.partition.kinds import Kind
+from discosim.partition.splits import ByRows, LayerSplit, Splits, spread_out
 
-VERSION = 1
+UNIFORM, MIXED = 1, 2
+"""Versions: all layers split by outputs; a split for each."""
+
 MOST_NODES = 1_000_000
 KEYS = ("version", "model", "nodes", "s_comm", "input")
+MIXED_KEYS = ("version", "model", "nodes", "splits", "input", "joined_rows", "repeated_keys")
+SPLIT_KEYS = ("split", "s_comm", "node")
 
 
 @dataclass(frozen=True, eq=False)
 class PlanFile:
-    """S_comm by layer name, for one network and one number of nodes."""
+    """S_comm by layer name, for one network and one number of nodes.
+
+    splits: how layers are split, where not all by outputs, and rows: what holds of those by rows.
+    """
 
     path: str
     model: str
     nodes: int
     s_comm: Mapping[str, float]
     input: str | None = None
+    splits: Mapping[str, LayerSplit] = field(default_factory=dict)
+    rows: ByRows = ByRows()  # noqa: RUF009 - frozen
 
     def check(self, table: LayerTable) -> None:
         """Raise DiscosimError where the plan is for another network or names unknown layers."""
@@ -41,15 +60,24 @@ class PlanFile:
         if self.input is not None and self.input != shape:
             raise DiscosimError(f"plan {self.path} is for input {self.input}, not for {shape}")
         known = [n for n, mixes in zip(table.name, table.mixes, strict=True) if mixes]
-        for layer in self.s_comm:
-            if layer not in known:
-                raise UnknownNameError(f"layer in plan {self.path}:", layer, known)
+        every = table.name[:-1]
+        for layers, names in ((self.s_comm, known), (self.splits, every)):
+            for layer in layers:
+                if layer not in names:
+                    raise UnknownNameError(f"layer in plan {self.path}:", layer, names)
 
     def layer_s_comm(self, table: LayerTable, nodes: int) -> Floats:
         """Return S_comm of each row, (1, L); raises DiscosimError for another number of nodes."""
         if nodes != self.nodes:
             raise DiscosimError(f"plan {self.path} is for {self.nodes} nodes, not for {nodes}")
+        if self.splits:
+            splits = self.every_split(table)
+            return np.array([[*(split.s_comm for split in splits), 0.0]])
         return np.array([[self.s_comm.get(name, 0.0) for name in table.name]])
+
+    def every_split(self, table: LayerTable) -> Splits:
+        """Return the split of every layer."""
+        return spread_out(table.network, self.splits)
 
 
 def read_plan(path: str) -> PlanFile:
@@ -63,23 +91,54 @@ def read_plan(path: str) -> PlanFile:
     faults = _faults(document)
     if faults:
         raise DiscosimError(f"plan {path}: {'; '.join(faults)}")
+    said = document["model"], document["nodes"]
+    if document["version"] == MIXED:
+        splits = {str(layer): _split(each) for layer, each in document["splits"].items()}
+        rows = ByRows(document.get("joined_rows", False), document.get("repeated_keys", True))
+        return PlanFile(path, *said, {}, document.get("input"), splits, rows)
     s_comm = {str(layer): float(value) for layer, value in document["s_comm"].items()}
-    return PlanFile(path, document["model"], document["nodes"], s_comm, document.get("input"))
+    return PlanFile(path, *said, s_comm, document.get("input"))
 
 
 def write_plan(path: str, plan: PlanFile) -> None:
     """Write `plan` as the JSON that `read_plan` reads; raises DiscosimError."""
-    document = {"version": VERSION, "model": plan.model, "nodes": plan.nodes, "input": plan.input}
-    text = json.dumps({**document, "s_comm": dict(plan.s_comm)}, indent=1)
-    write_text(path, text + "\n")
+    document: dict[str, Any] = {
+        "version": MIXED if plan.splits else UNIFORM,
+        "model": plan.model,
+        "nodes": plan.nodes,
+        "input": plan.input,
+    }
+    if plan.splits:
+        document["joined_rows"], document["repeated_keys"] = plan.rows.joined, plan.rows.repeated
+        document["splits"] = {layer: _document(split) for layer, split in plan.splits.items()}
+    else:
+        document["s_comm"] = dict(plan.s_comm)
+    write_text(path, json.dumps(document, indent=1) + "\n")
+
+
+def _split(document: Mapping[str, Any]) -> LayerSplit:
+    s_comm, node = document.get("s_comm", 0.0), document.get("node", 0)
+    return LayerSplit(Kind(document["split"]), float(s_comm), node)
+
+
+def _document(split: LayerSplit) -> dict[str, Any]:
+    said: dict[str, Any] = {"split": str(split.kind)}
+    if split.s_comm:
+        said["s_comm"] = split.s_comm
+    if split.kind is Kind.ONE:
+        said["node"] = split.node
+    return said
 
 
 def _faults(document: Any) -> list[str]:
     if not isinstance(document, dict):
         return [f"wanted an object with {', '.join(KEYS[:4])}"]
-    faults = [f"unknown key {key!r}, {suggest(key, KEYS)}" for key in document if key not in KEYS]
-    if document.get("version") != VERSION or isinstance(document.get("version"), bool):
-        faults.append(f"version is {document.get('version')!r}, wanted {VERSION}")
+    version = document.get("version")
+    mixed = version == MIXED
+    keys = MIXED_KEYS if mixed else KEYS
+    faults = [f"unknown key {key!r}, {suggest(key, keys)}" for key in document if key not in keys]
+    if version not in (UNIFORM, MIXED) or isinstance(version, bool):
+        faults.append(f"version is {version!r}, wanted {UNIFORM} or {MIXED}")
     if not isinstance(document.get("model"), str):
         faults.append("model is missing, wanted a network's name")
     nodes = document.get("nodes")
@@ -88,11 +147,49 @@ def _faults(document: Any) -> list[str]:
         faults.append(f"nodes is {nodes!r:.20}, wanted a whole number from 1 to {MOST_NODES}")
     if not isinstance(document.get("input"), str | None):
         faults.append("input is not a text as 3x224x224")
+    return faults + (_split_faults(document) if mixed else _s_comm_faults(document))
+
+
+def _s_comm_faults(document: Mapping[str, Any]) -> list[str]:
     s_comm = document.get("s_comm")
     if not isinstance(s_comm, dict):
-        return [*faults, "s_comm is missing, wanted an object from layer name to 0..1"]
-    for layer, value in s_comm.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and 0 <= value <= 1):
-            faults.append(f"s_comm of {layer} is {value!r}, wanted 0 to 1")
+        return ["s_comm is missing, wanted an object from layer name to 0..1"]
+    return [
+        f"s_comm of {layer} is {value!r}, wanted 0 to 1"
+        for layer, value in s_comm.items()
+        if not _is_share(value)
+    ]
+
+
+def _split_faults(document: Mapping[str, Any]) -> list[str]:
+    splits = document.get("splits")
+    faults: list[str] = []
+    faults += [
+        f"{key} is neither true nor false"
+        for key in ("joined_rows", "repeated_keys")
+        if not isinstance(document.get(key, False), bool)
+    ]
+    if not isinstance(splits, dict) or not splits:
+        return [*faults, "splits is missing, wanted an object from layer name to its split"]
+    kinds = [str(kind) for kind in Kind]
+    for layer, each in splits.items():
+        if not isinstance(each, dict) or each.get("split") not in kinds:
+            faults.append(f'split of {layer} is not as {{"split": "rows"}}; {", ".join(kinds)}')
+            continue
+        faults += [
+            f"unknown key {key!r} of {layer}, {suggest(key, SPLIT_KEYS)}"
+            for key in each
+            if key not in SPLIT_KEYS
+        ]
+        s_comm, node = each.get("s_comm", 0.0), each.get("node", 0)
+        if not _is_share(s_comm) or (s_comm and each["split"] != Kind.OUTPUTS):
+            faults.append(f"s_comm of {layer} is {s_comm!r}, wanted 0 to 1 of outputs, else none")
+        nodes = document.get("nodes")
+        most = nodes if isinstance(nodes, int) else MOST_NODES
+        if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < most:
+            faults.append(f"node of {layer} is {node!r:.20}, wanted 0 to {most - 1}")
     return faults
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

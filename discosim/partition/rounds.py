@@ -50,6 +50,12 @@ def rounds_before(laid: Laid, row: int) -> list[Together]:
 
 def with_rounds(base: Exchange, laid: Laid, rows: Ints, density: Floats) -> tuple[Exchange, Floats]:
     """Return `base` with the exchanges of `rows`, and the features of their largest messages."""
+    exchange, features = in_rounds(laid, rows, density)
+    return PartsExchange(base, rows, exchange), features
+
+
+def in_rounds(laid: Laid, rows: Ints, density: Floats) -> tuple[RoundsExchange, Floats]:
+    """Return the exchanges of `rows` (K,) alone, and the features of their largest messages."""
     nodes, count = laid.nodes, len(rows)
     each = [rounds_before(laid, int(row)) for row in rows]
     features = [max((one.features for one in rounds), default=0.0) for rounds in each]
@@ -63,7 +69,7 @@ def with_rounds(base: Exchange, laid: Laid, rows: Ints, density: Floats) -> tupl
                 own[:, at] = rounds[number].own
         kept = pairs + density[..., None, :, rows] * sparse
         found.append(exchange_of_pairs(kept, own, np.ones(count)))
-    return PartsExchange(base, rows, RoundsExchange(tuple(found))), np.array([features])
+    return RoundsExchange(tuple(found)), np.array([features])
 
 
 def _offered(read: Read, sent: Round) -> Floats:

@@ -31,8 +31,13 @@ def partly_summed(network: Network, _: Conventions) -> Rule:
 def partial_sync(given: "Configuration") -> Plan:
     """Return the plan in which each sum is of 1 - S_comm of its features.
 
-    Raises DiscosimError for a mask, which says what `disco` sends.
+    Raises DiscosimError for a mask, which says what `disco` sends, and for a plan that says how
+    each layer is split.
     """
+    if given.plan_file is not None and given.plan_file.splits:
+        raise DiscosimError(
+            f"plan {given.plan_file.path} says how each layer is split; partial-sync has its own"
+        )
     if given.mask is not None:
         raise DiscosimError("a mask says which features disco sends; partial-sync has none")
     return layered_plan(given, partly_summed)

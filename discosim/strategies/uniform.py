@@ -7,6 +7,7 @@ from discosim.masks.plan import masked_plan
 from discosim.partition.layout import lay_out
 from discosim.partition.plan import Plan
 from discosim.partition.within_layer import within_layer
+from discosim.strategies.by_layer import planned
 from discosim.strategies.strategy import strategy
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 def disco(given: "Configuration") -> Plan:
     """Return the plan in which every layer sends 1 - S_comm of its remote features.
 
-    With a mask, it sends those that the mask keeps.
+    With a mask, it sends those that the mask keeps; with a plan file of version 2, each layer is
+    split as the file says.
     """
+    if given.plan_file is not None and given.plan_file.splits:
+        return planned(given, given.plan_file)
     if given.mask is not None:
         return masked_plan(given.table, given.mask, given.conventions)
     return uniform(given)

@@ -1,0 +1,53 @@
+"""A split for each layer of a network, as a person writes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from discosim.graph.network import Network
+from discosim.partition.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSplit:
+    """How a layer is split: its kind; of outputs with S_comm, on one node with its number."""
+
+    kind: Kind
+    s_comm: float = 0.0
+    node: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether the layer computes what it was trained to."""
+        return self.s_comm == 0.0
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        if self.kind is Kind.ONE:
+            return f"node {self.node} alone"
+        return f"{self.kind}, S_comm {self.s_comm:g}" if self.s_comm else str(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class ByRows:
+    """What holds of all layers split by rows.
+
+    joined: in groups without an exchange (partition/fused.py); repeated: keys and values are
+    computed on every node where that sends less (partition/repeated.py).
+    """
+
+    joined: bool = False
+    repeated: bool = True
+
+
+Splits = tuple[LayerSplit, ...]
+"""The split of each layer of a network, in their order."""
+
+
+def spread_out(network: Network, named: Mapping[str, LayerSplit]) -> Splits:
+    """Return the split of every layer: one that is not named is split as the layer before it."""
+    current = next(iter(named.values()))
+    found = []
+    for layer in network.layers:
+        current = named.get(layer.name, current)
+        found.append(current)
+    return tuple(found)

@@ -1,0 +1,107 @@
+"""Plans in which it is said of each layer how it is split (`discosim plan`)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discosim.graph.layer import Layer
+from discosim.graph.network import Network
+from discosim.graph.reach import rows_of
+from discosim.graph.table import Floats, LayerTable
+from discosim.partition.collectives import Collective
+from discosim.partition.fused import fused
+from discosim.partition.held import Held
+from discosim.partition.kinds import Choice, Kind, Rule, follow
+from discosim.partition.lay import Laid, lay
+from discosim.partition.layout import lay_out
+from discosim.partition.mixed import mixed_plan
+from discosim.partition.plan import Conventions, Plan
+from discosim.partition.plan_file import PlanFile
+from discosim.partition.remarks import remarks
+from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.strategies.rows import least_sent
+from discosim.strategies.tokens_kv import all_sent
+
+if TYPE_CHECKING:
+    from discosim.configuration import Configuration
+
+KEPT = 256
+"""Networks laid on nodes that are kept for the next call."""
+
+
+def rule_of(
+    network: Network, conventions: Conventions, said: Callable[[Layer], LayerSplit], rows: ByRows
+) -> Rule:
+    """Return the rule by which each layer is split as it is said.
+
+    A layer that cannot be split so keeps to how its operands lie. Rows are those of the strategies
+    `rows`, or `tokens-kv` where nothing is repeated.
+    """
+    by_rows = (least_sent if rows.repeated else all_sent)(network, conventions)
+
+    def rule(layer: Layer, operands: tuple[Held, ...]) -> Choice:
+        split = said(layer)
+        if not fits(network, layer, split.kind):
+            return follow(layer, operands)
+        if split.kind is Kind.ROWS:
+            many = rows_of(layer.out_shape) > 1
+            return by_rows(layer, operands) if many else Choice(Kind.ROWS)
+        return Choice(split.kind, split.node, sparse=split.kind is Kind.OUTPUTS)
+
+    return rule
+
+
+def fits(network: Network, layer: Layer, kind: Kind) -> bool:
+    """Return whether a layer can be split so, whatever its operands."""
+    match kind:
+        case Kind.ROWS:
+            many = max(map(rows_of, layer.in_shapes)) > 1
+            ends = many and layer.op in ("pool", "flatten")
+            return layer.operator.reach is not None and (rows_of(layer.out_shape) > 1 or ends)
+        case Kind.INPUTS:
+            once = len(list(network.graph.successors(layer.name))) <= 1
+            return layer.operator.placing == "mixes" and layer.groups == 1 and once
+    return True
+
+
+@lru_cache(maxsize=KEPT)
+def laid_by_layer(
+    table: LayerTable,
+    splits: Splits,
+    nodes: int,
+    conventions: Conventions,
+    collective: Collective,
+    rows: ByRows,
+) -> Laid:
+    """Return how `table` lies on the nodes."""
+    layers = table.network.layers
+    said = {layer.name: split for layer, split in zip(layers, splits, strict=True)}
+    rule = rule_of(table.network, conventions, lambda layer: said[layer.name], rows)
+    laid = lay(table, rule, nodes, conventions, collective=collective)
+    if not rows.joined or nodes == 1:
+        return laid
+    return lay(table, rule, nodes, conventions, collective=collective, extents=fused(laid))
+
+
+def plan_by_layer(laid: Laid, density: Floats) -> Plan:
+    """Return the plan; density: (..., 1, L), 1 - S_comm of what layers split by outputs receive."""
+    layout = lay_out(laid.table, laid.nodes, laid.conventions)
+    plan = mixed_plan(laid, layout, density)
+    return replace(plan, laid=laid, remarks=remarks(laid))
+
+
+def density_of(splits: Splits) -> Floats:
+    """Return 1 - S_comm of each row, (1, L); the gathering of the output is a row besides."""
+    return np.array([[1.0 - split.s_comm for split in splits] + [1.0]])
+
+
+def planned(given: "Configuration", plan_file: PlanFile) -> Plan:
+    """Return the plan of a plan file that says how each layer is split."""
+    splits = plan_file.every_split(given.table)
+    laid = laid_by_layer(
+        given.table, splits, given.nodes, given.conventions, given.collective, plan_file.rows
+    )
+    return plan_by_layer(laid, density_of(splits))
