@@ -3,43 +3,33 @@
 import click
 
 from discosim.cli import options, types
-from discosim.cli.output import Output
-from discosim.door.given import CountedAs
-from discosim.door.network import Sizes
-from discosim.files import check_file
+from discosim.cli.command import Asked, asks
+from discosim.cli.options import Option
+from discosim.door.plan import plan
 
 
 @click.command("plan")
-@options.model
-@options.one_number_of_nodes
-@click.option(
-    "--memory", type=types.MEMORY, help="Limit on a node's memory: 60MB [default: the profile's]."
+@asks(
+    plan,
+    options.MODEL,
+    options.ONE_NODES,
+    Option(
+        "memory",
+        "--memory",
+        "Limit on a node's memory: 60MB [default: the profile's].",
+        types.MEMORY,
+    ),
+    options.S_COMM.saying("To choose from, of outputs [default: 0,0.8,0.9]."),
+    Option("exact_only", "--exact-only", "Nothing that needs training.", is_flag=True),
+    options.OVERLAP,
+    *options.HARDWARE_BUT_MEMORY,
+    options.INPUT,
+    *options.COUNTED,
+    options.FORM.saying("[default: table]."),
+    options.save("Write the plan to a .json file for --plan.", "plan file", ".json"),
+    options.PLOT,
 )
-@click.option(
-    "--s-comm", type=types.S_COMM, help="To choose from, of outputs [default: 0,0.8,0.9]."
-)
-@click.option("--exact-only", is_flag=True, help="Nothing that needs training.")
-@options.one_overlap
-@options.hardware_but_memory
-@options.input_size
-@options.counted
-@options.form
-@click.option("-o", "--output", "path", help="Write the plan to a .json file for --plan.")
-@options.plot
-def command(
-    model: str,
-    input_shape: Sizes | None,
-    hardware: options.Profiles,
-    nodes: list[int] | None,
-    memory: str | None,
-    s_comm: list[float] | None,
-    exact_only: bool,
-    overlap: str,
-    counted: CountedAs,
-    form: str | None,
-    path: str | None,
-    plot_path: str | None,
-) -> None:
+def command(asked: Asked) -> None:
     """The best split of each layer within a node's memory: rows, outputs, inputs, whole or one.
 
     \b
@@ -47,20 +37,4 @@ def command(
     discosim plan --model resnet50 --bw 37.5MB/s --memory 60MB -o plan.json --plot plan.png
     discosim layers --model resnet50 --bw 37.5MB/s --plan plan.json
     """
-    from discosim.door.network import network
-    from discosim.door.plan import plan
-
-    output = Output(form, plot_path=plot_path)
-    check_file(path, "plan file", ".json")
-    output.check()
-    answer = plan(
-        network(model, input=input_shape),
-        hardware.read(),
-        nodes=nodes,
-        memory=memory,
-        s_comm=s_comm,
-        exact_only=exact_only,
-        overlap=overlap,
-        **counted,
-    )
-    output.give(answer, (path, answer.save))
+    asked.give(asked.answer())
