@@ -90,7 +90,7 @@ def test_a_mask_is_read_by_what_costs_something(command: str, cli: Cli) -> None:
     assert answer.code == 0
     records = json.loads(answer.out)
     assert all(record["nodes"] in (1, 4) for record in records if "nodes" in record)
-    assert len(records) == {"layers": 21, "compare": 8}.get(command, 1)
+    assert len(records) == {"layers": 21, "compare": 12}.get(command, 1)
 
 
 def test_a_front_may_be_that_of_a_mask_or_a_plan(cli: Cli) -> None:

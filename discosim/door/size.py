@@ -99,9 +99,11 @@ def size(
             "--price or --energy"
         )
     overlapped = Overlap.parse(given.one("--overlap", given.names(overlap)))
-    bases = [given.configuration(each, kinds[0], counting) for each in networks]
-    chosen = given.names(strategies)
-    bases = [replace(base, overlap=overlapped) for base in bases]
+    chosen, asked = (
+        given.names(strategies),
+        [given.configuration(each, kinds[0], counting) for each in networks],
+    )
+    bases = [replace(base, overlap=overlapped) for base in asked]
     with progress("networks") as shown:
         rows = smallest(
             bases,
