@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
+from discosim.configuration import Configuration
 from discosim.door import given
 from discosim.door.answer import Answer
 from discosim.door.given import Counting
@@ -16,6 +17,7 @@ from discosim.door.text import parse_rate
 from discosim.errors import DiscosimError
 from discosim.explore.limits import Limits
 from discosim.explore.sizing import size as smallest
+from discosim.graph.network import Network
 from discosim.hardware import Hardware, load_profile, profile_names
 from discosim.report import size as report
 from discosim.report.summary import SPLITS
@@ -99,11 +101,8 @@ def size(
             "--price or --energy"
         )
     overlapped = Overlap.parse(given.one("--overlap", given.names(overlap)))
-    chosen, asked = (
-        given.names(strategies),
-        [given.configuration(each, kinds[0], counting) for each in networks],
-    )
-    bases = [replace(base, overlap=overlapped) for base in asked]
+    chosen = given.names(strategies)
+    bases = _bases(networks, kinds[0], counting, overlapped)
     with progress("networks") as shown:
         rows = smallest(
             bases,
@@ -121,6 +120,14 @@ def size(
     if len(bases) > 1 or not exact or not any(rows["s_comm"] > 0):
         return Sizes(rows=rows, limits=limits)
     return Sizes(rows=rows, limits=limits, exact=smallest(bases, kinds, limits, strategies=exact))
+
+
+def _bases(
+    networks: Sequence[Network], hardware: Hardware, counting: Counting, overlap: Overlap
+) -> list[Configuration]:
+    """Each network on the first hardware, counted as asked."""
+    bases = [given.configuration(each, hardware, counting) for each in networks]
+    return [replace(base, overlap=overlap) for base in bases]
 
 
 def _kinds(hardware: given.Nodes | Every, limits: Limits) -> Sequence[Hardware]:
