@@ -19,6 +19,8 @@ from tests.laid import random_state, run, whole
 from tests.strategies import tables
 from tests.test_splits import ALGORITHMS, NODES, RULES, blocks
 
+pytestmark = pytest.mark.extras
+
 RUNTIME = CONVENTIONS["runtime"]
 EXACT = ["rows", "fused-rows", "tokens-kv", "paired"]
 
