@@ -285,8 +285,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("moment", ["joined"])
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("ending", "moment"),
+    [(signal.SIGINT, "begun"), (signal.SIGINT, "joined"), (signal.SIGKILL, "joined")],
+)
 def test_nothing_is_left_of_a_program_that_is_ended(
     ending: signal.Signals, moment: str, tmp_path: Path
 ) -> None:
