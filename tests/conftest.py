@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase, InMemoryExampleDatabase
 
 ROOT = Path(__file__).parents[1]
+# A shell that runs tests in the background has them ignore Ctrl-C, and so all that they start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 NEEDS_EXTRAS = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.extras\b", re.MULTILINE)
 """How a test file says that it imports packages of an extra as a whole."""
 
