@@ -1,7 +1,8 @@
 """Networks by name: each family is one file here and registers its names.
 
-A name may carry the paper's width divisor: `resnet50/8` has an eighth of the channels. A path to a
-file that can be imported, or `torch:package.module:factory`, serves wherever a name does.
+A name may be written as others write it (networks/aliases.py) and may carry the paper's width
+divisor: `resnet50/8` has an eighth of the channels. A path to a file that can be imported, or
+`torch:package.module:factory`, serves wherever a name does.
 """
 
 from collections.abc import Callable
@@ -9,13 +10,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isfinite
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.importers import is_imported, load
 from discosim.importers.sizes import NamedSizes as NamedSizes
 from discosim.importers.sizes import Sizes as Sizes
 from discosim.importers.sizes import only_size as only_size
+from discosim.networks.aliases import registered
 from discosim.registry import Registry
 
 Width = Callable[[int], int]
@@ -39,14 +41,27 @@ NETWORKS: Registry[Recipe] = Registry("network", __name__)
 def build(name: str, input_shape: Sizes | None = None) -> Network:
     """Return the network called `name`, at its own input shape unless one is given.
 
-    The same request gives the same object, unless a file has changed.
+    It has the name that it is registered under. The same request gives the same object, unless a
+    file has changed.
 
     `input_shape` has the recipe's rank, features first; two entries stand for height and width.
     Raises UnknownNameError, or DiscosimError for a divisor or an input that cannot be.
     """
     if is_imported(name):
         return load(name, input_shape)
-    return _named(name, only_size(input_shape, INPUT, name))
+    return _named(known_as(name), only_size(input_shape, INPUT, name))
+
+
+def known_as(name: str) -> str:
+    """Return the name that a network has here, its width divisor kept.
+
+    Raises UnknownNameError with the nearest names.
+    """
+    stem, slash, divisor = name.partition("/")
+    found = registered(stem, NETWORKS)
+    if found is None:
+        raise UnknownNameError(NETWORKS.kind, stem, NETWORKS)
+    return found + slash + divisor
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,98 @@
+"""What others call the networks here: one rule for how a name is written, one table for the rest.
+
+Case, hyphens, underscores and blanks do not tell two networks apart, nor does a full stop from a
+hyphen: `ResNet-50`, `mobilenet_v2`, `regnety_1_6gf` and `MobileNet v1 0.25` are found by the rule,
+and with them all names of torchvision. The table has what differs otherwise, as in timm,
+TensorFlow, ncnn and the benchmarks that print latencies.
+"""
+
+import re
+from collections.abc import Iterable
+
+TRAINING = re.compile(r"\.\w*in\d+k\w*$")
+"""What timm writes behind a name for how it was trained: `.augreg_in21k_ft_in1k`."""
+
+PORTED = re.compile(r"^t[fv][-_](?=[a-z])")
+"""What timm writes before a name whose weights come from TensorFlow or torchvision."""
+
+BETWEEN_DIGITS = re.compile(r"(?<=\d)[-_. ]+(?=\d)")
+SEPARATORS = re.compile(r"[-_. ]+")
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "ad-autoencoder": ("ad01_int8", "ad01_fp32", "mlperf-tiny-ad", "deep_autoencoder", "toycar"),
+    "deit-b": ("deit_base_patch16_224",),
+    "deit-s": ("deit_small_patch16_224",),
+    "deit-ti": ("deit_tiny_patch16_224", "deit-t"),
+    "ds-cnn-kws": ("ds_cnn", "kws_ref_model", "mlperf-tiny-kws", "ds_cnn_s", "ds_cnn_small"),
+    "inceptionv3": ("inception_v3_299",),
+    "googlenet": ("inception_v1", "inception_v1_224"),
+    "mnasnet-0.5": ("mnasnet_050",),
+    "mnasnet-0.75": ("mnasnet_075",),
+    "mnasnet-1.0": ("mnasnet", "mnasnet_100", "mnasnet_b1"),
+    "mnasnet-1.3": ("mnasnet_140",),
+    "mobilenet-ssd": ("mobilenetv1_ssd", "ssd_mobilenet"),
+    "mobilenetv1-0.25": ("mobilenetv1_025", "mobilenet_v1_0.25_224"),
+    "mobilenetv1-0.5": ("mobilenetv1_050", "mobilenet_v1_0.5_224"),
+    "mobilenetv1-0.75": ("mobilenetv1_075", "mobilenet_v1_0.75_224"),
+    "mobilenetv1-1.0": ("mobilenet", "mobilenetv1", "mobilenetv1_100", "mobilenet_v1_1.0_224"),
+    "mobilenetv2": ("mobilenetv2-1.0", "mobilenetv2_100", "mobilenet_v2_1.0_224"),
+    "mobilenetv2-0.35": ("mobilenetv2_035", "mobilenet_v2_0.35_224"),
+    "mobilenetv2-0.5": ("mobilenetv2_050", "mobilenet_v2_0.5_224"),
+    "mobilenetv2-0.75": ("mobilenetv2_075", "mobilenet_v2_0.75_224"),
+    "mobilenetv2-1.4": ("mobilenetv2_140", "mobilenet_v2_1.4_224"),
+    "mobilenetv3-large": ("mobilenet_v3", "mobilenetv3_large_100", "mobilenetv3-large-1.0"),
+    "mobilenetv3-small": ("mobilenetv3_small_100", "mobilenetv3-small-1.0"),
+    "proxylessnas": ("proxylessnasnet", "proxylessnas_mobile"),
+    "regnety-1.6gf": ("regnety_016",),
+    "regnety-16gf": ("regnety_160",),
+    "regnety-200mf": ("regnety_002", "regnety_200m"),
+    "regnety-3.2gf": ("regnety_032",),
+    "regnety-32gf": ("regnety_320",),
+    "regnety-400mf": ("regnety_004", "regnety_400m"),
+    "regnety-800mf": ("regnety_008", "regnety_800m"),
+    "regnety-8gf": ("regnety_080",),
+    "resnet101": ("resnet101-v1.5",),
+    "resnet152": ("resnet152-v1.5",),
+    "resnet18": ("resnet18-v1.5",),
+    "resnet34": ("resnet34-v1.5",),
+    "resnet50": ("resnet50-v1.5",),
+    "resnet8-cifar10": ("resnet8", "resnet8-cifar", "mlperf-tiny-ic", "pretrainedResnet"),
+    "shufflenetv1-g3": ("shufflenet", "shufflenetv1", "shufflenet_v1_1.0x_g3"),
+    "shufflenetv2-x1.0": ("shufflenetv2", "shufflenetv2-1.0"),
+    "shufflenetv2-x0.5": ("shufflenetv2-0.5",),
+    "shufflenetv2-x1.5": ("shufflenetv2-1.5",),
+    "shufflenetv2-x2.0": ("shufflenetv2-2.0",),
+    "squeezenet-ssd-300": ("squeezenet_ssd", "ssd-squeezenet"),
+    "squeezenet1-1": ("squeezenet", "squeezenetv1.1"),
+    "squeezenet1-0": ("squeezenetv1.0",),
+    "ssd-mobilenetv1-0.75": ("ssd_mobilenet_v1_0.75_depth_coco",),
+    "ssd-mobilenetv1-1.0": ("ssd_mobilenet_v1", "ssd_mobilenet_v1_coco"),
+    "ssd300-vgg16": ("ssd-vgg16",),
+    "vit-b16": ("vit_base_patch16_224",),
+    "vit-b32": ("vit_base_patch32_224",),
+    "vit-b32-384": ("vit_base_patch32_384", "vision_transformer"),
+    "vit-l16": ("vit_large_patch16_224",),
+    "vit-l32": ("vit_large_patch32_224",),
+    "vit-s16": ("vit_small_patch16_224",),
+    "vit-s32": ("vit_small_patch32_224",),
+}
+"""Other spellings of each network that the rule does not find, and short names for its best known.
+
+A short name stands for what the sources mean by it: `shufflenet` of ncnn has three groups, its
+`vision_transformer` patches of 32 pixels of 384, `mobilenet` and `squeezenet` are V1 and 1.1 there.
+"""
+
+
+def folded(name: str) -> str:
+    """Return a name without what does not tell two networks apart; digits stay apart."""
+    short = PORTED.sub("", TRAINING.sub("", name.strip().lower()))
+    return SEPARATORS.sub("", BETWEEN_DIGITS.sub("\0", short)).replace("\0", "-")
+
+
+def registered(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the `known` networks is meant by `name`, None where none is."""
+    names = {folded(each): each for each in known}
+    for each, spellings in SPELLINGS.items():
+        for spelling in spellings:
+            names.setdefault(folded(spelling), each)
+    return names.get(folded(name))

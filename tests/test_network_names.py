@@ -1,0 +1,160 @@
+"""Names of networks as others write them: one rule, one table, and what published tables name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discosim.errors import UnknownNameError
+from discosim.networks import NETWORKS, build, known_as
+from discosim.networks.aliases import SPELLINGS, folded
+
+NAMES = sorted(NETWORKS)
+
+# Every network for which the tables of latencies give a number: ncnn's benchmark README, torch2trt,
+# TensorRT's and OpenCV's zoos, Ultralytics' guide, NetsPresso's device matrix, STM32's model zoo,
+# MLPerf Tiny, Coral, ESP-DL, XNNPACK, and timm's benchmark-infer.
+MEASURED = {
+    "ad-autoencoder": "ad-autoencoder",
+    "alexnet": "alexnet",
+    "deit-s": "deit-s",
+    "densenet121": "densenet121",
+    "densenet169": "densenet169",
+    "densenet201": "densenet201",
+    "ds-cnn-kws": "ds-cnn-kws",
+    "efficientnet-b1": "efficientnet-b1",
+    "efficientnet-b7": "efficientnet-b7",
+    "inceptionv3": "inceptionv3",
+    "mnasnet-1.0": "mnasnet-1.0",
+    "mobilenetv1-0.25": "mobilenetv1-0.25",
+    "mobilenetv1-0.5": "mobilenetv1-0.5",
+    "mobilenetv1-1.0": "mobilenetv1-1.0",
+    "mobilenetv2-1.0": "mobilenetv2",
+    "mobilenetv2-yolov3": "mobilenetv2-yolov3",
+    "proxylessnas": "proxylessnas",
+    "resnet18": "resnet18",
+    "resnet101": "resnet101",
+    "resnext101-32x8d": "resnext101-32x8d",
+    "shufflenetv1": "shufflenetv1-g3",
+    "squeezenet-ssd-300": "squeezenet-ssd-300",
+    "squeezenet1-1": "squeezenet1-1",
+    "ssd-mobilenetv1-0.75": "ssd-mobilenetv1-0.75",
+    "vgg16": "vgg16",
+    "vit-b32-384": "vit-b32-384",
+    "yolo11n": "yolo11n",
+    "yolov4-tiny": "yolov4-tiny",
+    "yolov8n": "yolov8n",
+    "yolox-l": "yolox-l",
+}
+MISSING = (
+    "blazeface",
+    "deeplabv3-mnv2",
+    "efficientformer-l1",
+    "efficientnet-edgetpu-m",
+    "efficientnet-edgetpu-s",
+    "espdet-pico-224",
+    "fastestdet",
+    "inception-resnet-v2",
+    "mixnet-l",
+    "mixnet-s",
+    "nanodet-m",
+    "pidnet-s",
+    "resnet101-v2",
+    "resnet152-v2",
+    "resnet32-cifar100",
+    "unet-mv2",
+    "yolo-fastest-1.1",
+    "yolo-fastestv2",
+    # of claims about several nodes, without a size or an input
+    "llama2-7b",
+    "llama2-70b",
+    "mobilebert",
+    "tinyllama-42m",
+    "vit",
+)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_networks_of_published_tables_are_known(name: str) -> None:
+    assert known_as(name) == MEASURED[name]
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_those_that_are_not_are_said_to_be(name: str) -> None:
+    with pytest.raises(UnknownNameError):
+        known_as(name)
+
+
+@pytest.mark.parametrize(
+    ("given_name", "meant"),
+    [
+        ("ResNet-50", "resnet50"),
+        ("ResNet 50/8", "resnet50/8"),
+        ("resnet50.a1_in1k", "resnet50"),
+        ("VGG-16", "vgg16"),
+        ("MobileNet v1 0.25", "mobilenetv1-0.25"),
+        ("mobilenet_v1_0.25_224", "mobilenetv1-0.25"),
+        ("MobileNetV2 1.0", "mobilenetv2"),
+        ("mobilenetv2_100", "mobilenetv2"),
+        ("mobilenetv2_050.lamb_in1k", "mobilenetv2-0.5"),
+        ("mobilenetv3_large_100", "mobilenetv3-large"),
+        ("tf_efficientnet_b4", "efficientnet-b4"),
+        ("vit_small_patch16_224", "vit-s16"),
+        ("vit_base_patch32_384.augreg_in21k_ft_in1k", "vit-b32-384"),
+        ("deit_tiny_patch16_224", "deit-ti"),
+        ("regnety_016", "regnety-1.6gf"),
+        ("regnety_160", "regnety-16gf"),
+        ("SqueezeNet v1.1", "squeezenet1-1"),
+    ],
+)
+def test_names_are_taken_as_others_write_them(given_name: str, meant: str) -> None:
+    assert known_as(given_name) == meant
+    assert build(given_name) is build(meant)
+    assert build(given_name).name == meant
+
+
+# torchvision's functions, as `torchvision.models.list_models` prints them.
+TORCHVISION = """
+alexnet densenet121 densenet161 densenet169 densenet201 efficientnet_b0 efficientnet_b7 googlenet
+inception_v3 mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v2 mobilenet_v3_large
+mobilenet_v3_small regnet_y_16gf regnet_y_1_6gf regnet_y_32gf regnet_y_3_2gf regnet_y_400mf
+regnet_y_800mf regnet_y_8gf resnet101 resnet152 resnet18 resnet34 resnet50 resnext101_32x8d
+resnext101_64x4d resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5
+shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 ssd300_vgg16 vgg11 vgg13 vgg16 vgg19 vit_b_16
+vit_b_32 vit_l_16 vit_l_32 wide_resnet101_2 wide_resnet50_2
+"""
+
+
+def test_torchvisions_names_need_no_table() -> None:
+    by_rule = {folded(name) for name in NAMES}
+    assert [name for name in TORCHVISION.split() if folded(name) not in by_rule] == []
+
+
+def test_no_two_networks_are_one_by_the_rule() -> None:
+    assert len({folded(name) for name in NAMES}) == len(NAMES)
+
+
+def test_each_spelling_stands_for_one_network_that_there_is() -> None:
+    assert set(SPELLINGS) <= set(NAMES)
+    spelled = [folded(each) for spellings in SPELLINGS.values() for each in spellings]
+    assert len(set(spelled)) == len(spelled)
+    assert set(spelled).isdisjoint(map(folded, NAMES))
+
+
+@given(
+    name=st.sampled_from(NAMES),
+    upper=st.booleans(),
+    separator=st.sampled_from("-_ "),
+)
+def test_case_and_separators_do_not_matter(name: str, upper: bool, separator: str) -> None:
+    written = name.replace("-", separator)
+    assert known_as(written.upper() if upper else written) == name
+    assert known_as(name.replace(".", "_")) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "-", "resnet", "resnet5", "resnet500", "vgg1-6", "vit.pt"]
+)
+def test_what_differs_is_another_network(name: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        known_as(name)
+    assert repr(name) in str(caught.value)
