@@ -5,6 +5,7 @@ import click
 from discosim.cli import options
 from discosim.cli.command import Asked, asks
 from discosim.door.breakeven import breakeven, check_plot
+from discosim.strategies.strategy import STRATEGIES
 
 
 @click.command("breakeven")
@@ -13,13 +14,16 @@ from discosim.door.breakeven import breakeven, check_plot
     options.MODEL,
     options.SOLVE,
     options.NODES,
+    options.STRATEGY,
     options.S_COMM,
     options.VERSUS,
     options.LAST_NODES,
     options.OVERLAP,
     *options.HARDWARE,
     options.INPUT,
+    options.AT,
     *options.COUNTED,
+    options.COLLECTIVE,
     *options.DRAWN,
 )
 def command(asked: Asked) -> None:
@@ -29,7 +33,9 @@ def command(asked: Asked) -> None:
     discosim breakeven --model resnet50 --nodes 2,4,8
     discosim breakeven --model resnet50 --solve s-comm --hw rpi4-gigabit --plot surface.png
     discosim breakeven --model resnet50 --solve nodes --s-comm 0.95 --versus N-1
+    discosim breakeven --model resnet50 --strategy rows --nodes 2,4,8
     """
     if asked.output.plot_path is not None:
-        check_plot(asked.values["solve"], asked.values["nodes"] or [])
+        strategy = STRATEGIES[asked.values["strategy"]]
+        check_plot(asked.values["solve"], asked.values["nodes"] or [], strategy)
     asked.give(asked.answer())

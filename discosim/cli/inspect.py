@@ -21,6 +21,7 @@ from discosim.door.inspect import inspect
     ),
     options.INPUT,
     options.NODES.saying("Number of nodes to split over [default: 2]."),
+    options.STRATEGY.saying("As `compare` lists them [default: all layers by outputs]."),
     options.EVERY_OPERATOR,
     *options.OUTPUT,
     options.PLOT.saying("Draw the graph to a .png, .svg or .pdf file."),
@@ -37,6 +38,7 @@ def command(asked: Asked, model: str | None) -> None:
     \b
     discosim inspect resnet50
     discosim inspect deit-s --nodes 4 --plot graph.png
+    discosim inspect resnet50 --nodes 4 --strategy fused-rows
     discosim inspect resnet50/8 --save net.json
     """
     named = asked.values["network"]

@@ -11,14 +11,23 @@ import numpy as np
 from discosim.door import given
 from discosim.door.answer import Answer
 from discosim.door.given import CountedAs
-from discosim.door.hearing import command
+from discosim.door.hearing import command, note
 from discosim.door.network import NetworkLike
+from discosim.door.sweep import tell_remarks
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.explore.breakeven import MOST_NODES, UNITS, BreakEven, break_even, speedups
+from discosim.explore.breakeven import (
+    MOST_NODES,
+    BreakEven,
+    break_even,
+    check_strategy,
+    speedups,
+)
+from discosim.partition.collectives import Collective
 from discosim.report import breakeven as report
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells
 from discosim.simulate import Overlap
+from discosim.strategies.strategy import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +76,7 @@ class BreakEvens(Answer):
         """Return a panel for each N: how many times faster, over a link's number and S_comm."""
         contest, solve = self.found[0].contest, self.found[0].solve
         counts = list(dict.fromkeys(each.contest.nodes for each in self.found))
-        check_plot(solve, counts)
+        check_plot(solve, counts, contest.configuration.strategy)
         latency = solve == "link-latency"
         name, unit = ("link_latency_s", "s") if latency else ("bandwidth_Bps", "B/s")
         at_hand = float(getattr(contest.configuration.hardware, name))
@@ -92,26 +101,32 @@ def breakeven(
     *,
     solve: str = "bw",
     nodes: given.Counts | None = None,
+    strategy: str = "disco",
     s_comm: given.Shares | None = None,
     versus: str = "1",
     max_nodes: given.Counts | None = None,
     overlap: str = "none",
+    at: str = "",
+    collective: str = "direct",
     **counted: Unpack[CountedAs],
 ) -> BreakEvens:
     """Return the value of `solve` at which N nodes, 2 by default, are as fast as one.
 
-    solve: bw, link-latency, s-comm or nodes; s_comm: 0.8 by default; versus: "1", or "N-1" for
-    one node less; max_nodes: where solving for nodes ends. Raises DiscosimError.
+    solve: bw, link-latency, s-comm or nodes; strategy: how they are split, as `compare` has them;
+    s_comm: 0.8 by default; versus: "1", or "N-1" for one node less; max_nodes: where solving for
+    nodes ends; at, collective: as in `sweep`. Raises DiscosimError.
     """
-    check(solve, nodes, s_comm, max_nodes)
+    chosen = STRATEGIES[strategy]
+    check(solve, chosen, nodes, s_comm, max_nodes)
     if versus not in VERSUS:
         raise UnknownNameError("number of nodes to compare with", versus, VERSUS)
     found = given.the_network(network)
     kinds = given.kinds_of_nodes(hardware)
     base = given.configuration(found, kinds[0], counted)
-    base = replace(base, overlap=Overlap.parse(overlap))
+    base = replace(base, at=at, collective=Collective(collective))
+    base = replace(base, strategy=chosen, overlap=Overlap.parse(overlap))
     counts = [2] if nodes is None else given.counts(nodes)
-    knob = [0.8] if s_comm is None else given.shares(s_comm)
+    knob = _knob(chosen, s_comm)
     last = MOST_NODES if max_nodes is None else given.one("--max-nodes", given.counts(max_nodes))
     answers = [
         answer
@@ -124,21 +139,34 @@ def breakeven(
         )
     ]
     contests = [answer.contest for answer in answers]
-    given.tell_whole(base, sorted({n for c in contests for n in (c.nodes, c.versus)}))
+    if not chosen.staged:
+        given.tell_whole(base, sorted({n for c in contests for n in (c.nodes, c.versus)}))
+    tell_remarks(base, [chosen.name], sorted({c.nodes for c in contests}))
+    if at and not chosen.has_cut:
+        note(f"--at has no effect: {chosen.name} has no cut")
+    how = "" if chosen.name == "disco" else f"{chosen.name} ({chosen.summary}); "
     convention = given.convention_words(base, counted)
     return BreakEvens(
         found=answers,
         asked=[
-            f"{base.model} on {node_text(each)}; overlap {overlap}, {convention} conventions"
+            f"{base.model} on {node_text(each)}; {how}overlap {overlap}, {convention} conventions"
             for each in kinds
         ],
     )
 
 
-def check(solve: str, nodes: object, s_comm: object, max_nodes: object) -> None:
+def _knob(strategy: Strategy, s_comm: given.Shares | None) -> list[float]:
+    """The S_comm to solve at; a note where a strategy without it is given one."""
+    if not strategy.has_knob:
+        if s_comm is not None:
+            note(f"--s-comm has no effect: {strategy.name} has no S_comm")
+        return [0.0]
+    return [0.8] if s_comm is None else given.shares(s_comm)
+
+
+def check(solve: str, strategy: Strategy, nodes: object, s_comm: object, max_nodes: object) -> None:
     """Raise DiscosimError where what is solved for is given too, or needs something else."""
-    if solve not in UNITS:
-        raise UnknownNameError("quantity to solve for", solve, UNITS)
+    check_strategy(solve, strategy)
     for given_value, solved in ((nodes, "nodes"), (s_comm, "s-comm")):
         if solve == solved and given_value is not None:
             flag = f"--{solved}"
@@ -147,8 +175,10 @@ def check(solve: str, nodes: object, s_comm: object, max_nodes: object) -> None:
         raise DiscosimError("--max-nodes is for --solve nodes")
 
 
-def check_plot(solve: str, nodes: Sequence[int]) -> None:
+def check_plot(solve: str, nodes: Sequence[int], strategy: Strategy) -> None:
     """Raise DiscosimError for what has no picture."""
+    if not strategy.has_knob:
+        raise DiscosimError(f"--plot is over S_comm, which {strategy.name} has not: no picture")
     if len(nodes) > MOST_PANELS:
         raise DiscosimError(f"--plot has a panel for each of --nodes: at most {MOST_PANELS}")
     if solve == "nodes":

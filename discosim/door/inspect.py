@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from discosim.configuration import Configuration
 from discosim.door import given
 from discosim.door.answer import Answer
 from discosim.door.hearing import command, note
 from discosim.door.network import NetworkLike
 from discosim.graph.counts import counts
 from discosim.graph.network import Network
+from discosim.hardware import load_profile
+from discosim.partition.plan import Plan
 from discosim.report import inspect as report
 from discosim.report.tables import Cells
+from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +31,7 @@ class Inspection(Answer):
     network: Network
     nodes: int
     every: bool
+    strategy: str | None = None
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -34,14 +39,27 @@ class Inspection(Answer):
         return pd.DataFrame([counts(self.network)])
 
     @cached_property
+    def plan(self) -> Plan | None:
+        """How the strategy that was asked for lays the network out; None where none was."""
+        if self.strategy is None:
+            return None
+        node = load_profile(given.DEFAULT).hardware()
+        asked = STRATEGIES[self.strategy], self.nodes
+        return Configuration(self.network, node, strategy=asked[0], nodes=asked[1]).plan()
+
+    @property
+    def _how(self) -> str:
+        return "" if self.strategy is None else f", split by {self.strategy},"
+
+    @cached_property
     def operators(self) -> pd.DataFrame:
         """One row an operator, in execution order."""
-        return report.rows(self.network, self.nodes)
+        return report.rows(self.network, self.nodes, self.plan)
 
     @cached_property
     def lines(self) -> list[str]:
         """The findings."""
-        return report.summary(self.network, self.operators, self.nodes)
+        return report.summary(self.network, self.operators, self.nodes, self._how)
 
     @cached_property
     def cells(self) -> Cells:
@@ -50,7 +68,7 @@ class Inspection(Answer):
 
     def plot(self) -> "Figure":
         """Return the graph of a small network."""
-        return report.draw_graph(self.network, self.nodes)
+        return report.draw_graph(self.network, self.nodes, self.plan, self._how.rstrip(","))
 
     def save(self, path: "str | PathLike[str]") -> None:
         """Write the network to a .json or .csv file; a note tells what that leaves out."""
@@ -66,10 +84,25 @@ class Inspection(Answer):
 
 @command
 def inspect(
-    network: NetworkLike, *, nodes: given.Counts = 2, every_operator: bool = False
+    network: NetworkLike,
+    *,
+    nodes: given.Counts = 2,
+    strategy: str | None = None,
+    every_operator: bool = False,
 ) -> Inspection:
-    """Return what a network is made of and what exchanges if it is split over `nodes` nodes."""
+    """Return what a network is made of and what exchanges if it is split over `nodes` nodes.
+
+    strategy: how it is split, as `compare` has them, by outputs by default. Raises DiscosimError.
+    """
     count = given.one("--nodes", given.counts(nodes))
-    return Inspection(
-        network=given.the_network(network, costed=False), nodes=count, every=every_operator
+    if strategy is not None:
+        count = STRATEGIES[strategy].nodes or count
+    asked = Inspection(
+        network=given.the_network(network, costed=False),
+        nodes=count,
+        every=every_operator,
+        strategy=strategy,
     )
+    for line in () if asked.plan is None else asked.plan.remarks:
+        note(line)
+    return asked

@@ -12,7 +12,7 @@ from discosim.explore.axes import check_s_comm
 from discosim.explore.steps import between_steps, in_blocks
 from discosim.graph.table import Floats
 from discosim.simulate import NO_OVERLAP
-from discosim.strategies.strategy import STRATEGIES
+from discosim.strategies.strategy import STRATEGIES, Strategy
 from discosim.units import format_quantity
 
 UNITS = {"bw": "B/s", "link-latency": "s", "s-comm": "1", "nodes": "nodes"}
@@ -108,23 +108,34 @@ def break_even(
 ) -> list[BreakEven]:
     """Return the values of `solve` at which N nodes take as long as one, ascending.
 
-    With `previous`, as N - 1 nodes. There is one value, or a None with the reason; several only
-    where the latencies cross several times. For "nodes": the least N that is no slower than one
-    node; with `previous` the N from which one node more is no faster. Its S_comm does not matter
-    to "s-comm", nor its N to "nodes". Raises DiscosimError for what cannot be.
+    With `previous`, as N - 1 nodes; split by the configuration's strategy. There is one value, or
+    a None with the reason; several only where the latencies cross several times. For "nodes": the
+    least N that is no slower than one node; with `previous` the N from which one node more is no
+    faster. Its S_comm does not matter to "s-comm", nor its N to "nodes". Raises DiscosimError for
+    what cannot be.
     """
-    if solve not in UNITS:
-        raise UnknownNameError("quantity to solve for", solve, UNITS)
+    check_strategy(solve, configuration.strategy)
     plan, nodes = configuration.plan_file, configuration.nodes
     if plan is not None:
         raise DiscosimError(f"break-even is at one S_comm of all layers, not {plan.path}")
     check_s_comm(configuration.s_comm)
     if solve != "nodes" and nodes < 2:
         raise DiscosimError(f"{nodes} nodes against one; wanted 2 or more")
-    contest = Contest(replace(configuration, strategy=STRATEGIES["disco"]), previous)
+    contest = Contest(configuration, previous)
     if solve == "nodes":
         return [_nodes(contest, most_nodes)]
     return {"bw": _bandwidth, "link-latency": _link_latency, "s-comm": _s_comm}[solve](contest)
+
+
+def check_strategy(solve: str, strategy: Strategy) -> None:
+    """Raise DiscosimError for what cannot be solved for, or not of this strategy."""
+    if solve not in UNITS:
+        raise UnknownNameError("quantity to solve for", solve, UNITS)
+    if strategy.nodes is not None:
+        raise DiscosimError(f"{strategy.name} has one node: nothing to break even with")
+    if solve == "s-comm" and not strategy.has_knob:
+        having = [name for name in STRATEGIES if STRATEGIES[name].has_knob]
+        raise DiscosimError(f"{strategy.name} has no S_comm; wanted one of {', '.join(having)}")
 
 
 def speedups(contest: Contest, s_comm: Floats, **axis: Floats) -> Floats:
@@ -233,6 +244,8 @@ def _is_affine_in_s_comm(contest: Contest) -> bool:
 def _nodes(contest: Contest, most: int) -> BreakEven:
     table = contest.configuration.table
     most = min(most, int(np.maximum(table.in_features, table.out_features)[table.mixes].max()))
+    if contest.configuration.strategy.staged:  # a layer a node at least
+        most = min(most, int(table.mixes.sum()))
     if most < 2:
         raise DiscosimError(f"at most {most} nodes; wanted 2 or more")
     one = before = contest.latency_s(1).item()

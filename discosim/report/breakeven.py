@@ -41,7 +41,8 @@ def to_frame(answers: list[BreakEven]) -> pd.DataFrame:
             "overlap": str(_at(answer).overlap),
             "nodes": None if answer.solve == "nodes" else answer.contest.nodes,
             "versus": _versus(answer),
-            "s_comm": None if answer.solve == "s-comm" else _at(answer).s_comm,
+            "s_comm": None if answer.solve == "s-comm" else _s_comm(answer),
+            "strategy": _at(answer).strategy.name,
         }
         for answer in answers
     ]
@@ -56,7 +57,7 @@ def show(answers: list[BreakEven]) -> Cells:
         cells["hardware"] = names
     if answers[0].solve != "nodes":
         cells["N"] = [str(answer.contest.nodes) for answer in answers]
-    if answers[0].solve != "s-comm":
+    if answers[0].solve != "s-comm" and _at(answers[0]).strategy.has_knob:
         cells["S_comm"] = [f"{_at(answer).s_comm:g}" for answer in answers]
     cells["against"] = [_versus(answer) for answer in answers]
     cells["break-even"] = [_value(answer) for answer in answers]
@@ -79,7 +80,8 @@ def sentence(answer: BreakEven) -> str:
         return _nodes(answer)
     many = f"{contest.nodes} nodes"
     side = {"above": "From {} up", "below": "Below {}"}[answer.faster].format(_value(answer))
-    knob = "" if answer.solve == "s-comm" else f" at S_comm {given.s_comm:g}"
+    told = answer.solve != "s-comm" and given.strategy.has_knob
+    knob = f" at S_comm {given.s_comm:g}" if told else ""
     line = f"{side}, {many}{knob} are faster than {few}{jump}"
     here = {
         "bw": (float(given.hardware.bandwidth_Bps), "B/s"),
@@ -105,6 +107,10 @@ def _nodes(answer: BreakEven) -> str:
 
 def _at(answer: BreakEven) -> Configuration:
     return answer.contest.configuration
+
+
+def _s_comm(answer: BreakEven) -> object:
+    return _at(answer).s_comm if _at(answer).strategy.has_knob else None
 
 
 def _versus(answer: BreakEven) -> str:

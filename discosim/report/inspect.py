@@ -10,6 +10,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.counts import NOT_PLACED, NOT_UNDERSTOOD, counts, remarks
 from discosim.graph.network import Network, inputs_text, shape_text
 from discosim.graph.table import tabulate
+from discosim.partition.plan import Plan
 from discosim.partition.split import split
 from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
 from discosim.report.tables import Cells
@@ -23,17 +24,27 @@ FEW = 6
 """Operators and blocks that are named in a line; of more, the first ones."""
 
 
-def rows(network: Network, nodes: int) -> pd.DataFrame:
+def rows(network: Network, nodes: int, plan: Plan | None = None) -> pd.DataFrame:
     """Return one row per operator, in execution order.
 
-    lacking: the share of its input, in elements, that a node has to receive if all is sent;
-    entering: whether the input is on every node.
+    lacking: the share of its input, in elements, that a node has to receive if all is sent, on
+    average over the nodes; entering: whether the input is on every node. All layers are split by
+    outputs where no plan says otherwise.
     """
     table = tabulate(network)
     parts = split(table, nodes, whole=False)
+    kinds = ["outputs"] * len(table)
+    statistics = (table.statistics > 0) & ~parts.replicated_in
     lacking = 1.0 - 1.0 / parts.peers
     received = parts.needed.sum(axis=(0, 1)) * parts.unit_elems / nodes
     lacking[parts.counted] = received / np.maximum(1.0, table.in_elems[parts.counted])
+    if plan is not None:
+        lacking = plan.exchange.received.mean(-2).ravel() / np.maximum(1.0, table.in_elems)
+        if plan.stage is not None or plan.nodes == 1:
+            statistics[:] = False
+        if plan.laid is not None:
+            kinds[:-1] = [str(part.choice.kind) for part in plan.laid.parts]
+            statistics[:-1] = [part.statistics is not None for part in plan.laid.parts]
     frame = pd.DataFrame(
         {
             "layer": table.name,
@@ -45,16 +56,17 @@ def rows(network: Network, nodes: int) -> pd.DataFrame:
             "params": table.params,
             "macs": table.macs,
             "mixes": table.mixes,
-            "statistics": (table.statistics > 0) & ~parts.replicated_in,
+            "statistics": statistics,
             "entering": parts.replicated_in,
             "lacking": lacking,
+            "split": kinds,
         }
     )
     return frame.iloc[:-1]  # without the gathering of the output
 
 
-def summary(network: Network, frame: pd.DataFrame, nodes: int) -> list[str]:
-    """Return the findings, a line each."""
+def summary(network: Network, frame: pd.DataFrame, nodes: int, how: str = "") -> list[str]:
+    """Return the findings, a line each; `how` names a strategy that was asked for."""
     record = counts(network)
     sends = frame["lacking"] > 0
     weighs = frame["mixes"]
@@ -63,8 +75,8 @@ def summary(network: Network, frame: pd.DataFrame, nodes: int) -> list[str]:
         f"{record['model']} at {record['input']}: {record['layers']} convolutions and linear "
         f"layers, {_count(record['params'])} parameters, {_count(record['macs'])} MACs",
         f"Operators: {_listed(Counter(frame['op']))}",
-        f"On {nodes} nodes {int((sends & weighs).sum())} of {record['layers']} of these layers "
-        f"exchange; each node receives {_count(sent)} elements if all is sent.",
+        f"On {nodes} nodes{how} {int((sends & weighs).sum())} of {record['layers']} of these "
+        f"layers exchange; each node receives {_count(sent)} elements if all is sent.",
     ]
     others = Counter(frame["op"][sends & ~weighs])
     if others:
@@ -92,6 +104,7 @@ def show(frame: pd.DataFrame, *, every: bool) -> Cells:
         "output": list(chosen["output"]),
         "params": [f"{count:,.0f}" for count in chosen["params"]],
         "MACs [M]": [f"{count / 1e6:,.3f}" for count in chosen["macs"]],
+        **({"split": list(chosen["split"])} if len(set(frame["split"])) > 1 else {}),
         "receives": ["-" if share == 0 else f"{share:.3g} of input" for share in chosen["lacking"]],
         "block": list(chosen["block"]),
     }
@@ -112,7 +125,7 @@ INCH_A_ROW = 0.19
 LOST = "#CC79A7"
 
 
-def draw_graph(network: Network, nodes: int) -> "Figure":
+def draw_graph(network: Network, nodes: int, plan: Plan | None = None, how: str = "") -> "Figure":
     """Return the graph, an operator that only follows another one in the other's row.
 
     Raises DiscosimError for a network with more rows than can be read.
@@ -125,7 +138,7 @@ def draw_graph(network: Network, nodes: int) -> "Figure":
             f"a drawing of {network.name} would have {len(members)} rows; "
             f"at most {MOST_ROWS} can be read"
         )
-    frame = rows(network, nodes).set_index("layer")
+    frame = rows(network, nodes, plan).set_index("layer")
     place = {name: row for row, name in enumerate(members)}
     edges = {
         (place[heads[tensor]], place[heads[layer.name]])
@@ -135,7 +148,7 @@ def draw_graph(network: Network, nodes: int) -> "Figure":
     }
     with mpl.rc_context(RC):
         height = 1.6 + INCH_A_ROW * len(members)
-        title = f"{network.name} at {inputs_text(network)}, on {nodes} nodes"
+        title = f"{network.name} at {inputs_text(network)}, on {nodes} nodes{how}"
         figure = new_figure(9.0, height, title)
         axes: Axes = figure.subplots()
         axes.set_axis_off()
