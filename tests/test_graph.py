@@ -86,7 +86,9 @@ def check_features(layer: Layer) -> None:
         case "mixes":
             assert layer.weights > 0
             assert layer.in_features % layer.groups == layer.out_features % layer.groups == 0
-            assert layer.macs == layer.weights * prod(layer.out_shape[1:])
+            read = layer.op == "conv_transpose"  # every input meets all weights of its feature
+            positions = (layer.in_shape if read else layer.out_shape)[1:]
+            assert layer.macs == layer.weights * prod(positions)
 
 
 @given(network=networks())

@@ -53,6 +53,20 @@ class Builder(Draft):
         run: dict[str, Any] = {"padding": pads, "dilation": dilation}
         return self._add("conv", name, (x,), (features, *out), shares=shares, **layer, **run)
 
+    def conv_transpose(
+        self, x: str, features: int, kernel: int, size: Size, name: str, *, stride: int, groups: int
+    ) -> str:
+        """Convolve transposed to the positions of `size`, `stride` times as many as there are."""
+        rank = len(self._shapes[x]) - 1
+        layer: dict[str, Any] = {"kernel": (kernel,) * rank, "stride": (stride,) * rank}
+        run: dict[str, Any] = {"padding": ((kernel - stride) // 2,) * rank, "groups": groups}
+        out = (features, *_spread(size, rank))
+        return self._add("conv_transpose", name, (x,), out, **layer, **run)
+
+    def zeros(self, x: str, features: int, name: str) -> str:
+        """Return features that are nothing but zeros, at the positions of `x`."""
+        return self._add("constant", name, (x,), (features, *self._shapes[x][1:]))
+
     def pool(
         self,
         x: str,

@@ -22,9 +22,16 @@ DEPTHS = (4, 8, 4)
 CLASSES = 1000
 
 
-def _conv_norm(net: Builder, x: str, features: int, name: str) -> str:
+def _relu(net: Builder, x: str, name: str, slope: float) -> str:
+    """Write the activation, which keeps `slope` of what is negative."""
+    if slope:
+        return net.activation(x, f"{name}.relu", "leaky_relu", slope)
+    return net.activation(x, f"{name}.relu")
+
+
+def _conv_norm(net: Builder, x: str, features: int, name: str, slope: float = 0.0) -> str:
     y = net.batch_norm(net.conv(x, features, 1, name), f"{name}.norm")
-    return net.activation(y, f"{name}.relu")
+    return _relu(net, y, name, slope)
 
 
 def _depthwise(net: Builder, x: str, name: str, stride: int, kernel: int) -> str:
@@ -33,7 +40,16 @@ def _depthwise(net: Builder, x: str, name: str, stride: int, kernel: int) -> str
     return net.batch_norm(y, f"{name}.norm")
 
 
-def unit(net: Builder, x: str, features: int, at: str, *, stride: int, kernel: int = 3) -> str:
+def unit(
+    net: Builder,
+    x: str,
+    features: int,
+    at: str,
+    *,
+    stride: int,
+    kernel: int = 3,
+    slope: float = 0.0,
+) -> str:
     """Write one unit; with a stride both branches read all channels."""
     half = features // 2
     if stride == 1:
@@ -41,18 +57,22 @@ def unit(net: Builder, x: str, features: int, at: str, *, stride: int, kernel: i
         y = net.slice(x, half, half, f"{at}.filtered")
     else:
         kept = _depthwise(net, x, f"{at}.skip.depthwise", stride, kernel)
-        kept = _conv_norm(net, kept, half, f"{at}.skip.pointwise")
+        kept = _conv_norm(net, kept, half, f"{at}.skip.pointwise", slope)
         y = x
-    y = _conv_norm(net, y, half, f"{at}.conv1")
-    y = _conv_norm(net, _depthwise(net, y, f"{at}.depthwise", stride, kernel), half, f"{at}.conv2")
+    y = _conv_norm(net, y, half, f"{at}.conv1", slope)
+    y = _depthwise(net, y, f"{at}.depthwise", stride, kernel)
+    y = _conv_norm(net, y, half, f"{at}.conv2", slope)
     return net.shuffle(net.concat([kept, y], f"{at}.concat"), 2, f"{at}.shuffle")
 
 
-def backbone(net: Builder, widths: Shape, channels: Width) -> list[str]:
-    """Write the stem and the three stages; return the output of each stage."""
+def backbone(net: Builder, widths: Shape, channels: Width, slope: float = 0.0) -> list[str]:
+    """Write the stem and the three stages; return the output of each stage.
+
+    slope: of the activations where their input is negative.
+    """
     with net.block("stem"):
         x = net.conv(INPUT, channels(STEM), 3, "conv1", stride=2)
-        x = net.activation(net.batch_norm(x, "conv1.norm"), "conv1.relu")
+        x = _relu(net, net.batch_norm(x, "conv1.norm"), "conv1", slope)
         x = net.pool(x, 3, "maxpool", stride=2, padding=1)
     outputs = []
     for stage, (features, depth) in enumerate(zip(widths, DEPTHS, strict=True), start=2):
@@ -60,7 +80,7 @@ def backbone(net: Builder, widths: Shape, channels: Width) -> list[str]:
             at = f"stage{stage}.{index}"
             even = 2 * channels(features // 2)
             with net.block(at):
-                x = unit(net, x, even, at, stride=1 if index else 2)
+                x = unit(net, x, even, at, stride=1 if index else 2, slope=slope)
         outputs.append(x)
     return outputs
 
