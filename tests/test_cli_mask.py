@@ -11,8 +11,11 @@ import pytest
 import torch
 
 from discosim.cli.app import run
+from discosim.masks.mask_file import read_mask
 from discosim.masks.weights import random_weights
 from discosim.networks import build
+from discosim.runtime.inputs import Inputs
+from discosim.runtime.state import random_state
 
 pytestmark = pytest.mark.extras
 
@@ -130,6 +133,43 @@ def test_an_allocation_loses_what_the_masks_weights_lose(cli: Cli) -> None:
     assert "the mask is for 4 nodes, not for 2" in refused.err
 
 
+def _data(count: int = 6, labels: bool = False) -> None:
+    draws = np.random.default_rng(0)
+    more = {"labels": draws.integers(0, 1000, count)} if labels else {}
+    np.savez("inputs.npz", inputs=draws.normal(size=(count, 3, 64, 64)), **more)
+
+
+@pytest.mark.parametrize("criterion", ["gauss-newton", "taylor", "sensitivity"])
+def test_a_criterion_is_measured_on_the_first_inputs(criterion: str, cli: Cli) -> None:
+    _data(labels=criterion == "taylor")
+    by = f"--criterion {criterion} --data inputs.npz --samples 4"
+    first, again = (cli(f"{MASK} {by} -o {name}.npz") for name in ("one", "two"))
+    assert first.code == 0, first.err
+    assert f"{criterion} per layer, S_comm 0.8, measured on 4 inputs" in first.out
+    assert first.out == again.out
+    assert Path("one.npz").read_bytes() == Path("two.npz").read_bytes()
+    mask = read_mask("one.npz", build("resnet18/8", (64,)))
+    assert list(mask.curves) == ["l1", "l1-log", criterion]
+    with np.load("inputs.npz") as held:
+        inputs = Inputs(held["inputs"].astype(np.float32))
+    assert len(inputs.without(mask.used)) == 2
+    assert bool(mask.scores) == (criterion != "sensitivity")
+
+
+def test_parameters_are_taken_by_order_where_names_are_others(cli: Cli) -> None:
+    _data()
+    state = random_state(build("resnet18/8", (64,)), 3)
+    torch.save(state, "ours.pt")
+    torch.save({f"net.{name}": tensor for name, tensor in state.items()}, "others.pt")
+    by = "--criterion gauss-newton --data inputs.npz"
+    ours, others = (cli(f"{MASK} {by} --weights {name}.pt") for name in ("ours", "others"))
+    assert "other names: taken by order, kind and shape" in others.err
+    assert ours.out.replace("ours", "others") == others.out
+    del state["bn1.running_mean"]
+    torch.save(state, "less.pt")
+    assert "missing: bn1.running_mean 8" in cli(f"{MASK} {by} --weights less.pt").err
+
+
 def test_a_mask_without_effect_is_said(cli: Cli) -> None:
     cli(f"{MASK} -o masks.npz")
     for command in ("sweep", "layers"):
@@ -187,6 +227,10 @@ def test_a_layer_is_drawn(suffix: str, cli: Cli) -> None:
     ("options", "words"),
     [
         ("--criterion l3", "unknown criterion 'l3'"),
+        ("--criterion gauss-newton", "gauss-newton needs inputs: --data inputs.npz or --data"),
+        ("--criterion taylor", "taylor needs inputs with labels: --data"),
+        ("--criterion taylor --data none.npz", "no such file"),
+        ("--criterion taylor --data x.npz --samples 0", "0"),
         ("--per row", "unknown value of per"),
         ("--s-comm 1.5", "S_comm 1.5"),
         ("--s-comm 0.1,0.2", "--s-comm takes one value"),

@@ -19,9 +19,10 @@ from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.masks.mask_file import read_mask, write_mask
 from discosim.masks.saliency import saliency_curves
-from discosim.masks.select import select
+from discosim.masks.select import find_candidates, select
 from discosim.masks.weights import random_weights
 from discosim.networks import build
+from discosim.partition.placement import place
 from discosim.runtime.checkpoint import read_weights
 from tests.strategies import networks
 
@@ -33,7 +34,12 @@ SMALL = build("resnet18/8", (32,))
 def _mask(network: Network = SMALL, nodes: int = 2) -> Mask:
     weights = random_weights(network)
     mask = select(network, nodes, 0.7, weights, source="some weights")
-    return replace(mask, lost=saliency_curves(network, nodes, weights))
+    by = {c: saliency_curves(network, nodes, weights, criterion=c) for c in ("l1", "l1-log")}
+    owners = place(network, nodes)
+    scores = {
+        c.layer.name: c.scores for c in find_candidates(network, nodes, weights, "l2", owners)
+    }
+    return replace(mask, curves=by, scores=scores, scored_by="l2", used=("0123", "4567"))
 
 
 @pytest.fixture
@@ -58,12 +64,20 @@ def _rewrite(path: Path, **changes: object) -> None:
 
 
 def test_what_layers_lose_may_be_left_out(tmp_path: Path) -> None:
-    mask = replace(_mask(), lost={})
+    mask = replace(_mask(), curves={}, scores={}, scored_by="", used=())
     write_mask(str(tmp_path / "masks.npz"), mask)
     again = read_mask(str(tmp_path / "masks.npz"), SMALL)
-    assert not again.lost
-    with pytest.raises(DiscosimError, match="does not say what its layers lose"):
+    assert not again.curves
+    assert not again.scores
+    with pytest.raises(DiscosimError, match="by no criterion, not by l1; discosim mask"):
         mask_curves(again)
+
+
+def test_curves_of_a_criterion_that_is_not_there_are_asked_for(written: Path) -> None:
+    mask = read_mask(str(written), SMALL)
+    assert set(mask.curves) == {"l1", "l1-log"}
+    with pytest.raises(DiscosimError, match=r"l1, l1-log, not by taylor; .* taylor --data FILE"):
+        mask_curves(mask, "taylor")
 
 
 @given(networks())
@@ -77,14 +91,16 @@ def test_what_is_written_is_read(network: Network) -> None:
             write_mask(path, mask)
         again = read_mask(paths[0], network)
         assert Path(paths[0]).read_bytes() == Path(paths[1]).read_bytes()
-    words = ("model", "input_shape", "nodes", "weights", "criterion")
+    words = ("model", "input_shape", "nodes", "weights", "criterion", "scored_by", "used")
     assert [getattr(again, w) for w in words] == [getattr(mask, w) for w in words]
     assert list(again.layers) == list(mask.layers)
     for name, each in mask.layers.items():
         np.testing.assert_array_equal(again.layers[name].kept, each.kept)
         np.testing.assert_array_equal(again.layers[name].out_owner, each.out_owner)
         np.testing.assert_array_equal(again.layers[name].in_owner, each.in_owner)
-        np.testing.assert_allclose(again.lost[name], mask.lost[name], rtol=1e-6)
+        np.testing.assert_allclose(again.scores[name], mask.scores[name], rtol=1e-6)
+        for criterion, curves in mask.curves.items():
+            np.testing.assert_allclose(again.curves[criterion][name], curves[name], rtol=1e-6)
     for tensor, held in mask.owners.items():
         np.testing.assert_array_equal(again.owners[tensor], held)
 
@@ -156,6 +172,10 @@ def test_what_is_no_mask_is_refused(content: object, tmp_path: Path) -> None:
         ({"lost/fc": np.zeros(100)}, "lost/fc does not rise from 0 in 101 steps"),
         ({"lost/fc": np.linspace(0, -1, 101)}, "lost/fc does not rise"),
         ({"lost/fc": np.full(101, np.nan)}, "lost/fc does not rise"),
+        ({"lost:l1-log/fc": None}, "has not the layers of resnet18/8: lost:l1-log/fc"),
+        ({"lost:l1-log/fc": np.zeros(100)}, "lost:l1-log/fc does not rise from 0"),
+        ({"score/fc": np.full((2, 64), -1.0)}, "score/fc is not 2 x 64 numbers from 0 up"),
+        ({"score/fc": None}, "has not the layers of resnet18/8: score/fc"),
         ({"kept/fc.x": np.zeros(2)}, r"kept/fc\.x"),
         ({"kept/fc": np.zeros((2, 64), dtype=bool)}, "leaves out a node's own features"),
         ({"kept/fc": np.ones((2, 64))}, "is not 2 x 64 true or false"),

@@ -20,6 +20,8 @@ from discosim.errors import DiscosimError
     options.WEIGHTS,
     options.SEED.saying("Of random weights, and of random."),
     options.CRITERION,
+    options.DATA,
+    options.SAMPLES,
     options.PER,
     options.SEARCH,
     options.save("Write the mask to a .npz file.", "mask file"),
@@ -28,11 +30,12 @@ from discosim.errors import DiscosimError
     options.LAYER,
 )
 def command(asked: Asked) -> None:
-    """Which features each node needs: the sub-rows of the weights with the largest norms.
+    """Which features each node needs: the sub-rows of the weights that are worth most.
 
     \b
     discosim mask --model resnet50 --nodes 2 --s-comm 0.9 -o masks.npz
     discosim mask --model resnet50 --nodes 4 --weights resnet50.safetensors --per pair
+    discosim mask --model resnet50 --weights r.pt --criterion gauss-newton --data inputs.npz
     discosim sweep --model resnet50 --mask masks.npz
     """
     path = asked.values["save"]

@@ -153,7 +153,13 @@ METHOD = Option(
 
 WEIGHTS = Option("weights", "--weights", "A .safetensors or .pt checkpoint.")
 SEED = Option("seed", "--seed", "Of the input, and of random weights.", click.IntRange(0))
-CRITERION = Option("criterion", "--criterion", "l1, l2, random, or branches: keep none.")
+CRITERION = Option(
+    "criterion",
+    "--criterion",
+    "l1, l1-log, l2, taylor, gauss-newton, sensitivity, random, or branches: keep none.",
+)
+DATA = Option("data", "--data", "inputs.npz or package.module:loader, to measure a criterion on.")
+SAMPLES = Option("samples", "--samples", "Of --data: the first ones.", click.IntRange(1))
 PER = Option("per", "--per", "Who competes: layer, pair or network.")
 SEARCH = Option(
     "search", "--search", "Choose which features live together on a node.", is_flag=True

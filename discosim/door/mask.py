@@ -1,7 +1,8 @@
-"""`mask`: which features each node needs, chosen from the weights."""
+"""`mask`: which features each node needs, chosen from the weights, or from what inputs show."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,20 @@ from discosim.door.answer import Answer
 from discosim.door.hardware import hardware as as_hardware
 from discosim.door.hearing import command, note, progress
 from discosim.door.network import NetworkLike
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, require
 from discosim.explore.allocation.masks import mask_rows
 from discosim.explore.sweep import sweep
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
+from discosim.masks.criteria import the_criterion
 from discosim.masks.mask import Mask
 from discosim.masks.mask_file import write_mask
 from discosim.masks.measure import figures, retained_share
 from discosim.masks.saliency import saliency_curves
-from discosim.masks.select import check_choice, check_heads, select
+from discosim.masks.select import Knob, check_choice, check_heads, select
+from discosim.masks.sub_rows import Floats
 from discosim.masks.weights import Weights, random_weights
+from discosim.partition.placement import Owners, place
 from discosim.partition.plan_file import PlanFile
 from discosim.report import mask as report
 from discosim.report.tables import Cells
@@ -30,6 +34,15 @@ from discosim.strategies.strategy import check_nodes
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from discosim.runtime.inputs import Inputs
+
+SAMPLES = 64
+"""Inputs that a criterion is measured on."""
+
+FROM_WEIGHTS = ("l1", "l1-log")
+"""Criteria whose curves every mask file has."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,6 +52,8 @@ class Masked(Answer):
     network: Network
     mask: Mask
     weights: Weights
+    measured: Mapping[str, Floats] | None
+    chosen_by: str
     in_blocks: Mask | None
     layer: str | None
 
@@ -71,9 +86,19 @@ class Masked(Answer):
 
     def save(self, path: "str | PathLike[str]") -> None:
         """Write the mask to an .npz file, which `mask=` takes; raises DiscosimError."""
-        owners = self.mask.owners
-        lost = saliency_curves(self.network, self.mask.nodes, self.weights, owners=owners)
-        write_mask(fspath(path), replace(self.mask, lost=lost))
+        by = dict.fromkeys([*FROM_WEIGHTS, *([self.chosen_by] if self.measured else [])])
+        curves = {
+            criterion: saliency_curves(
+                self.network,
+                self.mask.nodes,
+                self.weights,
+                owners=self.mask.owners,
+                criterion=criterion,
+                measured=self.measured,
+            )
+            for criterion in by
+        }
+        write_mask(fspath(path), replace(self.mask, curves=curves))
 
 
 @command
@@ -86,14 +111,18 @@ def mask(
     weights: "str | PathLike[str] | None" = None,
     seed: int = 0,
     criterion: str = "l1",
+    data: "str | Inputs | None" = None,
+    samples: int = SAMPLES,
     per: str = "layer",
     search: bool = False,
     layer: str | None = None,
 ) -> Masked:
-    """Return which features each node needs: the sub-rows of the weights with the largest norms.
+    """Return which features each node needs: the sub-rows of the weights that are worth most.
 
     nodes: 2 and s_comm: 0.8 by default, or those of the plan; weights: a checkpoint, random ones
-    of `seed` without; criterion: l1, l2, random or branches; per: who competes, layer, pair or
+    of `seed` without; criterion: l1, l1-log, l2, taylor, gauss-newton, sensitivity, random or
+    branches; data: of criteria that are measured on inputs, inputs.npz or package.module:loader,
+    of which the first `samples`; per: who competes, layer, pair or
     network; search: choose which features live together; layer: the one that is drawn, by default
     the nearest to 256 x 256. Raises DiscosimError.
     """
@@ -101,27 +130,112 @@ def mask(
     found = given.the_network(network)
     share, count = _knob(found, nodes, s_comm, given.the_plan(plan))
     check_heads(found, count)
-    read, source, noted = _weights(found, weights, seed)
-    choose = partial(
-        select, found, count, share, read, source=source, criterion=criterion, per=per, seed=seed
-    )
-    chosen = in_blocks = choose()
+    inputs = _inputs(found, criterion, data, samples)
+    read = _parameters(found, weights, seed, whole=inputs is not None)
+    task = _Task(found, count, share, read, criterion, per, seed, inputs)
+    chosen, measured = task.choose(None)
+    in_blocks = chosen
     if search:
         from discosim.masks.search import search_placement
 
         with progress("placement search") as shown:
-            chosen = choose(owners=search_placement(found, count, share, read, shown))
+            owners = search_placement(found, count, share, read.weights, shown)
+        chosen, measured = task.choose(owners)
     if layer is not None:
         report.drawn_layer(chosen, layer)
-    if noted:
-        note(noted)
+    if read.noted:
+        note(read.noted)
     return Masked(
         network=found,
         mask=chosen,
-        weights=read,
+        weights=read.weights,
+        measured=measured,
+        chosen_by=criterion,
         in_blocks=in_blocks if search else None,
         layer=layer,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What is to be chosen, wherever features live."""
+
+    network: Network
+    nodes: int
+    s_comm: Knob
+    read: "Parameters"
+    criterion: str
+    per: str
+    seed: int
+    inputs: "Inputs | None"
+
+    def choose(self, owners: Mapping[str, Owners] | None) -> tuple[Mask, dict[str, Floats] | None]:
+        """The mask, and what was measured for it."""
+        measured = self._measured(place(self.network, self.nodes) if owners is None else owners)
+        mask = select(
+            self.network,
+            self.nodes,
+            self.s_comm,
+            self.read.weights,
+            self.criterion,
+            self.per,
+            self.seed,
+            owners,
+            self.read.source,
+            measured,
+        )
+        if measured is None or self.inputs is None:
+            return mask, measured
+        said = f"{mask.criterion}, measured on {len(self.inputs)} inputs"
+        slopes = {} if self.criterion == "sensitivity" else measured
+        by = self.criterion if slopes else ""
+        used = tuple(self.inputs.digests())
+        return replace(mask, criterion=said, scores=slopes, scored_by=by, used=used), measured
+
+    def _measured(self, owners: Mapping[str, Owners]) -> dict[str, Floats] | None:
+        if self.inputs is None or self.read.state is None:
+            return None
+        from discosim.runtime.measure import measure
+        from discosim.runtime.module import NetworkModule
+
+        module = NetworkModule(self.network)
+        module.load_state_dict(dict(self.read.state))
+        with progress(f"measuring {self.criterion}") as shown:
+            return measure(
+                self.criterion,
+                module,
+                self.network,
+                self.nodes,
+                owners,
+                self.inputs,
+                self.seed,
+                shown,
+            )
+
+
+def _inputs(
+    network: Network, criterion: str, data: "str | Inputs | None", samples: int
+) -> "Inputs | None":
+    """The inputs that the criterion is measured on, None where it is not."""
+    if not the_criterion(criterion).measured:
+        if data is not None:
+            note(f"--data has no effect: criterion {criterion} is not measured on inputs")
+        return None
+    require(f"criterion {criterion}", "torch", "safetensors")
+    if data is None:
+        raise DiscosimError(
+            f"criterion {criterion} needs {the_criterion(criterion).wants}: --data inputs.npz or "
+            "--data package.module:loader"
+        )
+    if samples < 1:
+        raise DiscosimError(f"{samples} samples; wanted a whole number from 1 up")
+    from discosim.runtime.inputs import checked, read_inputs
+
+    if isinstance(data, str):
+        found = read_inputs(data, network)
+    else:
+        found = checked(data, network, "the data")
+    return found.some(slice(0, samples))
 
 
 def _knob(
@@ -149,15 +263,37 @@ def _knob(
     return dict(plan.s_comm), count
 
 
-def _weights(
-    network: Network, weights: "str | PathLike[str] | None", seed: int
-) -> tuple[Weights, str, str]:
-    """The weights of the checkpoint, or random ones, which they are, and what is to be noted."""
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Weights of a network: where from, what is to be noted, and all parameters if `state`."""
+
+    weights: Weights
+    source: str
+    noted: str
+    state: "Mapping[str, Tensor] | None" = None
+
+
+def _parameters(
+    network: Network, weights: "str | PathLike[str] | None", seed: int, *, whole: bool
+) -> Parameters:
+    """The weights of the checkpoint or random ones; norms and biases too where it is to run."""
+    source = (
+        f"He-normal weights, seed {seed}" if weights is None else f"weights of {fspath(weights)}"
+    )
+    noted = f"no --weights: {source}" if weights is None else ""
+    other_names = f"{source} have other names: taken by order{', kind' * whole} and shape"
+    if whole:
+        from discosim.runtime.state import any_checkpoint_state, random_state
+
+        if weights is None:
+            state, renamed = random_state(network, seed), False
+        else:
+            state, renamed = any_checkpoint_state(fspath(weights), network)
+        held = {name: tensor.float().numpy() for name, tensor in state.items()}
+        return Parameters(held, source, other_names if renamed else noted, state)
     if weights is None:
-        source = f"He-normal weights, seed {seed}"
-        return random_weights(network, seed), source, f"no --weights: {source}"
+        return Parameters(random_weights(network, seed), source, noted)
     from discosim.runtime.checkpoint import read_weights
 
-    source = f"weights of {fspath(weights)}"
     read, renamed = read_weights(fspath(weights), network)
-    return read, source, f"{source} have other names: taken by order and shape" * renamed
+    return Parameters(read, source, other_names * renamed)

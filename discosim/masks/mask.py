@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,8 @@ class Mask:
 
     owners: the node of each feature of every tensor of the graph, None where replicated
     (`graph.placement.place`, or a searched placement). weights and criterion say in words where
-    the mask came from.
+    the mask came from. curves: by criterion and layer, what is lost at S_comm 0, 0.01, … 1, (101,).
+    scores: by layer, (N, I), what `scored_by` measured on inputs, whose digests are `used`.
     """
 
     model: str
@@ -42,4 +44,7 @@ class Mask:
     owners: Mapping[str, Ints | None]
     weights: str
     criterion: str
-    lost: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
+    scores: Mapping[str, Floats] = field(default_factory=dict)
+    scored_by: str = ""
+    used: tuple[str, ...] = ()

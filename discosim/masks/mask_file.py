@@ -1,8 +1,9 @@
 """Mask files: a .npz of plain arrays, no pickles (format in docs/masks.md).
 
-`about` is JSON: format, version, model, input, nodes, weights, criterion. `kept/LAYER`, (N, I)
-bool, and `owner/LAYER`, (O,) integers, are there once for each convolution and linear layer, and
-`lost/LAYER`, (101,), for each or for none.
+`about` is JSON: format, version, model, input, nodes, weights, criterion, scored_by, used.
+`kept/LAYER`, (N, I) bool, and `owner/LAYER`, (O,) integers, are there once for each convolution and
+linear layer; `lost/LAYER` (by l1) and `lost:CRITERION/LAYER`, (101,), and `score/LAYER`, (N, I),
+for each or for none.
 """
 
 import json
@@ -20,8 +21,8 @@ from discosim.errors import DiscosimError, some_of
 from discosim.files import write_whole
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network, shape_text
+from discosim.masks.criteria import CRITERIA, LEVELS
 from discosim.masks.mask import Bools, Ints, LayerMask, Mask
-from discosim.masks.saliency import LEVELS
 from discosim.masks.sub_rows import Floats, masked_layers, prunable
 from discosim.partition.placement import Owners, place
 
@@ -31,7 +32,6 @@ UNREADABLE = (
 )
 """What numpy raises for a file that is not whole, not a .npz, or has pickles in it."""
 
-KINDS = ("kept", "owner")
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -48,6 +48,8 @@ class MaskHeader(BaseModel):
     nodes: Annotated[int, Field(ge=1)]
     weights: str
     criterion: str
+    scored_by: str = ""
+    used: tuple[str, ...] = Field(default=(), strict=False)
 
 
 def check_mask(mask: Mask, network: Network) -> None:
@@ -67,15 +69,24 @@ def write_mask(path: str, mask: Mask) -> None:
         nodes=mask.nodes,
         weights=mask.weights,
         criterion=mask.criterion,
+        scored_by=mask.scored_by,
+        used=mask.used,
     )
     arrays: Arrays = {"about": np.array(json.dumps(header.model_dump()))}
     smallest = np.min_scalar_type(mask.nodes)
     for name, layer in mask.layers.items():
         arrays[f"kept/{name}"] = layer.kept
         arrays[f"owner/{name}"] = layer.out_owner.astype(smallest)
-        if mask.lost:
-            arrays[f"lost/{name}"] = mask.lost[name].astype(np.float32)
+        for criterion, curves in mask.curves.items():
+            arrays[f"{_lost_by(criterion)}/{name}"] = curves[name].astype(np.float32)
+        if mask.scores:
+            arrays[f"score/{name}"] = mask.scores[name].astype(np.float32)
     write_whole(path, lambda whole: _write_arrays(whole, arrays))
+
+
+def _lost_by(criterion: str) -> str:
+    """Return what the arrays of a criterion's curves are called, but for the layer."""
+    return "lost" if criterion == "l1" else f"lost:{criterion}"
 
 
 def _write_arrays(path: Path, arrays: Arrays) -> None:
@@ -95,7 +106,9 @@ def read_mask(path: str, network: Network) -> Mask:
     _check_about(said, about.model, about.input, network.name, network.input_shape)
     nodes = about.nodes
     layers = masked_layers(network)
-    kinds = ("kept", "owner", "lost") if any(n.startswith("lost/") for n in arrays) else KINDS
+    known = [each for each in CRITERIA if any(n.startswith(f"{_lost_by(each)}/") for n in arrays)]
+    scored = ["score"] if about.scored_by else []
+    kinds = ["kept", "owner", *map(_lost_by, known), *scored]
     wanted = {f"{kind}/{layer.name}" for layer in layers for kind in kinds}
     if wanted != set(arrays):
         odd = sorted(wanted ^ set(arrays))
@@ -116,7 +129,13 @@ def read_mask(path: str, network: Network) -> Mask:
         owners,
         about.weights,
         about.criterion,
-        {layer.name: _lost(said, layer, arrays) for layer in layers if "lost" in kinds},
+        {
+            each: {layer.name: _lost(said, layer, arrays, each) for layer in layers}
+            for each in known
+        },
+        {layer.name: _score(said, layer, arrays, nodes) for layer in layers if scored},
+        about.scored_by,
+        about.used,
     )
 
 
@@ -194,11 +213,20 @@ def _kept(
     return kept
 
 
-def _lost(said: str, layer: Layer, arrays: Arrays) -> Floats:
-    lost = arrays[f"lost/{layer.name}"]
+def _lost(said: str, layer: Layer, arrays: Arrays, criterion: str) -> Floats:
+    name = f"{_lost_by(criterion)}/{layer.name}"
+    lost = arrays[name]
     fits = lost.shape == LEVELS.shape and lost.dtype.kind == "f"
     if not fits or not np.isfinite(lost).all() or lost[0] != 0 or (np.diff(lost) < 0).any():
-        raise DiscosimError(
-            f"{said}: lost/{layer.name} does not rise from 0 in {len(LEVELS)} steps"
-        )
+        raise DiscosimError(f"{said}: {name} does not rise from 0 in {len(LEVELS)} steps")
     return lost.astype(np.float64)
+
+
+def _score(said: str, layer: Layer, arrays: Arrays, nodes: int) -> Floats:
+    score = arrays[f"score/{layer.name}"]
+    fits = score.shape == (nodes, layer.in_features) and score.dtype.kind == "f"
+    if not fits or not np.isfinite(score).all() or (score < 0).any():
+        raise DiscosimError(
+            f"{said}: score/{layer.name} is not {nodes} x {layer.in_features} numbers from 0 up"
+        )
+    return score.astype(np.float64)

@@ -6,42 +6,29 @@ fraction S_comm of them is: a pruned one is a feature that is not sent to that n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.masks.mask import Bools, Ints, LayerMask, Mask
+from discosim.masks.criteria import Candidates, Draws, Seen, Wants, the_criterion
+from discosim.masks.mask import Bools, LayerMask, Mask
 from discosim.masks.sub_rows import (
     Floats,
     Weight,
     masked_layers,
     prunable,
-    sub_row_norms,
     weight_name,
     weight_of,
 )
 from discosim.model.rounding import kept_features
 from discosim.partition.placement import Owners, place
 
-CRITERIA = ("l1", "l2", "random", "branches")
 PER = ("layer", "pair", "network")
 
 Knob = float | Mapping[str, float]
 """S_comm, or S_comm by layer name; layers that are not named send everything."""
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """What may be pruned in one layer, (N, I), and the norm of each sub-row."""
-
-    layer: Layer
-    in_owner: Owners
-    out_owner: Ints
-    prunable: Bools
-    norms: Floats
 
 
 def select(
@@ -54,37 +41,38 @@ def select(
     seed: int = 0,
     owners: Mapping[str, Owners] | None = None,
     source: str = "",
+    measured: Mapping[str, Floats] | None = None,
 ) -> Mask:
-    """Return the mask that keeps the sub-rows with the largest norms.
+    """Return the mask that keeps the sub-rows that are worth most by a criterion.
 
     Of n sub-rows that compete, floor((1 - S_comm) n + 1/2) are kept: all of a layer (`layer`,
     the paper's), those of an ordered pair of nodes in a layer (`pair`, as `rounding exact`
-    counts), or all of the network (`network`, norms over their layer's mean). `random` draws
+    counts), or all of the network (`network`; norms over their layer's mean). `random` draws
     with `seed`, `branches` keeps none; neither reads `weights`, which are keyed as a state_dict.
-    `source` says in words where they come from. A weight that several layers read alike competes
+    `measured`, by layer, is what `runtime.measure` found for a criterion that wants inputs.
+    `source` says in words where weights come from. A weight that several layers read alike competes
     once, and loses the same sub-rows in all of them. Raises DiscosimError for what cannot be.
     """
     check_choice(criterion, per)
     check_heads(network, nodes)
     held = place(network, nodes) if owners is None else owners
-    candidates = find_candidates(network, nodes, weights, criterion, held, seed)
+    candidates = find_candidates(network, nodes, weights, criterion, held, seed, measured)
     fractions = [
         1.0 if criterion == "branches" else layer_s_comm(s_comm, c.layer) for c in candidates
     ]
     same = _same_choice(candidates, fractions)
     if per == "network":
         first = [number for number, other in enumerate(same) if number == other]
-        least = _least_of_all([candidates[n] for n in first], [fractions[n] for n in first])
+        rivals = [candidates[n] for n in first]
+        least = _least_of_all(rivals, [fractions[n] for n in first], criterion)
         found = dict(zip(first, least, strict=True))
         pruned = [found[number] for number in same]
     elif per == "pair":
         pruned = [_least_per_pair(c, s) for c, s in zip(candidates, fractions, strict=True)]
     else:
-        pruned = [
-            _least(c.norms, c.prunable, s) for c, s in zip(candidates, fractions, strict=True)
-        ]
+        pruned = [least_of_layer(c, s) for c, s in zip(candidates, fractions, strict=True)]
     masks = {
-        c.layer.name: LayerMask(c.layer.name, _kept(c, least), c.in_owner, c.out_owner)
+        c.layer.name: LayerMask(c.layer.name, _kept(c, least), c.seen.in_owner, c.seen.out_owner)
         for c, least in zip(candidates, pruned, strict=True)
     }
     said = _in_words(criterion, per, s_comm, seed) + ", placement chosen" * (owners is not None)
@@ -96,17 +84,18 @@ def _same_choice(candidates: list[Candidates], fractions: list[float]) -> list[i
     first: dict[tuple[object, ...], int] = {}
     same = []
     for number, (each, fraction) in enumerate(zip(candidates, fractions, strict=True)):
-        read = b"" if each.in_owner is None else each.in_owner.tobytes()
-        key = (weight_name(each.layer), each.norms.shape, read, each.out_owner.tobytes(), fraction)
+        seen = each.seen
+        read = b"" if seen.in_owner is None else seen.in_owner.tobytes()
+        key = (weight_name(seen.layer), each.scores.shape, read, seen.out_owner.tobytes(), fraction)
         same.append(first.setdefault(key, number))
     return same
 
 
 def check_choice(criterion: str, per: str) -> None:
     """Raise UnknownNameError for a criterion or a competition that is none."""
-    for kind, given, known in (("criterion", criterion, CRITERIA), ("value of per", per, PER)):
-        if given not in known:
-            raise UnknownNameError(kind, given, known)
+    the_criterion(criterion)
+    if per not in PER:
+        raise UnknownNameError("value of per", per, PER)
 
 
 def check_heads(network: Network, nodes: int) -> None:
@@ -128,31 +117,24 @@ def find_candidates(
     criterion: str,
     owners: Mapping[str, Owners],
     seed: int = 0,
+    measured: Mapping[str, Floats] | None = None,
 ) -> list[Candidates]:
-    """Return what may be pruned in each layer, in execution order, with norms by `criterion`."""
-    draws = np.random.default_rng(seed)
-    drawn: dict[tuple[str, int], Floats] = {}
+    """Return what may be pruned in each layer, in execution order, with scores by `criterion`."""
+    chosen = the_criterion(criterion)
+    if chosen.wants is Wants.WEIGHTS and weights is None:
+        raise DiscosimError(f"criterion {criterion} needs weights")
+    if chosen.measured and measured is None:
+        raise DiscosimError(f"criterion {criterion} needs {chosen.wants}")
+    draws = Draws(seed)
     found = []
     for layer in masked_layers(network):
         in_owner, out_owner = owners[network.operands(layer.name)[0]], owners[layer.name]
         assert out_owner is not None
-        if criterion == "random":
-            weight_key = (weight_name(layer), layer.in_features)
-            if weight_key not in drawn:
-                drawn[weight_key] = draws.random((nodes, layer.in_features))
-            norms = drawn[weight_key]
-        elif criterion == "branches":
-            norms = np.zeros((nodes, layer.in_features))
-        else:
-            if weights is None:
-                raise DiscosimError(f"criterion {criterion} needs weights")
-            weight = weight_of(layer, weights)
-            order = 1 if criterion == "l1" else 2
-            norms = sub_row_norms(layer, weight, out_owner, nodes, order)
-            if not np.isfinite(norms).all():
-                raise DiscosimError(f"{weight_name(layer)} has values that are NaN or infinite")
+        weight = None if weights is None else weight_of(layer, weights)
+        of_layer = None if measured is None else measured[layer.name]
+        seen = Seen(layer, nodes, in_owner, out_owner, weight, of_layer, draws)
         may = prunable(layer, in_owner, out_owner, nodes)
-        found.append(Candidates(layer, in_owner, out_owner, may, norms))
+        found.append(Candidates(seen, may, chosen.score(seen)))
     return found
 
 
@@ -169,10 +151,15 @@ def layer_s_comm(knob: Knob, layer: Layer) -> float:
     return value
 
 
-def _least(norms: Floats, competing: Bools, s_comm: float) -> Bools:
+def least_of_layer(candidates: Candidates, s_comm: float) -> Bools:
+    """Return which sub-rows of a layer go where all of them compete, (N, I)."""
+    return _least(candidates.scores, candidates.prunable, s_comm)
+
+
+def _least(scores: Floats, competing: Bools, s_comm: float) -> Bools:
     """The least of those competing; of equal ones, the first."""
     least = np.zeros(competing.shape, dtype=bool)
-    values = norms[competing]
+    values = scores[competing]
     count = pruned_count(len(values), s_comm)
     if count:
         bound = np.partition(values, count - 1)[count - 1]
@@ -184,24 +171,29 @@ def _least(norms: Floats, competing: Bools, s_comm: float) -> Bools:
 
 def _least_per_pair(candidates: Candidates, s_comm: float) -> Bools:
     least = np.zeros(candidates.prunable.shape, dtype=bool)
-    if candidates.in_owner is None:
+    in_owner = candidates.seen.in_owner
+    if in_owner is None:
         return least
-    for sender in np.unique(candidates.in_owner):
-        columns = np.flatnonzero(candidates.in_owner == sender)
+    for sender in np.unique(in_owner):
+        columns = np.flatnonzero(in_owner == sender)
         for reader, row in enumerate(candidates.prunable[:, columns]):
-            least[reader, columns] = _least(candidates.norms[reader, columns], row, s_comm)
+            least[reader, columns] = _least(candidates.scores[reader, columns], row, s_comm)
     return least
 
 
-def _least_of_all(candidates: list[Candidates], fractions: list[float]) -> list[Bools]:
-    """One ranking over all layers: a sub-row's norm over the mean of those in its layer."""
+def _least_of_all(
+    candidates: list[Candidates], fractions: list[float], criterion: str
+) -> list[Bools]:
+    """One ranking over all layers: by the scores, of norms over the mean of those in a layer."""
     if len(set(fractions)) > 1:
         raise DiscosimError("one ranking over the network takes one S_comm, not one a layer")
-    means = [c.norms[c.prunable].mean() if c.prunable.any() else 1.0 for c in candidates]
-    scaled = [c.norms / (mean or 1.0) for c, mean in zip(candidates, means, strict=True)]
-    norms = np.concatenate([norm.ravel() for norm in scaled])
+    ranked = [c.scores for c in candidates]
+    if not the_criterion(criterion).in_one_unit:
+        means = [c.scores[c.prunable].mean() if c.prunable.any() else 1.0 for c in candidates]
+        ranked = [each / (mean or 1.0) for each, mean in zip(ranked, means, strict=True)]
+    scores = np.concatenate([each.ravel() for each in ranked])
     competing = np.concatenate([c.prunable.ravel() for c in candidates])
-    least = _least(norms, competing, fractions[0])
+    least = _least(scores, competing, fractions[0])
     sizes = np.cumsum([c.prunable.size for c in candidates])[:-1]
     parts = np.split(least, sizes)
     return [part.reshape(c.prunable.shape) for part, c in zip(parts, candidates, strict=True)]
@@ -209,9 +201,10 @@ def _least_of_all(candidates: list[Candidates], fractions: list[float]) -> list[
 
 def _kept(candidates: Candidates, least: Bools) -> Bools:
     """All of a replicated input, a node's own features, and the sub-rows that are not pruned."""
-    if candidates.in_owner is None:
+    in_owner = candidates.seen.in_owner
+    if in_owner is None:
         return np.ones(candidates.prunable.shape, dtype=bool)
-    own = candidates.in_owner == np.arange(len(least))[:, None]
+    own = in_owner == np.arange(len(least))[:, None]
     kept: Bools = own | (candidates.prunable & ~least)
     return kept
 

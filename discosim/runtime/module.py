@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
-from discosim.masks.mask import Mask
+from discosim.masks.mask import Bools, Ints, Mask
 from discosim.runtime import operators
 from discosim.runtime.pieces import check_runnable
 
@@ -23,7 +23,7 @@ BATCH_NORMS: Mapping[int, type[nn.Module]] = {
 }
 
 
-class _Linear(nn.Linear):
+class FeaturesFirst(nn.Linear):
     """A matrix over features, which stand before the positions."""
 
     def __init__(self, layer: Layer) -> None:
@@ -130,7 +130,7 @@ def _module(layer: Layer) -> nn.Module:
                 layer.bias,
             )
         case "linear":
-            return _Linear(layer)
+            return FeaturesFirst(layer)
         case "batch_norm":
             return BATCH_NORMS[len(layer.in_shape) - 1](
                 layer.in_features, eps=operators.BATCH_NORM_EPS
@@ -192,13 +192,17 @@ def dense_mask(mask: Mask, network: Network, layer: str) -> NDArray[np.bool_]:
 
     The mask M of the paper's Section III-C, (O, I), or (O, I/G) of a convolution with G groups.
     """
-    shape: Layer = network.graph.nodes[layer]["layer"]
     own = mask.layers[layer]
-    rows = own.kept[own.out_owner]
-    if shape.groups == 1:
+    return rows_of_mask(network.graph.nodes[layer]["layer"], own.kept, own.out_owner)
+
+
+def rows_of_mask(layer: Layer, kept: Bools, out_owner: Ints) -> NDArray[np.bool_]:
+    """Return the same of sub-rows (N, I) that are kept and the node of each output, (O,)."""
+    rows = kept[out_owner]
+    if layer.groups == 1:
         return rows
-    width = shape.in_features // shape.groups
-    first = np.arange(shape.out_features) * shape.groups // shape.out_features * width
+    width = layer.in_features // layer.groups
+    first = np.arange(layer.out_features) * layer.groups // layer.out_features * width
     return np.take_along_axis(rows, first[:, None] + np.arange(width), axis=1)
 
 

@@ -1,6 +1,7 @@
 """All parameters of a network, as a run needs them: from a checkpoint, or seeded."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.masks.weights import random_weights
-from discosim.runtime.checkpoint import faults_of, read_state
+from discosim.runtime.checkpoint import Shapes, faults_of, read_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from discosim.runtime.module import NetworkModule
 
 Array = NDArray[np.float32]
+
+COUNTS = "num_batches_tracked"
+"""Of batch norms: inference needs none."""
 
 
 def random_state(network: Network, seed: int = 0) -> "dict[str, Tensor]":
@@ -49,20 +53,60 @@ def checkpoint_state(path: str, network: Network) -> "dict[str, Tensor]":
     Raises DiscosimError where the file cannot be read, and with what is missing, of another
     shape, or not finite.
     """
+    return _state_by(path, network, lambda _wanted, given: {name: name for name in given})
+
+
+def any_checkpoint_state(path: str, network: Network) -> "tuple[dict[str, Tensor], bool]":
+    """Return the same, and whether the checkpoint calls them otherwise.
+
+    Other names are taken by order, kind (weight, bias, running_mean, …) and shape, where for each
+    there are as many as the network has.
+    """
+    renamed = False
+
+    def names(wanted: Shapes, given: Shapes) -> dict[str, str]:
+        nonlocal renamed
+        found = _in_order(wanted, given)
+        renamed = any(name != other for name, other in found.items())
+        return found
+
+    return _state_by(path, network, names), renamed
+
+
+def _state_by(
+    path: str, network: Network, names: "Callable[[Shapes, Shapes], dict[str, str]]"
+) -> "dict[str, Tensor]":
+    """The parameters that `names` finds among those of the checkpoint."""
     import torch
 
     from discosim.runtime.module import NetworkModule
 
     whole = NetworkModule(network).state_dict()
-    state = {n: tensor for n, tensor in whole.items() if not n.endswith("num_batches_tracked")}
-    given = {name: tensor for name, tensor in read_state(path).items() if name in state}
-    shapes = ({n: tuple(t.shape) for n, t in some.items()} for some in (state, given))
-    if faults := faults_of(*shapes):
+    state = {name: tensor for name, tensor in whole.items() if not name.endswith(COUNTS)}
+    read = {n: tensor for n, tensor in read_state(path).items() if not n.endswith(COUNTS)}
+    wanted, found = ({n: tuple(t.shape) for n, t in some.items()} for some in (state, read))
+    given = {name: read[other] for name, other in names(wanted, found).items() if name in state}
+    if faults := faults_of(wanted, {name: tuple(t.shape) for name, t in given.items()}):
         raise DiscosimError(f"weights {path} are not {network.name}'s: {faults}")
     for name, tensor in given.items():
         if not bool(torch.isfinite(tensor).all()):
             raise DiscosimError(f"weights {path}: {name} has values that are NaN or infinite")
     return whole | {name: given[name].to(tensor.dtype) for name, tensor in state.items()}
+
+
+def _in_order(wanted: Shapes, given: Shapes) -> dict[str, str]:
+    """The checkpoint's name of each parameter: its own where all are there, or by order."""
+
+    def kinds(shapes: Shapes) -> list[tuple[str, tuple[int, ...]]]:
+        return [(name.rpartition(".")[2], shape) for name, shape in shapes.items()]
+
+    alike = wanted == {name: given.get(name) for name in wanted}
+    if alike or Counter(kinds(wanted)) != Counter(kinds(given)):
+        return {name: name for name in given}
+    in_order: dict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+    for name, kind in zip(given, kinds(given), strict=True):
+        in_order[kind].append(name)
+    return {name: in_order[kind].pop(0) for name, kind in zip(wanted, kinds(wanted), strict=True)}
 
 
 def masked_outputs(

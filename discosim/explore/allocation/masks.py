@@ -5,9 +5,9 @@ import pandas as pd
 
 from discosim.errors import DiscosimError
 from discosim.explore.allocation.surrogate import Curve, Curves
+from discosim.masks.criteria import LEVELS, the_criterion
 from discosim.masks.mask import Mask
 from discosim.masks.measure import LayerFigures
-from discosim.masks.saliency import LEVELS
 
 
 def mask_rows(layers: tuple[LayerFigures, ...]) -> pd.DataFrame:
@@ -18,13 +18,17 @@ def mask_rows(layers: tuple[LayerFigures, ...]) -> pd.DataFrame:
     return pd.DataFrame([_row(layer) for layer in layers])
 
 
-def mask_curves(mask: Mask) -> Curves:
-    """Return what each layer loses, in L1 norm, over S_comm; raises DiscosimError if unknown."""
-    if not mask.lost:
+def mask_curves(mask: Mask, criterion: str = "l1") -> Curves:
+    """Return what each layer loses over S_comm by a criterion; raises DiscosimError if unknown."""
+    the_criterion(criterion)
+    if criterion not in mask.curves:
+        known = ", ".join(mask.curves) or "no criterion"
+        data = " --data FILE" * the_criterion(criterion).measured
         raise DiscosimError(
-            f"the mask of {mask.model} does not say what its layers lose; discosim mask -o does"
+            f"the mask of {mask.model} says what its layers lose by {known}, not by {criterion}; "
+            f"discosim mask --criterion {criterion}{data} -o does"
         )
-    return {name: Curve(LEVELS, lost) for name, lost in mask.lost.items()}
+    return {name: Curve(LEVELS, lost) for name, lost in mask.curves[criterion].items()}
 
 
 def _row(layer: LayerFigures) -> dict[str, object]:
