@@ -1,6 +1,7 @@
 """What tests walk over: a few networks in the core of the tests, all of them in the whole suite."""
 
 from collections.abc import Iterable
+from inspect import getmodule
 from typing import Any
 
 import pytest
@@ -18,6 +19,15 @@ def every_network(names: Iterable[str] = NETWORKS) -> list[Any]:
         pytest.param(name, marks=[] if name in KINDS else [pytest.mark.exhaustive])
         for name in sorted(names)
     ]
+
+
+def each_family() -> list[Any]:
+    """The first network of each file, and KINDS, as parameters for what walks long."""
+    firsts: dict[object, str] = {}
+    for name in NETWORKS:
+        recipe = NETWORKS[name].build
+        firsts.setdefault(getmodule(getattr(recipe, "func", recipe)), name)
+    return every_network({*firsts.values(), *KINDS})
 
 
 def examples(count: int) -> settings:

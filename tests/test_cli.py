@@ -24,7 +24,7 @@ from discosim.cli import app, progress
 from discosim.door.answer import WIDE
 from discosim.networks import NETWORKS
 from discosim.strategies.strategy import STRATEGIES
-from tests.subjects import KINDS, every_network
+from tests.subjects import KINDS, each_family
 
 Records = list[dict[str, Any]]
 
@@ -258,8 +258,8 @@ def check_costs(records: Records) -> None:
             assert record["speedup_vs_single"] == pytest.approx(1, rel=1e-12)
 
 
-@pytest.mark.parametrize("model", every_network())
-def test_every_network_is_swept(cli: Cli, model: str) -> None:
+@pytest.mark.parametrize("model", each_family())
+def test_each_family_is_swept(cli: Cli, model: str) -> None:
     counts = ",".join(map(str, NODES))
     line = f"sweep --model {model} --nodes {counts} --strategy dense,disco --s-comm 0.5"
     records = cli(f"{line} --format json").records
@@ -276,8 +276,8 @@ def test_every_network_is_swept(cli: Cli, model: str) -> None:
         assert total(parts, "layer_s") == pytest.approx(dense["latency_s"], rel=1e-9)
 
 
-@pytest.mark.parametrize("model", every_network())
-def test_every_network_is_compared(cli: Cli, model: str) -> None:
+@pytest.mark.parametrize("model", each_family())
+def test_each_family_is_compared(cli: Cli, model: str) -> None:
     asked = set(STRATEGIES) if model in KINDS else {"single", "disco", "rows", "paired"}
     for nodes in NODES if model in KINDS else (3,):
         these = "" if model in KINDS else f"--strategy {','.join(sorted(asked))} "

@@ -13,7 +13,7 @@ from discosim.networks import build
 from discosim.partition.plan import conventions
 from discosim.strategies.strategy import STRATEGIES
 from tests.configurations import by_layer, on, swept
-from tests.subjects import KINDS, every_network
+from tests.subjects import KINDS, each_family
 
 HMD = load_profile("splitnets-hmd").hardware()
 
@@ -65,8 +65,8 @@ def test_blocks_do_not_show() -> None:
 
 
 @pytest.mark.parametrize("convention", ["paper", "runtime"])
-@pytest.mark.parametrize("model", every_network())
-def test_every_network_at_many_numbers_of_nodes(model: str, convention: str) -> None:
+@pytest.mark.parametrize("model", each_family())
+def test_each_family_at_many_numbers_of_nodes(model: str, convention: str) -> None:
     study = on(model, conventions=conventions(convention))
     frame = swept(study, nodes=[1, 2, 3, 4, 7, 8, 16], s_comm=[0.0, 0.5, 1.0])
     times = frame[["latency_s", "interval_s", "node_bytes", "weight_bytes", "comp_s"]].to_numpy()
@@ -78,8 +78,8 @@ def test_every_network_at_many_numbers_of_nodes(model: str, convention: str) -> 
     assert (halves.diff(axis=1).dropna(axis=1) <= 1e-12).all(axis=None)
 
 
-@pytest.mark.parametrize("model", every_network())
-def test_every_network_through_layers_and_every_strategy(model: str) -> None:
+@pytest.mark.parametrize("model", each_family())
+def test_each_family_through_layers_and_every_strategy(model: str) -> None:
     nodes = [1, 2, 3, 4, 7, 8, 16]
     stages = min(16, int(tabulate(build(model)).mixes.sum()))
     for name in STRATEGIES if model in KINDS else ("dense", "disco", "pipeline", "rows"):
