@@ -1,7 +1,7 @@
 """Table x plan x hardware -> cost: the one place that knows them all."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -199,18 +199,39 @@ def _arriving_elems(plan: Plan, overlapped: Overlap) -> Floats | float:
 def _compute_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
     """Time that each node computes without and with received features, (..., R, L) each."""
     local_s, remote_s = _work_s(table, plan, hardware)
-    if not hardware.overhead_s:
-        return local_s, remote_s
-    call_s = np.array([hardware.overhead_s.get(kind, 0.0) for kind in table.kind])
-    return (
-        local_s + compute.calls_s(plan.local, call_s),
-        remote_s + compute.calls_s(plan.remote, call_s),
-    )
+    if hardware.overhead_s:
+        call_s = _by_class(table, hardware.overhead_s) * _costs(table, hardware)
+        local_s = local_s + compute.calls_s(plan.local, call_s)
+        remote_s = remote_s + compute.calls_s(plan.remote, call_s)
+    if hardware.run_s or hardware.spill_Bps is not None:
+        local_s = local_s + compute.once_s(plan.local + plan.remote, _run_s(table, plan, hardware))
+    return local_s, remote_s
+
+
+def _run_s(table: LayerTable, plan: Plan, hardware: Hardware) -> Floats:
+    """What an inference takes of each node whatever it computes, (..., R)."""
+    weight_bytes = node_memory.weight_elems(table, plan) * hardware.weight_elem_bytes
+    if hardware.spill_Bps is None:
+        return hardware.run_s + 0.0 * weight_bytes
+    return hardware.run_s + compute.spill_s(weight_bytes, hardware.fast_bytes, hardware.spill_Bps)
+
+
+def _by_class(table: LayerTable, figures: Mapping[str, float], other: float = 0.0) -> Floats:
+    """The figure of each row's narrowest class that has one, (L,)."""
+    return np.array(
+        [next((figures[each] for each in (*classes, "call") if each in figures), other)
+         for classes in table.classes]
+    )  # fmt: skip
+
+
+def _costs(table: LayerTable, hardware: Hardware) -> Floats:
+    """1 for rows that take time, 0 for those that the runtime folds into the one before, (L,)."""
+    return np.where(table.folded & hardware.folds, 0.0, 1.0)
 
 
 def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
     """The same without what the calls take in themselves."""
-    efficiency = np.array([hardware.efficiency.get(kind, 1.0) for kind in table.kind])
+    efficiency = _by_class(table, hardware.efficiency, 1.0)
     whole_s = compute.arithmetic_s(table.macs, hardware.compute_macps, efficiency)
     local_s, remote_s = whole_s * plan.local, whole_s * plan.remote
     if hardware.memory_Bps is None:
@@ -221,7 +242,9 @@ def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, 
     params = table.weights * sum(plan.weight_shares) + table.biases * plan.biases
     touched = elems * hardware.feature_elem_bytes + params * hardware.weight_elem_bytes
     touched = touched * (share > 0) / np.where(table.macs > 0, 1.0, efficiency)
-    node_s = compute.roofline_s(local_s + remote_s, touched, hardware.memory_Bps)
+    touched = touched * _costs(table, hardware)
+    together = compute.MEMORY_OVERLAP[hardware.memory_overlap]
+    node_s = together(local_s + remote_s, touched, hardware.memory_Bps)
     local_part = np.divide(plan.local, share, out=np.ones_like(share), where=share > 0)
     return node_s * local_part, node_s * (1.0 - local_part)
 

@@ -1,11 +1,14 @@
 """Hypothesis strategies: small networks with every kind of operator, and hardware."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware
+from discosim.model.compute import MEMORY_OVERLAP
 
 CHANNELS = st.sampled_from([4, 6, 8, 12])
 
@@ -51,6 +54,20 @@ def tables() -> st.SearchStrategy[LayerTable]:
 
 
 @st.composite
+def fitted_figures(draw: st.DrawFn) -> dict[str, Any]:
+    """What only some profiles state: nothing, or all of it."""
+    if not draw(st.booleans()):
+        return {}
+    return {
+        "memory_overlap": draw(st.sampled_from(sorted(MEMORY_OVERLAP))),
+        "folds": draw(st.booleans()),
+        "run_s": draw(st.sampled_from([0.0, 1e-3])),
+        "fast_bytes": draw(st.floats(0, 1e4)),
+        "spill_Bps": draw(st.none() | st.floats(1e3, 1e9)),
+    }
+
+
+@st.composite
 def hardware(draw: st.DrawFn, *, alpha: bool = True, memory: bool = True) -> Hardware:
     """Nodes and links of any kind; without latency or memory bandwidth where that is asked."""
     rates = st.floats(1e3, 1e9)
@@ -70,6 +87,7 @@ def hardware(draw: st.DrawFn, *, alpha: bool = True, memory: bool = True) -> Har
         memory_Bps=draw(st.none() | rates) if memory else None,
         efficiency={"conv": 0.5, "add": 0.25} if draw(st.booleans()) else {},
         overhead_s={"conv": 1e-3, "add": 1e-4} if memory and draw(st.booleans()) else {},
+        **(draw(fitted_figures()) if memory else {}),
         price_usd=None,
         idle_power_W=None,
         energy_per_mac_J=None,

@@ -346,3 +346,50 @@ def test_any_value_anywhere_is_read_or_refused_in_one_line(monkeypatch, path: st
     except DiscosimError as error:
         line = str(error)
     assert line.isprintable()
+
+
+FITTED = """
+device = "Board"
+runtime = "engine 2"
+clock = "1 GHz"
+threads = 2
+held_out_error = 0.1
+fused = true
+[efficiency]
+conv = 0.5
+memory = 0.8
+[efficiency_int8]
+conv = 0.25
+[overhead]
+run = "2ms"
+call = "3us"
+[overhead_int8]
+call = "1us"
+[memory]
+bandwidth = "1GB/s"
+overlap = "none"
+fast = "8MB"
+spill = "100MB/s"
+"""
+
+
+def test_what_a_data_type_states_stands_in_place_of_the_general_figure(own: Path) -> None:
+    head, rest = OWN.split("[link]")
+    own.write_text(head + FITTED.split("[efficiency]")[0] + "[link]" + rest + 'int8 = "2GMAC/s"\n'
+                   + "[efficiency]" + FITTED.split("[efficiency]")[1], encoding="utf-8")  # fmt: skip
+    profile = load_profile(str(own))
+    assert profile.measured_as == "Board, engine 2, 1 GHz, 2 threads"
+    wide, narrow = profile.hardware("fp32"), profile.hardware("int8")
+    assert (wide.efficiency, narrow.efficiency) == ({"conv": 0.5}, {"conv": 0.25})
+    assert (wide.overhead_s, narrow.overhead_s) == ({"call": 3e-6}, {"call": 1e-6})
+    assert wide.memory_Bps == narrow.memory_Bps == 8e8
+    assert (wide.run_s, wide.fast_bytes, wide.spill_Bps) == (2e-3, 8e6, 1e8)
+    assert wide.folds
+    assert wide.memory_overlap == "none"
+    plain = load_profile(str(own), {"fused": "false", "threads": "4"})
+    assert not plain.hardware().folds
+    assert plain.document.threads == 4
+
+
+def test_a_spill_is_of_something(own: Path) -> None:
+    assert "memory.fast" in refused(own, {"memory.spill": "1GB/s"})

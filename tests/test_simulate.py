@@ -99,6 +99,8 @@ def test_faster_by_x_takes_one_xth(
         memory_Bps=None if node.memory_Bps is None else node.memory_Bps * x,
         link_latency_s=node.link_latency_s / x,
         overhead_s={kind: each / x for kind, each in node.overhead_s.items()},
+        run_s=node.run_s / x,
+        spill_Bps=None if node.spill_Bps is None else node.spill_Bps * x,
     )
     slow, fast = (
         _cost(table, each, nodes, s_comm, overlap, convention, strategy) for each in (node, faster)
@@ -137,6 +139,54 @@ def test_an_efficiency_is_of_the_rate_or_of_the_memory_bandwidth(
     )
     assert found[..., chosen] == pytest.approx(slow[..., chosen])
     assert found[..., ~chosen] == pytest.approx(usual[..., ~chosen])
+
+
+@given(tables(), hardware(memory=False), NODES)
+def test_what_is_not_overlapped_adds_up(table: LayerTable, node: Hardware, nodes: int) -> None:
+    arithmetic = _cost(table, node, nodes, 0.5).local_s
+    traffic = _cost(table, replace(node, memory_Bps=1e6, compute_macps=np.inf), nodes, 0.5).local_s
+    beside, after = (
+        _cost(table, replace(node, memory_Bps=1e6, memory_overlap=word), nodes, 0.5).local_s
+        for word in ("full", "none")
+    )
+    assert after == pytest.approx(beside + np.minimum(arithmetic, traffic), rel=1e-6, abs=1e-12)
+
+
+@given(tables(), hardware(), NODES)
+def test_what_is_folded_costs_nothing(table: LayerTable, node: Hardware, nodes: int) -> None:
+    folding = replace(node, folds=True, run_s=0.0, spill_Bps=None)
+    cost = _cost(table, folding, nodes, 0.5)
+    assert not np.any((cost.local_s + cost.remote_s)[..., table.folded & (table.macs == 0)])
+
+
+@given(tables(), hardware(), NODES, st.floats(1e-6, 1))
+def test_a_run_takes_its_overhead_of_each_node_once(
+    table: LayerTable, node: Hardware, nodes: int, run_s: float
+) -> None:
+    less, more = (_cost(table, replace(node, run_s=each), nodes, 0.5) for each in (0.0, run_s))
+    added = (more.local_s - less.local_s).sum(-1)
+    assert added == pytest.approx(run_s * np.ones_like(added), rel=1e-6, abs=1e-9)
+
+
+def test_weights_that_fit_once_they_are_split_are_not_fetched() -> None:
+    # Deep Compression's and Bochem et al.'s (arXiv 2412.04372) effect: more than N times faster.
+    node = replace(FIG4, bandwidth_Bps=1e12, fast_bytes=30e6, spill_Bps=1e8)
+    one, four = (on("resnet18", hardware=node, nodes=n, s_comm=1.0).cost() for n in (1, 4))
+    assert one.latency_s.item() > 4 * four.latency_s.item()
+    kept = replace(node, fast_bytes=1e9)
+    whole = on("resnet18", hardware=kept, nodes=1).cost()
+    spilled = 4 * build("resnet18").params - 30e6
+    assert one.latency_s.item() - whole.latency_s.item() == pytest.approx(spilled / 1e8)
+
+
+def test_a_convolution_has_the_figure_of_its_narrowest_class() -> None:
+    table = tabulate(build("resnet18"))
+    half = replace(FIG4, efficiency={"conv": 0.5, "conv3x3": 0.25}, overhead_s={"call": 1e-3})
+    plain, slowed = (on("resnet18", hardware=each, nodes=1).cost() for each in (FIG4, half))
+    ratio = {"conv": 2.0, "conv3x3": 4.0, "pointwise": 2.0}
+    for row, classes in enumerate(table.classes[:-1]):  # the last one only gathers
+        expected = plain.local_s[..., row] * ratio.get(classes[0], 1.0) + 1e-3
+        assert slowed.local_s[..., row] == pytest.approx(expected)
 
 
 @given(tables(), hardware(), NODES, CONVENTION, st.floats(0, 1), st.floats(0, 1))

@@ -236,6 +236,7 @@ def _is_affine_in_s_comm(contest: Contest) -> bool:
     return (
         contest.configuration.overlap == NO_OVERLAP
         and contest.configuration.hardware.memory_Bps is None
+        and contest.configuration.hardware.spill_Bps is None
         and contest.configuration.hardware.topology != "broadcast"
         and not len(between_steps(contest.configuration, (contest.nodes, contest.versus)))
     )

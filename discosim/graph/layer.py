@@ -19,6 +19,15 @@ Shape = tuple[int, ...]
 Atom = tuple[int, int]
 """(size, stride): a run of indices into the features of a tensor, `stride` apart."""
 
+WINOGRAD_FEATURES = 16
+"""Features from which on runtimes transform a 3x3 convolution (ncnn's convolution_arm.cpp)."""
+
+FOLDED = frozenset(
+    {"batch_norm", "affine", "activation", "flatten", "reshape", "view", "slice", "shuffle",
+     "constant", "side_output", "gather"}
+)  # fmt: skip
+"""Operators that runtimes fold into the one before them, or that only rename what is there."""
+
 Placing = Literal["mixes", "carries", "aligns", "joins", "looks-up", "reduces", "exchanges"]
 """How an operator's output features lie on the nodes.
 
@@ -131,6 +140,22 @@ class Layer:
         """Operator class, by which a profile may state an efficiency."""
         depthwise = self.op == "conv" and self.groups > 1 and self.groups == self.in_features
         return "depthwise" if depthwise else self.op
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Operator classes by which a profile may state a number, the narrowest first.
+
+        conv3x3: what runtimes compute by Winograd's algorithm (arXiv 1509.09308).
+        """
+        if self.kind != "conv":
+            return (self.kind,)
+        if self.groups > 1:
+            return ("grouped", "conv")
+        if max(self.kernel) == 1:
+            return ("pointwise", "conv")
+        even = self.kernel == (3, 3) and max(self.stride, default=1) == 1 and self.dilation == 1
+        wide = min(self.in_features, self.out_features) >= WINOGRAD_FEATURES
+        return ("conv3x3", "conv") if even and wide else ("conv",)
 
 
 def _none(_: Layer) -> int:

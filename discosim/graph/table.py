@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.graph.carry import is_fused
-from discosim.graph.layer import Layer
+from discosim.graph.layer import FOLDED, Layer
 from discosim.graph.network import Network
 from discosim.graph.parameters import Parameter, shared_parameters
 
@@ -22,6 +22,8 @@ Ints = NDArray[np.int64]
 class LayerTable:
     """One row a layer, (L,) each; the last row gathers the output. Tensors are (T,).
 
+    classes: operator classes of a row, the narrowest first; folded: rows that a runtime may fold
+    into the one before.
     mixes: convolutions and linear layers: every output depends on all inputs of its group.
     weights, biases: parameters that a row reads; shared: those that several rows do.
     tensors: the input, what each row but the last makes, and further inputs, by name.
@@ -38,6 +40,8 @@ class LayerTable:
     name: tuple[str, ...]
     op: tuple[str, ...]
     kind: tuple[str, ...]
+    classes: tuple[tuple[str, ...], ...]
+    folded: Bools
     block: tuple[str, ...]
     in_elems: Floats
     out_elems: Floats
@@ -124,6 +128,8 @@ def tabulate(network: Network) -> LayerTable:
         name=tuple(layer.name for layer in rows),
         op=tuple(layer.op for layer in rows),
         kind=tuple(layer.kind for layer in rows),
+        classes=tuple(layer.classes for layer in rows),
+        folded=np.array([layer.op in FOLDED for layer in rows]),
         block=tuple(layer.block for layer in rows),
         in_elems=column([layer.in_elems for layer in rows]),
         out_elems=column([layer.out_elems for layer in rows]),

@@ -18,10 +18,13 @@ from discosim.hardware.schema import (
     DTYPES,
     GIVEN,
     HALF_DUPLEX,
+    MEMORY_OVERLAP,
     TOPOLOGIES,
     WIRING,
     Document,
+    Efficiency,
     Figure,
+    Overhead,
     dotted_keys,
     faults,
     is_figure,
@@ -77,6 +80,11 @@ class Hardware:
     runtime_bytes: float = 0.0  # what the runtime takes itself
     workspace: float | None = None  # how many times the features it holds, where that is stated
     attention: str = ATTENTION[0]  # whether attention's scores are in memory
+    memory_overlap: str = MEMORY_OVERLAP[0]  # whether memory traffic hides behind arithmetic
+    folds: bool = False  # whether norms and activations cost nothing
+    run_s: float = 0.0  # what an inference takes of each node besides
+    fast_bytes: float = 0.0  # weights that are kept near
+    spill_Bps: float | None = None  # at which those beyond arrive, where they do
 
 
 class FigureRow(NamedTuple):
@@ -112,6 +120,14 @@ class Profile:
         return link.duplex or duplex_of(link.topology)
 
     @property
+    def measured_as(self) -> str:
+        """Device, runtime, clock and threads in words, "" where the file has none of them."""
+        document = self.document
+        threads = document.threads and f"{document.threads} thread{'s' * (document.threads > 1)}"
+        parts = (document.device, document.runtime, document.clock, threads)
+        return ", ".join(part for part in parts if part)
+
+    @property
     def ops_per_mac(self) -> float | None:
         """The operations that the file counts a MAC as, None where it does not say."""
         return self.document.ops_per_mac
@@ -141,8 +157,9 @@ class Profile:
         document = self.document
         link, memory, cost = document.link, document.memory, document.cost
         rate: Figure[str] = getattr(document.compute, dtype)
-        shares = {key: figure.value for key, figure in document.efficiency if figure is not None}
-        calls = {key: parse_time(each.value) for key, each in document.overhead if each is not None}
+        shares, calls = _shares(document, dtype), _calls(document, dtype)
+        bandwidth_Bps = _si(memory.bandwidth, parse_bandwidth)
+        reached = shares.pop("memory", 1.0)
         return Hardware(
             name=self.name,
             bandwidth_Bps=parse_bandwidth(link.bandwidth.value),
@@ -154,10 +171,15 @@ class Profile:
             feature_elem_bytes=float(DTYPES[dtype]),
             weight_elem_bytes=float(DTYPES[weight_dtype or dtype]),
             memory_bytes=_si(memory.capacity, parse_bytes),
-            memory_Bps=_si(memory.bandwidth, parse_bandwidth),
+            memory_Bps=None if bandwidth_Bps is None else bandwidth_Bps * reached,
             runtime_bytes=_si(memory.runtime, parse_bytes) or 0.0,
             workspace=memory.workspace.value if memory.workspace else None,
             attention=memory.attention.value if memory.attention else ATTENTION[0],
+            memory_overlap=memory.overlap.value if memory.overlap else MEMORY_OVERLAP[0],
+            folds=document.fused,
+            run_s=calls.pop("run", 0.0),
+            fast_bytes=_si(memory.fast, parse_bytes) or 0.0,
+            spill_Bps=_si(memory.spill, parse_bandwidth),
             efficiency=shares,
             overhead_s=calls,
             price_usd=_si(cost.price, parse_price),
@@ -262,7 +284,7 @@ def _override(raw: dict[str, Any], overrides: Mapping[str, str]) -> None:
         table = raw.setdefault(section, {}) if section else raw
         if not isinstance(table, dict):
             continue  # left for the check to report
-        value = _number(text) if is_number(path) else text
+        value = _bare(path, text)
         table[key] = {"value": value, "source": COMMAND_LINE} if is_figure(path) else value
         if path in WIRING:
             table["source"] = COMMAND_LINE
@@ -270,11 +292,34 @@ def _override(raw: dict[str, Any], overrides: Mapping[str, str]) -> None:
             table.pop("duplex", None)  # what the new topology implies
 
 
+def _bare(path: str, text: str) -> float | str | bool:
+    """A setting as TOML would have it: a number, a flag or a text."""
+    if path == "fused":
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
+    if path == "threads" and text.strip().isdecimal():
+        return int(text)
+    return _number(text) if is_number(path) else text
+
+
 def _number(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:
         return text  # left for the check to report
+
+
+def _shares(document: Document, dtype: str) -> dict[str, float]:
+    """The efficiencies in a data type."""
+    own: Efficiency | None = getattr(document, f"efficiency_{dtype}", None)
+    each = [*document.efficiency, *(own or ())]
+    return {key: figure.value for key, figure in each if figure is not None}
+
+
+def _calls(document: Document, dtype: str) -> dict[str, float]:
+    """What calls take in a data type."""
+    own: Overhead | None = getattr(document, f"overhead_{dtype}", None)
+    each = [*document.overhead, *(own or ())]
+    return {key: parse_time(figure.value) for key, figure in each if figure is not None}
 
 
 def _compute_macps(rate: Figure[str], ops_per_mac: float | None) -> float:

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from discosim.errors import DiscosimError, UnknownNameError, suggest
-from discosim.model import memory, traffic
+from discosim.model import compute, memory, traffic
 from discosim.units import (
     counts_as_data_sheets,
     parse_bandwidth,
@@ -33,6 +33,7 @@ TOPOLOGIES: Final = tuple(traffic.TOPOLOGIES)
 HALF_DUPLEX: Final = tuple(name for name, kind in traffic.TOPOLOGIES.items() if kind.one_medium)
 WIRING: Final = ("link.topology", "link.duplex")  # words; link.source says where from
 ATTENTION: Final = memory.ATTENTION
+MEMORY_OVERLAP: Final = tuple(compute.MEMORY_OVERLAP)
 DTYPES: Final[dict[str, int]] = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}  # bytes an element
 
 # What stands where a file gives no source: a user's own bare number, or an override.
@@ -78,8 +79,10 @@ def _one_line(text: str) -> str:
     return text
 
 
+OneLine = Annotated[str, AfterValidator(_one_line)]
 Text = Annotated[str, Field(min_length=1)]
 Factor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+OverlapWord = Annotated[str, _name_among("memory overlap", MEMORY_OVERLAP)]
 AttentionWord = Annotated[str, _name_among("attention", ATTENTION)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 BandwidthText = Annotated[str, _read_by(parse_bandwidth)]
@@ -145,24 +148,47 @@ class ComputeFigures(_Strict):
 
 
 class PerClass(_Strict, Generic[V]):
-    """A figure for each operator class."""
+    """A figure for each operator class; of convolutions, the narrowest class that has one."""
 
     conv: Figure[V] | None = None
+    conv3x3: Figure[V] | None = None
+    pointwise: Figure[V] | None = None
+    grouped: Figure[V] | None = None
+    conv_transpose: Figure[V] | None = None
     depthwise: Figure[V] | None = None
     linear: Figure[V] | None = None
     attention: Figure[V] | None = None
+    matmul: Figure[V] | None = None
+    head_matmul: Figure[V] | None = None
     batch_norm: Figure[V] | None = None
     layer_norm: Figure[V] | None = None
     activation: Figure[V] | None = None
     add: Figure[V] | None = None
+    multiply: Figure[V] | None = None
+    concat: Figure[V] | None = None
+    upsample: Figure[V] | None = None
+    shuffle: Figure[V] | None = None
     pool: Figure[V] | None = None
 
 
-Efficiency = PerClass[Fraction]
-"""Fraction that a class reaches: of the rate, or without MACs of the memory's bandwidth."""
+class Efficiency(PerClass[Fraction]):
+    """Fraction that a class reaches: of the rate, or without MACs of the memory's bandwidth.
 
-Overhead = PerClass[TimeText]
-"""What a call takes, whatever its size."""
+    memory: fraction of its bandwidth that all traffic reaches.
+    """
+
+    memory: Figure[Fraction] | None = None
+
+
+class Overhead(PerClass[TimeText]):
+    """What a call takes, whatever its size.
+
+    call: of every class that has no figure of its own, and costs something; run: what an inference
+    takes of each node besides.
+    """
+
+    call: Figure[TimeText] | None = None
+    run: Figure[TimeText] | None = None
 
 
 class MemoryFigures(_Strict):
@@ -170,7 +196,9 @@ class MemoryFigures(_Strict):
 
     runtime: what the runtime takes itself, whatever the network; workspace: how many times the
     features it holds, with copies and scratch of its kernels; attention: whether its kernels write
-    attention's scores out, which they are taken to where nothing is said.
+    attention's scores out, which they are taken to where nothing is said; overlap: whether traffic
+    passes while a layer computes, full where nothing is said; fast, spill: how many bytes of
+    weights are kept near, and the bandwidth at which each inference fetches those beyond.
     """
 
     capacity: Figure[BytesText] | None = None
@@ -178,6 +206,16 @@ class MemoryFigures(_Strict):
     runtime: Figure[BytesText] | None = None
     workspace: Figure[Factor] | None = None
     attention: Figure[AttentionWord] | None = None
+    overlap: Figure[OverlapWord] | None = None
+    fast: Figure[BytesText] | None = None
+    spill: Figure[BandwidthText] | None = None
+
+    @field_validator("spill")
+    @classmethod
+    def _beyond_what(cls, spill: Figure[str] | None, info: ValidationInfo) -> Figure[str] | None:
+        if spill is not None and info.data.get("fast") is None:
+            raise DiscosimError("says how weights beyond memory.fast arrive, which is not given")
+        return spill
 
 
 class CostFigures(_Strict):
@@ -190,14 +228,30 @@ class CostFigures(_Strict):
 
 
 class Document(_Strict):
-    """A whole profile."""
+    """A whole profile.
 
-    description: Annotated[str, AfterValidator(_one_line)]
+    device, runtime, clock, threads: what the numbers are of; held_out_error: the median error of
+    its predictions of networks that they were not fitted to, as a fraction; fused: whether norms
+    and activations are computed with the operator before them, and cost nothing.
+    efficiency_fp16, …: in that data type, in place of the same keys of efficiency and overhead.
+    """
+
+    description: OneLine
+    device: OneLine | None = None
+    runtime: OneLine | None = None
+    clock: OneLine | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    held_out_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    fused: bool = False
     ops_per_mac: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     link: LinkFigures
     compute: ComputeFigures
     efficiency: Efficiency = Efficiency()
+    efficiency_fp16: Efficiency = Efficiency()
+    efficiency_int8: Efficiency = Efficiency()
     overhead: Overhead = Overhead()
+    overhead_fp16: Overhead = Overhead()
+    overhead_int8: Overhead = Overhead()
     memory: MemoryFigures = MemoryFigures()
     cost: CostFigures = CostFigures()
 
@@ -227,7 +281,8 @@ def dotted_keys() -> list[str]:
 
 def is_number(path: str) -> bool:
     """Return whether the setting at a dotted path is a bare number, not a text with a unit."""
-    return path in ("ops_per_mac", "memory.workspace") or path.startswith("efficiency.")
+    numbers = ("ops_per_mac", "memory.workspace", "held_out_error", "threads")
+    return path in numbers or path.startswith("efficiency")
 
 
 def is_figure(path: str) -> bool:

@@ -19,6 +19,33 @@ def roofline_s(arithmetic: Floats, bytes_touched: Floats, memory_Bps: Floats | f
     return np.maximum(arithmetic, bytes_touched / memory_Bps)
 
 
+def one_after_the_other_s(
+    arithmetic: Floats, bytes_touched: Floats, memory_Bps: Floats | float
+) -> Floats:
+    """Seconds of a layer whose reading and writing does not overlap with its arithmetic."""
+    return arithmetic + bytes_touched / memory_Bps
+
+
+MEMORY_OVERLAP = {"full": roofline_s, "none": one_after_the_other_s}
+"""How a layer's arithmetic and its traffic to memory lie in time."""
+
+
+def spill_s(weight_bytes: Floats, fast_bytes: float, spill_Bps: float) -> Floats:
+    """Seconds that weights beyond a fast memory take to come from a slower one, each inference."""
+    return np.maximum(0.0, weight_bytes - fast_bytes) / spill_Bps
+
+
+def once_s(part: Floats, run_s: Floats | float) -> Floats:
+    """Seconds that a node takes once an inference, at the first row that it computes a `part` of.
+
+    part: (..., R, L); run_s: (..., R) or one number.
+    """
+    works = part > 0
+    first = works & (np.cumsum(works, axis=-1) == 1)
+    seconds: Floats = first * np.asarray(run_s)[..., None]
+    return seconds
+
+
 def calls_s(part: Floats, overhead_s: Floats) -> Floats:
     """Seconds of the calls of operators whatever their size, where there is a `part` to compute.
 

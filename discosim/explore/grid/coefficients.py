@@ -8,8 +8,8 @@ For fixed S_comm, N and overlap, a row takes (docs/model.md), with u = 1/B and v
 
 x: bytes on the busiest link; y: messages one after the other; z, r: MACs over efficiency, all
 and those that wait for received features; t: bytes touched over the memory bandwidth; o: what
-calls take in themselves. Each is read off a few calls of `simulate`, so that there is one model
-only.
+calls take in themselves, a run as a whole, and memory whose traffic does not overlap. Each is
+read off a few calls of `simulate`, so that there is one model only.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -104,7 +104,7 @@ def coefficients(given: Configuration, s_comm: Floats) -> tuple[Rows | Stages | 
     node, staged = given.hardware, given.strategy.staged
     unit = replace(
         node, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=1.0, memory_Bps=None,
-        overhead_s={},
+        overhead_s={}, run_s=0.0, spill_Bps=None,
     )  # fmt: skip
     cost = replace(given, hardware=unit).cost()
     chunked = overlap.mode == "layer" and not staged
@@ -114,11 +114,16 @@ def coefficients(given: Configuration, s_comm: Floats) -> tuple[Rows | Stages | 
     touched = replace(given, hardware=replace(free, memory_Bps=node.memory_Bps)).cost()
     z, t = (each.local_s + each.remote_s for each in (cost, touched))
     o = np.zeros_like(z)
-    if node.overhead_s:
-        called = replace(given, hardware=replace(free, overhead_s=node.overhead_s)).cost()
+    if node.overhead_s or node.run_s or node.spill_Bps is not None:
+        calls = replace(
+            free, overhead_s=node.overhead_s, run_s=node.run_s, spill_Bps=node.spill_Bps
+        )
+        called = replace(given, hardware=calls).cost()
         o = called.local_s + called.remote_s
+    if node.memory_overlap == "none":  # a constant beside the arithmetic, as what calls take
+        o, t = o + t, 0.0 * t
     if staged:
-        return _stages(given, cost, touched, o), cost
+        return _stages(given, (cost, touched), t, o), cost
     if o.any() and (overlap != NO_OVERLAP or not _one_is_slowest(z, t, o)):
         return None, cost
     waits = np.zeros_like(z)
@@ -150,9 +155,10 @@ def _one_is_slowest(z: Floats, t: Floats, o: Floats) -> bool:
     return bool((alike | np.logical_and.reduce(slowest).any(-2)).all())
 
 
-def _stages(given: Configuration, cost: Cost, touched: Cost, o: Floats) -> Stages:
+def _stages(given: Configuration, costs: tuple[Cost, Cost], t: Floats, o: Floats) -> Stages:
+    cost, touched = costs
     p = cost.local_s.reshape(-1, cost.local_s.shape[-1])
-    t, o = touched.local_s.reshape(p.shape), o.reshape(p.shape)
+    t, o = t.reshape(p.shape), o.reshape(p.shape)
     x, y = cost.comm_s.reshape(-1), touched.comm_s.reshape(-1)
     begins = np.flatnonzero(y)  # a stage begins with one message
     return Stages(
