@@ -374,9 +374,9 @@ spill = "100MB/s"
 
 
 def test_what_a_data_type_states_stands_in_place_of_the_general_figure(own: Path) -> None:
-    head, rest = OWN.split("[link]")
-    own.write_text(head + FITTED.split("[efficiency]")[0] + "[link]" + rest + 'int8 = "2GMAC/s"\n'
-                   + "[efficiency]" + FITTED.split("[efficiency]")[1], encoding="utf-8")  # fmt: skip
+    (head, rest), (words, tables) = OWN.split("[link]"), FITTED.split("[efficiency]")
+    text = f'{head}{words}[link]{rest}int8 = "2GMAC/s"\n[efficiency]{tables}'
+    own.write_text(text, encoding="utf-8")
     profile = load_profile(str(own))
     assert profile.measured_as == "Board, engine 2, 1 GHz, 2 threads"
     wide, narrow = profile.hardware("fp32"), profile.hardware("int8")
