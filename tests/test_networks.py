@@ -70,6 +70,22 @@ COUNTED = {
     - (768 * 128 + 2 * 128 + 128 * 768 * 25 + 2 * 768 + 768 * 1000 + 1000),
 }
 
+
+def preactivated_norms(*depths: int) -> int:
+    """Features of all norms of a ResNet v2: before each convolution of a block, and at the end."""
+    plan = zip((64, 128, 256, 512), depths, (64, 256, 512, 1024), strict=True)
+    return 2048 + sum(before + (d - 1) * 4 * w + 2 * d * w for w, d, before in plan)
+
+
+COUNTED |= {
+    # keras.applications' table: all, less the two statistics a feature of each batch norm
+    "resnet50-v2": 25_613_800 - 2 * preactivated_norms(3, 4, 6, 3),
+    "resnet101-v2": 44_675_560 - 2 * preactivated_norms(3, 4, 23, 3),
+    "resnet152-v2": 60_380_648 - 2 * preactivated_norms(3, 8, 36, 3),
+    # TensorFlow's tutorial on segmentation: 4,660,323 trainable ones on MobileNetV2's features
+    "unet-mv2": 4_660_323 + 3_504_872 - (320 * 1280 + 2 * 1280) - (1280 * 1000 + 1000),
+}
+
 # GMACs and millions of parameters as others print them: half of what they call FLOPs.
 PRINTED = {
     # MobileNetV1's Table 6 and 7; V2's README in tensorflow/models (research/slim/nets/mobilenet)
@@ -95,6 +111,8 @@ PRINTED = {
     "yolox-l": (77.8, 54.2),
     "yolox-x": (140.95, 99.1),
     "yolo-fastest-1.1": (0.126, None),  # README of dog-qiuqiu/Yolo-FastestV2: 0.252 GFLOPs
+    "deeplabv3-mnv2": (2.75, 2.11),  # MobileNetV2's Table 7: output stride 16, without ASPP
+    "ssd-mobilenetv2": (3.775 / 2, 16.818),  # OpenVINO's model zoo, ssd_mobilenet_v2_coco
     "ssd-mobilenetv1-1.0": (1.24, 6.8),  # MobileNetV2's Table 6: 6.8 M, 1.2 B (to two digits)
 }
 RECOUNTED = {
@@ -108,6 +126,7 @@ RECOUNTED = {
     "yolo-fastestv2",
     "fastestdet",
     "blazeface",
+    "resnet32-cifar100",
 }
 SECOND_COUNTED = {*DEEPLAB_OS8, *COUNTED, *PRINTED, *RECOUNTED}
 
@@ -292,6 +311,29 @@ def test_deeplabv3plus_at_stride_8_has_deeplabv3s_macs_up_to_the_pyramid(layers:
     assert macs / 1e9 == pytest.approx(DEEPLABV3[layers][1], abs=5e-4)
 
 
+@pytest.mark.parametrize(("layers", "depths"), [(50, (3, 4, 6, 3)), (152, (3, 8, 36, 3))])
+def test_resnet_v2_macs_with_the_strides_at_the_end(layers: int, depths: tuple[int, ...]) -> None:
+    """A second count: a stage's last block makes half as many positions a side, the last's not."""
+    macs, before, side = 112 * 112 * 64 * 3 * 49 + 2048 * 1000, 64, 56
+    for w, depth, after in zip((64, 128, 256, 512), depths, (28, 14, 7, 7), strict=True):
+        for index in range(depth):
+            out = after if index == depth - 1 else side
+            macs += side * side * before * w + out * out * (9 * w * w + 4 * w * w)
+            macs += side * side * before * 4 * w * (index == 0)
+            before = 4 * w
+        side = after
+    assert build(f"resnet{layers}-v2").macs == macs
+
+
+def test_resnet_32_in_closed_form() -> None:
+    """A second count: five blocks a stage, biases, and skips that widen without a norm."""
+    convs = [(3, 16, 9), *[(16, 16, 9)] * 10, (16, 32, 9), *[(32, 32, 9)] * 9, (16, 32, 1)]
+    convs += [(32, 64, 9), *[(64, 64, 9)] * 9, (32, 64, 1)]
+    norms = 11 * 16 + 10 * 32 + 10 * 64
+    params = sum(a * b * k + b for a, b, k in convs) + 2 * norms + 64 * 100 + 100
+    assert build("resnet32-cifar100").params == params
+
+
 @pytest.mark.parametrize("heads", [3, 6, 12])
 def test_transformer_counts_in_closed_form(heads: int) -> None:
     """A second count from Table 1 of the DeiT paper: D = 64 heads, 12 blocks, 196 patches."""
@@ -414,7 +456,7 @@ SMALLEST = {
     **dict.fromkeys(("yolox-s", "yolox-m", "yolox-l", "yolox-x", "ds-cnn-kws"), 2),
     "alexnet": 63,
     "googlenet": 15,
-    "inceptionv3": 75,
+    **dict.fromkeys(("inceptionv3", "inceptionv4", "inception-resnet-v2"), 75),
     "squeezenet1-0": 21,
     "squeezenet1-1": 17,
     "squeezenet-ssd-300": 65,
@@ -446,7 +488,7 @@ def test_a_larger_input_never_costs_less(name: str, sides: tuple[int, ...]) -> N
         assert (a.name, a.weights) == (b.name, b.weights)
         assert a.macs <= b.macs
         assert a.out_elems <= b.out_elems
-    if "deit" not in name and "vit" not in name:  # position embeddings grow
+    if not any(kind in name for kind in ("deit", "vit", "former")):  # position embeddings grow
         assert small.params == large.params
 
 

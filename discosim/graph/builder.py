@@ -54,14 +54,23 @@ class Builder(Draft):
         return self._add("conv", name, (x,), (features, *out), shares=shares, **layer, **run)
 
     def conv_transpose(
-        self, x: str, features: int, kernel: int, size: Size, name: str, *, stride: int, groups: int
+        self,
+        x: str,
+        features: int,
+        kernel: int,
+        size: Size,
+        name: str,
+        *,
+        stride: int,
+        groups: int = 1,
+        bias: bool = False,
     ) -> str:
         """Convolve transposed to the positions of `size`, `stride` times as many as there are."""
         rank = len(self._shapes[x]) - 1
         layer: dict[str, Any] = {"kernel": (kernel,) * rank, "stride": (stride,) * rank}
         run: dict[str, Any] = {"padding": ((kernel - stride) // 2,) * rank, "groups": groups}
         out = (features, *_spread(size, rank))
-        return self._add("conv_transpose", name, (x,), out, **layer, **run)
+        return self._add("conv_transpose", name, (x,), out, bias=bias, **layer, **run)
 
     def zeros(self, x: str, features: int, name: str) -> str:
         """Return features that are nothing but zeros, at the positions of `x`."""
@@ -114,6 +123,19 @@ class Builder(Draft):
         """Attend: `qkv` holds queries, keys and values side by side, each head by head."""
         features, *positions = self._shapes[qkv]
         return self._add("attention", name, (qkv,), (features // 3, *positions), heads=heads)
+
+    def cross_attention(
+        self, queries: str, keys: str, values: str, heads: int, name: str, *, learned: int = 0
+    ) -> str:
+        """Attend with tensors of their own; `learned` are parameters added to the scores."""
+        shape = (self._shapes[values][0], *self._shapes[queries][1:])
+        operands = (queries, keys, values)
+        return self._add("attention", name, operands, shape, heads=heads, learned=learned)
+
+    def scale(self, x: str, name: str) -> str:
+        """Multiply each feature by its own learned factor."""
+        shape = self._shapes[x]
+        return self._add("affine", name, (x,), shape, learned=shape[0])
 
     def batch_norm(self, x: str, name: str, *, shares: str = "") -> str:
         """Normalise each feature with learned statistics."""

@@ -2,8 +2,11 @@
 
 Banbury et al., MLPerf Tiny Benchmark, NeurIPS 2021 (datasets and benchmarks), Section 4; as in the
 reference implementations of `mlcommons/tiny`. Visual wake words is `mobilenetv1-0.25` at 96x96,
-with two classes there.
+with two classes there. `resnet32-cifar100` of STM32's model zoo is the image classification with
+five blocks a stage: He et al., CVPR 2016, Section 4.2.
 """
+
+from functools import partial
 
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
@@ -14,7 +17,6 @@ from discosim.networks.mobilenetv1 import separable
 KEYWORDS = 12
 KEYWORD_FEATURES = 64
 SEPARABLES = 4
-IMAGE_CLASSES = 10
 STAGE_WIDTHS = (16, 32, 64)
 SPECTROGRAM = 640
 HIDDEN = 128
@@ -38,8 +40,10 @@ def keyword_spotting(name: str, input_shape: Shape, channels: Width) -> Network:
     return net.build()
 
 
-def image_classification(name: str, input_shape: Shape, channels: Width) -> Network:
-    """Return ResNet-8: three stages of one residual block each."""
+def image_classification(
+    name: str, input_shape: Shape, channels: Width, *, depth: int, classes: int
+) -> Network:
+    """Return a residual network of three stages with `depth` blocks each."""
     net = Builder(name, input_shape)
 
     def conv(x: str, features: int, kernel: int, at: str, stride: int = 1) -> str:
@@ -49,17 +53,19 @@ def image_classification(name: str, input_shape: Shape, channels: Width) -> Netw
         x = net.batch_norm(conv(INPUT, STAGE_WIDTHS[0], 3, "stem"), "stem.norm")
         x = net.activation(x, "stem.relu")
     for number, width in enumerate(STAGE_WIDTHS, start=1):
-        at, stride = f"stage{number}", 1 if number == 1 else 2
-        with net.block(at):
-            y = net.batch_norm(conv(x, width, 3, f"{at}.conv1", stride), f"{at}.norm1")
-            y = conv(net.activation(y, f"{at}.relu1"), width, 3, f"{at}.conv2")
-            y = net.batch_norm(y, f"{at}.norm2")
-            if stride > 1:
-                x = conv(x, width, 1, f"{at}.skip", stride)
-            x = net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu2")
+        for index in range(depth):
+            at = f"stage{number}.{index}" if depth > 1 else f"stage{number}"
+            stride = 2 if number > 1 and index == 0 else 1
+            with net.block(at):
+                y = net.batch_norm(conv(x, width, 3, f"{at}.conv1", stride), f"{at}.norm1")
+                y = conv(net.activation(y, f"{at}.relu1"), width, 3, f"{at}.conv2")
+                y = net.batch_norm(y, f"{at}.norm2")
+                if stride > 1:
+                    x = conv(x, width, 1, f"{at}.skip", stride)
+                x = net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu2")
     with net.block("classifier"):
         x = net.flatten(net.global_pool(x, "avgpool"), "flatten")
-        net.linear(x, IMAGE_CLASSES, "classifier")
+        net.linear(x, classes, "classifier")
     return net.build()
 
 
@@ -79,5 +85,8 @@ def anomaly_detection(name: str, input_shape: Shape, channels: Width) -> Network
 
 
 NETWORKS.register("ds-cnn-kws")(Recipe(keyword_spotting, (1, 49, 10)))
-NETWORKS.register("resnet8-cifar10")(Recipe(image_classification, (3, 32, 32)))
+for _name, _depth, _classes in (("resnet8-cifar10", 1, 10), ("resnet32-cifar100", 5, 100)):
+    NETWORKS.register(_name)(
+        Recipe(partial(image_classification, depth=_depth, classes=_classes), (3, 32, 32))
+    )
 NETWORKS.register("ad-autoencoder")(Recipe(anomaly_detection, (SPECTROGRAM,)))

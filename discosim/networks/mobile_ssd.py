@@ -1,9 +1,9 @@
-"""SSD on small backbones: MobileNetV1 and SqueezeNet, a place and classes for boxes on six maps.
+"""SSD on small backbones: MobileNets and SqueezeNet, a place and classes for boxes on six maps.
 
 Liu et al., SSD: Single Shot MultiBox Detector, ECCV 2016. `mobilenet-ssd` and `squeezenet-ssd-300`
 are the Caffe networks by chuanqi305 (21 classes, Pascal VOC), as in ncnn's `benchmark/`;
-`ssd-mobilenetv1-1.0` and `-0.75` are those of TensorFlow's object detection API (91 classes, COCO),
-`ssd_mobilenet_v1_*_coco`.
+`ssd-mobilenetv1-1.0`, `-0.75` and `ssd-mobilenetv2` are those of TensorFlow's object detection API
+(91 classes, COCO), `ssd_mobilenet_v1_*_coco` and `ssd_mobilenet_v2_coco`.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,14 @@ from typing import NamedTuple
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
-from discosim.networks import NETWORKS, Recipe, Width, mobilenetv1
+from discosim.networks import NETWORKS, Recipe, Width, mobilenet, mobilenetv1
 
 COORDINATES = 4
 VOC, COCO = 21, 91
 BOXES = (3, 6, 6, 6, 6, 6)
 FIRE_BOXES = (4, 6, 6, 6, 6, 4)
+LAST = 1280
+SKIP = "stage6.0.expand.act"  # of a 16th of the side
 EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))  # squeezed features, features
 BACKBONE_MAPS = (11, 13)  # separable convolutions whose outputs have boxes
 
@@ -58,14 +60,23 @@ def _heads(
             net.conv(x, count * classes, kernel, f"{at}.conf", bias=True)
 
 
-def _extras(net: Builder, x: str, plan: Sequence[tuple[int, int]], channels: Width) -> list[str]:
+def _extras(
+    net: Builder,
+    x: str,
+    plan: Sequence[tuple[int, int]],
+    channels: Width,
+    separable: bool = False,
+) -> list[str]:
     """Write pairs of convolutions, each to half as many positions; return their outputs."""
     maps = []
     for index, (squeezed, features) in enumerate(plan):
-        at = f"extra.{index}"
+        at, made = f"extra.{index}", channels(features)
         with net.block(at):
             y = mobilenetv1.conv_norm_relu(net, x, channels(squeezed), 1, f"{at}.conv1")
-            x = mobilenetv1.conv_norm_relu(net, y, channels(features), 3, f"{at}.conv2", stride=2)
+            if separable:
+                x = mobilenetv1.separable(net, y, made, f"{at}.conv2", stride=2)
+            else:
+                x = mobilenetv1.conv_norm_relu(net, y, made, 3, f"{at}.conv2", stride=2)
         maps.append(x)
     return maps
 
@@ -80,6 +91,18 @@ def mobilenet_ssd(
     extras = [(int(a * multiplier), int(b * multiplier)) for a, b in EXTRAS]
     maps += _extras(net, maps[-1], extras, channels)
     _heads(net, maps, BOXES, classes, 1)
+    return net.build()
+
+
+def mobilenetv2_ssd(name: str, input_shape: Shape, channels: Width) -> Network:
+    """Return the detector on MobileNetV2."""
+    net = Builder(name, input_shape)
+    x = mobilenet.inverted_residual_features(
+        net, channels, stem=32, stages=mobilenet.STAGES, last=LAST
+    )
+    maps = [SKIP, x]
+    maps += _extras(net, x, EXTRAS, channels, separable=True)
+    _heads(net, maps, BOXES, COCO, 3)
     return net.build()
 
 
@@ -118,6 +141,7 @@ def squeezenet_ssd(name: str, input_shape: Shape, channels: Width) -> Network:
     return net.build()
 
 
+NETWORKS.register("ssd-mobilenetv2")(Recipe(mobilenetv2_ssd, (3, 300, 300)))
 NETWORKS.register("squeezenet-ssd-300")(Recipe(squeezenet_ssd, (3, 300, 300)))
 for _name, _multiplier, _classes in (
     ("mobilenet-ssd", 1.0, VOC),

@@ -23,6 +23,7 @@ class Stage(NamedTuple):
     stride: int
     features: int
     depth: int
+    dilation: int = 1
 
 
 STAGES = (
@@ -45,9 +46,10 @@ def _conv_norm_act(
     function: str,
     *,
     stride: int = 1,
+    dilation: int = 1,
     groups: int = 1,
 ) -> str:
-    y = net.conv(x, features, kernel, name, stride=stride, groups=groups)
+    y = net.conv(x, features, kernel, name, stride=stride, dilation=dilation, groups=groups)
     return net.activation(net.batch_norm(y, f"{name}.norm"), f"{name}.act", function)
 
 
@@ -76,7 +78,15 @@ def _inverted_residual(
     if stage.expansion > 1:
         y = _conv_norm_act(net, y, hidden, 1, f"{at}.expand", function)
     y = _conv_norm_act(
-        net, y, hidden, stage.kernel, f"{at}.depthwise", function, stride=stride, groups=hidden
+        net,
+        y,
+        hidden,
+        stage.kernel,
+        f"{at}.depthwise",
+        function,
+        stride=stride,
+        dilation=stage.dilation,
+        groups=hidden,
     )
     if se:
         y = _squeeze_excite(net, y, channels(max(1, before // 4)), f"{at}.se", function)
@@ -91,13 +101,13 @@ def inverted_residual_features(
     *,
     stem: int,
     stages: tuple[Stage, ...],
-    last: int,
+    last: int = 0,
     function: str = "relu6",
     squeeze_excite: bool = False,
 ) -> str:
     """Write everything but the classifier; `stem` and `last` are the features around the stages.
 
-    function: of the activations; squeeze_excite: in every block.
+    function: of the activations; squeeze_excite: in every block. Without `last` the stages end it.
     """
     with net.block("stem"):
         x = _conv_norm_act(net, INPUT, channels(stem), 3, "stem", function, stride=2)
@@ -111,6 +121,8 @@ def inverted_residual_features(
                     net, x, before, stage, stride, at, channels, function, squeeze_excite
                 )
             before = stage.features
+    if not last:
+        return x
     with net.block("head"):
         return _conv_norm_act(net, x, channels(last), 1, "head", function)
 
