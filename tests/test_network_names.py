@@ -54,6 +54,8 @@ MEASURED = {
     "resnet152-v2": "resnet152-v2",
     "resnet32-cifar100": "resnet32-cifar100",
     "unet-mv2": "unet-mv2",
+    "pidnet-s": "pidnet-s",
+    "espdet-pico-224": "espdet-pico",
     "vgg16": "vgg16",
     "vit-b32-384": "vit-b32-384",
     "yolo11n": "yolo11n",
@@ -62,8 +64,6 @@ MEASURED = {
     "yolox-l": "yolox-l",
 }
 MISSING = (
-    "espdet-pico-224",
-    "pidnet-s",
     # of claims about several nodes, without a size or an input
     "llama2-7b",
     "llama2-70b",

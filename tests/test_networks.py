@@ -111,6 +111,7 @@ PRINTED = {
     "yolox-l": (77.8, 54.2),
     "yolox-x": (140.95, 99.1),
     "yolo-fastest-1.1": (0.126, None),  # README of dog-qiuqiu/Yolo-FastestV2: 0.252 GFLOPs
+    "pidnet-s": (47.6 / 8, 7.6),  # the paper's Table 6: at 2048x1024, eight times as many pixels
     "deeplabv3-mnv2": (2.75, 2.11),  # MobileNetV2's Table 7: output stride 16, without ASPP
     "ssd-mobilenetv2": (3.775 / 2, 16.818),  # OpenVINO's model zoo, ssd_mobilenet_v2_coco
     "ssd-mobilenetv1-1.0": (1.24, 6.8),  # MobileNetV2's Table 6: 6.8 M, 1.2 B (to two digits)
@@ -127,6 +128,8 @@ RECOUNTED = {
     "fastestdet",
     "blazeface",
     "resnet32-cifar100",
+    "espdet-pico",
+    "espdet-pico-416",
 }
 SECOND_COUNTED = {*DEEPLAB_OS8, *COUNTED, *PRINTED, *RECOUNTED}
 
@@ -332,6 +335,37 @@ def test_resnet_32_in_closed_form() -> None:
     norms = 11 * 16 + 10 * 32 + 10 * 64
     params = sum(a * b * k + b for a, b, k in convs) + 2 * norms + 64 * 100 + 100
     assert build("resnet32-cifar100").params == params
+
+
+def separable_pair(before: int, after: int, kernel: int = 3) -> int:
+    return kernel * kernel * before + before * after
+
+
+def test_espdet_pico_in_closed_form() -> None:
+    """A second count, row by row of cfg/models/espdet_pico.yaml; its README prints 0.36 M."""
+    pair = separable_pair
+
+    def c3(h: int) -> int:  # two bottlenecks of half the features beside none
+        return h * h + 2 * 2 * 9 * (h // 2) ** 2 + h * h
+
+    def serial(before: int, hidden: int, after: int) -> int:
+        inner = pair(2 * hidden, hidden) + pair(hidden, hidden)
+        return before * 2 * hidden + inner + hidden * after
+
+    backbone = 27 * 16 + pair(16, 32) + 32 * 32 + 2 * pair(32, 32) + 32 * 64 + pair(64, 64)
+    backbone += 64 * 64 + pair(32, 16) + pair(16, 32) + 96 * 64
+    backbone += (64 * 64 + 9 * 64) + (64 * 64 + c3(32) + 96 * 64)
+    backbone += (64 * 128 + 9 * 128) + (128 * 128 + c3(64) + 192 * 128)
+    backbone += 128 * 64 + 256 * 128 + pair(128, 128, 7)
+    neck = serial(192, 32, 64) + serial(128, 16, 32) + pair(32, 32) + serial(96, 64, 128)
+    neck += pair(128, 64) + serial(192, 64, 128)
+    heads = sum(
+        pair(x, 16) + pair(16, 16) + 16 * 4 + pair(x, 32) + pair(32, 32) + 32
+        for x in (32, 128, 128)
+    )
+    assert weights_of("espdet-pico") == backbone + neck + heads
+    assert build("espdet-pico").params == pytest.approx(0.36e6, rel=0.01)
+    assert weights_of("espdet-pico-416") == weights_of("espdet-pico")
 
 
 @pytest.mark.parametrize("heads", [3, 6, 12])

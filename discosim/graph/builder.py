@@ -191,12 +191,16 @@ class Builder(Draft):
         return self._add("add", name, (x, y), self._shapes[x])
 
     def multiply(self, x: str, y: str, name: str) -> str:
-        """Multiply by a tensor with as many features; its positions may be of size one."""
+        """Multiply by a tensor with as many features, or one; its positions may be of size one."""
         shape, factor = self._shapes[x], self._shapes[y]
-        fits = len(shape) == len(factor) and shape[0] == factor[0]
+        fits = len(shape) == len(factor) and factor[0] in (1, shape[0])
         if not fits or any(f not in (1, s) for s, f in zip(shape, factor, strict=True)):
             raise DiscosimError(f"{self._name}: {name} multiplies shapes {shape} and {factor}")
         return self._add("multiply", name, (x, y), shape)
+
+    def sum_features(self, x: str, name: str) -> str:
+        """Sum over the features at every position, which leaves one."""
+        return self._add("reduce", name, (x,), (1, *self._shapes[x][1:]))
 
     def concat(self, tensors: list[str], name: str) -> str:
         """Put the features of several tensors side by side."""

@@ -28,6 +28,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "efficientnet-edgetpu-l": ("efficientnet_el", "efficientnet-edgetpu-large"),
     "efficientnet-edgetpu-m": ("efficientnet_em", "efficientnet-edgetpu-medium"),
     "efficientnet-edgetpu-s": ("efficientnet_es", "efficientnet-edgetpu-small"),
+    "espdet-pico": ("espdet-pico-224", "espdet_pico_224_224"),
+    "espdet-pico-416": ("espdet_pico_416_416",),
     "inceptionv3": ("inception_v3_299",),
     "googlenet": ("inception_v1", "inception_v1_224"),
     "mnasnet-0.5": ("mnasnet_050",),
