@@ -83,7 +83,7 @@ _COLUMNS = (
     Column("fits_word", "fits, yes, tight or no", kind=CellKind.TERM),
     Column("exact", "exact: the result of one node", kind=CellKind.TERM),
     Column("saliency_lost", "saliency lost (surrogate)", better=-1),
-    Column("accuracy", "published accuracy", better=1),
+    Column("accuracy", "published accuracy", better=1, heading="accuracy"),
     Column("price_usd", "price of all nodes", "USD", better=-1),
     Column("energy_J", "energy per inference", "J", better=-1),
     Column("in_elems", "elements read", heading="in"),

@@ -52,6 +52,7 @@ SWEEP_COLUMNS = [
     "fits",
     "split",
     "exact",
+    "accuracy",
 ]
 LAYERS_COLUMNS = [
     "layer",
@@ -124,22 +125,22 @@ def total(records: Records, column: str) -> float:
 
 def test_sweep_says_what_was_asked_and_what_it_costs(cli: Cli) -> None:
     records = cli("sweep --model resnet50 --format json").records
-    assert [set(SWEEP_COLUMNS) - set(record) for record in records] == [set()] * 33
-    asked = product([2, 4, 8], [i / 10 for i in range(11)])
+    assert [set(SWEEP_COLUMNS) - set(record) for record in records] == [set()] * 39
+    asked = product([2, 4, 8], [*(i / 10 for i in range(10)), 0.95, 0.99, 1.0])
     assert [(r["nodes"], r["s_comm"]) for r in records] == list(asked)
     for record in records:
         assert (record["model"], record["strategy"]) == ("resnet50", "disco")
         assert (record["overlap"], record["dtype"]) == ("none", "fp32")
         assert record["fits"] is record["fits_word"] is None
-        for column in set(record) - TEXT - {"fits", "memory_bytes", "memory_Bps"}:
+        for column in set(record) - TEXT - {"fits", "memory_bytes", "memory_Bps", "accuracy"}:
             assert isinstance(record[column], int | float), column
             assert record[column] >= 0, column
 
 
 def test_the_defaults_are_the_written_ones(cli: Cli) -> None:
     written = (
-        "--hw splitnets-hmd --nodes 2,4,8 --s-comm 0:1:0.1 --strategy disco --overlap none "
-        "--dtype fp32 --conventions paper --features peak --objective memory"
+        "--hw splitnets-hmd --nodes 2,4,8 --s-comm 0:0.9:0.1,0.95,0.99,1 --strategy disco "
+        "--overlap none --dtype fp32 --conventions paper --features peak --objective memory"
     )
     short = cli("sweep --model resnet18 --format json")
     assert cli(f"sweep --model resnet18 {written} --format json").records == short.records
@@ -450,7 +451,7 @@ def test_a_plan_with_one_value_is_that_value(cli: Cli, tmp_path: Path) -> None:
     [planned] = cli(f"sweep --model resnet18 --plan {path} --format json").records
     [swept] = cli("sweep --model resnet18 --nodes 3 --s-comm 0.7 --format json").records
     assert planned["s_comm"] is None
-    for column in set(swept) - TEXT - {"s_comm", "fits", "memory_bytes", "memory_Bps"}:
+    for column in set(swept) - TEXT - {"s_comm", "fits", "memory_bytes", "memory_Bps", "accuracy"}:
         assert planned[column] == pytest.approx(swept[column], rel=1e-12), column
     parts = cli(f"layers --model resnet18 --plan {path} --format json").records
     assert total(parts, "layer_s") == pytest.approx(swept["latency_s"], rel=1e-12)
@@ -610,7 +611,7 @@ def test_ctrl_c_is_one_line() -> None:
 
 
 def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
-    line = "sweep --model resnet18 --nodes 2 --s-comm 0:1:0.001 --format json"
+    line = "sweep --model resnet18 --hw disco-fig4 --nodes 2 --s-comm 0:1:0.001 --format json"
     with process(line) as running:
         assert running.stdout is not None
         assert running.stderr is not None
@@ -636,7 +637,9 @@ def test_a_terminal_without_lines_gets_a_table_all_the_same() -> None:
     assert b"resnet18 " in out
 
 
-@pytest.mark.parametrize("line", ["--help", "networks --model resnet18", "sweep --model resnet18"])
+@pytest.mark.parametrize(
+    "line", ["--help", "networks --model resnet18", "sweep --model resnet18 --hw disco-fig4"]
+)
 def test_without_stdout_it_is_silent(line: str) -> None:
     command = [sys.executable, "-m", "discosim", *line.split()]
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
@@ -653,7 +656,8 @@ def test_without_stdout_it_is_silent(line: str) -> None:
 )
 def test_pictures_are_drawn_whatever_backend_is_set(backend: str, tmp_path: Path) -> None:
     path = tmp_path / "sweep.png"
-    with process(f"sweep --model resnet18 --plot {path}", env={**ENV, "MPLBACKEND": backend}) as it:
+    line = f"sweep --model resnet18 --hw disco-fig4 --plot {path}"
+    with process(line, env={**ENV, "MPLBACKEND": backend}) as it:
         _, err = it.communicate(timeout=120)
     assert (it.returncode, err.decode()) == (0, f"wrote {path}\n")
     assert path.stat().st_size

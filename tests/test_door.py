@@ -140,7 +140,7 @@ SAME: dict[str, Callable[[], ds.Answer]] = {
         lambda: ds.sweep(NET, "rpi4-gigabit", nodes=[2, 4], s_comm=[0, 0.9])
     ),
     "compare --model resnet18/8 --input 64": lambda: ds.compare(NET),
-    "breakeven --model resnet18/8 --input 64 --link-latency 1ms --nodes 2,4": (
+    "breakeven --model resnet18/8 --input 64 --hw splitnets-hmd --link-latency 1ms --nodes 2,4": (
         lambda: ds.breakeven(NET, ds.hardware("splitnets-hmd", link_latency=1e-3), nodes=[2, 4])
     ),
     "timeline --model resnet18/8 --input 64 --hw rpi4-gigabit,rpi5-gigabit": (
@@ -148,7 +148,7 @@ SAME: dict[str, Callable[[], ds.Answer]] = {
     ),
     "mask --model resnet18/8 --input 64 --s-comm 0.9": lambda: ds.mask(NET, s_comm=0.9),
     "inspect resnet18/8 --input 64 --nodes 4": lambda: ds.inspect(NET, nodes=4),
-    "layers --model resnet18/8 --input 64 --compute 1GMAC/s": (
+    "layers --model resnet18/8 --input 64 --hw splitnets-hmd --compute 1GMAC/s": (
         lambda: ds.layers(NET, ds.hardware("splitnets-hmd", compute=1e9))
     ),
 }

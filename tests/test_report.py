@@ -81,7 +81,7 @@ def test_text_is_never_folded_and_ends_in_a_newline() -> None:
     frame = show_results(swept("resnet18"))
     text = tables.to_text(frame, ["a line"], 400)
     assert text.startswith("a line\n")
-    assert len([line for line in text.splitlines() if "one node" in line]) >= 33
+    assert len([line for line in text.splitlines() if "one node" in line]) >= 39
     assert text.endswith("\n")
     assert not any(line.endswith(" ") for line in text.splitlines())
 
@@ -98,32 +98,42 @@ def test_words_are_shown_as_they_are(words: str) -> None:
 
 def test_the_first_lines_say_what_the_rows_mean() -> None:
     lines = _findings(swept("resnet50"))
-    assert lines[0].startswith("Best: disco on 8 nodes at S_comm 1 takes")
-    assert "independent branches" in lines[0]
-    assert lines[1].startswith("One node is faster than 27 of 33 rows with S_comm")
-    assert "N = 2 from S_comm 1, N = 4 from S_comm 0.9, N = 8 from S_comm 0.8" in lines[1]
-    assert "the profile states none" in lines[2]
+    assert lines[0].startswith("Best: disco on 8 nodes at S_comm 0.99 takes")
+    assert lines[1].startswith("At S_comm 1 disco on 8 nodes takes")
+    assert "independent branches" in lines[1]
+    assert lines[2].startswith("One node is faster than 28 of 36 rows below S_comm 1")
+    assert "N = 2 from S_comm 0.99, N = 4 from S_comm 0.9, N = 8 from S_comm 0.8" in lines[2]
+    assert "the profile states none" in lines[3]
+    assert "Table I," in lines[4]
 
 
 def test_a_best_row_that_loses_to_one_node_is_said_to_be_slower() -> None:
     best, *_ = _findings(swept("resnet50", nodes=[2], s_comm=[0.0, 0.5]))
     assert "disco on 2 nodes at S_comm 0.5" in best
     assert best.endswith("x slower.")
-    [best, _] = _findings(swept("resnet50", strategies=["single"], nodes=[1]))
+    [best, *_] = _findings(swept("resnet50", strategies=["single"], nodes=[1]))
     assert best.startswith("Best: single on 1 node takes")
     assert "er." not in best
 
 
 def test_where_splitting_never_wins_it_says_so() -> None:
     lines = _findings(swept("resnet50", nodes=[2], s_comm=[0.0, 0.5]))
-    assert "N = 2 never" in lines[1]
+    assert lines[1] == "One node is always faster: than all 2 rows below S_comm 1."
+    both = _findings(swept("resnet50", nodes=[2, 4], s_comm=[0.0, 0.9]))
+    assert "N = 2 never, N = 4 from S_comm 0.9" in both[1]
 
 
 def test_what_fits_is_counted() -> None:
     node = load_profile("splitnets-hmd", {"memory.capacity": "40MB"}).hardware()
     frame = swept("resnet50", node, nodes=[2], s_comm=[0.0, 0.8, 0.9])
     assert frame["fits"].tolist() == [False, True, True]
-    assert "one node does not fit, 2 of 3 rows fit" in _findings(frame, node)[-1]
+    first, best, fits, memory, _ = _findings(frame, node)
+    assert first == "One node does not fit: it needs at least 109 MB of 40 MB."
+    assert best.endswith("one node with enough memory would take 32.7 ms.")
+    assert fits == "It fits: N = 2 from S_comm 0.8 (of the values asked for)."
+    assert "one node does not fit, 2 of 3 rows fit" in memory
+    alone = {frame["hardware"][0]: False}
+    assert verdicts(frame, alone) == ["does not fit", *["fits; one node does not"] * 2]
     assert show_results(frame)["fits"] == ["no", "tight", "yes"]
 
 
@@ -136,7 +146,32 @@ def test_each_hardware_has_lines_of_its_own() -> None:
         assert [f"{each.name}: {line}" for line in alone] == [
             line for line in lines if line.startswith(f"{each.name}: ")
         ]
-    assert len(summary.setting(frame, pair, "paper")) == 2
+    assert len(summary.setting(frame, pair, "paper conventions")) == 3
+
+
+def test_where_nothing_fits_that_is_said_first() -> None:
+    node = load_profile("splitnets-hmd", {"memory.capacity": "20MB"}).hardware()
+    frame = swept("resnet50", node, nodes=[2], s_comm=[0.0, 0.9])
+    first, second, *rest = _findings(frame, node)
+    assert first.startswith("Nothing fits 20 MB a node: the least is 31.8 MB (disco on 2 nodes")
+    assert second.startswith("With enough memory disco on 2 nodes at S_comm 0.9 would take")
+    assert not any(line.startswith(("Best", "One node is")) for line in rest)
+    assert set(verdicts(frame)) == {"does not fit"}
+
+
+def test_strategies_that_differ_in_accuracy_alone_are_told() -> None:
+    asked = {"strategies": ["disco", "random-sparse"], "s_comm": [0.8, 1.0]}
+    text = "\n".join(_findings(swept("resnet50", nodes=[2], **asked)))
+    assert "disco and random-sparse cost the same and differ in accuracy, 76.84 and 75.26" in text
+    text = "\n".join(_findings(swept("resnet50", nodes=[3], **asked)))
+    assert "differ in accuracy, which is not published here" in text
+
+
+def test_accuracy_between_two_published_values_is_marked() -> None:
+    shown = show_results(swept("resnet50", nodes=[2, 4], s_comm=[0.0, 0.5, 0.9, 1.0]))["accuracy"]
+    assert shown == ["76.8", "~76.8", "76.5", "73.4", "76.8", *["not published"] * 3]
+    other = swept(on("resnet50", (3, 64, 64)), nodes=[2])
+    assert "accuracy" not in show_results(other)
 
 
 def test_layers_are_summed_up() -> None:

@@ -20,10 +20,10 @@ HMD = load_profile("splitnets-hmd").hardware()
 
 def test_defaults_are_the_main_question() -> None:
     frame = swept("resnet50")
-    assert len(frame) == 33
+    assert len(frame) == 39
     assert set(frame["strategy"]) == {"disco"}
     assert frame["nodes"].unique().tolist() == [2, 4, 8]
-    assert frame["s_comm"][:11].tolist() == [i / 10 for i in range(11)]
+    assert frame["s_comm"][:13].tolist() == [*(i / 10 for i in range(10)), 0.95, 0.99, 1.0]
     assert frame["fits"].isna().all()
 
 

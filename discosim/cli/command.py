@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from discosim.cli.options import Option, To
 from discosim.cli.output import Output, wrote
-from discosim.door.given import ALL
+from discosim.door.given import ALL, DEFAULT
 from discosim.door.hardware import Every, Overrides, hardware
+from discosim.door.hearing import by_default, note
 from discosim.door.network import network
 from discosim.files import check_file
 from discosim.networks import NETWORKS
@@ -45,7 +46,10 @@ class Asked:
     def answer(self) -> Any:
         """Return what the function of the door answers; raises DiscosimError."""
         keywords = {**self._network(), **self._hardware(), **self.given(To.CALL)}
-        return self.function(**keywords)
+        answer = self.function(**keywords)
+        if "hardware" in keywords and self.values["hw"] is None:
+            note(by_default(DEFAULT))
+        return answer
 
     def give(self, answer: Any) -> None:
         """Write an answer, its further files and its picture."""
@@ -71,7 +75,7 @@ class Asked:
         changes = self.given(To.HARDWARE)
         if not changes:
             return {}
-        names, dtype = changes.pop("hw"), changes.pop("dtype")
+        names, dtype = changes.pop("hw", [DEFAULT]), changes.pop("dtype")
         changes["settings"] = dict(changes["settings"])
         dtypes = dtype if isinstance(dtype, list) else [dtype]
         each = [cast("Overrides", {**changes, "dtype": name}) for name in dtypes]

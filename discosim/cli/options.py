@@ -99,7 +99,7 @@ S_COMM = Option("s_comm", "--s-comm", "0.8 or 0,0.8 [default: 0.8].", types.S_CO
 ONE_S_COMM = S_COMM.saying("Fraction that is not sent [default: 0.8].")
 STRATEGY = Option("strategy", "--strategy", "As `compare` lists them.")
 STRATEGIES = Option("strategies", "--strategy", "As `compare` lists them, by commas.", NAMES)
-OVERLAP = Option("overlap", "--overlap", "none, layer:K, layer:best or ideal.")
+OVERLAP = Option("overlap", "--overlap", "none, layer:K, layer:best or ideal [default: none].")
 OVERLAPS = replace(OVERLAP, type=NAMES)
 RUNS = Option("runs", "--runs", "Runs of each.", click.IntRange(3, 1000))
 BAND = Option("band", "--band", "Latency at best and at worst beside each one.", is_flag=True)
@@ -173,10 +173,9 @@ SPLIT_TO = Option("split_to", "--split-to", "Write each node's weights to a .saf
 HW = Option(
     "hw",
     "--hw",
-    "Profiles (discosim hardware), or paths to one's own .toml files.",
+    f"Profiles (discosim hardware), or paths to one's own .toml files [default: {DEFAULT}].",
     types.NAMES_IN_PLACE,
     To.HARDWARE,
-    DEFAULT,
 )
 BW = Option(
     "bandwidth", "--bw", "Link bandwidth: 37.5MB/s, 300Mbit/s.", types.BANDWIDTH, To.HARDWARE
@@ -217,7 +216,7 @@ HARDWARE_BUT_MEMORY = (
 
 HARDWARE = (*HARDWARE_BUT_MEMORY, MEMORY_OF_A_NODE)
 AXES = (
-    replace(HW, help="Profiles, or paths to .toml files, or all.", type=NAMES),
+    replace(HW, help=f"Profiles, or paths to .toml files; all [default: {DEFAULT}].", type=NAMES),
     replace(BW, help="10MB/s,40MB/s or 1MB/s:1GB/s:100.", type=types.BANDWIDTHS),
     replace(RATE_OF_A_NODE, help="1GMAC/s or 1GMAC/s:1TMAC/s:100.", type=types.COMPUTES),
     replace(LINK_LATENCY, help="0s,1ms or 10us:10ms:20.", type=types.TIMES),
@@ -240,11 +239,13 @@ AT = Option(
 )
 COUNTED = (
     Option(
-        "conventions",
-        "--conventions",
-        "paper, or runtime: what a program on the wire does.",
-        default="paper",
+        "as_built",
+        "--as-built",
+        "As a program on the wire does it: --conventions runtime --overlap layer:best, and in "
+        "sweep --band.",
+        is_flag=True,
     ),
+    Option("conventions", "--conventions", "paper or runtime [default: paper]."),
     Option("rounding", "--rounding", "none: fractional features; exact: whole ones."),
     Option("resend", "--resend/--no-resend", "A tensor once per reader, or once."),
     Option(

@@ -12,7 +12,7 @@ from discosim.door.sweep import sweep
     sweep,
     options.MODEL,
     options.NODES.saying("2,4,8 or 2:8 [default: 2,4,8]."),
-    options.S_COMM.saying("0,0.8 or 0:1:0.1 [default: 0:1:0.1]."),
+    options.S_COMM.saying("0,0.8 or 0:1:0.1 [default: 0:0.9:0.1,0.95,0.99,1]."),
     options.STRATEGIES,
     options.OVERLAPS,
     options.BAND,

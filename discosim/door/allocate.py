@@ -25,7 +25,6 @@ from discosim.explore.allocation.surrogate import STATED
 from discosim.partition.plan import Selection
 from discosim.report import allocate as report
 from discosim.report.tables import Cells
-from discosim.simulate import Overlap
 from discosim.units import parse_bytes, parse_time
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def allocate(
     weights: "str | PathLike[str] | None" = None,
     mask: "str | PathLike[str] | Mask | None" = None,
     method: str | None = None,
-    overlap: str = "none",
+    overlap: str | None = None,
     **counted: Unpack[CountedAs],
 ) -> Allocated:
     """Return the S_comm of each layer that loses least saliency within the limits.
@@ -109,7 +108,7 @@ def allocate(
         MEMORY: None if memory is None else limit(memory, parse_bytes),
     }
     allocation = allocated(
-        replace(base, nodes=count, overlap=Overlap.parse(overlap)),
+        replace(base, nodes=count, overlap=given.overlap(overlap, counted)),
         {name: each for name, each in limits.items() if each is not None},
         levels=DEFAULT_LEVELS if levels is None else given.shares(levels),
         method=None if method is None else Method(method),

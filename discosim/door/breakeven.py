@@ -26,7 +26,6 @@ from discosim.partition.collectives import Collective
 from discosim.report import breakeven as report
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells
-from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def breakeven(
     s_comm: given.Shares | None = None,
     versus: str = "1",
     max_nodes: given.Counts | None = None,
-    overlap: str = "none",
+    overlap: str | None = None,
     at: str = "",
     collective: str = "direct",
     **counted: Unpack[CountedAs],
@@ -124,7 +123,7 @@ def breakeven(
     kinds = given.kinds_of_nodes(hardware)
     base = given.configuration(found, kinds[0], counted)
     base = replace(base, at=at, collective=Collective(collective))
-    base = replace(base, strategy=chosen, overlap=Overlap.parse(overlap))
+    base = replace(base, strategy=chosen, overlap=given.overlap(overlap, counted))
     counts = [2] if nodes is None else given.counts(nodes)
     knob = _knob(chosen, s_comm)
     last = MOST_NODES if max_nodes is None else given.one("--max-nodes", given.counts(max_nodes))
@@ -144,13 +143,12 @@ def breakeven(
     tell_remarks(base, [chosen.name], sorted({c.nodes for c in contests}))
     if at and not chosen.has_cut:
         note(f"--at has no effect: {chosen.name} has no cut")
-    how = "" if chosen.name == "disco" else f"{chosen.name} ({chosen.summary}); "
-    convention = given.convention_words(base, counted)
+    how = "" if chosen.name == "disco" else f"; {chosen.name} ({chosen.summary})"
     return BreakEvens(
         found=answers,
         asked=[
-            f"{base.model} on {node_text(each)}; {how}overlap {overlap}, {convention} conventions"
-            for each in kinds
+            *(f"{base.model} on {node_text(each)}{how}." for each in kinds),
+            f"Counted with {given.how_counted(base, counted)}.",
         ],
     )
 

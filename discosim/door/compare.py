@@ -48,7 +48,7 @@ def compare(
     nodes: given.Counts | None = None,
     s_comm: given.Shares | None = None,
     strategies: given.Names | None = None,
-    overlap: given.Names = "none",
+    overlap: given.Names | None = None,
     **counting: Unpack[Counting],
 ) -> Comparison:
     """Return all strategies side by side on the same nodes, 2 at S_comm 0.8 by default.
@@ -64,8 +64,9 @@ def compare(
         names = possible(base, every, counts)
     else:
         names = given.names(strategies)
-    rows = computed(base, kinds, names, counts, knob, given.names(overlap))
+    overlaps = given.overlaps(overlap, counting)
+    rows = computed(base, kinds, names, counts, knob, overlaps)
     tell(rows, base, s_comm, counting)
     tell_remarks(base, names, counts)
-    convention = given.convention_words(base, counting)
-    return Comparison(rows=rows, base=base, hardware=kinds, convention=convention)
+    counted = given.how_counted(base, counting, overlaps)
+    return Comparison(rows=rows, base=base, hardware=kinds, counted=counted)

@@ -19,6 +19,8 @@ from discosim.partition.plan import Features, Objective
 from discosim.partition.plan import conventions as conventions_called
 from discosim.partition.plan_file import PlanFile, read_plan
 from discosim.partition.split import undivided
+from discosim.report import summary
+from discosim.simulate import Overlap
 
 if TYPE_CHECKING:
     from discosim.masks.mask import Mask
@@ -41,14 +43,19 @@ ALL = "all"
 DEFAULT = "splitnets-hmd"
 """The hardware where none is given."""
 
+OF_THE_PAPER = (DEFAULT, "disco-fig4")
+"""Hardware that the paper computes with, and that nobody can buy."""
+
 
 class CountedAs(TypedDict, total=False):
     """What is counted: `conventions` paper or runtime, and what differs from them.
 
+    as_built: what a program on the wire does, runtime conventions and overlap layer:best;
     rounding: none or exact; resend: a tensor once per reader, or once; selection: of readers of a
     tensor that is sent once, independent, common or apart; features: peak or all.
     """
 
+    as_built: bool
     conventions: str
     rounding: str | None
     resend: bool | None
@@ -172,7 +179,7 @@ def configuration(
         of,
         node,
         conventions=conventions_called(
-            more.get("conventions") or "paper",
+            conventions_name(counting),
             resend=more.get("resend"),
             rounding=more.get("rounding"),
             selection=more.get("selection"),
@@ -187,9 +194,34 @@ def configuration(
     )
 
 
+def conventions_name(counting: CountedAs) -> str:
+    """Return the name of the conventions: those that are given, or the default's."""
+    return counting.get("conventions") or ("runtime" if counting.get("as_built") else "paper")
+
+
+def overlaps(given: Names | None, counting: CountedAs) -> list[str]:
+    """Return the overlaps as they are written: those that are given, or the default."""
+    if given is None:
+        return ["layer:best" if counting.get("as_built") else "none"]
+    return names(given)
+
+
+def overlap(given: Names | None, counting: CountedAs) -> Overlap:
+    """Return the one overlap; raises DiscosimError."""
+    return Overlap.parse(one("--overlap", overlaps(given, counting)))
+
+
+def how_counted(
+    base: Configuration, counting: CountedAs, overlaps: Iterable[Overlap | str] = ()
+) -> str:
+    """Return overlap and conventions as answers name them, each with what it means."""
+    named = convention_words(base, counting)
+    return summary.how_counted(list(overlaps) or [base.overlap], base.conventions, named)
+
+
 def convention_words(base: Configuration, counting: CountedAs) -> str:
     """Return the conventions as answers name them, and where it matters whose selection is sent."""
-    words = counting.get("conventions") or "paper"
+    words = conventions_name(counting)
     if base.conventions.resend or base.mask is not None:
         return words
     return f"{base.conventions.selection} selections, {words}"

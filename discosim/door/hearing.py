@@ -13,6 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from discosim.errors import DiscosimError, UnknownNameError
+from discosim.hardware import load_profile
 
 if TYPE_CHECKING:
     from discosim.door.answer import Answer
@@ -82,10 +83,18 @@ def command(function: Callable[P, A]) -> Callable[P, A]:
         caveats: list[str] = []
         with listening(replace(outer, note=hear, caveat=caveats.append)):
             answer = function(*args, **keywords)
+        node = signature.parameters.get("hardware")
+        if node is not None and "hardware" not in signature.bind(*args, **keywords).arguments:
+            hear(by_default(node.default))
         return replace(answer, notes=tuple(notes), caveats=tuple(dict.fromkeys(caveats)))
 
     asked.__signature__ = signature  # type: ignore[attr-defined]
     return asked
+
+
+def by_default(name: str) -> str:
+    """Return which hardware it is where none is given."""
+    return f"no --hw: {name} ({load_profile(name).description})"
 
 
 def _spelt_out(function: Callable[..., object]) -> inspect.Signature:

@@ -13,7 +13,6 @@ from discosim.explore.layers import layers as each_layer
 from discosim.report import layers as report
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells
-from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ class Layers(Answer):
 
     rows: "pd.DataFrame"
     title: str
+    counted: str
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -35,8 +35,8 @@ class Layers(Answer):
 
     @cached_property
     def lines(self) -> list[str]:
-        """The total, how it divides, and the layers that take most."""
-        return [self.title, *report.layer_findings(self.rows)]
+        """The total, how it divides, the layers that take most, and how it is counted."""
+        return [self.title, *report.layer_findings(self.rows), f"Counted with {self.counted}."]
 
     @cached_property
     def cells(self) -> Cells:
@@ -56,7 +56,7 @@ def layers(
     nodes: given.Counts | None = None,
     s_comm: given.Shares | None = None,
     strategy: str | None = None,
-    overlap: str = "none",
+    overlap: str | None = None,
     every_operator: bool = False,
     **counting: Unpack[Counting],
 ) -> Layers:
@@ -73,7 +73,7 @@ def layers(
     chosen = STRATEGIES[strategy or ("disco" if sparse else "dense")]
     knob = given.one("--s-comm", [0.8] if s_comm is None else given.shares(s_comm))
     asked = replace(
-        base, strategy=chosen, nodes=count, s_comm=knob, overlap=Overlap.parse(overlap)
+        base, strategy=chosen, nodes=count, s_comm=knob, overlap=given.overlap(overlap, counting)
     ).resolved()
     if not chosen.staged:
         given.tell_whole(base, [asked.nodes])
@@ -84,4 +84,5 @@ def layers(
     return Layers(
         rows=each_layer(asked, every_operator=every_operator),
         title=f"{asked.model}, {chosen.name} on {count} nodes, {node_text(asked.hardware)}",
+        counted=given.how_counted(asked, counting),
     )

@@ -102,7 +102,7 @@ def pareto(
     by: given.Names | None = None,
     reduce: str = "pareto",
     count: int = 10,
-    overlap: given.Names = "none",
+    overlap: given.Names | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
     resume: str | None = None,
@@ -129,7 +129,7 @@ def pareto(
         given.names(strategies),
         counts,
         given.shares(S_COMM if s_comm is None else s_comm),
-        given.names(overlap),
+        given.overlaps(overlap, counting),
     )
     if reduce == "all":
         check_size(grid.size)

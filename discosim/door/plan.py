@@ -15,7 +15,6 @@ from discosim.explore.planning.plan import Planned
 from discosim.explore.planning.plan import plan as planned
 from discosim.report import plan as report
 from discosim.report.tables import Cells
-from discosim.simulate import Overlap
 from discosim.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def plan(
     memory: float | str | None = None,
     s_comm: given.Shares | None = None,
     exact_only: bool = False,
-    overlap: str = "none",
+    overlap: str | None = None,
     **counted: Unpack[CountedAs],
 ) -> BestPlan:
     """Return the split of each layer of least latency within the memory of a node.
@@ -90,7 +89,7 @@ def plan(
         limit = float(given.one("memory", [node.memory_bytes]))
         note(f"no --memory: that of {node.name} is the limit")
     given.tell_whole(base, [count])
-    asked = replace(base, nodes=count, overlap=Overlap.parse(overlap))
+    asked = replace(base, nodes=count, overlap=given.overlap(overlap, counted))
     best = planned(asked, s_comm=tuple(levels), memory=limit)
     for line in best.best.plan.remarks:
         note(line)

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STRATEGIES = "single,pipeline,disco"
-S_COMM = "0:1:0.01"
+S_COMM = "0:0.99:0.01"
+"""At S_comm 1 the nodes are independent branches, which no limit asks for by itself."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,7 +39,9 @@ class Sizes(Answer):
 
     rows: "pd.DataFrame"
     limits: Limits
+    counted: str
     exact: "pd.DataFrame | None" = None
+    nothing_sent: "pd.DataFrame | None" = None
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -49,9 +52,10 @@ class Sizes(Answer):
     def lines(self) -> list[str]:
         """The limits, and for each network its smallest cluster or what to give up."""
         lines = report.summary(self.rows, self.limits)
-        if self.exact is None:
-            return lines
-        return [*lines[:2], *report.unpruned(self.rows, self.exact), *lines[2:]]
+        beside = [] if self.exact is None else report.unpruned(self.rows, self.exact)
+        if self.nothing_sent is not None:
+            beside += report.branches(self.nothing_sent)
+        return [*lines[:2], *beside, *report.replicas(self.rows), *lines[2:], self.counted]
 
     @cached_property
     def cells(self) -> Cells:
@@ -73,7 +77,7 @@ def size(
     energy: float | str | None = None,
     s_comm: given.Shares = S_COMM,
     strategies: given.Names = STRATEGIES,
-    overlap: given.Names = "none",
+    overlap: given.Names | None = None,
     jobs: int | None = None,
     **counting: Unpack[Counting],
 ) -> Sizes:
@@ -100,7 +104,7 @@ def size(
             "nothing to keep; wanted a limit: --latency, --throughput, --memory, --accuracy, "
             "--price or --energy"
         )
-    overlapped = Overlap.parse(given.one("--overlap", given.names(overlap)))
+    overlapped = given.overlap(overlap, counting)
     chosen = given.names(strategies)
     bases = _bases(networks, kinds[0], counting, overlapped)
     with progress("networks") as shown:
@@ -116,10 +120,17 @@ def size(
     for base in bases:
         split = rows[(rows["model"] == base.model) & (rows["strategy"] != "pipeline")]
         given.tell_whole(base, dict.fromkeys(split["nodes"].tolist()))
+    counted = f"Counted with {given.how_counted(bases[0], counting)}."
+    answer = Sizes(rows=rows, limits=limits, counted=counted)
+    if len(bases) > 1:
+        return answer
     exact = [name for name in SPLITS if name not in chosen]
-    if len(bases) > 1 or not exact or not any(rows["s_comm"] > 0):
-        return Sizes(rows=rows, limits=limits)
-    return Sizes(rows=rows, limits=limits, exact=smallest(bases, kinds, limits, strategies=exact))
+    if exact and any(rows["s_comm"] > 0):
+        answer = replace(answer, exact=smallest(bases, kinds, limits, strategies=exact))
+    if not rows["feasible"].any() and "disco" in chosen and s_comm == S_COMM:
+        alone = smallest(bases, kinds, limits, strategies=["disco"], s_comm=[1.0])
+        answer = replace(answer, nothing_sent=alone)
+    return answer
 
 
 def _bases(

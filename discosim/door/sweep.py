@@ -18,12 +18,20 @@ from discosim.explore.axes import arrays
 from discosim.explore.sweep import DEFAULT_NODES, DEFAULT_S_COMM, Columns
 from discosim.explore.sweep import sweep_columns as swept
 from discosim.hardware import Hardware
+from discosim.partition.plan import CONVENTIONS
+from discosim.report import summary
+from discosim.report.judged import best_row, where
 from discosim.report.tables import Cells
+from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+BEST_CHUNKS = Overlap.parse("layer:best")
+"""How a program overlaps: each exchange with what of its layer needs none of it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,7 +41,7 @@ class Results(Answer):
     rows: Columns
     base: Configuration
     hardware: Sequence[Hardware]
-    convention: str
+    counted: str
 
     @property
     def data(self) -> Columns:
@@ -49,37 +57,63 @@ class Results(Answer):
 
     @cached_property
     def lines(self) -> list[str]:
-        """What was asked, the best row, from where splitting pays, what fits."""
-        from discosim.report import summary
+        """What was asked, what fits, the best row, what beats it, from where splitting pays."""
+        asked = summary.setting(self.rows, list(self.hardware), self.counted)
+        return asked + summary.findings(
+            self.rows, self._single, list(self.hardware), self._exact(), self._on_the_wire()
+        )
 
-        single = swept(self.base, hardware=self.hardware, strategies=["single"], nodes=[1])
-        asked = summary.setting(self.rows, list(self.hardware), self.convention)
-        found = summary.findings(self.rows, single, list(self.hardware))
-        return asked + found[:1] + self._beaten() + found[1:]
+    @cached_property
+    def _single(self) -> Columns:
+        """One node of each kind alone."""
+        return swept(self.base, hardware=self.hardware, strategies=["single"], nodes=[1])
 
-    def _beaten(self) -> list[str]:
-        """Whether an exact split beats the best sparse one that was asked for."""
-        from discosim.report import summary
-
+    def _exact(self) -> Columns | None:
+        """Exact splits on as many nodes, where none was asked for and something prunes."""
         numbers = any(arrays(each) for each in self.hardware)
         counts = sorted({int(n) for n in self.rows["nodes"] if n > 1})
         if numbers or not counts or not (~self.rows["exact"].astype(bool)).any():
-            return []
-        missing = [name for name in summary.SPLITS if name not in set(self.rows["strategy"])]
-        if len(missing) < len(summary.SPLITS):
-            return []  # they are in the table
-        overlaps = list(dict.fromkeys(self.rows["overlap"]))
-        exact = swept(
-            self.base, hardware=self.hardware, strategies=missing, nodes=counts, overlaps=overlaps
+            return None
+        if set(summary.SPLITS) & set(self.rows["strategy"]):
+            return None  # they are in the table
+        return swept(
+            self.base,
+            hardware=self.hardware,
+            strategies=summary.SPLITS,
+            nodes=counts,
+            overlaps=list(dict.fromkeys(self.rows["overlap"])),
         )
-        return summary.beaten(self.rows, exact)
+
+    def _on_the_wire(self) -> dict[str, float]:
+        """Seconds that the best row on each real device takes as a program does it."""
+        found = {}
+        for each in self.hardware:
+            if each.name in given.OF_THE_PAPER or arrays(each):
+                continue
+            mine = where(self.rows, self.rows["hardware"] == each.name)
+            place = best_row(mine)
+            if place is None or mine["nodes"][place] == 1:
+                continue
+            wired = replace(
+                self.base,
+                hardware=each,
+                strategy=STRATEGIES[mine["strategy"][place]],
+                nodes=int(mine["nodes"][place]),
+                s_comm=np.nan_to_num(mine["s_comm"][place]),
+                at=mine["at"][place],
+                conventions=CONVENTIONS["runtime"],
+                overlap=BEST_CHUNKS,
+            )
+            found[each.name] = float(wired.cost().latency_s.squeeze())
+        return found
 
     @cached_property
     def cells(self) -> Cells:
         """The rows; what never differs is left out."""
         from discosim.report.sweep import show_results
 
-        return show_results(self.rows)
+        alone = dict(zip(self._single["hardware"], self._single["fits"], strict=True))
+        return show_results(self.rows, alone)
 
     def plot(self) -> "Figure":
         """Return latency over S_comm, a panel for each number of nodes."""
@@ -96,22 +130,22 @@ def sweep(
     nodes: given.Counts | None = None,
     s_comm: given.Shares | None = None,
     strategies: given.Names = "disco",
-    overlap: given.Names = "none",
+    overlap: given.Names | None = None,
     band: bool = False,
     **counting: Unpack[Counting],
 ) -> Results:
     """Return latency over S_comm and N, one row a combination, and whether one node is faster.
 
-    nodes: 2, 4 and 8 by default, or that of the plan or mask; s_comm: 0 to 1 in tenths by
-    default; overlap: none, layer:K, layer:best or ideal; band: latency at best and at worst
-    beside each. Raises DiscosimError.
+    nodes: 2, 4 and 8 by default, or that of the plan or mask; s_comm: by default tenths from 0
+    to 1, 0.95 and 0.99; overlap: none, layer:K, layer:best or ideal; band: latency at best
+    and at worst beside each. Raises DiscosimError.
     """
     knob = list(DEFAULT_S_COMM) if s_comm is None else given.shares(s_comm)
     base, kinds = asked(network, hardware, s_comm, knob, counting)
     counts = given.nodes_or_default(nodes, base, DEFAULT_NODES)
-    chosen, overlaps = given.names(strategies), given.names(overlap)
+    chosen, overlaps = given.names(strategies), given.overlaps(overlap, counting)
     rows = computed(base, kinds, chosen, counts, knob, overlaps)
-    if band:
+    if band or counting.get("as_built"):
         from discosim.explore.band import band_columns
 
         rows = band_columns(rows, base, kinds, strategies=chosen, nodes=counts, s_comm=knob)
@@ -121,7 +155,7 @@ def sweep(
         rows=rows,
         base=base,
         hardware=kinds,
-        convention=given.convention_words(base, counting),
+        counted=given.how_counted(base, counting, overlaps),
     )
 
 

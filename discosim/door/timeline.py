@@ -83,7 +83,7 @@ def timeline(
     nodes: given.Counts | None = None,
     s_comm: given.Shares | None = None,
     strategy: str = "disco",
-    overlap: str = "none",
+    overlap: str | None = None,
     shares: str | Sequence[float] | None = None,
     **counting: Unpack[Counting],
 ) -> Schedule:
@@ -93,7 +93,7 @@ def timeline(
     by default; overlap: as `sweep`, or stream:K across layers; shares of the features: "even",
     "balanced" or one a node. Raises DiscosimError.
     """
-    overlapped = parse_overlap(overlap)
+    overlapped = parse_overlap(given.overlaps(overlap, counting)[0])
     given.check_one_knob(s_comm, counting)
     found = given.the_network(network)
     kinds = given.kinds_of_nodes(hardware, in_place=True)

@@ -1,6 +1,7 @@
 """Published accuracy of a split network: data of the paper (its Tables I to V), never computed."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discosim.graph.table import Floats
 from discosim.published import of_section
@@ -15,6 +16,12 @@ TABLES = {
 }
 """The table of each network that has one."""
 
+PRINTED_IN = {
+    model: f"the paper's Table {numeral}"
+    for (model, _), numeral in zip(TABLES.items(), ("I", "II", "III", "IV", "V"), strict=True)
+}
+"""The same for people."""
+
 NODES = 2
 """The paper trains for two nodes."""
 
@@ -23,7 +30,7 @@ def published_accuracy(model: str, strategy: Strategy, nodes: int, s_comm: Float
     """Return the accuracy at each of `s_comm`, in the task's own measure; NaN where unpublished.
 
     Linear between two published values of S_comm; of DISCO and its random baseline for N = 2
-    only. With nothing sent the two are one network.
+    only. With all sent they are the network that was trained; with nothing sent the two are one.
     """
     unknown = np.full(np.shape(s_comm), np.nan)
     if model not in TABLES:
@@ -37,8 +44,10 @@ def published_accuracy(model: str, strategy: Strategy, nodes: int, s_comm: Float
         for row in rows
         if row.method == "random-sparse" and row.setting == "100"
     ]
-    if nodes != NODES or strategy.name not in ("disco", "random-sparse", "branches"):
+    if strategy.name not in ("disco", "random-sparse", "branches"):
         return unknown
+    if nodes != NODES:
+        return np.where((np.asarray(s_comm) == 0) & strategy.has_knob, dense, unknown)
     if strategy.name == "branches":
         return np.full(np.shape(s_comm), nothing)
     known = {0.0: dense, 1.0: nothing}
@@ -46,3 +55,11 @@ def published_accuracy(model: str, strategy: Strategy, nodes: int, s_comm: Float
     at = np.array(sorted(known))
     values: Floats = np.interp(s_comm, at, [known[s] for s in at])
     return values
+
+
+def printed(model: str, s_comm: Floats, exact: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where an accuracy stands in the table as it is, not between two of its values."""
+    rows = of_section(TABLES[model])
+    settings = {float(row.setting) / 100 for row in rows if row.method == "random-sparse"}
+    stands: NDArray[np.bool_] = exact | np.isnan(s_comm) | np.isin(s_comm, [0.0, *settings])
+    return stands

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ from numpy.typing import ArrayLike
 
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
+from discosim.explore.accuracy import TABLES, published_accuracy
 from discosim.explore.axes import arrays, check_s_comm, choices, variations
 from discosim.graph.network import inputs_text
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
 from discosim.model import memory
+from discosim.networks import build
 from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES, Strategy
 
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_NODES = (2, 4, 8)
-DEFAULT_S_COMM = tuple(i / 10 for i in range(11))
+DEFAULT_S_COMM = (*(i / 10 for i in range(10)), 0.95, 0.99, 1.0)
+"""Close to 1 latency falls by as much again as before."""
+
 MOST_ROWS = 10_000_000
 
 BLOCK = 512
@@ -181,7 +186,20 @@ def _columns(
         "fits_word": fits_word,
         "split": text(given.strategy.split),
         "exact": _exact(given, column(knob)),
+        "accuracy": _accuracy(given, column(knob)),
     }
+
+
+def _accuracy(given: Configuration, s_comm: Floats) -> Floats:
+    """What is published of the network at the size that it was trained at; NaN elsewhere."""
+    if given.model not in TABLES or given.network.input_shape != _trained_shape(given.model):
+        return np.full(len(s_comm), np.nan)
+    return published_accuracy(given.model, given.strategy, given.nodes, s_comm)
+
+
+@lru_cache(maxsize=len(TABLES))
+def _trained_shape(model: str) -> tuple[int, ...]:
+    return build(model).input_shape
 
 
 def _exact(given: Configuration, s_comm: Floats) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from discosim.explore.accuracy import NODES
 from discosim.explore.grid.metrics import METRICS
 from discosim.explore.limits import Limits
 from discosim.explore.sizing import NAMES
@@ -31,6 +32,10 @@ def summary(frame: pd.DataFrame, limits: Limits) -> list[str]:
             "What pruning costs in accuracy is not in this answer: it has to be trained, or is "
             "limited with --accuracy where it is published."
         )
+    if limits.accuracy is not None and limits.nodes > NODES:
+        lines.append(
+            f"Accuracy is published for {NODES} nodes only: with pruning, more are left out."
+        )
     count = int(frame["feasible"].sum())
     if len(frame) > 1:
         lines.append(f"{count:,} of the {len(frame):,} combinations below keep all limits.")
@@ -46,16 +51,49 @@ def unpruned(frame: pd.DataFrame, exact: pd.DataFrame) -> list[str]:
     return [f"Without pruning: {_cluster(other)}, {_quantities(other)}."]
 
 
+def branches(frame: pd.DataFrame) -> list[str]:
+    """Return what keeps all limits with nothing sent, where that is all that does."""
+    row = frame.iloc[0].to_dict()
+    if not row["feasible"]:
+        return []
+    return [f"Only with nothing sent: {_cluster(row)}, {_quantities(row)}."]
+
+
+def replicas(frame: pd.DataFrame) -> list[str]:
+    """Return how many whole nodes in turn keep a throughput, where one keeps all other limits."""
+    lines = []
+    alone = frame[(frame["strategy"] == "single") & frame["throughput_limit"].notna()]
+    for row in alone.to_dict("records"):
+        others = (row[f"{name}_margin"] for name in ("latency", "memory", "accuracy", "energy"))
+        count = int(np.ceil(row["throughput_limit"] * row["latency_s"] * (1 - ROUNDING)))
+        price = row["price_usd"] * count <= row["price_limit"] or np.isnan(row["price_limit"])
+        if count > 1 and price and all(np.isnan(margin) or margin >= 0 for margin in others):
+            each = f" of {row['hardware']}" if len(alone) > 1 else ""
+            rate = _quantity("throughput", row["throughput_limit"])
+            lines.append(f"{count} whole nodes{each} in turn keep {rate} without any network.")
+    return lines
+
+
+ROUNDING = 1e-12
+"""Of a count of nodes that is whole but for the last digit."""
+
+
 def _wanted(frame: pd.DataFrame, limits: Limits) -> str:
     words = []
     for name in NAMES:
         given = frame[f"{name}_limit"].dropna().unique()
         if len(given) == 1:
-            value = format_quantity(float(given[0]), METRICS[name].unit)
+            value = _quantity(name, float(given[0]))
             words.append(f"{name} {'from' if METRICS[name].most else 'up to'} {value}")
         elif len(given):
             words.append(f"{name} as each profile states it")
     return ", ".join([*words, f"up to {limits.nodes} nodes" if limits.nodes > 1 else "one node"])
+
+
+def _quantity(name: str, value: float) -> str:
+    """A limit with its unit: 10/s, not 10 1/s."""
+    unit = METRICS[name].unit
+    return f"{format_quantity(value, '')}/s" if unit == "1/s" else format_quantity(value, unit)
 
 
 def _answer(row: dict[Any, Any]) -> str:
@@ -70,6 +108,8 @@ def _cluster(row: dict[Any, Any]) -> str:
     nodes = "one node of" if row["nodes"] == 1 else f"{row['nodes']} nodes of"
     s_comm = "" if np.isnan(row["s_comm"]) else f" at S_comm {row['s_comm']:.6g}"
     how = "" if row["nodes"] == 1 else f", {row['strategy']}{s_comm}"
+    if row["s_comm"] == 1 and row["nodes"] > 1:
+        how += " (independent branches, which costs accuracy)"
     return f"{nodes} {row['hardware']}{how}"
 
 

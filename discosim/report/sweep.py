@@ -3,13 +3,16 @@
 Matplotlib is imported when a figure is made, through its object interface: no global state.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from discosim.columns import COLUMNS
+from discosim.explore.accuracy import printed
 from discosim.report.compare import draw_compare
+from discosim.report.judged import fitting
 from discosim.report.labels import (
     SERIES,
     adds_up,
@@ -196,13 +199,27 @@ def _scale(axes: "Axes", frame: "pd.DataFrame", look: Look) -> None:
         axes.set_ylim(0, 1.06 * max(shown.max(), parts) or 1.0)
 
 
-def verdicts(frame: "Columns | pd.DataFrame") -> list[str]:
-    """Return for each row whether it, or one node, is faster, or that its band leaves it open."""
+def verdicts(
+    frame: "Columns | pd.DataFrame", alone_fits: Mapping[str, bool | None] | None = None
+) -> list[str]:
+    """Return for each row whether it, or one node, is faster, does not fit, or is left open.
+
+    alone_fits: whether one node fits, by the name of the hardware; None where that is not known.
+    """
     words, frame = [], as_columns(frame)
-    columns = (frame["nodes"], frame["speedup_vs_single"], _within_band(frame))
-    for nodes, speedup, either in zip(*columns, strict=True):
-        if nodes == 1:
+    every = len(frame["nodes"])
+    one_fits = [True] * every
+    if alone_fits:
+        one_fits = [alone_fits.get(name) is not False for name in frame["hardware"]]
+    row_fits = fitting(frame) if "fits" in frame else [True] * every
+    columns = (frame["nodes"], frame["speedup_vs_single"], _within_band(frame), row_fits, one_fits)
+    for nodes, speedup, either, fits, alone in zip(*columns, strict=True):
+        if not fits:
+            words.append("does not fit")
+        elif nodes == 1:
             words.append("is one node")
+        elif not alone:
+            words.append("fits; one node does not")
         elif either:
             words.append("open: one node lies within the band")
         elif speedup < 1:
@@ -220,8 +237,13 @@ def _within_band(frame: Columns) -> list[bool]:
     return list((frame["latency_low_s"] < alone) & (alone < frame["latency_high_s"]))
 
 
-def show_results(frame: "Columns | pd.DataFrame") -> Cells:
-    """Return rows of `sweep` or `compare` for people; what never differs is left out."""
+def show_results(
+    frame: "Columns | pd.DataFrame", alone_fits: Mapping[str, bool | None] | None = None
+) -> Cells:
+    """Return rows of `sweep` or `compare` for people; what never differs is left out.
+
+    alone_fits: as `verdicts` takes it.
+    """
     frame = as_columns(frame)
     names = [n for n in ("hardware", "strategy", "at", "overlap") if len(set(frame[n])) > 1]
     names.append("nodes")
@@ -236,4 +258,11 @@ def show_results(frame: "Columns | pd.DataFrame") -> Cells:
     found |= dict(cells(name, frame[name]) for name in ("speedup_vs_dense", "speedup_vs_single"))
     if len(set(frame["strategy"])) > 1:
         found["result"] = ["exact" if exact else "needs training" for exact in frame["exact"]]
-    return {**found, "verdict": verdicts(frame)}
+    if not np.isnan(frame["accuracy"].astype(float)).all():
+        header, texts = cells("accuracy", frame["accuracy"])
+        stands = printed(frame["model"][0], frame["s_comm"], frame["exact"].astype(bool))
+        found[header] = [
+            "not published" if text == "-" else text if as_it_is else f"~{text}"
+            for text, as_it_is in zip(texts, stands, strict=True)
+        ]
+    return {**found, "verdict": verdicts(frame, alone_fits)}
