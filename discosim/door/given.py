@@ -141,6 +141,11 @@ def quantity(given: float | str, parse: Callable[[str], float]) -> float:
     return parse(given) if isinstance(given, str) else float(given)
 
 
+def optional(given: float | str | None, parse: Callable[[str], float]) -> float | None:
+    """Return a quantity in SI, None where there is none."""
+    return None if given is None else quantity(given, parse)
+
+
 def one(option: str, items: Sequence[T]) -> T:
     """Return the one item of an option that takes one value here; raises DiscosimError."""
     if len(items) != 1:

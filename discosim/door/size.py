@@ -1,9 +1,9 @@
 """`size`: the smallest cluster within limits, or what to give up."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Unpack
 
 from discosim.configuration import Configuration
@@ -88,11 +88,11 @@ def size(
     energy in joules. Raises DiscosimError.
     """
     limits = Limits(
-        latency=None if latency is None else given.quantity(latency, parse_time),
-        throughput=None if throughput is None else given.quantity(throughput, parse_rate),
+        latency=given.optional(latency, parse_time),
+        throughput=given.optional(throughput, parse_rate),
         accuracy=accuracy,
-        price=None if price is None else given.quantity(price, parse_price),
-        energy=None if energy is None else given.quantity(energy, parse_energy),
+        price=given.optional(price, parse_price),
+        energy=given.optional(energy, parse_energy),
         nodes=max_nodes,
     )
     networks = given.the_networks(network)
@@ -124,12 +124,25 @@ def size(
     answer = Sizes(rows=rows, limits=limits, counted=counted)
     if len(bases) > 1:
         return answer
-    exact = [name for name in SPLITS if name not in chosen]
-    if exact and any(rows["s_comm"] > 0):
-        answer = replace(answer, exact=smallest(bases, kinds, limits, strategies=exact))
-    if not rows["feasible"].any() and "disco" in chosen and s_comm == S_COMM:
-        alone = smallest(bases, kinds, limits, strategies=["disco"], s_comm=[1.0])
-        answer = replace(answer, nothing_sent=alone)
+    others = partial(smallest, bases, kinds, limits)
+    return _beside(answer, others, chosen, by_default=s_comm == S_COMM)
+
+
+def _beside(
+    answer: Sizes,
+    others: "Callable[..., pd.DataFrame]",
+    chosen: Sequence[str],
+    by_default: bool,
+) -> Sizes:
+    """The answer with exact splits beside sparse ones, and with nothing sent where all else fails.
+
+    by_default: whether the values of S_comm are, among which there is no 1.
+    """
+    names = [name for name in SPLITS if name not in chosen]
+    if names and any(answer.rows["s_comm"] > 0):
+        answer = replace(answer, exact=others(strategies=names))
+    if by_default and "disco" in chosen and not answer.rows["feasible"].any():
+        answer = replace(answer, nothing_sent=others(strategies=["disco"], s_comm=[1.0]))
     return answer
 
 

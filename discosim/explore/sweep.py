@@ -185,9 +185,13 @@ def _columns(
         "fits": fits,
         "fits_word": fits_word,
         "split": text(given.strategy.split),
-        "exact": _exact(given, column(knob)),
-        "accuracy": _accuracy(given, column(knob)),
+        **_results(given, column(knob)),
     }
+
+
+def _results(given: Configuration, s_comm: Floats) -> Columns:
+    """What is known of the results: whether they are exact, and the published accuracy."""
+    return {"exact": _exact(given, s_comm), "accuracy": _accuracy(given, s_comm)}
 
 
 def _accuracy(given: Configuration, s_comm: Floats) -> Floats:
