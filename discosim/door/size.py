@@ -104,9 +104,8 @@ def size(
             "nothing to keep; wanted a limit: --latency, --throughput, --memory, --accuracy, "
             "--price or --energy"
         )
-    overlapped = given.overlap(overlap, counting)
     chosen = given.names(strategies)
-    bases = _bases(networks, kinds[0], counting, overlapped)
+    bases = _bases(networks, kinds[0], counting, given.overlap(overlap, counting))
     with progress("networks") as shown:
         rows = smallest(
             bases,
@@ -122,10 +121,8 @@ def size(
         given.tell_whole(base, dict.fromkeys(split["nodes"].tolist()))
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
     answer = Sizes(rows=rows, limits=limits, counted=counted)
-    if len(bases) > 1:
-        return answer
     others = partial(smallest, bases, kinds, limits)
-    return _beside(answer, others, chosen, by_default=s_comm == S_COMM)
+    return answer if bases[1:] else _beside(answer, others, chosen, s_comm == S_COMM)
 
 
 def _beside(
