@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from discosim.door.breakeven import breakeven
     from discosim.door.calibrate import calibrate
     from discosim.door.compare import compare
+    from discosim.door.explore import explore
     from discosim.door.hardware import hardware
     from discosim.door.inspect import inspect
     from discosim.door.layers import layers
@@ -44,6 +45,7 @@ __all__ = [
     "breakeven",
     "calibrate",
     "compare",
+    "explore",
     "hardware",
     "inspect",
     "layers",

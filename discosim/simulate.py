@@ -98,13 +98,12 @@ def simulate(
     `features`: whether node_bytes counts the features held at once ("peak") or the inputs of
     all layers ("all").
     """
-    local_s, remote_s = _compute_s(table, plan, hardware)
+    local_s, remote_s = compute_s(table, plan, hardware)
     node_s = local_s + remote_s
 
-    exchange, topology = plan.exchange, TOPOLOGIES[hardware.topology]
-    serial = topology.half_elems if hardware.duplex == "half" else topology.elems
-    volume_s = transfer_s(serial(exchange) * hardware.feature_elem_bytes, hardware.bandwidth_Bps)
-    alpha_s = topology.messages(exchange) * hardware.link_latency_s
+    traffic = traffic_of(plan, hardware)
+    volume_s = transfer_s(traffic.serial_bytes, hardware.bandwidth_Bps)
+    alpha_s = traffic.rounds * hardware.link_latency_s
     staged = plan.stage is not None
 
     def time_s(chunks: Floats) -> Floats:
@@ -125,13 +124,9 @@ def simulate(
     comm_s = volume_s + rounds * alpha_s
     latency_s = layer_s.sum(axis=(-2, -1))
 
-    sent = exchange.union if topology.broadcasts else exchange.sent
-    peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
-    elem_bytes = hardware.feature_elem_bytes
-    most_elems = np.maximum(sent.sum(-1), exchange.received.sum(-1)).max(-1)
     return Cost(
-        sent_bytes=sent * elem_bytes,
-        received_bytes=exchange.received * elem_bytes,
+        sent_bytes=traffic.sent_bytes,
+        received_bytes=traffic.received_bytes,
         comm_s=comm_s,
         local_s=local_s,
         remote_s=remote_s,
@@ -140,11 +135,48 @@ def simulate(
         total_comp_s=node_s.max(axis=-2).sum(-1),
         latency_s=latency_s,
         interval_s=_interval_s(plan, hardware, overlapped, node_s, (comm_s, latency_s)),
-        bytes_per_node=most_elems * elem_bytes,
-        messages=(peers * rounds).sum(-1).max(-1),
+        bytes_per_node=traffic.bytes_per_node,
+        messages=(traffic.peers * rounds).sum(-1).max(-1),
         **_memory_bytes(table, plan, hardware, features, overlapped),
         avg_s_comm=plan.avg_s_comm,
         avg_s_comp=_unspent_share(table, plan),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Traffic:
+    """What a plan sends over the links of some hardware, (..., R, L), whatever their numbers.
+
+    serial_bytes, rounds: bytes on the busiest link, and messages, one after the other; peers: to
+    how many others a node sends.
+    """
+
+    serial_bytes: Floats
+    rounds: Floats
+    sent_bytes: Floats
+    received_bytes: Floats
+    peers: Floats
+
+    @property
+    def bytes_per_node(self) -> Floats:
+        """The larger of sent and received of the busiest node, (...)."""
+        each: Floats = np.maximum(self.sent_bytes.sum(-1), self.received_bytes.sum(-1)).max(-1)
+        return each
+
+
+def traffic_of(plan: Plan, hardware: Hardware) -> Traffic:
+    """Return what passes the links; their bandwidth and latency do not matter."""
+    exchange, topology = plan.exchange, TOPOLOGIES[hardware.topology]
+    serial = topology.half_elems if hardware.duplex == "half" else topology.elems
+    sent = exchange.union if topology.broadcasts else exchange.sent
+    peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
+    elem_bytes = hardware.feature_elem_bytes
+    return Traffic(
+        serial_bytes=serial(exchange) * elem_bytes,
+        rounds=topology.messages(exchange),
+        sent_bytes=sent * elem_bytes,
+        received_bytes=exchange.received * elem_bytes,
+        peers=peers,
     )
 
 
@@ -161,7 +193,7 @@ def least_s(table: LayerTable, plan: Plan, hardware: Hardware) -> Floats:
     Messages are taken to be free; across layers, anything may overlap that a plan does not forbid:
     the stages of a pipeline follow one another.
     """
-    local_s, remote_s = _compute_s(table, plan, hardware)
+    local_s, remote_s = compute_s(table, plan, hardware)
     work_s = (local_s + remote_s).sum(-1)
     topology = TOPOLOGIES[hardware.topology]
     carried = topology.half_carried if hardware.duplex == "half" else topology.carried
@@ -196,8 +228,8 @@ def _arriving_elems(plan: Plan, overlapped: Overlap) -> Floats | float:
     return arriving
 
 
-def _compute_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
-    """Time that each node computes without and with received features, (..., R, L) each."""
+def compute_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
+    """Return what each node computes without and with received features, (..., R, L) each."""
     local_s, remote_s = _work_s(table, plan, hardware)
     if hardware.overhead_s:
         call_s = _by_class(table, hardware.overhead_s) * _costs(table, hardware)

@@ -105,6 +105,23 @@ def parse_time(text: str) -> float:
     return _read(text, _TIME)[0]
 
 
+@dataclass(frozen=True)
+class Spelling:
+    """How a quantity is written: an example, every unit's factor to SI, whether zero is one."""
+
+    noun: str
+    example: str
+    factors: Mapping[str, float]
+    may_be_zero: bool
+
+
+def spelling(noun: str) -> Spelling:
+    """Return how "a bandwidth", "a compute rate", "a memory size" or "a time" is written."""
+    [each] = [quantity for quantity in _QUANTITIES if quantity.noun == noun]
+    factors = {unit: factor for unit, (factor, _) in each.spellings.items()}
+    return Spelling(each.noun, each.example, factors, each.may_be_zero)
+
+
 def parse_power(text: str) -> float:
     """Return watts of a text such as 5W or 300mW; DiscosimError says what is wrong."""
     return _read(text, _POWER)[0]

@@ -177,7 +177,8 @@ def test_without_scipy_one_line_says_what_to_do(cli: Cli) -> None:
 def test_ctrl_c_does_not_wait_for_the_solver(tmp_path: Path) -> None:
     """A sleep of a minute stands for HiGHS at work."""
     code = (
-        "import sys, time, discosim.explore.allocation.milp as m\n"
+        "import sys, time\n"
+        "from discosim.explore.allocation import milp as m\n"
         "def work():\n"
         "    print('at work', file=sys.stderr, flush=True)\n"
         "    time.sleep(60)\n"

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
+from discosim.explore.grid import reduce
 from discosim.explore.grid.engine import TaskWork, reduce_grid
 from discosim.explore.grid.evaluate import amounts_at, evaluate
 from discosim.explore.grid.executors import on_cores, serially
@@ -250,7 +251,7 @@ def test_an_empty_axis_is_refused(axis: str) -> None:
 
 
 def test_a_front_that_is_nearly_all_of_the_grid_is_refused(monkeypatch: Any) -> None:
-    monkeypatch.setattr("discosim.explore.grid.reduce.MOST", 3)
+    monkeypatch.setattr(reduce, "MOST", 3)
     with pytest.raises(DiscosimError, match="fewer metrics"):
         reduce_grid(small_grid(), Pareto(("latency", "bandwidth", "compute")))
 

@@ -34,7 +34,8 @@ BELOW["explore"] = {"explore", "columns", "published", "runtime", *BELOW["timeli
 BELOW["validate"] = {"validate", *BELOW["explore"]}
 BELOW["report"] = {"report", *BELOW["validate"]}
 BELOW["paper"] = {"paper", *BELOW["report"]}
-BELOW["door"] = {"door", "paper", "importers", "files", *BELOW["report"]}
+BELOW["page"] = {"page", *BELOW["paper"]}
+BELOW["door"] = {"door", "page", "paper", "importers", "files", *BELOW["report"]}
 BELOW["cli"] = {"cli", "", *BELOW["door"]}
 
 ONLY_IN = {

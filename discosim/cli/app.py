@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": "All strategies side by side.",
     "plan": "The best split of each layer within a node's memory.",
     "size": "The smallest cluster within your limits, or what to give up.",
+    "explore": "One HTML page that answers whether to distribute, with sliders.",
     "breakeven": "From which bandwidth, latency, S_comm or N on splitting pays.",
     "pareto": "The configurations that no other one beats in everything.",
     "allocate": "S_comm of each layer within limits on time, traffic or memory.",

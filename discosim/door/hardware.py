@@ -81,18 +81,27 @@ def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
         raise UnknownNameError("keyword of hardware", unknown[0], Overrides.__annotations__)
     if isinstance(given, Hardware):
         return _changed(given, overrides)
-    dtype, weights = overrides.get("dtype") or "fp32", overrides.get("weight_dtype")
-    topology = overrides.get("topology")
+    profile = profile_of(given, **overrides)
+    dtype = overrides.get("dtype") or "fp32"
+    node = profile.hardware(dtype, overrides.get("weight_dtype"))
+    return _with(node, _series(overrides), profile.ops_per_mac)
+
+
+def profile_of(given: "str | PathLike[str] | Profile", **overrides: Unpack[Overrides]) -> Profile:
+    """Return the profile that is named or given, with the first of each quantity in place.
+
+    Raises DiscosimError.
+    """
+    dtype, topology = overrides.get("dtype") or "fp32", overrides.get("topology")
     for kind, name, known in (
         ("topology", topology, TOPOLOGIES),
         ("data type", dtype, DTYPES),
-        ("data type", weights, DTYPES),
+        ("data type", overrides.get("weight_dtype"), DTYPES),
         ("attention", overrides.get("attention"), ATTENTION),
     ):
         if name is not None and name not in known:
             raise UnknownNameError(kind, name, known)
-    series = _series(overrides)
-    first = {name: each.texts[0] for name, each in series.items()}
+    first = {name: each.texts[0] for name, each in _series(overrides).items()}
     texts = {
         "link.bandwidth": first.get("bandwidth"),
         "link.latency": first.get("link_latency"),
@@ -104,14 +113,12 @@ def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
     }
     written = {path: text for path, text in texts.items() if text is not None}
     if isinstance(given, Profile):
-        profile = given.with_overrides(written)
-    elif isinstance(given, str | PathLike):
-        profile = load_profile(fspath(given), written)
-    else:
-        raise DiscosimError(
-            f"hardware {given!r:.60}; wanted a profile's name, a .toml file or ds.hardware(…)"
-        )
-    return _with(profile.hardware(dtype, weights), series, profile.ops_per_mac)
+        return given.with_overrides(written)
+    if isinstance(given, str | PathLike):
+        return load_profile(fspath(given), written)
+    raise DiscosimError(
+        f"hardware {given!r:.60}; wanted a profile's name, a .toml file or ds.hardware(…)"
+    )
 
 
 def _series(overrides: Overrides) -> dict[str, Series]:

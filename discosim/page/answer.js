@@ -1,0 +1,63 @@
+// What a state answers: numbers of the chosen split, of one node, and of every other split.
+
+import { Engine, fits } from "./engine.js";
+import { readNumbers, commandOf } from "./state.js";
+
+const engines = new Map();
+
+export function engineOf(document, network) {
+  if (!engines.has(network)) engines.set(network, new Engine(document, document.networks[network]));
+  return engines.get(network);
+}
+
+// Times and bytes of one split, or null where it cannot be. Overlaps without exact coefficients
+// have the curve that was computed when the page was made: `precomputed`.
+export function costs(document, state, numbers, strategy, nodes, sComm) {
+  const engine = engineOf(document, state.network);
+  const place = engine.place(state.profile, strategy, nodes, state.overlap);
+  if (!place) return null;
+  const profile = document.profiles[state.profile];
+  const curve = engine.curve(place, state.overlap);
+  const steps = curve && curve.length > 1 ? document.steps : null;
+  const nearest = (values) => values.reduce((best, s) => (Math.abs(s - sComm) < Math.abs(best - sComm) ? s : best));
+  const s = steps ? nearest(steps) : engine.answerable(place, sComm);
+  const rows = engine.rows(place, document.topologies.indexOf(state.topology), s);
+  const exact = document.exact_overlaps.includes(state.overlap) && !curve;
+  const times = exact || place.staged
+    ? engine.times(rows, numbers, state.overlap, place.staged)
+    : { latency_s: curve[steps ? steps.indexOf(s) : 0], comm_s: null, comp_s: null };
+  const nodeBytes = rows.weight_bytes + rows.feature_bytes + profile.runtime_bytes;
+  return {
+    strategy, nodes, s_comm: strategy.knob ? s : null, place, rows, ...times,
+    precomputed: Boolean(curve),
+    node_bytes: nodeBytes,
+    weight_bytes: rows.weight_bytes,
+    feature_bytes: rows.feature_bytes,
+    bytes_per_node: rows.bytes_per_node,
+    avg_s_comm: rows.avg_s_comm,
+    exact: strategy.exact || nodes === 1 || (strategy.knob && s === 0),
+    fits: fits(nodeBytes, rows.feature_bytes, numbers.memory, profile.workspace ?? document.workspace),
+  };
+}
+
+// Everything that a state answers.
+export function answer(document, state) {
+  const numbers = readNumbers(document, state);
+  const named = (name) => document.strategies.find((each) => each.name === name);
+  const of = (strategy, nodes = state.nodes) => costs(document, state, numbers, strategy, nodes, numbers.sComm);
+  const one = costs(document, state, numbers, document.single, 1, 0);
+  const chosen = of(named(state.strategy)) ?? one;
+  const all = document.strategies.map((each) => of(each)).filter(Boolean);
+  const splits = all.filter((each) => each.exact && each.nodes > 1 && each.strategy.name !== "single");
+  const best = splits.reduce((least, each) => (least && least.latency_s <= each.latency_s ? least : each), null);
+  const command = commandOf(document, state, numbers, chosen.s_comm ?? numbers.sComm);
+  return { state, numbers, one, chosen, all, best, command };
+}
+
+// Bandwidth from which the chosen split is as fast as one node: 0 always, Infinity never.
+export function breakEven(document, found) {
+  const { state, numbers, chosen, one } = found;
+  if (chosen.precomputed || one.precomputed) return null;
+  const engine = engineOf(document, state.network);
+  return engine.breakEven(chosen.rows, numbers, state.overlap, chosen.place.staged, one.latency_s);
+}

@@ -1,0 +1,234 @@
+"""Everything that a page holds, as one JSON document (docs/explore.md)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from discosim import __version__
+from discosim.configuration import Configuration
+from discosim.explore.accuracy import NODES, TABLES, published_accuracy
+from discosim.graph.network import inputs_text
+from discosim.hardware import TOPOLOGIES, Hardware
+from discosim.hardware.profile import FigureRow
+from discosim.model.memory import WORKSPACE
+from discosim.page.coefficients import EXACT, Json, network_json
+from discosim.page.knots import STEPS
+from discosim.page.pool import rounded
+from discosim.published import of_section
+from discosim.strategies.strategy import STRATEGIES
+from discosim.units import (
+    format_quantity,
+    parse_bandwidth,
+    parse_bytes,
+    parse_compute,
+    parse_time,
+    spelling,
+)
+
+FORMAT, VERSION = "discosim-explore", 1
+
+NO_ERROR = (
+    "No error of this profile is known: it is made of data sheets and estimates, each below with "
+    "its source. Of networks really run on a machine that was measured, the model is off by a few "
+    "per cent on average (docs/accuracy.md)."
+)
+
+
+class Settable(NamedTuple):
+    """A quantity that can be set: what it is, its field, its unit, how its text is read."""
+
+    noun: str
+    field: str
+    unit: str
+    parse: Callable[[str], float]
+
+
+QUANTITIES: Mapping[str, Settable] = MappingProxyType(
+    {
+        "bandwidth": Settable("a bandwidth", "bandwidth_Bps", "B/s", parse_bandwidth),
+        "latency": Settable("a time", "link_latency_s", "s", parse_time),
+        "compute": Settable("a compute rate", "compute_macps", "MAC/s", parse_compute),
+        "memory": Settable("a memory size", "memory_bytes", "B", parse_bytes),
+    }
+)
+"""What can be set, each as people write it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network of the page: the word that names it, what was told of it, and its configuration."""
+
+    word: str
+    base: Configuration
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """A profile of the page: the word that names it, in SI, and where its numbers come from."""
+
+    word: str
+    node: Hardware
+    description: str
+    figures: Sequence[FigureRow]
+    ops_per_mac: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a page begins, the words that its commands end in, and what holds of all of it.
+
+    given: the quantities that no profile's file states so.
+    """
+
+    strategy: str
+    nodes: int
+    s_comm: float
+    overlap: str
+    words: Sequence[str]
+    given: Sequence[str]
+    notes: Sequence[str]
+
+
+def document(
+    subjects: Sequence[Subject],
+    boards: Sequence[Board],
+    strategies: Sequence[str],
+    nodes: Sequence[int],
+    overlaps: Sequence[str],
+    start: Start,
+) -> dict[str, Json]:
+    """Return the document of networks on profiles; raises DiscosimError for what cannot be."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "made_by": f"discosim {__version__}",
+        "quantities": {name: _quantity(of.noun) for name, of in QUANTITIES.items()},
+        "workspace": WORKSPACE,
+        "steps": STEPS.tolist(),
+        "exact_overlaps": list(EXACT),
+        "overlaps": list(overlaps),
+        "topologies": list(TOPOLOGIES),
+        "nodes": list(nodes),
+        "strategies": [
+            {
+                "name": each.name,
+                "summary": each.summary,
+                "knob": each.has_knob,
+                "exact": each.exact,
+                "staged": each.staged,
+            }
+            for each in (STRATEGIES[name] for name in strategies)
+        ],
+        "profiles": [_profile(board, start.given) for board in boards],
+        "networks": [
+            _network(subject, boards, strategies, nodes, overlaps) for subject in subjects
+        ],
+        "start": {
+            "strategy": start.strategy,
+            "nodes": start.nodes,
+            "s_comm": start.s_comm,
+            "overlap": start.overlap,
+        },
+        "words": list(start.words),
+        "notes": list(start.notes),
+    }
+
+
+def _quantity(noun: str) -> dict[str, Json]:
+    found = spelling(noun)
+    return {
+        "noun": found.noun,
+        "example": found.example,
+        "may_be_zero": found.may_be_zero,
+        "factors": dict(found.factors),
+    }
+
+
+def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
+    """A profile in SI; `given` are the quantities that its file does not state so."""
+    node = board.node
+    numbers: dict[str, Json] = {}
+    for name, of in QUANTITIES.items():
+        value = getattr(node, of.field)
+        numbers[name] = (
+            None
+            if value is None
+            else {
+                "value": float(value),
+                "text": _text(float(value), of),
+                "given": name in given,
+            }
+        )
+    return {
+        "word": board.word,
+        "name": node.name,
+        "description": board.description,
+        "dtype": node.dtype,
+        "numbers": numbers,
+        "topology": node.topology,
+        "topology_given": "topology" in given,
+        "memory_Bps": None if node.memory_Bps is None else float(node.memory_Bps),
+        "runtime_bytes": float(node.runtime_bytes),
+        "workspace": node.workspace,
+        "attention": node.attention,
+        "ops_per_mac": board.ops_per_mac,
+        "error": NO_ERROR,
+        "figures": [list(figure) for figure in board.figures],
+    }
+
+
+def _text(value: float, of: "Settable") -> str:
+    """The quantity in as few digits as give the number itself."""
+    for digits in range(3, 18):
+        text = format_quantity(value, of.unit, digits).replace(" ", "")
+        if value == 0 or of.parse(text) == value:
+            return text
+    return f"{value!r}{of.unit}"
+
+
+def _network(
+    subject: Subject,
+    boards: Sequence[Board],
+    strategies: Sequence[str],
+    nodes: Sequence[int],
+    overlaps: Sequence[str],
+) -> dict[str, Json]:
+    base = subject.base
+    found, left_out = network_json(
+        base, [board.node for board in boards], strategies, nodes, overlaps
+    )
+    return {
+        "word": subject.word,
+        "name": base.model,
+        "input": inputs_text(base.network),
+        "params": base.network.params,
+        "macs": base.network.macs,
+        "notes": [*subject.notes, *left_out],
+        "accuracy": _accuracy(base.model),
+        **found,
+    }
+
+
+def _accuracy(model: str) -> Json:
+    """Published accuracies on NODES nodes by strategy, at the S_comm that were published."""
+    if model not in TABLES:
+        return None
+    rows = [row for row in of_section(TABLES[model]) if row.id.endswith(".s_comm")]
+    found: dict[str, Json] = {}
+    for name in ("dense", "disco", "random-sparse", "branches"):
+        at = {0.0, 1.0} | {float(r.setting) / 100 for r in rows if r.method == name and r.setting}
+        knob = np.array(sorted(at) if STRATEGIES[name].has_knob else [0.0])
+        values = published_accuracy(model, STRATEGIES[name], NODES, knob)
+        found[name] = {"s": knob.tolist(), "accuracy": [rounded(v) for v in values.tolist()]}
+    table = import_module(f"discosim.paper.{TABLES[model]}").TABLE
+    return {
+        "source": f"Table {table.number}",
+        "measure": table.measure,
+        "nodes": NODES,
+        "by": found,
+    }

@@ -1,0 +1,189 @@
+// Pictures as SVG elements made one by one: what is in the document is text, never markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+export function html(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+// A scale from values to pixels, straight or logarithmic.
+export function scale(low, high, from, to, log = false) {
+  const of = log ? Math.log : (value) => value;
+  const width = of(high) - of(low) || 1;
+  const at = (value) => from + ((of(value) - of(low)) / width) * (to - from);
+  at.back = (pixel) => {
+    const place = of(low) + ((pixel - from) / (to - from)) * width;
+    return log ? Math.exp(place) : place;
+  };
+  at.ticks = (count) => (log ? logTicks(low, high, count) : ticks(low, high, count));
+  return at;
+}
+
+function ticks(low, high, count) {
+  const rough = (high - low) / count || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((each) => each >= rough * 0.999);
+  const first = Math.ceil(low / step - 1e-9);
+  const found = [];
+  for (let n = first; n * step <= high * (1 + 1e-9); n += 1) found.push(Number((n * step).toPrecision(12)));
+  return found;
+}
+
+function logTicks(low, high, count) {
+  const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
+  const every = Math.max(1, Math.ceil((last - first + 1) / count));
+  const found = [];
+  for (let power = first; power <= last; power += every) found.push(10 ** power);
+  if (found.length >= 3) return found;
+  const finer = [];
+  for (let power = first - 1; power <= last; power += 1) {
+    for (const m of [1, 2, 5]) if (m * 10 ** power >= low && m * 10 ** power <= high) finer.push(m * 10 ** power);
+  }
+  return finer;
+}
+
+// Axes of a picture: grid lines, numbers and what they are.
+export function axes(box, x, y, words) {
+  const group = svg("g", { class: "axes" });
+  for (const value of x.ticks(box.width < 420 ? 4 : 6)) {
+    const at = x(value);
+    group.append(svg("line", { class: "grid", x1: at, x2: at, y1: box.top, y2: box.bottom }));
+    group.append(svg("text", { x: at, y: box.bottom + 16, "text-anchor": "middle" }, words.x(value)));
+  }
+  for (const value of y.ticks(5)) {
+    const at = y(value);
+    group.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: at, y2: at }));
+    group.append(svg("text", { x: box.left - 6, y: at + 4, "text-anchor": "end" }, words.y(value)));
+  }
+  group.append(svg("text", { class: "label", x: (box.left + box.right) / 2, y: box.bottom + 34, "text-anchor": "middle" }, words.xLabel));
+  group.append(svg("text", { class: "label", x: box.left - 4, y: box.top - 8, "text-anchor": "start" }, words.yLabel));
+  return group;
+}
+
+export function frame(host, height, left = 62) {
+  const width = Math.max(260, host.clientWidth || 600);
+  return { width, height, left, right: width - 12, top: 24, bottom: height - 40 };
+}
+
+// Lines over x with a mark at what is chosen; `pick` is called with the x of a click.
+export function lineChart(host, { lines, x, words, label, mark, pick, log }) {
+  const box = frame(host, 300);
+  const all = lines.flatMap((line) => line.points.map((point) => point[1])).filter(Number.isFinite);
+  const low = log ? Math.min(...all) / 1.15 : 0, high = Math.max(...all) * 1.06 || 1;
+  const across = scale(x[0], x[1], box.left, box.right), up = scale(low, high, box.bottom, box.top, log);
+  const picture = svg("svg", { viewBox: `0 0 ${box.width} ${box.height}`, role: "img", "aria-label": label });
+  picture.append(axes(box, across, up, words));
+  for (const line of lines) {
+    const d = line.points.map(([at, value], n) => `${n ? "L" : "M"}${across(at).toFixed(1)} ${up(value).toFixed(1)}`).join("");
+    picture.append(svg("path", { class: `line ${line.style}`, d }));
+    if (line.dots) for (const [at, value] of line.points) picture.append(svg("circle", { class: `dot ${line.style}`, cx: across(at), cy: up(value), r: 2.5 }));
+  }
+  if (mark && Number.isFinite(mark[1])) {
+    picture.append(svg("line", { class: "cursor", x1: across(mark[0]), x2: across(mark[0]), y1: box.top, y2: box.bottom }));
+    picture.append(svg("circle", { class: "mark", cx: across(mark[0]), cy: up(mark[1]), r: 5 }));
+  }
+  pointing(picture, box, (px) => pick(Math.min(x[1], Math.max(x[0], across.back(px)))));
+  host.replaceChildren(picture);
+}
+
+// Speed-ups (rows of y, columns of x) as colours, the line where they are 1, and a cursor.
+export function heatMap(host, { xs, ys, values, levels, colours, words, label, cursor, pick }) {
+  const box = frame(host, 340);
+  const across = scale(xs[0], xs.at(-1), box.left, box.right, true), up = scale(0, 1, box.bottom, box.top);
+  let canvas = host.querySelector("canvas");
+  if (!canvas) {
+    canvas = html("canvas", { "aria-hidden": "true" });
+    host.replaceChildren(canvas, svg("svg"));
+  }
+  paint(canvas, box, values, levels, colours);
+  const picture = svg("svg", { viewBox: `0 0 ${box.width} ${box.height}`, role: "img", "aria-label": label });
+  picture.append(axes(box, across, up, words));
+  let d = "";
+  values.forEach((row, n) => {
+    const at = crossing(row, xs);
+    if (at !== null) d += `${d && crossing(values[n - 1] ?? [], xs) !== null ? "L" : "M"}${across(at).toFixed(1)} ${up(ys[n]).toFixed(1)}`;
+  });
+  picture.append(svg("path", { class: "even", d }));
+  if (cursor) {
+    const x = across(cursor[0]), y = up(cursor[1]);
+    picture.append(svg("line", { class: "cursor", x1: x, x2: x, y1: box.top, y2: box.bottom }));
+    picture.append(svg("line", { class: "cursor", x1: box.left, x2: box.right, y1: y, y2: y }));
+    picture.append(svg("circle", { class: "mark", cx: x, cy: y, r: 6 }));
+  }
+  pointing(picture, box, (px, py) => pick(across.back(px), Math.min(1, Math.max(0, up.back(py)))));
+  host.lastElementChild.replaceWith(picture);
+}
+
+function crossing(row, xs) {
+  for (let k = 1; k < row.length; k += 1) {
+    if ((row[k - 1] < 1) !== (row[k] < 1)) {
+      const share = (1 - row[k - 1]) / (row[k] - row[k - 1]);
+      return Math.exp(Math.log(xs[k - 1]) + share * (Math.log(xs[k]) - Math.log(xs[k - 1])));
+    }
+  }
+  return null;
+}
+
+function paint(canvas, box, values, levels, colours) {
+  const rows = values.length, columns = values[0].length;
+  canvas.width = columns;
+  canvas.height = rows;
+  Object.assign(canvas.style, {
+    left: `${(100 * box.left) / box.width}%`, top: `${box.top}px`,
+    width: `${(100 * (box.right - box.left)) / box.width}%`, height: `${box.bottom - box.top}px`,
+  });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
+  values.forEach((row, n) => row.forEach((value, k) => {
+    let level = 0;
+    while (level < levels.length && value >= levels[level]) level += 1;
+    image.data.set(colours[level], 4 * ((rows - 1 - n) * columns + k));
+  }));
+  context.putImageData(image, 0, 0);
+}
+
+// A stacked bar for each layer; `chosen` is marked.
+export function layerBars(host, { parts, styles, words, label, chosen, choose }) {
+  const box = frame(host, 260);
+  const most = Math.max(...parts.map((each) => each.reduce((sum, value) => sum + value, 0))) || 1;
+  const across = scale(0, parts.length, box.left, box.right), up = scale(0, most * 1.05, box.bottom, box.top);
+  const picture = svg("svg", { viewBox: `0 0 ${box.width} ${box.height}`, role: "img", "aria-label": label });
+  picture.append(axes(box, Object.assign((value) => across(value), { ticks: () => [] }), up, words));
+  const width = Math.max(1, (box.right - box.left) / parts.length - (parts.length > 120 ? 0 : 1));
+  const paths = styles.map(() => "");
+  parts.forEach((each, n) => {
+    let from = 0;
+    each.forEach((value, k) => {
+      const x = across(n).toFixed(1);
+      paths[k] += `M${x} ${up(from).toFixed(2)}V${up(from + value).toFixed(2)}h${width.toFixed(1)}V${up(from).toFixed(2)}z`;
+      from += value;
+    });
+  });
+  paths.forEach((d, k) => picture.append(svg("path", { class: styles[k], d })));
+  picture.append(svg("rect", { class: "chosen", x: across(chosen) - 1, width: width + 2, y: box.top, height: box.bottom - box.top }));
+  const at = (px) => choose(Math.min(parts.length - 1, Math.max(0, Math.floor(across.back(px)))));
+  pointing(picture, box, at, true);
+  host.replaceChildren(picture);
+}
+
+// Calls `pick` with the place of a click, or of the pointer where `hover`, in the picture's pixels.
+function pointing(picture, box, pick, hover = false) {
+  const at = (event) => {
+    const bounds = picture.getBoundingClientRect();
+    pick(((event.clientX - bounds.left) / bounds.width) * box.width, ((event.clientY - bounds.top) / bounds.height) * box.height);
+  };
+  picture.addEventListener("click", at);
+  if (hover) picture.addEventListener("pointermove", at);
+}

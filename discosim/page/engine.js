@@ -1,0 +1,171 @@
+// The latency model over the coefficients of the document (docs/explore.md says what they mean).
+
+const WORK = ["macs", "touched", "calls", "waiting_macs", "waiting_calls", "waiting_touched"];
+const WIRE = ["sent", "messages"];
+
+// A network of the document, with its layers of one kind counted and its rows of coefficients kept.
+export class Engine {
+  constructor(document, network) {
+    this.document = document;
+    this.network = network;
+    this.kinds = network.columns.length ? network.columns[0].length : 1;
+    this.counts = new Float64Array(this.kinds);
+    for (const kind of network.kind_of_row) this.counts[kind] += 1;
+    this.kept = new Map();
+  }
+
+  // The place of a configuration, or null: a strategy that cannot have so many nodes.
+  place(profile, strategy, nodes, overlap) {
+    const word = strategy.name === "single" ? 1 : nodes;
+    const kind = this.network.kind_of_profile[profile];
+    const hidden = strategy.staged && overlap !== "none" ? "/overlapped" : "";
+    const key = `${kind}/${strategy.name}/${word}`;
+    const found = this.network.places[key + hidden];
+    return found ? { key: key + hidden, at: found, staged: strategy.staged, curve: `${profile}/${strategy.name}/${word}` } : null;
+  }
+
+  // S_comm that can be answered here: itself, or the nearest of those that are known.
+  answerable(place, sComm) {
+    const steps = this.blocks(place, 0).find((block) => block.stepped);
+    if (!steps) return sComm;
+    return steps.s.reduce((best, s) => (Math.abs(s - sComm) < Math.abs(best - sComm) ? s : best));
+  }
+
+  blocks(place, topology) {
+    const { compute, totals, wires } = this.network;
+    return [compute[place.at[0]], totals[place.at[1]], wires[place.at[2 + topology]]];
+  }
+
+  // Amounts of every kind of layer, and totals of a node, at one S_comm.
+  rows(place, topology, sComm) {
+    const key = `${place.key}|${topology}|${sComm}`;
+    let found = this.kept.get(key);
+    if (!found) {
+      if (this.kept.size > 4096) this.kept.clear();
+      found = this.computeRows(place, topology, sComm);
+      this.kept.set(key, found);
+    }
+    return found;
+  }
+
+  computeRows(place, topology, sComm) {
+    const [compute, totals, wire] = this.blocks(place, topology);
+    const rows = {};
+    for (const name of WORK) rows[name] = this.column(compute, name, sComm);
+    for (const name of WIRE) rows[name] = this.column(wire, name, sComm);
+    if (!compute.waiting_touched) {
+      rows.waiting_touched = rows.touched.map((v, k) => (rows.macs[k] > 0 ? (v * rows.waiting_macs[k]) / rows.macs[k] : 0));
+    }
+    for (const name of ["weight_bytes", "feature_bytes", "avg_s_comm"]) rows[name] = number(totals, name, sComm);
+    rows.bytes_per_node = number(wire, "bytes_per_node", sComm);
+    return rows;
+  }
+
+  column(block, name, sComm) {
+    const values = new Float64Array(this.kinds);
+    const references = block[name];
+    if (!references) return values;
+    for (const [knot, weight] of weights(block, sComm)) {
+      const reference = references[knot];
+      if (!reference || weight === 0) continue;
+      const column = this.network.columns[reference[0]];
+      const factor = reference[1] * weight;
+      for (let k = 0; k < values.length; k += 1) values[k] += factor * column[k];
+    }
+    return values;
+  }
+
+  // Seconds of each kind of layer: communication, computation and both, on hardware with `numbers`.
+  layers(rows, numbers, overlap, staged) {
+    const { bandwidth, latency, compute, memoryRate } = numbers;
+    const comm = new Float64Array(this.kinds), comp = new Float64Array(this.kinds), both = new Float64Array(this.kinds);
+    for (let k = 0; k < this.kinds; k += 1) {
+      comm[k] = rows.sent[k] / bandwidth + rows.messages[k] * latency;
+      comp[k] = Math.max(rows.macs[k] / compute, rows.touched[k] / memoryRate) + rows.calls[k];
+      if (overlap === "none" || staged) both[k] = comm[k] + comp[k];
+      else if (overlap === "ideal") both[k] = Math.max(comp[k], comm[k]);
+      else {
+        const wait = Math.max(rows.waiting_macs[k] / compute, rows.waiting_touched[k] / memoryRate) + rows.waiting_calls[k];
+        both[k] = Math.max(comp[k], comm[k] + wait);
+      }
+    }
+    return { comm, comp, both };
+  }
+
+  // Latency, communication and computation of the whole network.
+  times(rows, numbers, overlap, staged) {
+    const { comm, comp, both } = this.layers(rows, numbers, overlap, staged);
+    const sum = (values) => values.reduce((total, value, kind) => total + value * this.counts[kind], 0);
+    return { latency_s: sum(both), comm_s: sum(comm), comp_s: sum(comp) };
+  }
+
+  // The curve of latencies that was computed when the page was made, or null where none was needed.
+  curve(place, overlap) {
+    return place.staged ? null : (this.network.curves[`${place.curve}/${overlap}`] ?? null);
+  }
+
+  // Latency at each of `slowness` = 1/B, all else as in `numbers`: sorted bends are not needed here.
+  latencies(rows, numbers, overlap, staged, slowness) {
+    if (overlap === "none" || staged) {
+      const at = this.times(rows, { ...numbers, bandwidth: Infinity }, "none", staged).latency_s;
+      let sent = 0;
+      for (let k = 0; k < this.kinds; k += 1) sent += rows.sent[k] * this.counts[k];
+      return slowness.map((u) => at + sent * u);
+    }
+    const { latency, compute, memoryRate } = numbers, ideal = overlap === "ideal";
+    const work = new Float64Array(this.kinds), head = new Float64Array(this.kinds);
+    for (let k = 0; k < this.kinds; k += 1) {
+      work[k] = Math.max(rows.macs[k] / compute, rows.touched[k] / memoryRate) + rows.calls[k];
+      head[k] = rows.messages[k] * latency;
+      if (!ideal) head[k] += Math.max(rows.waiting_macs[k] / compute, rows.waiting_touched[k] / memoryRate) + rows.waiting_calls[k];
+    }
+    return slowness.map((u) => {
+      let total = 0;
+      for (let k = 0; k < work.length; k += 1) total += this.counts[k] * Math.max(work[k], head[k] + rows.sent[k] * u);
+      return total;
+    });
+  }
+
+  // Bandwidth from which on these rows take at most `seconds`: 0 always, Infinity never.
+  breakEven(rows, numbers, overlap, staged, seconds) {
+    const at = (u) => this.latencies(rows, numbers, overlap, staged, [u])[0];
+    if (at(0) >= seconds) return Infinity;
+    let low = 0, high = 1e-12;
+    while (at(high) < seconds) {
+      low = high;
+      high *= 4;
+      if (high > 1e9) return 0;
+    }
+    for (let step = 0; step < 200 && high - low > 1e-15 * high; step += 1) {
+      const middle = (low + high) / 2;
+      if (at(middle) < seconds) low = middle;
+      else high = middle;
+    }
+    return 1 / high;
+  }
+}
+
+// A number of a block at one S_comm.
+function number(block, name, sComm) {
+  return weights(block, sComm).reduce((sum, [knot, weight]) => sum + weight * block[name][knot], 0);
+}
+
+// The knots around an S_comm and their weights; straight in between, the last knot at 1 itself.
+function weights(block, sComm) {
+  const { s, stepped } = block;
+  const last = s.length - 1;
+  if (last === 0) return [[0, 1]];
+  if (sComm >= 1) return [[last, 1]];
+  let low = 0;
+  while (low < last - 1 && s[low + 1] <= sComm) low += 1;
+  const share = (sComm - s[low]) / (s[low + 1] - s[low]);
+  if (stepped) return [[share < 0.5 ? low : low + 1, 1]];
+  return share === 0 ? [[low, 1]] : [[low, 1 - share], [low + 1, share]];
+}
+
+// Whether a node that needs so many bytes has them: yes, tight, no, or null where none is stated.
+export function fits(nodeBytes, featureBytes, memory, workspace) {
+  if (memory === null) return null;
+  if (nodeBytes > memory) return "no";
+  return nodeBytes + (workspace - 1) * featureBytes > memory ? "tight" : "yes";
+}

@@ -1,0 +1,54 @@
+"""A page as one file: markup, style, script and document, nothing that is fetched."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+
+from discosim.page.coefficients import Json
+
+FOLDER = Path(__file__).parent
+MODULES = ("units.js", "engine.js", "state.js", "answer.js", "draw.js", "page.js")
+"""Below what imports it each: they are put one after the other, without their imports."""
+
+
+def explorer(document: Mapping[str, Json], title: str) -> str:
+    """Return the HTML file that explores a document of `document.py`."""
+    script = _script()
+    digest = b64encode(sha256(f"\n{script}\n".encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return _filled(
+        "page.html",
+        policy=policy,
+        title=escape(title),
+        style=_read("page.css"),
+        document=as_json(document),
+        script=script,
+    )
+
+
+def as_json(document: Mapping[str, Json]) -> str:
+    """Return JSON that stays text inside HTML, whatever names are in it."""
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _script() -> str:
+    """The modules as one: names are unique, so imports and exports are not needed."""
+    lines = "\n".join(_read(name) for name in MODULES)
+    return re.sub(r"^(?:import [^\n]*\n|export )", "", lines, flags=re.MULTILINE)
+
+
+def _filled(name: str, **values: str) -> str:
+    """A file of this folder with each {{name}} in it filled."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found.group(1)], _read(name))
+
+
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
