@@ -111,6 +111,11 @@ PRINTED = {
     "yolox-l": (77.8, 54.2),
     "yolox-x": (140.95, 99.1),
     "yolo-fastest-1.1": (0.126, None),  # README of dog-qiuqiu/Yolo-FastestV2: 0.252 GFLOPs
+    # FD-MobileNet's Table 2 prints complexity alone
+    "fdmobilenet-1.0": (0.144, None),
+    "fdmobilenet-0.5": (0.040, None),
+    "fdmobilenet-0.25": (0.012, None),
+    "segformer-b0": (8.4, 3.8),  # README of NVlabs/SegFormer, the paper's Table 1 (to two digits)
     "pidnet-s": (47.6 / 8, 7.6),  # the paper's Table 6: at 2048x1024, eight times as many pixels
     "deeplabv3-mnv2": (2.75, 2.11),  # MobileNetV2's Table 7: output stride 16, without ASPP
     "ssd-mobilenetv2": (3.775 / 2, 16.818),  # OpenVINO's model zoo, ssd_mobilenet_v2_coco
@@ -368,6 +373,19 @@ def test_espdet_pico_in_closed_form() -> None:
     assert weights_of("espdet-pico-416") == weights_of("espdet-pico")
 
 
+def test_segformer_b0_in_closed_form() -> None:
+    """A second count from the paper's Table 6: two blocks a stage, perceptrons 4 times as wide."""
+    plan = zip((3, 32, 64, 160), (32, 64, 160, 256), (49, 9, 9, 9), (8, 4, 2, 1), strict=True)
+    params, decoder = 0, 256 * 1024 + 2 * 256 + 256 * 150 + 150
+    for before, d, kernel, ratio in plan:
+        coarse = (d * d * ratio * ratio + d + 2 * d) * (ratio > 1)
+        attention = 4 * (d * d + d) + coarse
+        perceptron = (4 * d * d + 4 * d) + (9 * 4 * d + 4 * d) + (4 * d * d + d)
+        params += before * d * kernel + d + 2 * d + 2 * (attention + perceptron + 4 * d) + 2 * d
+        decoder += d * 256 + 256
+    assert build("segformer-b0").params == params + decoder
+
+
 @pytest.mark.parametrize("heads", [3, 6, 12])
 def test_transformer_counts_in_closed_form(heads: int) -> None:
     """A second count from Table 1 of the DeiT paper: D = 64 heads, 12 blocks, 196 patches."""
@@ -489,6 +507,7 @@ SMALLEST = {
     **dict.fromkeys(("vit-s32", "vit-b32", "vit-b32-384", "vit-l32"), 32),
     **dict.fromkeys(("yolox-s", "yolox-m", "yolox-l", "yolox-x", "ds-cnn-kws"), 2),
     "alexnet": 63,
+    "segformer-b0": 29,
     "googlenet": 15,
     **dict.fromkeys(("inceptionv3", "inceptionv4", "inception-resnet-v2"), 75),
     "squeezenet1-0": 21,

@@ -119,18 +119,23 @@ class Builder(Draft):
         shape = (features, *self._shapes[x][1:])
         return self._add("linear", name, (x,), shape, shares=shares, bias=bias, heads=heads)
 
-    def attention(self, qkv: str, heads: int, name: str) -> str:
-        """Attend: `qkv` holds queries, keys and values side by side, each head by head."""
+    def attention(self, qkv: str, heads: int, name: str, *, terms: int = 0) -> str:
+        """Attend: `qkv` holds queries, keys and values side by side, each head by head.
+
+        terms: the positions that each one looks at, where these are not all.
+        """
         features, *positions = self._shapes[qkv]
-        return self._add("attention", name, (qkv,), (features // 3, *positions), heads=heads)
+        shape = (features // 3, *positions)
+        return self._add("attention", name, (qkv,), shape, heads=heads, terms=terms)
 
     def cross_attention(
         self, queries: str, keys: str, values: str, heads: int, name: str, *, learned: int = 0
     ) -> str:
         """Attend with tensors of their own; `learned` are parameters added to the scores."""
         shape = (self._shapes[values][0], *self._shapes[queries][1:])
-        operands = (queries, keys, values)
-        return self._add("attention", name, operands, shape, heads=heads, learned=learned)
+        terms = prod(self._shapes[keys][1:])
+        fields: dict[str, Any] = {"heads": heads, "learned": learned, "terms": terms}
+        return self._add("attention", name, (queries, keys, values), shape, **fields)
 
     def scale(self, x: str, name: str) -> str:
         """Multiply each feature by its own learned factor."""

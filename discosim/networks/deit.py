@@ -49,15 +49,27 @@ def _embed(net: Builder, features: int, patch: int) -> str:
     return net.embed(x, tokens, features + tokens * features, "pos_embed")
 
 
-def block(net: Builder, x: str, heads: int, hidden: int, at: str) -> str:
-    """Write attention and a two-layer perceptron, each behind a layer norm and around a skip."""
+def block(
+    net: Builder,
+    x: str,
+    heads: int,
+    hidden: int,
+    at: str,
+    *,
+    function: str = "gelu",
+    terms: int = 0,
+) -> str:
+    """Write attention and a two-layer perceptron, each behind a layer norm and around a skip.
+
+    function: of the perceptron; terms: as of `Builder.attention`.
+    """
     features = net.shape(x)[0]
     y = net.layer_norm(x, f"{at}.norm1")
     y = net.linear(y, 3 * features, f"{at}.attn.qkv", heads=heads)
-    y = net.attention(y, heads, f"{at}.attn")
+    y = net.attention(y, heads, f"{at}.attn", terms=terms)
     x = net.add(x, net.linear(y, features, f"{at}.attn.proj"), f"{at}.add1")
     y = net.layer_norm(x, f"{at}.norm2")
-    y = net.activation(net.linear(y, hidden, f"{at}.mlp.fc1"), f"{at}.mlp.act", "gelu")
+    y = net.activation(net.linear(y, hidden, f"{at}.mlp.fc1"), f"{at}.mlp.act", function)
     return net.add(x, net.linear(y, features, f"{at}.mlp.fc2"), f"{at}.add2")
 
 

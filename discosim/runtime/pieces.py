@@ -129,7 +129,7 @@ def check_runnable(network: Network) -> None:
         for layer in network.layers
         if layer.op not in RUN
         or (layer.stride and len(layer.padding) != len(layer.kernel))
-        or (layer.op == "attention" and len(layer.in_shapes) > 1)
+        or (layer.op == "attention" and (len(layer.in_shapes) > 1 or layer.terms > 0))
         or (layer.operator.placing == "aligns" and _broadcasts(layer))
     ]
     faults += [f"the input {name}" for name, _ in network.more_inputs]
