@@ -440,3 +440,19 @@ def test_shares_divide_rows_too() -> None:
     first = laid.parts[0]
     np.testing.assert_array_equal(first.rows, [[0, 168], [168, 224]])
     np.testing.assert_allclose(first.share, [0.75, 0.25])
+
+
+def test_whole_features_of_a_sum_are_whole_messages() -> None:
+    """Of ten features of a sum on two nodes, five each, a tenth is one of each (rounded up)."""
+    net = Builder("pair", (4,))
+    net.linear(net.linear(net.linear(INPUT, 8, "first"), 10, "second"), 6, "third")
+    table = tabulate(net.build())
+    rule = paired_rule(table.network, sparse=True)
+    sent = {}
+    for name, conventions in CONVENTIONS.items():
+        laid = lay(table, rule, 2, conventions)
+        plan = mixed_plan(laid, lay_out(table, 2, conventions), 1.0 - np.array([[[0.9]], [[0.7]]]))
+        sent[name] = plan.exchange.total[..., 0, 2]
+    # each node sends the other its summands, then what it has added up
+    assert list(sent["runtime"]) == [4 * 1, 4 * 2]
+    np.testing.assert_allclose(sent["paper"], [4 * 0.1 * 5, 4 * 0.3 * 5])

@@ -47,9 +47,13 @@ class Ran(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """What ran, how near its output came, and what went over the wire in all."""
+        from discosim.explore.executed import the_laid
+        from discosim.partition.synced import leaves_out
         from discosim.report.run import run_findings
 
         wanted = "masked" if isinstance(self.split, Mask) else "unsplit"
+        if isinstance(self.split, Plan) and leaves_out(the_laid(self.split)):
+            wanted = "partly summed"
         return run_findings(self.network, self.how, wanted, self.rows, self.off)
 
     @cached_property
@@ -89,7 +93,7 @@ def run(
     DiscosimError.
     """
     require("run", "torch", "safetensors")
-    from discosim.explore.executed import MASKED, planned, the_laid
+    from discosim.explore.executed import MASKED, S_COMM, planned, the_laid
     from discosim.explore.run import run_split
     from discosim.runtime.run import check_count, states_of
 
@@ -106,10 +110,12 @@ def run(
         split = chosen or _selected(found, count, share, state, source)
         how = f"{split.criterion}; {split.weights}"
     else:
-        split = planned(found, strategy, count, collective)
+        share = S_COMM if s_comm is None else given.one("--s-comm", given.shares(s_comm))
+        split = planned(found, strategy, count, collective, share)
         for line in split.remarks:
             note(line)
-        how = f"{strategy} ({STRATEGIES[strategy].summary}); {source}"
+        knob = f", S_comm {share:g}" if STRATEGIES[strategy].has_knob else ""
+        how = f"{strategy}{knob} ({STRATEGIES[strategy].summary}); {source}"
     written: tuple[str, ...] = ()
     if split_to is not None:
         from discosim.runtime.split_checkpoint import write_split
@@ -128,9 +134,10 @@ def _check_knobs(strategy: str, s_comm: object, mask: object) -> None:
     check_executed(strategy)
     if mask is not None and s_comm is not None:
         raise DiscosimError("give one of --s-comm and --mask: each says what is sent")
-    for option, value in (("--s-comm", s_comm), ("--mask", mask)):
-        if value is not None and strategy != "disco":
-            raise DiscosimError(f"{option} is for strategy disco: {strategy} has none")
+    if s_comm is not None and not STRATEGIES[strategy].has_knob:
+        raise DiscosimError(f"--s-comm is for strategies that have it: {strategy} has none")
+    if mask is not None and strategy != "disco":
+        raise DiscosimError(f"--mask is for strategy disco: {strategy} has none")
 
 
 def _count(network: Network, nodes: given.Counts | None, mask: Mask | None) -> int:

@@ -20,7 +20,7 @@ from discosim.timeline.trace import to_chrome, trace_records
 from discosim.units import parse_bandwidth
 from discosim.validate.compare import validate as validated
 from discosim.validate.levels import Question, Validation
-from discosim.validate.splits import SINGLE, SPARSE
+from discosim.validate.splits import SINGLE, SPARSE, has_knob
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,9 @@ class Validated(Answer):
         records = []
         for number, key in enumerate(self.found.measured):
             strategy, s_comm, overlap = key
-            what = f"S_comm {s_comm:g}" if strategy == SPARSE else strategy
+            what = strategy
+            if has_knob(strategy):
+                what = f"{strategy} " * (strategy != SPARSE) + f"S_comm {s_comm:g}"
             for half, (word, events) in enumerate(
                 (("measured", self.found.measured[key]), ("predicted", self.found.predicted[key]))
             ):
@@ -94,8 +96,8 @@ def validate(
 ) -> Validated:
     """Run the split network on this machine over a limited link, and compare with predictions.
 
-    network: a name, since its processes build it anew; bandwidth: of each link; s_comm: of disco,
-    other strategies have none and are measured beside one node. Raises DiscosimError.
+    network: a name, since its processes build it anew; bandwidth: of each link; s_comm: of disco
+    and partial-sync. All but disco are measured beside one node. Raises DiscosimError.
     """
     question = Question(
         model=network,

@@ -1,5 +1,7 @@
 """The strategies that a run executes, and their plans."""
 
+from dataclasses import replace
+
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.graph.network import Network
@@ -7,10 +9,14 @@ from discosim.hardware import load_profile
 from discosim.partition.collectives import Collective
 from discosim.partition.lay import Laid
 from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.partition.synced import synced
 from discosim.strategies.strategy import STRATEGIES
 
 MASKED = {"disco": 0.8, "dense": 0.0, "branches": 1.0}
 """The strategies whose features a mask selects, and the S_comm that they have if none is given."""
+
+S_COMM = 0.8
+"""Of other strategies with that knob, if none is given."""
 
 ANY_HARDWARE = "splitnets-hmd"
 """What is computed and sent depends on none."""
@@ -19,12 +25,8 @@ ANY_HARDWARE = "splitnets-hmd"
 def executed() -> list[str]:
     """Return the names of the strategies that a run executes on several nodes."""
     every = {name: STRATEGIES[name] for name in STRATEGIES}
-    laid = [
-        name
-        for name, each in every.items()
-        if not (each.has_knob or each.has_cut or each.staged or each.nodes)
-    ]
-    return [*MASKED, *(name for name in laid if name not in MASKED)]
+    usual = ("outputs", "whole", "one")  # by masks, on one node, in stages
+    return [*MASKED, *(name for name, each in every.items() if each.split not in usual)]
 
 
 def check_executed(strategy: str) -> None:
@@ -33,17 +35,31 @@ def check_executed(strategy: str) -> None:
         raise DiscosimError(f"no run executes {strategy}; wanted one of {', '.join(executed())}")
 
 
-def planned(network: Network, strategy: str, nodes: int, collective: str = "direct") -> Plan:
-    """Return the plan of a strategy that no mask describes; raises DiscosimError."""
+def planned(
+    network: Network,
+    strategy: str,
+    nodes: int,
+    collective: str = "direct",
+    s_comm: float = S_COMM,
+) -> Plan:
+    """Return the plan of a strategy that no mask describes; raises DiscosimError.
+
+    s_comm: of a strategy that has it; which features it leaves out is said (partition/synced.py).
+    """
     check_executed(strategy)
-    return Configuration(
+    chosen = STRATEGIES[strategy]
+    plan = Configuration(
         network,
         load_profile(ANY_HARDWARE).hardware(),
-        strategy=STRATEGIES[strategy],
+        strategy=chosen,
         nodes=nodes,
+        s_comm=s_comm,
         conventions=CONVENTIONS["runtime"],
         collective=Collective(collective),
     ).plan()
+    if chosen.has_knob and plan.laid is not None:
+        return replace(plan, laid=synced(plan.laid, s_comm))
+    return plan
 
 
 def the_laid(plan: Plan) -> Laid:

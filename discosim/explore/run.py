@@ -86,7 +86,7 @@ def _by_round(laid: Laid) -> dict[str, Floats]:
     sums: dict[str, Floats] = {}
     for row in range(len(laid.parts) + 1):
         for number, together in enumerate(rounds_before(laid, row)):
-            pairs = together.pairs + together.sparse
+            pairs = together.pairs
             counts = np.stack([(pairs > 0).sum(1), pairs.sum(1)]).astype(float)
             kind = class_of(laid, row, number)
             sums[kind] = sums.get(kind, 0.0) + counts
@@ -123,10 +123,11 @@ def run_split(
 
     The frame has one record a node and kind of message, measured columns and `predicted_` ones;
     the other value is the largest difference to the network on one process, masked if `split` is
-    a mask, relative to the output's largest magnitude. `timeout_s` is SplitNetwork's.
+    a mask, with the same sums if it leaves some of theirs out, relative to the output's largest
+    magnitude. `timeout_s` is SplitNetwork's.
     """
     from discosim.runtime.run import SplitNetwork
-    from discosim.runtime.state import largest_difference, masked_outputs, whole_outputs
+    from discosim.runtime.state import expected_outputs, largest_difference
 
     draws = np.random.default_rng(seed)
     x = draws.standard_normal(network.input_shape, dtype=np.float32)
@@ -135,8 +136,5 @@ def run_split(
         run = running.run(x)
         frame = measured(run, running.weight_bytes)
     model = predicted(network, split).drop(columns=["node", "kind"])
-    if isinstance(split, Mask):
-        wanted = masked_outputs(network, split, state, x)
-    else:
-        wanted = whole_outputs(network, state, x)
+    wanted = expected_outputs(network, on_nodes, state, x)
     return frame.join(model.add_prefix("predicted_")), largest_difference(run.outputs, wanted)

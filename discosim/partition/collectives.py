@@ -100,6 +100,12 @@ def _sizes(home: Held, whole: bool) -> Floats:
     return counts
 
 
+def _features(home: Held, whole: bool) -> Floats:
+    """Features of what each node answers for, none where that is nothing."""
+    counts: Floats = home.feature_counts(whole) * (home.rows[:, 1] > home.rows[:, 0])
+    return counts
+
+
 def _blocks(home: Held, block: int, source: int, sink: int) -> list[Piece]:
     """The part of `block` on its way between two other nodes."""
     features = (
@@ -114,7 +120,8 @@ def _blocks(home: Held, block: int, source: int, sink: int) -> list[Piece]:
 def _scattered(summands: Bools, home: Held, whole: bool) -> Round:
     """Each node sends each other one its summands of what that one adds."""
     nodes, sizes = home.nodes, _sizes(home, whole)
-    pairs = np.where(summands[:, None], sizes[None], 0.0) * ~np.eye(nodes, dtype=bool)
+    apart = summands[:, None] & ~np.eye(nodes, dtype=bool)
+    pairs, features = apart * sizes, apart * _features(home, whole)
 
     def pieces() -> list[Piece]:
         return [
@@ -125,8 +132,8 @@ def _scattered(summands: Bools, home: Held, whole: bool) -> Round:
             for piece in _blocks(home, sink, source, sink)
         ]
 
-    features = float(home.feature_counts(whole).max())
-    return Round("sum", pairs, np.zeros_like(pairs), features, pieces)
+    none = np.zeros_like(pairs)
+    return Round("sum", pairs, none, features, none, pieces)
 
 
 def _ring(home: Held, whole: bool, *, adds: bool) -> list[Round]:
@@ -134,21 +141,21 @@ def _ring(home: Held, whole: bool, *, adds: bool) -> list[Round]:
 
     Adding, block b goes from node b + 1 round to node b, gathering from node b round to b - 1.
     """
-    nodes, sizes = home.nodes, _sizes(home, whole)
-    features = float(home.feature_counts(whole).max())
+    nodes, sizes, counts = home.nodes, _sizes(home, whole), _features(home, whole)
     rounds = []
     for step in range(1, nodes):
         sources = np.arange(nodes)
         carried = (sources - step) % nodes if adds else (sources - step + 1) % nodes
         sinks = (sources + 1) % nodes
-        pairs = np.zeros((nodes, nodes))
-        pairs[sources, sinks] = sizes[carried]
+        pairs, features, none = np.zeros((3, nodes, nodes))
+        pairs[sources, sinks], features[sources, sinks] = sizes[carried], counts[carried]
         rounds.append(
             Round(
                 "sum" if adds else "gather",
                 pairs,
-                np.zeros_like(pairs),
+                none,
                 features,
+                none,
                 partial(_passed, home, carried, sinks),
             )
         )

@@ -87,7 +87,8 @@ def _rows_at_home(layer: Layer, reads: "tuple[Read, ...]", rows: Ints) -> Floats
 
 def kept(on: Nodes, layer: Layer, held: Held, choice: Choice, out: Held) -> Floats:
     """Return the part of a node's MACs that does not hang on what S_comm leaves out."""
-    if not choice.sparse or choice.kind is not Kind.OUTPUTS or held.layout == "whole":
+    sparse = choice.sparse and choice.kind is Kind.OUTPUTS and layer.operator.placing == "mixes"
+    if not sparse or held.layout == "whole":
         return np.ones(on.nodes)
     if layer.groups == 1 and not on.whole:
         return np.full(on.nodes, 1.0 / on.nodes)
@@ -115,4 +116,5 @@ def statistics_of(on: Nodes, layer: Layer, choice: Choice, held: Held, out: Held
     if not scalars or on.nodes == 1:
         return None
     pairs = scalars * (has[:, None] & has[None] & ~np.eye(on.nodes, dtype=bool)).astype(float)
-    return Round("statistics", pairs, np.zeros_like(pairs), 1.0, list)
+    none = np.zeros_like(pairs)
+    return Round("statistics", pairs, none, (pairs > 0).astype(float), none, list)

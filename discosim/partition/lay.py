@@ -5,7 +5,7 @@ its output; what is sent is what nodes need and have not (partition/held.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.reach import rows_of
-from discosim.graph.table import Floats, Ints, LayerTable
+from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.partition.bounds import even_shares, row_bounds
 from discosim.partition.collectives import Collective, added, gathered
 from discosim.partition.effort import at_home, kept, shares_of, statistics_of
@@ -42,7 +42,8 @@ class Read:
     """How the nodes come by an operand: the rounds before the layer, and what lies there after.
 
     before, after: what nodes have; needs: what they compute from; keeps: whether what came stays
-    until the last reader. missing: elements that each node lacked, (N,).
+    until the last reader. missing: elements that each node lacked, (N,). added: (F,), the features
+    of a sum that are added up where not all are, the others stay each node's own summand.
     """
 
     tensor: str
@@ -53,6 +54,7 @@ class Read:
     keeps: bool
     missing: Floats
     needed: Floats
+    added: Bools | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +83,15 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Laid:
-    """A network on nodes: one Part a layer, then the gathering of the output on node 0."""
+    """A network on nodes: one Part a layer, then the gathering of the output on node 0.
+
+    whole: whether features are, under these conventions or because heads or groups do not divide.
+    """
 
     table: LayerTable
     nodes: int
     conventions: Conventions
+    whole: bool
     parts: tuple[Part, ...]
     gathering: tuple[Read, ...]
     owners: Mapping[str, Owners]
@@ -109,7 +115,15 @@ def lay(
     parts = tuple(laying.part(layer, rule) for layer in table.network.layers)
     outputs = [table.network.layers[tensor - 1].name for tensor in table.outputs]
     return Laid(
-        table, nodes, conventions, parts, laying.gathering(outputs), on.owners, rule, collective
+        table=table,
+        nodes=nodes,
+        conventions=conventions,
+        whole=on.whole,
+        parts=parts,
+        gathering=laying.gathering(outputs),
+        owners=on.owners,
+        rule=rule,
+        collective=collective,
     )
 
 
@@ -221,7 +235,7 @@ class _Laying:
         if missing.any():
             rounds += gathered(lies, needs, self.collective, whole)
         if before.sparse:
-            rounds = [replace(one, pairs=one.sparse, sparse=one.pairs) for one in rounds]
+            rounds = [one.thinned() for one in rounds]
         keeps = before.layout == "parts" or not self.resend
         after = lies.with_received(needs) if keeps else before
         self.state[tensor] = after

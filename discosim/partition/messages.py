@@ -1,11 +1,12 @@
 """Messages that follow from what nodes have of a tensor and what they need of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from discosim.graph.table import Bools, Floats, Ints
+from discosim.model.rounding import kept_features
 from discosim.partition.held import Held, Need
 
 
@@ -31,14 +32,49 @@ class Round:
     kind: halo (rows to rows), gather (to every node), move (anything else), sum, whose elements
     the receiver adds to its own, or statistics, which are scalars and in no piece.
     sparse: (N, N), elements of which only 1 - S_comm is sent.
-    features: of the largest message; pieces: what exactly is sent, as index sets.
+    features, candidates: (N, N), the features that those are of; pieces: what exactly is sent, as
+    index sets.
     """
 
     kind: str
     pairs: Floats
     sparse: Floats
-    features: float
+    features: Floats
+    candidates: Floats
     pieces: Callable[[], list[Piece]]
+
+    def thinned(self) -> "Round":
+        """Return the same, of which only 1 - S_comm is sent."""
+        return replace(
+            self,
+            pairs=self.sparse,
+            sparse=self.pairs,
+            features=self.candidates,
+            candidates=self.features,
+        )
+
+    def kept_shares(self, density: Floats, whole: bool) -> Floats:
+        """Return the shares of the candidates that are sent, (..., N, N), at density (...)."""
+        shares = density[..., None, None] * np.ones_like(self.candidates)
+        if not whole:
+            return shares
+        kept = kept_features(density[..., None, None], self.candidates)
+        return np.divide(kept, self.candidates, out=shares, where=self.candidates > 0)
+
+    def sent(self, density: Floats, whole: bool) -> Floats:
+        """Return the elements from node i to node j, (..., N, N), at density (...)."""
+        if not self.sparse.any():
+            return self.pairs * np.ones((*density.shape, 1, 1))
+        return self.pairs + self.sparse * self.kept_shares(density, whole)
+
+    def largest(self, density: Floats, whole: bool) -> Floats:
+        """Return the features of the largest message, (...), at density (...)."""
+        most = np.full(density.shape, self.features.max())
+        if not self.sparse.any():
+            return most
+        kept = self.candidates * self.kept_shares(density, whole)
+        largest: Floats = np.maximum(most, kept.max((-2, -1)))
+        return largest
 
 
 def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
@@ -47,17 +83,18 @@ def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
     Of what several nodes have, the one that answers for it sends.
     """
     nodes = has.nodes
-    pairs, sparse, most = np.zeros((nodes, nodes)), np.zeros((nodes, nodes)), 0.0
+    pairs, sparse, most, candidates = np.zeros((4, nodes, nodes))
     for need in needs:
         rows = _row_overlap(has, need)
         features = _feature_overlap(has, need, whole)
-        sent = features * rows
-        most = max(most, float((features * (rows > 0)).max()))
+        sent, of = features * rows * has.row_elems, features * (rows > 0)
         if need.sparse:
-            sparse += sent * has.row_elems
+            sparse += sent
+            candidates += of
         else:
-            pairs += sent * has.row_elems
-    return Round(_kind(has, needs), pairs, sparse, most, lambda: _pieces(has, needs))
+            pairs += sent
+            most = np.maximum(most, of)
+    return Round(_kind(has, needs), pairs, sparse, most, candidates, lambda: _pieces(has, needs))
 
 
 def _kind(has: Held, needs: tuple[Need, ...]) -> str:

@@ -44,10 +44,19 @@ class Counted:
         each = [none if part is None else getattr(part, name) for part in self.parts]
         return np.stack(each, axis=-1)
 
+    def left(self, density: Floats) -> Floats:
+        """Return the part of each node's MACs that S_comm leaves, (..., N, K)."""
+        kept, laid = self.column("kept"), self.laid
+        read = density[..., self.rows] * np.ones_like(kept)
+        for at, part in enumerate(self.parts):
+            if laid.whole and part is not None and (kept[:, at] < 1).any():
+                read[..., at] = _remote_shares(part, density[..., 0, self.rows[at]])
+        left: Floats = kept + read * (1.0 - kept)
+        return left
+
     def shares(self, density: Floats) -> tuple[Floats, Floats]:
         """Return local and remote work of each node, (..., N, K)."""
-        kept = self.column("kept")
-        work = self.column("share") * (kept + density[..., self.rows] * (1.0 - kept))
+        work = self.column("share") * self.left(density)
         home = self.column("at_home")
         return work * home, work * (1.0 - home)
 
@@ -122,10 +131,20 @@ def parts_plan(laid: Laid, density: Floats) -> Plan:
     )
 
 
+def _remote_shares(part: Part, density: Floats) -> Floats:
+    """The share of its whole remote features that each node is sent, (..., N), at density (...)."""
+    sparse = [one for one in part.reads[0].rounds if one.candidates.any()]
+    if not sparse:  # they are there: only weights are left out
+        return density[..., None] * np.ones(len(part.share))
+    every = sparse[0].candidates
+    kept: Floats = (every * sparse[0].kept_shares(density, whole=True)).sum(-2)
+    shares: Floats = np.divide(kept, every.sum(0), out=np.ones_like(kept), where=every.any(0))
+    return shares
+
+
 def _sparse_weights(counted: Counted, density: Floats) -> Floats:
     """Shares of the weights, which go with the MACs where S_comm leaves some out."""
-    kept = counted.column("kept")
-    return counted.column("weights") * (kept + density[..., counted.rows] * (1.0 - kept))
+    return counted.column("weights") * counted.left(density)
 
 
 def _usual(laid: Laid) -> Bools:
@@ -184,7 +203,7 @@ def _out_share(counted: Counted) -> Floats:
     """Share of the output that a node makes, what others make as well included, (N, K)."""
     laid = counted.laid
     none = np.zeros(laid.nodes)
-    whole = laid.conventions.whole
+    whole = laid.whole
     columns = [
         none if part is None else part.out.elems(whole) / part.layer.out_elems
         for part in counted.parts
@@ -194,7 +213,7 @@ def _out_share(counted: Counted) -> Floats:
 
 def _live_elems(laid: Laid) -> Floats:
     """Elements of the tensors that a node has made and holds while each row runs, (N, L)."""
-    table, whole = laid.table, laid.conventions.whole
+    table, whole = laid.table, laid.whole
     tensors = [np.full(laid.nodes, table.tensor_elems[0])]
     tensors += [part.out.elems(whole) for part in laid.parts]
     tensors += [np.full(laid.nodes, elems) for elems in table.tensor_elems[len(tensors) :]]

@@ -14,15 +14,34 @@ from discosim.partition.pairs import exchange_of_pairs
 
 @dataclass(frozen=True, eq=False)
 class Together:
-    """What goes at once before a layer, of all its operands: see Round; own: (N,), distinct ones.
+    """What goes at once before a layer, of all its operands; own: (N,), distinct elements.
 
     What one node sends another in the same round is one message.
     """
 
-    pairs: Floats
-    sparse: Floats
+    rounds: tuple[Round, ...]
     own: Floats
-    features: float
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether something is sent, at some S_comm at least."""
+        return any(one.pairs.any() or one.candidates.any() for one in self.rounds)
+
+    @property
+    def pairs(self) -> Floats:
+        """Elements from node i to node j where all is sent, (N, N)."""
+        total: Floats = np.sum([one.pairs + one.sparse for one in self.rounds], axis=0)
+        return total
+
+    def sent(self, density: Floats, whole: bool) -> Floats:
+        """Return the elements from node i to node j, (..., N, N), at density (...)."""
+        total: Floats = np.sum([one.sent(density, whole) for one in self.rounds], axis=0)
+        return total
+
+    def largest(self, density: Floats, whole: bool) -> Floats:
+        """Return the features of the largest message, (...), at density (...)."""
+        most: Floats = np.max([one.largest(density, whole) for one in self.rounds], axis=0)
+        return most
 
 
 def rounds_before(laid: Laid, row: int) -> list[Together]:
@@ -33,18 +52,11 @@ def rounds_before(laid: Laid, row: int) -> list[Together]:
     found = []
     for number in range(depth):
         sent = [(read, read.rounds[number]) for read in reads if len(read.rounds) > number]
-        found.append(
-            Together(
-                pairs=np.sum([one.pairs for _, one in sent], axis=0),
-                sparse=np.sum([one.sparse for _, one in sent], axis=0),
-                own=np.sum([_offered(read, one) for read, one in sent], axis=0),
-                features=max(one.features for _, one in sent),
-            )
-        )
+        own = np.sum([_offered(read, one) for read, one in sent], axis=0)
+        found.append(Together(tuple(one for _, one in sent), own))
     scalars = None if gathers else laid.parts[row].statistics
     if scalars is not None and laid.conventions.service:
-        own = scalars.pairs.max(1)
-        found.append(Together(scalars.pairs, scalars.sparse, own, scalars.features))
+        found.append(Together((scalars,), scalars.pairs.max(1)))
     return found
 
 
@@ -56,20 +68,21 @@ def with_rounds(base: Exchange, laid: Laid, rows: Ints, density: Floats) -> tupl
 
 def in_rounds(laid: Laid, rows: Ints, density: Floats) -> tuple[RoundsExchange, Floats]:
     """Return the exchanges of `rows` (K,) alone, and the features of their largest messages."""
-    nodes, count = laid.nodes, len(rows)
+    nodes, count, whole = laid.nodes, len(rows), laid.whole
     each = [rounds_before(laid, int(row)) for row in rows]
-    features = [max((one.features for one in rounds), default=0.0) for rounds in each]
+    read = density[..., 0, rows]
+    features = np.zeros((*read.shape[:-1], 1, count))
     found: list[Exchange] = []
     for number in range(max(1, *map(len, each))):
-        pairs, sparse = np.zeros((nodes, nodes, count)), np.zeros((nodes, nodes, count))
-        own = np.zeros((nodes, count))
+        kept, own = np.zeros((*read.shape[:-1], nodes, nodes, count)), np.zeros((nodes, count))
         for at, rounds in enumerate(each):
             if len(rounds) > number:
-                pairs[..., at], sparse[..., at] = rounds[number].pairs, rounds[number].sparse
+                kept[..., at] = rounds[number].sent(read[..., at], whole)
                 own[:, at] = rounds[number].own
-        kept = pairs + density[..., None, :, rows] * sparse
+                largest = rounds[number].largest(read[..., at], whole)
+                features[..., 0, at] = np.maximum(features[..., 0, at], largest)
         found.append(exchange_of_pairs(kept, own, np.ones(count)))
-    return RoundsExchange(tuple(found)), np.array([features])
+    return RoundsExchange(tuple(found)), features
 
 
 def _offered(read: Read, sent: Round) -> Floats:

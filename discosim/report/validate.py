@@ -11,7 +11,7 @@ from discosim.units import format_quantity
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
 from discosim.validate.levels import LEVELS, Validation
 from discosim.validate.records import ValidationFile
-from discosim.validate.splits import SPARSE
+from discosim.validate.splits import has_knob
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ def show_validation(frame: pd.DataFrame) -> Cells:
         row: dict[str, str] = {
             "strategy": str(strategy),
             "overlap": str(overlap),
-            "S_comm": f"{s_comm:g}" if strategy == SPARSE else "",
+            "S_comm": f"{s_comm:g}" if has_knob(str(strategy)) else "",
             "measured": format_quantity(float(first["measured_s"]), "s"),
             "spread [%]": f"{100 * first['spread']:.1f}",
         }

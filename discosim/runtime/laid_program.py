@@ -59,12 +59,8 @@ def class_of(laid: Laid, row: int, number: int) -> str:
 
 
 def exchanges_before(laid: Laid, row: int) -> list[int]:
-    """Return the rounds before a row in which some node sends something, by number."""
-    return [
-        number
-        for number, one in enumerate(rounds_before(laid, row))
-        if one.pairs.any() or one.sparse.any()
-    ]
+    """Return the rounds before a row in which nodes send something at some S_comm, by number."""
+    return [number for number, one in enumerate(rounds_before(laid, row)) if one.takes_place]
 
 
 def table_rows(laid: Laid) -> list[int]:
@@ -210,33 +206,41 @@ class _LaidWriter:
         return (1, len(piece.features), *rows)
 
     def _add(self, read: Read, slot: str, features: Ints, rows: Range) -> None:
-        """Add what has come to the node's own summand, which is zero where it has none."""
-        shape = self.here.shapes[read.tensor]
-        if not self.here.of.get(read.tensor):
-            into = self.here.new_slot(read.tensor)
-            self.steps.append(Fill((1, *shape), (), 0.0, into))
-            self.here.add(read.tensor, Rectangle(into, *all_of(shape)))
+        """Add what has come to the node's own summand."""
+        self._own_summand(read.tensor)
         self.steps.append(AddTo(slot, self.here.cut(self.steps, read.tensor, features, rows)))
 
+    def _own_summand(self, tensor: str) -> None:
+        """Have a summand here: of zeros on a node that computes none."""
+        if not self.here.of.get(tensor):
+            shape, into = self.here.shapes[tensor], self.here.new_slot(tensor)
+            self.steps.append(Fill((1, *shape), (), 0.0, into))
+            self.here.add(tensor, Rectangle(into, *all_of(shape)))
+
     def _settle(self, read: Read) -> None:
-        """Of a sum, what this node has added up is all that it has."""
+        """Of a sum, what this node has added up is all that it has, and what nobody adds up."""
         home, tensor = read.after, read.tensor
         features, rows = all_of(home.shape)
-        if home.owners is not None:
-            features = np.flatnonzero(home.owners == self.rank)
-        rows = int(home.rows[self.rank, 0]), int(home.rows[self.rank, 1])
-        if not len(features) or rows[1] <= rows[0]:
+        mine = features >= 0 if home.owners is None else home.owners == self.rank
+        own = int(home.rows[self.rank, 0]), int(home.rows[self.rank, 1])
+        if own[1] <= own[0]:
+            mine &= False
+        if read.added is not None and (home.held[self.rank] == rows).all():
+            self._own_summand(tensor)
+            mine, own = mine | ~read.added, rows
+        features = np.flatnonzero(mine)
+        if not len(features) or own[1] <= own[0]:
             self.here.of[tensor] = []
             return
         if not self.here.of.get(tensor):  # nobody else adds anything here either
             return
-        cut = self.here.cut(self.steps, tensor, features, rows)
+        cut = self.here.cut(self.steps, tensor, features, own)
         if cut.at is None and cut.rows is None:
-            self.here.of[tensor] = [Rectangle(cut.slot, features, rows)]
+            self.here.of[tensor] = [Rectangle(cut.slot, features, own)]
             return
         slot = self.here.new_slot(tensor)
         self.steps.append(Alias(cut, slot))
-        self.here.of[tensor] = [Rectangle(slot, features, rows)]
+        self.here.of[tensor] = [Rectangle(slot, features, own)]
 
 
 def _is_sum(read: Read, number: int) -> bool:

@@ -11,6 +11,8 @@ from discosim.errors import DiscosimError
 from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.masks.weights import random_weights
+from discosim.partition.lay import Laid
+from discosim.partition.synced import leaves_out
 from discosim.runtime.checkpoint import Shapes, faults_of, read_state
 
 if TYPE_CHECKING:
@@ -119,6 +121,22 @@ def masked_outputs(
     module.load_state_dict(dict(state))
     apply_mask(module, mask, network)
     return _outputs(module, x)
+
+
+def expected_outputs(
+    network: Network, split: "Mask | Laid", state: "Mapping[str, Tensor]", x: Array
+) -> tuple[Array, ...]:
+    """Return what nodes that are split so make of one input, (*input_shape), on one process.
+
+    That is what the network makes, unless a mask, or a sum that leaves features out, changes it.
+    """
+    from discosim.runtime.replicas import replica_outputs
+
+    if isinstance(split, Mask):
+        return masked_outputs(network, split, state, x)
+    if leaves_out(split):
+        return replica_outputs(split, state, x)
+    return whole_outputs(network, state, x)
 
 
 def whole_outputs(network: Network, state: "Mapping[str, Tensor]", x: Array) -> tuple[Array, ...]:

@@ -27,7 +27,7 @@ from discosim.validate.pingpong import SIZES
 from discosim.validate.probes import probes
 from discosim.validate.profiled import Parts, Wires, parts_of
 from discosim.validate.runs import ROUNDS, Runs, measured_nodes
-from discosim.validate.splits import SINGLE, SPARSE, names_of
+from discosim.validate.splits import SINGLE, SPARSE, has_knob, names_of
 from discosim.validate.timing import Order
 
 DRAG_S = 0.02
@@ -79,7 +79,7 @@ def _settings(question: Question) -> list[Setting]:
     every = [
         (strategy, s_comm)
         for strategy in question.strategies
-        for s_comm in (question.s_comm if strategy == SPARSE else (0.0,))
+        for s_comm in (question.s_comm if has_knob(strategy) else (0.0,))
     ]
     return [(*each, overlap) for each in every for overlap in question.overlaps]
 
@@ -94,7 +94,7 @@ def _orders(question: Question) -> dict[str, list[Order]]:
         "alone": [
             Order("profile", count, s_comm, strategy=strategy)
             for strategy in question.strategies
-            for s_comm in (PROFILED_AT if strategy == SPARSE else (0.0,))
+            for s_comm in (PROFILED_AT if has_knob(strategy) else (0.0,))
         ],
         "runs": [
             Order(KINDS[overlap], count, s_comm, strategy=strategy)
@@ -162,7 +162,7 @@ def _check(question: Question) -> None:
 def _check_time(question: Question, table: LayerTable) -> None:
     """Raise DiscosimError where the messages alone would take longer than anybody waits."""
     most = table.in_elems[table.mixes].sum() * DTYPES["fp32"] / question.nodes
-    densities = [1 - s_comm for strategy, s_comm, _ in _settings(question) if strategy == SPARSE]
+    densities = [1 - s_comm for strategy, s_comm, _ in _settings(question) if has_knob(strategy)]
     seconds = question.count * sum(densities) * most / question.bandwidth_Bps
     if seconds > MOST_S:
         raise DiscosimError(

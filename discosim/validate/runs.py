@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from discosim.graph.network import Network
-from discosim.masks.mask import Mask
 from discosim.runtime.nodes import NodeProcesses
 from discosim.runtime.run import loads
-from discosim.runtime.state import largest_difference, masked_outputs, whole_outputs
+from discosim.runtime.state import expected_outputs, largest_difference
 from discosim.runtime.wire import SentMessage
 from discosim.runtime.worker import Array, Load, Ready, Seat
 from discosim.validate.gate import FEWEST, Floats, Samples, cores, gated, is_steady, usually
@@ -142,15 +141,11 @@ class MeasuredNodes:
         return Runs(order, runs, messages, self.usual_s, off)
 
     def _off(self, order: Order, outputs: tuple[Array, ...]) -> float:
-        """How far outputs are from those of the network, masked or not, on one process."""
+        """How far outputs are from those of the same split on one process."""
         key = order.strategy, order.s_comm
         if key not in self._wanted:
             split = split_of(self._network, self._nodes, *key)
-            if isinstance(split, Mask):
-                found = masked_outputs(self._network, split, self._state, self._x)
-            else:
-                found = whole_outputs(self._network, self._state, self._x)
-            self._wanted[key] = found
+            self._wanted[key] = expected_outputs(self._network, split, self._state, self._x)
         return largest_difference(outputs, self._wanted[key])
 
     @property

@@ -12,6 +12,7 @@ from discosim.partition.kinds import Choice, Kind
 from discosim.partition.lay import GATHER, Laid, lay
 from discosim.partition.plan import CONVENTIONS
 from discosim.runtime.laid_program import row_names, table_rows
+from discosim.strategies.strategy import STRATEGIES
 from discosim.validate.timing import mask_of
 
 SPARSE, SINGLE = "disco", "single"
@@ -27,7 +28,12 @@ def split_of(network: Network, nodes: int, strategy: str, s_comm: float) -> Mask
         return mask_of(network, nodes, s_comm)
     if strategy == SINGLE:
         return lay(tabulate(network), _on_one, nodes, CONVENTIONS["runtime"])
-    return the_laid(planned(network, strategy, nodes))
+    return the_laid(planned(network, strategy, nodes, s_comm=s_comm))
+
+
+def has_knob(strategy: str) -> bool:
+    """Return whether a strategy is measured at several S_comm."""
+    return strategy != SINGLE and STRATEGIES[strategy].has_knob
 
 
 def _on_one(_: Layer, __: tuple[Held, ...]) -> Choice:

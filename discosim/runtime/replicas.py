@@ -1,0 +1,107 @@
+"""What a network of partly added sums computes on N nodes, on one process and tensor by tensor.
+
+Each node's version of every tensor is whole. Where features lie apart all versions are the same;
+of a sum, features that are added up are the same, of the others each node has its own summand.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discosim.errors import DiscosimError
+from discosim.graph.network import INPUT
+from discosim.partition.kinds import Kind
+from discosim.partition.lay import Laid, Part, Read
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from discosim.runtime.module import NetworkModule
+    from discosim.runtime.state import Array
+
+
+def replica_outputs(laid: Laid, state: "Mapping[str, Tensor]", x: "Array") -> "tuple[Array, ...]":
+    """Return what node 0 has of the outputs in the end, of one input (*input_shape).
+
+    Raises DiscosimError for a layer that is split neither by outputs, inputs nor on all nodes.
+    """
+    import torch
+
+    from discosim.runtime.module import NetworkModule
+
+    module = NetworkModule(laid.table.network).eval()
+    module.load_state_dict(dict(state))
+    with torch.inference_mode():
+        versions = {INPUT: [torch.from_numpy(x)[None]] * laid.nodes}
+        for part in laid.parts:
+            for read in part.reads:
+                _add_up(read, versions)
+            versions[part.layer.name] = _made(part, module, versions)
+        for read in laid.gathering:
+            _add_up(read, versions)
+        return tuple(versions[name][0][0].numpy() for name in laid.table.network.outputs)
+
+
+def _add_up(read: Read, versions: "dict[str, list[Tensor]]") -> None:
+    """Where this reader finds summands, make versions of them."""
+    import torch
+
+    if read.before.summands is None:
+        return
+    summands = versions[read.tensor]
+    total = torch.stack(summands).sum(0)
+    every = np.ones(total.shape[1], dtype=bool) if read.added is None else read.added
+    added = torch.from_numpy(every).reshape(1, -1, *(1,) * (total.dim() - 2))
+    mixed = [torch.where(added, total, own) for own in summands]
+    owners = read.after.owners
+    if owners is not None and not (read.after.held[:, 1] > read.after.held[:, 0]).any():
+        mixed = [_joined(mixed, owners)] * len(mixed)
+    versions[read.tensor] = mixed
+
+
+def _made(
+    part: Part, module: "NetworkModule", versions: "Mapping[str, list[Tensor]]"
+) -> "list[Tensor]":
+    layer, kind = part.layer, part.choice.kind
+    compute = module.get_submodule(layer.name)
+    nodes = len(part.share)
+    operands = [[versions[read.tensor][node] for read in part.reads] for node in range(nodes)]
+    if kind is Kind.INPUTS:
+        return _summands(part, module, [each[0] for each in operands])
+    if kind not in (Kind.WHOLE, Kind.OUTPUTS):
+        raise DiscosimError(f"{layer.name} is split by {kind}: of sums nothing is left out there")
+    made = [compute(*each) for each in operands]
+    if part.out.owners is None:
+        return made
+    return [_joined(made, part.out.owners)] * nodes
+
+
+def _joined(versions: "list[Tensor]", owners: "np.ndarray") -> "Tensor":
+    """Each feature as its node has it."""
+    import torch
+
+    joined = torch.empty_like(versions[0])
+    for node, version in enumerate(versions):
+        mine = torch.from_numpy(np.flatnonzero(owners == node))
+        joined[:, mine] = version[:, mine]
+    return joined
+
+
+def _summands(part: Part, module: "NetworkModule", operands: "list[Tensor]") -> "list[Tensor]":
+    """What each node makes of its own input features; the bias is in the first summand."""
+    import torch
+
+    layer, [need] = part.layer, part.reads[0].needs
+    compute, members = module.get_submodule(layer.name), need.members
+    assert members is not None
+    assert part.out.summands is not None
+    first = int(np.argmax(part.out.summands))
+    made = []
+    for node, x in enumerate(operands):
+        mine = torch.from_numpy(members[node]).reshape(1, -1, *(1,) * (x.dim() - 2))
+        summand = compute(torch.where(mine, x, 0.0))
+        if layer.bias and node != first:
+            summand = summand - compute(torch.zeros_like(x))
+        made.append(summand if part.out.summands[node] else torch.zeros_like(summand))
+    return made
