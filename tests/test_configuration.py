@@ -153,7 +153,7 @@ base = Configuration(build("resnet18/8"), node)
 axes = {"strategies": ["disco"], "nodes": [2], "s_comm": [0.0, 0.5]}
 rows = band_columns(sweep_columns(base, **axes), base, [node], **axes)
 single = sweep_columns(base, strategies=["single"], nodes=[1])
-lines = [*summary.setting(rows, [node], "paper"), *summary.findings(rows, single, [node])]
+lines = [*summary.setting(rows, [node]), *summary.findings(rows, single, [node])]
 assert tables.to_text(sweep.show_results(rows), lines, 400) and frames.to_json(rows)
 print("pandas" in sys.modules)
 """

@@ -31,7 +31,8 @@ def test_one_unit_serves_a_column() -> None:
     assert header == "comm [ms]"
     assert cells == ["577", "122", "8.40", "0", "-"]
     assert tables.scaled(pd.Series([1.0, 2e6]), "n", "")[0] == "n [M]"
-    assert tables.scaled(pd.Series([0.0]), "n", "B") == ("n [B]", ["0"])
+    assert tables.scaled(pd.Series([0.0]), "n", "B") == ("n", ["0"])
+    assert tables.scaled(pd.Series([2e-6]), "n", "s", [2.0, 3.0]) == ("n [s]", ["2.0e-06"])
     assert tables.scaled(pd.Series([3, 5]), "n", "") == ("n", ["3.00", "5.00"])
     assert tables.scaled(pd.Series([1e-15]), "t", "s") == ("t [ns]", ["1.0e-06"])
     assert tables.scaled(pd.Series([np.nan, np.inf]), "t", "s") == ("t [s]", ["-", "-"])
@@ -146,7 +147,7 @@ def test_each_hardware_has_lines_of_its_own() -> None:
         assert [f"{each.name}: {line}" for line in alone] == [
             line for line in lines if line.startswith(f"{each.name}: ")
         ]
-    assert len(summary.setting(frame, pair, "paper conventions")) == 3
+    assert len(summary.setting(frame, pair)) == 2
 
 
 def test_where_nothing_fits_that_is_said_first() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from discosim.errors import DiscosimError
 from discosim.files import check_writable, write_bytes
+from discosim.report.layout import RULE
 
 if TYPE_CHECKING:
     from discosim.door.answer import Answer
@@ -63,7 +64,7 @@ class Output:
         """Write an answer to stdout or to its file."""
         content = self._content(answer)
         if self.path is None:
-            sys.stdout.write(str(content))
+            sys.stdout.write(_drawable(str(content), sys.stdout.encoding))
             return
         write_bytes(self.path, content if isinstance(content, bytes) else content.encode())
         wrote(self.path)
@@ -93,6 +94,15 @@ class Output:
             return ()
         columns = os.get_terminal_size(sys.stdout.fileno()).columns
         return (columns,) if columns else ()
+
+
+def _drawable(text: str, encoding: str | None) -> str:
+    """The text with ASCII for the lines of tables where the terminal's encoding has none."""
+    try:
+        RULE.encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return text.replace(RULE, "-")
+    return text
 
 
 def wrote(path: str) -> None:

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-WIDE = 400
-"""Columns of a table that does not go to a terminal: it is never folded."""
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Answer(ABC):
@@ -53,8 +50,8 @@ class Answer(ABC):
         """Return the picture; raises DiscosimError where there is none."""
         raise DiscosimError("this answer has no picture; .frame has its numbers")
 
-    def text(self, width: int = WIDE) -> str:
-        """Return the sentences and the table for `width` columns."""
+    def text(self, width: int | None = None) -> str:
+        """Return the sentences and the table for `width` columns, or as wide as they are."""
         return to_text(self.cells, [*self.lines, *self.caveats], width, self.words)
 
     def markdown(self) -> str:

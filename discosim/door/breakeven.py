@@ -47,6 +47,7 @@ class BreakEvens(Answer):
 
     found: Sequence[BreakEven]
     asked: Sequence[str]
+    counted: str
 
     @property
     def value(self) -> float | None:
@@ -64,7 +65,8 @@ class BreakEvens(Answer):
     def lines(self) -> list[str]:
         """What was asked, and a few answers in words."""
         many = len(self.found) > IN_WORDS
-        return [*self.asked, *([] if many else map(report.sentence, self.found))]
+        sentences = [] if many else map(report.sentence, self.found)
+        return [*self.asked, *sentences, f"Counted with {self.counted}."]
 
     @cached_property
     def cells(self) -> Cells:
@@ -146,10 +148,8 @@ def breakeven(
     how = "" if chosen.name == "disco" else f"; {chosen.name} ({chosen.summary})"
     return BreakEvens(
         found=answers,
-        asked=[
-            *(f"{base.model} on {node_text(each)}{how}." for each in kinds),
-            f"Counted with {given.how_counted(base, counted)}.",
-        ],
+        asked=[f"{base.model} on {node_text(each)}{how}." for each in kinds],
+        counted=given.how_counted(base, counted),
     )
 
 

@@ -58,10 +58,13 @@ class Results(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """What was asked, what fits, the best row, what beats it, from where splitting pays."""
-        asked = summary.setting(self.rows, list(self.hardware), self.counted)
-        return asked + summary.findings(
-            self.rows, self._single, list(self.hardware), self._exact(), self._on_the_wire()
-        )
+        return [
+            *summary.setting(self.rows, list(self.hardware)),
+            *summary.findings(
+                self.rows, self._single, list(self.hardware), self._exact(), self._on_the_wire()
+            ),
+            f"Counted with {self.counted}.",
+        ]
 
     @cached_property
     def _single(self) -> Columns:

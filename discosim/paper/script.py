@@ -14,17 +14,15 @@ from discosim.paper.show import (
 )
 from discosim.report.tables import to_text
 
-WIDE = 400
-
 
 def text(name: str) -> str:
     """Return the rows of a section and what the paper does not print, as text."""
     section = SECTIONS[name]
     frame = section.rows()
-    parts = [to_text(rows_for_people(frame), [*heading([section]), summary(frame)], WIDE)]
+    parts = [to_text(rows_for_people(frame), [*heading([section]), summary(frame)])]
     if section.costs is not None:
         costs = costs_for_people(section.costs())
-        parts.append(to_text(costs, [cost_headline(section)], WIDE, WORDS))
+        parts.append(to_text(costs, [cost_headline(section)], words=WORDS))
     return "\n".join(parts)
 
 

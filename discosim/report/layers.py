@@ -92,7 +92,9 @@ def show_layers(frame: "pd.DataFrame") -> Cells:
     numbers = ("in_elems", "out_elems", "params", "macs", "bytes")
     names = (*words, *numbers, "comm_s", "comp_s", "layer_s")
     share = frame["layer_s"] / max(frame["layer_s"].sum(), np.finfo(float).tiny)
-    return {**dict(cells(n, frame[n]) for n in names), "share [%]": percent(share)}
+    times = ("comm_s", "comp_s", "layer_s")
+    shown = (cells(n, frame[n], frame["layer_s"] if n in times else None) for n in names)
+    return {**dict(shown), "share [%]": percent(share)}
 
 
 def layer_findings(frame: "pd.DataFrame") -> list[str]:

@@ -139,7 +139,10 @@ def show(frame: pd.DataFrame) -> Cells:
     """Return rows for people; what never differs is left out."""
     names = [name for name in ("model", "hardware", "dtype") if several(frame[name])]
     names += ["strategy", "nodes", "s_comm", "latency_s", "interval_s", "node_bytes"]
-    found = dict(cells(name, frame[name]) for name in names)
+    latency_s = frame["latency_s"]
+    found = dict(
+        cells(name, frame[name], latency_s if name == "interval_s" else None) for name in names
+    )
     for name in ("price", "energy", "accuracy"):
         if frame[f"{name}_limit"].notna().any():
             metric = METRICS[name]

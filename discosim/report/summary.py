@@ -31,11 +31,10 @@ WIRE_DIFFERS = 0.1
 FITS = {"yes": "one node fits", "tight": "one node fits, tightly", "no": "one node does not fit"}
 
 
-def setting(frame: "Columns | pd.DataFrame", hardware: Sequence[Hardware], how: str) -> list[str]:
-    """Return what was asked, a line a kind of node, and `how` it is counted."""
+def setting(frame: "Columns | pd.DataFrame", hardware: Sequence[Hardware]) -> list[str]:
+    """Return what was asked, a line a kind of node."""
     rows = as_columns(frame)
-    asked = [f"{rows['model'][0]} at {rows['input'][0]} on {node_text(each)}." for each in hardware]
-    return [*asked, f"Counted with {how}."]
+    return [f"{rows['model'][0]} at {rows['input'][0]} on {node_text(each)}." for each in hardware]
 
 
 def how_counted(

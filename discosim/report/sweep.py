@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TIMES = ("comm_s", "comp_s", "latency_s", "latency_low_s", "latency_high_s", "interval_s")
+"""Columns of one unit, that of the latency."""
+
 MOST_PANELS = 8
 FEW_BARS = 16
 MOST_NAMES = 12
@@ -252,7 +255,10 @@ def show_results(
     names += ["comm_s", "comp_s", "latency_s"]
     names += ["latency_low_s", "latency_high_s"] * ("latency_low_s" in frame)
     names += ["interval_s"] * bool((frame["interval_s"] != frame["latency_s"]).any())
-    found = dict(cells(name, frame[name]) for name in [*names, "bytes_per_node", "node_bytes"])
+    found = dict(
+        cells(name, frame[name], frame["latency_s"] if name in TIMES else None)
+        for name in [*names, "bytes_per_node", "node_bytes"]
+    )
     if any(fit is not None for fit in frame["fits"]):
         found["fits"] = [word if isinstance(word, str) else "-" for word in frame["fits_word"]]
     found |= dict(cells(name, frame[name]) for name in ("speedup_vs_dense", "speedup_vs_single"))

@@ -1,6 +1,5 @@
 """Results as tables for people: text cells in units chosen for each column."""
 
-import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from discosim.columns import COLUMNS, CellKind
+from discosim.report.layout import table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,18 +28,16 @@ UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 TEXT_COLUMNS = frozenset(name for name, column in COLUMNS.items() if column.kind is CellKind.WORD)
 """Columns of words, which begin at the left."""
 
-FOLDED_ROWS = 500
-"""Longer tables are not folded to a narrow terminal: that takes milliseconds a row."""
-
 
 def to_text(
-    cells: Cells, summary: Sequence[str], width: int, words: Collection[str] = TEXT_COLUMNS
+    cells: Cells,
+    summary: Sequence[str],
+    width: int | None = None,
+    words: Collection[str] = TEXT_COLUMNS,
 ) -> str:
     """Return the summary's lines and the table for `width` columns; `words` begin at the left."""
-    text = _aligned(cells, words)
-    if len(text.partition("\n")[0]) > width and text.count("\n") <= FOLDED_ROWS + 2:
-        text = _folded(cells, width, words)
-    return "\n".join([*summary, "", text])
+    said = [line for sentence in summary for line in wrapped(sentence, width)]
+    return "\n".join([*said, "", table(cells, width, words)])
 
 
 def to_markdown(cells: Cells, summary: Sequence[str]) -> str:
@@ -54,35 +52,6 @@ def _cell(value: str) -> str:
     return " ".join(value.split()).replace("|", "\\|")
 
 
-def _aligned(cells: Cells, words: Collection[str]) -> str:
-    columns = []
-    for name, texts in cells.items():
-        wide = max(map(len, [name, *texts]))
-        pad = str.ljust if name in words else str.rjust
-        columns.append([pad(text, wide) for text in [name, *texts]])
-    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
-    rule = "  ".join("─" * len(column[0]) for column in columns)
-    return "\n".join([lines[0], rule, *lines[1:]]) + "\n"
-
-
-def _folded(cells: Cells, width: int, words: Collection[str]) -> str:
-    """The same with cells folded to fit a narrow terminal."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in cells:
-        table.add_column(name, justify="left" if name in words else "right", overflow="fold")
-    for row in zip(*cells.values(), strict=True):
-        table.add_row(*row)
-    stream = io.StringIO()
-    Console(
-        file=stream, width=width, force_terminal=False, highlight=False, markup=False, emoji=False
-    ).print(table)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
-
-
 def as_columns(frame: "Columns | pd.DataFrame") -> Columns:
     """Return results as arrays by the name of their column, from these or from a frame."""
     return {str(name): np.asarray(frame[str(name)]) for name in frame}
@@ -94,16 +63,22 @@ def in_columns(rows: Sequence[Mapping[str, str]]) -> Cells:
     return {name: [row.get(name, "") for row in rows] for name in names}
 
 
-def scaled(values: ArrayLike, name: str, unit: str) -> tuple[str, list[str]]:
+def scaled(
+    values: ArrayLike, name: str, unit: str, like: ArrayLike | None = None
+) -> tuple[str, list[str]]:
     """Return the column's name with its unit, and its cells to three digits.
 
-    One unit serves the whole column: that of its median, so that most cells read easily.
+    One unit serves the whole column: that of its median, so that most cells read easily, or of
+    the median of `like`, so that columns that are compared have one. Zeros have none.
     """
     numbers = np.asarray(values, dtype=float)
-    sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
-    typical = float(np.median(sizes)) if len(sizes) else 1.0
+    own, shared = (
+        np.abs(sizes[np.isfinite(sizes) & (sizes != 0)])
+        for sizes in (numbers, numbers if like is None else np.asarray(like, dtype=float))
+    )
+    typical = float(np.median(shared)) if len(shared) else 1.0
     factor, text = next((u for u in UNITS[unit] if typical >= u[0]), UNITS[unit][-1])
-    header = f"{name} [{text}]" if text else name
+    header = f"{name} [{text}]" if text and (len(own) or not np.isfinite(numbers).any()) else name
     return header, [digits(number / factor) for number in numbers]
 
 
@@ -111,8 +86,11 @@ _RATES = {"B/s": ("B", "/s"), "MAC/s": ("", "MAC/s"), "1/s": ("", "1/s")}
 """Rates are scaled as amounts: the unit gets its second."""
 
 
-def cells(name: str, values: ArrayLike) -> tuple[str, list[str]]:
-    """Return a column of results for people: what stands over it, and its cells."""
+def cells(name: str, values: ArrayLike, like: ArrayLike | None = None) -> tuple[str, list[str]]:
+    """Return a column of results for people: what stands over it, and its cells.
+
+    like: numbers whose unit it has, as `scaled` takes them.
+    """
     column, read = COLUMNS[name], np.asarray(values)
     match column.kind:
         case CellKind.WORD | CellKind.TERM | CellKind.COUNT:
@@ -125,7 +103,7 @@ def cells(name: str, values: ArrayLike) -> tuple[str, list[str]]:
             return column.over, times(read)
         case CellKind.QUANTITY:
             amount, second = _RATES.get(column.unit, (column.unit, ""))
-            header, texts = scaled(read, column.over, amount if amount in UNITS else "")
+            header, texts = scaled(read, column.over, amount if amount in UNITS else "", like)
             if not second:
                 return header, texts
             title, bracket, unit = header.removesuffix("]").partition(" [")
