@@ -13,11 +13,23 @@ KINDS = ("alexnet", "deit-ti", "mobilenetv2", "resnet50", "squeezenet1-1")
 """A network of each kind: plain, of tokens, of groups, with branches that add and that join."""
 
 
+SIZES = {
+    *(f"efficientnet-edgetpu-{size}" for size in "ml"),
+    *(f"efficientnet-lite{size}" for size in "1234"),
+    *(f"efficientnetv2-{size}" for size in ("b1", "b2", "b3", "s")),
+    *("espdet-pico-416", "fdmobilenet-0.5", "fdmobilenet-1.0", "mixnet-l", "mixnet-m"),
+    *("resnet101-v2", "resnet152-v2", "yolox-tiny"),
+    *(f"yolov5{size}" for size in "smlx"),
+}
+"""Sizes of a network that is walked over: their counts are tested, and little else differs."""
+
+
 def every_network(names: Iterable[str] = NETWORKS) -> list[Any]:
-    """Every network as a parameter; those that are no example of a kind are no part of the core."""
+    """The networks as parameters; those that are no example of a kind are no part of the core."""
     return [
         pytest.param(name, marks=[] if name in KINDS else [pytest.mark.exhaustive])
         for name in sorted(names)
+        if name not in SIZES
     ]
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from discosim.errors import UnknownNameError
 from discosim.networks import NETWORKS, build, known_as
 from discosim.networks.aliases import SPELLINGS, folded
+from tests.subjects import SIZES
 
 NAMES = sorted(NETWORKS)
 
@@ -127,6 +128,10 @@ vit_b_32 vit_l_16 vit_l_32 wide_resnet101_2 wide_resnet50_2
 def test_torchvisions_names_need_no_table() -> None:
     by_rule = {folded(name) for name in NAMES}
     assert [name for name in TORCHVISION.split() if folded(name) not in by_rule] == []
+
+
+def test_sizes_that_are_not_walked_over_are_networks() -> None:
+    assert set(NAMES) >= SIZES
 
 
 def test_no_two_networks_are_one_by_the_rule() -> None:

@@ -57,6 +57,9 @@ COUNTED = {
     "yolo11m": 20_114_688 - 16,
     "yolo11l": 25_372_160 - 16,
     "yolo11x": 56_966_176 - 16,
+    "yolov5n": 1_872_157,
+    "yolov5s": 7_235_389,
+    "yolov5l": 46_563_709,
     # keras.applications.MobileNet: the trainable ones
     "mobilenetv1-1.0": 4_231_976,
     "mobilenetv1-0.5": 1_331_592,
@@ -110,6 +113,10 @@ PRINTED = {
     "yolox-m": (36.9, 25.3),
     "yolox-l": (77.8, 54.2),
     "yolox-x": (140.95, 99.1),
+    "yolox-tiny": (6.45 / 2, 5.06),
+    # ultralytics/yolov5 README: 49.0 and 205.7 GFLOPs
+    "yolov5m": (24.5, 21.2),
+    "yolov5x": (102.85, 86.7),
     "yolo-fastest-1.1": (0.126, None),  # README of dog-qiuqiu/Yolo-FastestV2: 0.252 GFLOPs
     # FD-MobileNet's Table 2 prints complexity alone
     "fdmobilenet-1.0": (0.144, None),
@@ -342,6 +349,10 @@ def test_resnet_32_in_closed_form() -> None:
     assert build("resnet32-cifar100").params == params
 
 
+def test_yolox_nano_has_as_many_parameters_as_its_readme_prints() -> None:
+    assert round(build("yolox-nano").params / 1e6, 2) == 0.91
+
+
 def separable_pair(before: int, after: int, kernel: int = 3) -> int:
     return kernel * kernel * before + before * after
 
@@ -505,7 +516,9 @@ SMALLEST = {
     **dict.fromkeys(("densenet121", "densenet161", "densenet169", "densenet201"), 29),
     **dict.fromkeys(("deit-ti", "deit-s", "deit-b", "vit-s16", "vit-b16", "vit-l16"), 16),
     **dict.fromkeys(("vit-s32", "vit-b32", "vit-b32-384", "vit-l32"), 32),
-    **dict.fromkeys(("yolox-s", "yolox-m", "yolox-l", "yolox-x", "ds-cnn-kws"), 2),
+    **dict.fromkeys((f"yolox-{size}" for size in ("nano", "tiny", "s", "m", "l", "x")), 2),
+    **dict.fromkeys((f"yolov5{size}" for size in "nsmlx"), 2),
+    "ds-cnn-kws": 2,
     "alexnet": 63,
     "segformer-b0": 29,
     "googlenet": 15,

@@ -11,16 +11,18 @@ from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
+from discosim.networks.parts import depthwise
 
 HEAD_WIDTH = 256
 CLASSES = 80
 
 
 class YoloxScale(NamedTuple):
-    """Factors of depth and width."""
+    """Factors of depth and width; whether larger kernels are depthwise, with a pointwise behind."""
 
     depth: float
     width: float
+    separable: bool = False
 
 
 class YoloxWriter:
@@ -48,20 +50,27 @@ class YoloxWriter:
         y = self.net.batch_norm(y, f"{name}.norm")
         return self.net.activation(y, f"{name}.act", "silu")
 
+    def larger(self, x: str, features: int, name: str, *, stride: int = 1) -> str:
+        """Write a convolution of 3x3, which may be separable."""
+        if not self.scale.separable:
+            return self.conv(x, features, 3, name, stride=stride)
+        y = depthwise(self.net, x, 3, f"{name}.depthwise", "silu", stride=stride)
+        return self.conv(y, features, 1, name)
+
     def csp(self, x: str, features: int, depth: int, at: str, *, add: bool) -> str:
         """Write a stage of which one half goes through bottlenecks."""
-        hidden = features // 2
+        hidden = max(1, features // 2)
         y = self.conv(x, hidden, 1, f"{at}.conv1")
         kept = self.conv(x, hidden, 1, f"{at}.conv2")
         for index in range(max(1, round(depth * self.scale.depth))):
             z = self.conv(y, hidden, 1, f"{at}.m{index}.conv1")
-            z = self.conv(z, hidden, 3, f"{at}.m{index}.conv2")
+            z = self.larger(z, hidden, f"{at}.m{index}.conv2")
             y = self.net.add(z, y, f"{at}.m{index}.add") if add else z
         return self.conv(self.net.concat([y, kept], f"{at}.concat"), features, 1, f"{at}.conv3")
 
     def pyramid(self, x: str, features: int, at: str) -> str:
         """Write poolings of 5, 9 and 13 positions a side, joined."""
-        y = self.conv(x, self.net.shape(x)[0] // 2, 1, f"{at}.conv1")
+        y = self.conv(x, max(1, self.net.shape(x)[0] // 2), 1, f"{at}.conv1")
         pools = [
             self.net.pool(y, size, f"{at}.pool{size}", stride=1, padding=size // 2)
             for size in (5, 9, 13)
@@ -77,7 +86,7 @@ def _backbone(write: YoloxWriter) -> list[str]:
     for number, (full, depth) in enumerate(((128, 3), (256, 9), (512, 9), (1024, 3)), start=2):
         at = f"dark{number}"
         with write.net.block(at):
-            x = write.conv(x, write.wide(full), 3, f"{at}.down", stride=2)
+            x = write.larger(x, write.wide(full), f"{at}.down", stride=2)
             if full == 1024:
                 x = write.pyramid(x, write.wide(full), f"{at}.spp")
             x = write.csp(x, write.wide(full), depth, f"{at}.csp", add=full < 1024)
@@ -85,8 +94,8 @@ def _backbone(write: YoloxWriter) -> list[str]:
     return maps[1:]
 
 
-def _neck(write: YoloxWriter, maps: list[str]) -> list[str]:
-    """Join the maps top down, then bottom up."""
+def neck(write: YoloxWriter, maps: list[str]) -> list[str]:
+    """Join the maps top down, then bottom up; return those of an 8th, 16th and 32nd of the side."""
     net = write.net
     third, fourth, fifth = maps
     with net.block("top_down"):
@@ -97,9 +106,9 @@ def _neck(write: YoloxWriter, maps: list[str]) -> list[str]:
         y = net.upsample(reduced, net.shape(third)[1:], "up2", "nearest")
         small = write.csp(net.concat([y, third], "join2"), write.wide(256), 3, "td2", add=False)
     with net.block("bottom_up"):
-        y = write.conv(small, write.wide(256), 3, "down1", stride=2)
+        y = write.larger(small, write.wide(256), "down1", stride=2)
         middle = write.csp(net.concat([y, reduced], "join3"), write.wide(512), 3, "bu1", add=False)
-        y = write.conv(middle, write.wide(512), 3, "down2", stride=2)
+        y = write.larger(middle, write.wide(512), "down2", stride=2)
         large = write.csp(net.concat([y, lateral], "join4"), write.wide(1024), 3, "bu2", add=False)
     return [small, middle, large]
 
@@ -109,14 +118,14 @@ def yolox(name: str, input_shape: Shape, channels: Width, *, scale: YoloxScale) 
     net = Builder(name, input_shape)
     write = YoloxWriter(net, scale, channels)
     hidden = write.wide(HEAD_WIDTH)
-    for index, x in enumerate(_neck(write, _backbone(write))):
+    for index, x in enumerate(neck(write, _backbone(write))):
         at = f"head.{index}"
         with net.block(at):
             x = write.conv(x, hidden, 1, f"{at}.stem")
             branches = {}
             for branch in ("class", "box"):
-                y = write.conv(x, hidden, 3, f"{at}.{branch}.conv1")
-                branches[branch] = write.conv(y, hidden, 3, f"{at}.{branch}.conv2")
+                y = write.larger(x, hidden, f"{at}.{branch}.conv1")
+                branches[branch] = write.larger(y, hidden, f"{at}.{branch}.conv2")
             net.conv(branches["class"], CLASSES, 1, f"{at}.classes", bias=True)
             net.conv(branches["box"], 4, 1, f"{at}.boxes", bias=True)
             net.conv(branches["box"], 1, 1, f"{at}.objects", bias=True)
@@ -124,10 +133,12 @@ def yolox(name: str, input_shape: Shape, channels: Width, *, scale: YoloxScale) 
 
 
 SCALES = {
-    "s": YoloxScale(0.33, 0.5),
-    "m": YoloxScale(0.67, 0.75),
-    "l": YoloxScale(1.0, 1.0),
-    "x": YoloxScale(1.33, 1.25),
+    "nano": (YoloxScale(0.33, 0.25, separable=True), 416),
+    "tiny": (YoloxScale(0.33, 0.375), 416),
+    "s": (YoloxScale(0.33, 0.5), 640),
+    "m": (YoloxScale(0.67, 0.75), 640),
+    "l": (YoloxScale(1.0, 1.0), 640),
+    "x": (YoloxScale(1.33, 1.25), 640),
 }
-for _size, _scale in SCALES.items():
-    NETWORKS.register(f"yolox-{_size}")(Recipe(partial(yolox, scale=_scale), (3, 640, 640)))
+for _size, (_scale, _pixels) in SCALES.items():
+    NETWORKS.register(f"yolox-{_size}")(Recipe(partial(yolox, scale=_scale), (3, _pixels, _pixels)))
