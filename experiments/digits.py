@@ -64,7 +64,7 @@ def small_resnet() -> Network:
     with net.block("stem"):
         x = resnet.conv_norm(net, INPUT, 64, 3, "conv1", "bn1", stride=2)
         x = net.activation(x, "relu")
-    x = resnet.stages(net, x, lambda width: width, depths=(1, 1, 1), deep=False)[-1]
+    x = resnet.stages(net, x, lambda width: width, depths=(1, 1, 1), residual=resnet.basic)[-1]
     with net.block("head"):
         net.linear(net.flatten(net.global_pool(x, "avgpool"), "flatten"), CLASSES, "fc")
     return net.build()

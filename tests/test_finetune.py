@@ -15,6 +15,7 @@ from torch import nn
 from discosim.errors import DiscosimError
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
+from discosim.masks.measure import figures
 from discosim.masks.select import select
 from discosim.runtime.finetune import (
     Pruning,
@@ -23,6 +24,7 @@ from discosim.runtime.finetune import (
     prune_and_finetune,
     write_checkpoint,
 )
+from discosim.runtime.inputs import Inputs
 from discosim.runtime.module import NetworkModule, dense_mask
 from tests.split import on_one_thread
 
@@ -133,6 +135,45 @@ def test_at_zero_nothing_is_pruned() -> None:
     prune_and_finetune(module, network, Pruning(2, 0.0), lambda *_: None)
     after = effective_weights(module, network)
     assert all(np.array_equal(after[name], before[name]) for name in before)
+
+
+def _inputs(count: int, seed: int = 0) -> Inputs:
+    draws = np.random.default_rng(seed)
+    return Inputs(draws.normal(size=(count, 3, 6, 6)).astype(np.float32))
+
+
+def test_a_plan_is_pruned_to_by_a_measured_criterion_and_goes_on(tmp_path: Path) -> None:
+    network, path = small(), tmp_path / "run.pt"
+    plan = {"conv2": 0.9, "fc": 0.5}
+    pruning = Pruning(2, plan, criterion="gauss-newton", per="pair")
+    whole = fresh()
+    mask = prune_and_finetune(whole, network, pruning, train, inputs=_inputs(8))
+    shares = {
+        f.layer.name: f.s_comm for f in figures(network, mask, effective_weights(whole, network))
+    }
+    assert shares["fc"] == 0.5
+    assert shares["conv2"] == 1.0  # no one of four features is a tenth
+    assert not (effective_weights(whole, network)["conv1.weight"] == 0).all()
+
+    def broken(module: nn.Module, step: int) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
+        train(module, step)
+
+    with pytest.raises(KeyboardInterrupt):
+        prune_and_finetune(fresh(), network, pruning, broken, inputs=_inputs(8), checkpoint=path)
+    with pytest.raises(DiscosimError, match="of other inputs"):
+        prune_and_finetune(fresh(), network, pruning, train, inputs=_inputs(8, 1), checkpoint=path)
+    again = fresh()
+    prune_and_finetune(again, network, pruning, train, inputs=_inputs(8), checkpoint=path)
+    for name, tensor in dense_state(whole).items():
+        assert torch.equal(dense_state(again)[name], tensor), name
+
+
+def test_a_measured_criterion_without_inputs_is_refused() -> None:
+    pruning = Pruning(2, 0.5, criterion="gauss-newton")
+    with pytest.raises(DiscosimError, match="needs inputs"):
+        prune_and_finetune(fresh(), small(), pruning, train)
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def conv_norm(
     return net.batch_norm(y, norm)
 
 
-def _basic(
+def basic(
     net: Builder, x: str, width: int, stride: int, dilation: int, at: str, channels: Width
 ) -> str:
     features = channels(width)
@@ -117,7 +117,7 @@ def stages(
             with net.block(at):
                 stride = first_stride if index == 0 else 1
                 y = residual(net, x, width, stride, before, at, channels)
-                if index == 0 and (stage > 1 or residual is not _basic):  # the skip changes
+                if index == 0 and (stage > 1 or residual is not basic):  # the skip changes
                     names = f"{at}.downsample.0", f"{at}.downsample.1"
                     x = conv_norm(net, x, net.shape(y)[0], 1, *names, stride=stride)
                 x = net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
@@ -144,7 +144,7 @@ def _register(name: str, layers: int, residual: Residual) -> None:
 
 
 for _layers in DEPTHS:
-    _register(f"resnet{_layers}", _layers, _bottleneck if _layers >= 50 else _basic)
+    _register(f"resnet{_layers}", _layers, _bottleneck if _layers >= 50 else basic)
 for _layers, _groups, _group_width in ((50, 32, 4), (101, 32, 8), (101, 64, 4)):
     _register(
         f"resnext{_layers}-{_groups}x{_group_width}d",

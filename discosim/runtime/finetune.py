@@ -19,12 +19,15 @@ from torch.nn.utils import prune
 from discosim.errors import DiscosimError
 from discosim.files import write_whole
 from discosim.graph.network import Network
+from discosim.masks.criteria import the_criterion
 from discosim.masks.mask import LayerMask, Mask
 from discosim.masks.select import Knob, select
-from discosim.masks.sub_rows import masked_layers, weight_name
+from discosim.masks.sub_rows import Floats, masked_layers, weight_name
 from discosim.masks.weights import weight_shapes
 from discosim.partition.placement import Owners, place
 from discosim.runtime.checkpoint import faults_of
+from discosim.runtime.inputs import Inputs
+from discosim.runtime.measure import measure
 from discosim.runtime.module import dense_mask
 
 LEAST_DENSITY = 0.01
@@ -41,8 +44,9 @@ Finetune = Callable[[nn.Module, int], None]
 class Pruning:
     """What prune_and_finetune is to reach, and how.
 
-    s_comm: one for all layers, or by layer name, others send everything; fraction: p of the
-    paper, how much of what is still sent one step takes; criterion, per, seed: as in `select`.
+    s_comm: one for all layers, or by layer name as a plan has it, others send everything;
+    fraction: p of the paper, how much of what is still sent one step takes, up to each layer's
+    own S_comm; criterion, per, seed: as in `select`.
     """
 
     nodes: int
@@ -88,11 +92,13 @@ def prune_and_finetune(
     finetune: Finetune,
     *,
     owners: Mapping[str, Owners] | None = None,
+    inputs: Inputs | None = None,
     checkpoint: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Mask:
     """Prune `module` step by step, calling `finetune` after each; return the mask it ends with.
 
+    `inputs` are what a criterion that wants some is measured on, anew before each step.
     `checkpoint` is written after each step and, where it is there already, gone on from: as
     exact as `finetune` is a function of the module and the step. `progress` is called with the
     steps done and all of them. Raises DiscosimError for a module that is not the network's, for
@@ -103,7 +109,7 @@ def prune_and_finetune(
     steps = pruning.steps
     done, mask = 0, None
     if checkpoint is not None and checkpoint.exists():
-        done, mask = _resume(module, network, pruning, held, checkpoint)
+        done, mask = _resume(module, network, pruning, held, checkpoint, inputs)
     for step in range(done, len(steps)):
         mask = select(
             network,
@@ -115,15 +121,29 @@ def prune_and_finetune(
             pruning.seed,
             held,
             source=f"pruned and finetuned, step {step + 1} of {len(steps)}",
+            measured=_measured(module, network, pruning, held, inputs),
         )
         hold(module, mask, network)
         finetune(module, step)
         if checkpoint is not None:
-            _save(module, mask, pruning, step + 1, checkpoint)
+            _save(module, mask, pruning, step + 1, checkpoint, inputs)
         if progress is not None:
             progress(step + 1, len(steps))
     assert mask is not None
     return mask
+
+
+def _measured(
+    module: nn.Module,
+    network: Network,
+    pruning: Pruning,
+    owners: Mapping[str, Owners],
+    inputs: Inputs | None,
+) -> dict[str, Floats] | None:
+    """What the criterion wants of the module as it is; a criterion of weights wants nothing."""
+    if inputs is None or not the_criterion(pruning.criterion).measured:
+        return None
+    return measure(pruning.criterion, module, network, pruning.nodes, owners, inputs, pruning.seed)
 
 
 def check_module(module: nn.Module, network: Network) -> None:
@@ -182,11 +202,19 @@ def write_checkpoint(module: nn.Module, path: Path) -> None:
         raise DiscosimError(f"checkpoint {str(path)!r}; wanted a suffix of .safetensors, .pt, .pth")
 
 
-def _save(module: nn.Module, mask: Mask, pruning: Pruning, step: int, path: Path) -> None:
+def _save(
+    module: nn.Module,
+    mask: Mask,
+    pruning: Pruning,
+    step: int,
+    path: Path,
+    inputs: Inputs | None,
+) -> None:
     kept = {name: torch.from_numpy(layer.kept) for name, layer in mask.layers.items()}
     content = {
         "pruning": pruning.as_record(),
         "model": mask.model,
+        "inputs": _digests(pruning, inputs),
         "step": step,
         "kept": kept,
         "words": (mask.weights, mask.criterion),
@@ -195,22 +223,32 @@ def _save(module: nn.Module, mask: Mask, pruning: Pruning, step: int, path: Path
     write_whole(path, lambda part: torch.save(content, part))
 
 
+def _digests(pruning: Pruning, inputs: Inputs | None) -> list[str]:
+    """Which inputs matter to what comes out."""
+    matter = inputs is not None and the_criterion(pruning.criterion).measured
+    return inputs.digests() if inputs is not None and matter else []
+
+
 def _resume(
     module: nn.Module,
     network: Network,
     pruning: Pruning,
     owners: Mapping[str, Owners],
     path: Path,
+    inputs: Inputs | None,
 ) -> tuple[int, Mask]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         given = content["pruning"], content["model"]
+        measured_on = content["inputs"]
         state, step, kept, words = (content[key] for key in ("state", "step", "kept", "words"))
     except UNREADABLE:
         raise DiscosimError(f"checkpoint {path} is damaged or none of prune_and_finetune") from None
     wanted = pruning.as_record(), network.name
     if given != wanted:
         raise DiscosimError(f"checkpoint {path} is of {given}; wanted {wanted}")
+    if measured_on != _digests(pruning, inputs):
+        raise DiscosimError(f"checkpoint {path} is of other inputs than those that are given")
     layers = {}
     for layer in masked_layers(network):
         in_owner, out_owner = owners[network.operands(layer.name)[0]], owners[layer.name]
