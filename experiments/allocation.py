@@ -32,7 +32,7 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor, nn
 
 from discosim.configuration import Configuration
-from discosim.explore.allocation.allocate import Limit, Method, allocate
+from discosim.explore.allocation.allocate import Limit, Lost, Method, allocate
 from discosim.explore.allocation.layer_costs import LATENCY
 from discosim.explore.allocation.surrogate import Curve, Curves
 from discosim.graph.builder import Builder
@@ -318,7 +318,7 @@ class Subject:
     def plan(self, curves: Curves, method: Method = Method.EXACT) -> Mapping[str, float]:
         """Return the S_comm of each layer that loses least at that latency."""
         limits = {LATENCY: Limit(self.limit_s)}
-        found = allocate(self.base, limits, levels=LEVELS, curves=curves, method=method)
+        found = allocate(self.base, limits, levels=LEVELS, lost=Lost(curves), method=method)
         return found.plan.s_comm
 
     def mask(self, s_comm: Knob, criterion: str) -> Mask:

@@ -70,7 +70,7 @@ def broken_even(
 
 def allocated(model: Model, hardware: Hardware, limits: Any, **more: Any) -> allocate.Allocation:
     """Return a plan within limits."""
-    names = ("levels", "method", "curves", "saliency")
+    names = ("levels", "method", "lost", "criterion")
     how = {name: more.pop(name) for name in names if name in more}
     if "method" in how:
         how["method"] = allocate.Method(how["method"])

@@ -1,6 +1,7 @@
 """Allocation: costs add up over layers, limits hold, and it loses no more than uniform S_comm."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,16 +9,21 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.explore.allocation.allocate import DEFAULT_LEVELS, Limit, Method
+from discosim.explore.allocation.allocate import DEFAULT_LEVELS, FINE_LEVELS, Limit, Lost, Method
+from discosim.explore.allocation.allocate import allocate as allocate_by
 from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY, layer_costs
 from discosim.explore.allocation.surrogate import Curve, he_normal_curves, lost_share
 from discosim.explore.allocation.weight_curves import weight_curves
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
+from discosim.masks.criteria import CRITERIA, LEVELS, the_criterion
 from discosim.masks.saliency import saliency_curves
 from discosim.masks.select import select
 from discosim.masks.weights import random_weights
 from discosim.networks import build
+from discosim.partition.placement import place
 from discosim.simulate import Cost
 from tests.configurations import allocated, on
 from tests.strategies import hardware, tables
@@ -151,12 +157,88 @@ def test_curves_of_real_masks_take_the_place_of_the_surrogate() -> None:
     points = np.linspace(0, 1, 11)
     worth = {name: float(name != "layer1.0.conv1") for name in table.name}
     curves = {name: Curve(points, value * points**2) for name, value in worth.items()}
-    found = allocated("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves, saliency="given")
+    lost = Lost(curves, said="given")
+    found = allocated("resnet18", HMD, {BYTES: Limit(0.9, True)}, lost=lost)
     assert found.plan.s_comm["layer1.0.conv1"] == 0.95
     assert found.saliency == "given"
     del curves["layer2.0.conv1"]
     with pytest.raises(DiscosimError, match=r"layer2\.0\.conv1"):
-        allocated("resnet18", HMD, {BYTES: Limit(0.9, True)}, curves=curves)
+        allocated("resnet18", HMD, {BYTES: Limit(0.9, True)}, lost=lost)
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("criterion", sorted(CRITERIA))
+def test_exact_fast_and_bound_hold_for_every_criterion(criterion: str) -> None:
+    """Whatever the curves: a third route goes through all plans."""
+    network, nodes, levels = small(), 2, np.array([0.0, 0.5, 1.0])
+    owners, weights = place(network, nodes), random_weights(network)
+    chosen, found = the_criterion(criterion), None
+    if chosen.measured:
+        from discosim.runtime.inputs import Inputs
+        from discosim.runtime.measure import measure
+        from discosim.runtime.module import NetworkModule
+
+        x = np.random.default_rng(0).normal(size=(4, *network.input_shape)).astype(np.float32)
+        inputs = Inputs(x, np.arange(4) % 4)
+        found = measure(criterion, NetworkModule(network), network, nodes, owners, inputs)
+    lost = saliency_curves(network, nodes, weights, criterion=criterion, measured=found)
+    curves = {name: Curve(LEVELS, each) for name, each in lost.items()}
+    base = on(network, nodes=nodes)
+    limit = {BYTES: Limit(0.45, of_dense=True)}
+    exact, fast = (
+        allocate_by(base, limit, levels=levels, method=m, lost=Lost(curves, criterion))
+        for m in Method
+    )
+    names = [name for name, each in exact.dense.s_comm.items() if lost[name].any()]
+    total = sum(float(curve.lost[-1]) for curve in curves.values()) or 1.0
+    best = np.inf
+    for plan in product(levels, repeat=len(names)):
+        knob = dict(zip(names, plan, strict=True))
+        s_comm = np.array([[knob.get(name, 0.0) for name in base.table.name]])
+        cost = replace(base, s_comm=s_comm).cost()
+        if _number(cost, BYTES) <= exact.limits[BYTES] * (1 + 1e-12):
+            at = [float(curves[name].at(np.array([s]))[0]) for name, s in knob.items()]
+            best = min(best, sum(at) / total)
+    if names:
+        assert exact.plan.total_loss == pytest.approx(best)
+    assert fast.bound <= exact.plan.total_loss + 1e-12
+    assert exact.plan.total_loss <= fast.plan.total_loss + 1e-12
+    assert exact.criterion == criterion
+
+
+def small() -> Network:
+    net = Builder("small", (3, 6, 6))
+    x = net.conv(INPUT, 8, 3, "conv0")
+    for index in range(4):
+        x = net.activation(net.conv(x, 8, 3, f"conv{index + 1}"), f"act{index + 1}")
+    net.linear(net.flatten(net.global_pool(x, "pool"), "flatten"), 4, "fc")
+    return net.build()
+
+
+def test_levels_are_finer_where_a_tight_limit_asks() -> None:
+    loose, tight = (
+        allocated("resnet18", HMD, {BYTES: Limit(share, True)}, method="fast")
+        for share in (0.3, 0.04)
+    )
+    assert set(loose.plan.s_comm.values()) <= set(DEFAULT_LEVELS)
+    assert set(tight.plan.s_comm.values()) <= set(FINE_LEVELS)
+    assert not set(tight.plan.s_comm.values()) <= set(DEFAULT_LEVELS)
+    assert tight.uniform is not None
+
+
+def test_plans_of_other_criteria_stand_beside_and_meet_the_same_limits() -> None:
+    network = build("resnet18/8", (64,))
+    weights = random_weights(network)
+    weights["layer2.0.conv2.weight"] *= 4
+    by = {c: weight_curves(network, 2, weights, c) for c in ("l1", "l1-log")}
+    found = allocated(
+        network, HMD, {BYTES: Limit(0.3, True)}, method="fast",
+        lost=Lost(by["l1"], "l1", "given", {"l1-log": by["l1-log"]}),
+    )  # fmt: skip
+    other = found.beside["l1-log"]
+    assert other.s_comm != found.plan.s_comm
+    assert _number(other.cost, BYTES) <= found.limits[BYTES] * (1 + 1e-11)
+    assert other.total_loss >= found.bound
 
 
 @pytest.mark.parametrize("nodes", [2, 4])
@@ -210,7 +292,9 @@ def test_the_lost_share_is_convex_from_nothing_to_all(weights: float) -> None:
     [
         ({}, {}, "no limit"),
         ({"latency": Limit(1.0)}, {}, "latency_s"),
-        ({LATENCY: Limit(0.0)}, {}, r"least is 36\.85 ms, at S_comm 0\.95 everywhere"),
+        ({LATENCY: Limit(0.0)}, {}, r"least is 14\.1 ms, at S_comm 0\.99 everywhere"),
+        ({LATENCY: Limit(0.0)}, {"levels": [0, 0.95]}, r"least is 36\.85 ms, at S_comm 0\.95"),
+        ({LATENCY: Limit(1.0)}, {"criterion": "l1-log"}, "l1-log needs weights: --weights"),
         ({LATENCY: Limit(0.001), MEMORY: Limit(1.0)}, {}, "latency .* and memory"),
         ({LATENCY: Limit(float("nan"))}, {}, "from 0 up"),
         ({LATENCY: Limit(1.0)}, {"nodes": 1}, "nothing to allocate"),

@@ -112,8 +112,8 @@ def test_the_picture_is_drawn(cli: Cli) -> None:
     ("line", "words"),
     [
         ("allocate --model resnet50", ["--latency", "--bytes", "--memory"]),
-        (f"{FIRST[:-5]}5ms", ["the least is 36.85 ms", "0.95 everywhere", "--levels"]),
-        (f"{FIRST[:-5]}0ms", ["0 s", "36.85 ms"]),
+        (f"{FIRST[:-5]}5ms", ["the least is 14.1 ms", "0.99 everywhere", "--levels"]),
+        (f"{FIRST[:-5]}0ms", ["0 s", "14.1 ms"]),
         (f"{FIRST} --levels 0.5", ["least is", "S_comm 0.5 everywhere"]),
         (f"{FIRST} --memory 1KiB", ["memory of a node", "the least is"]),
         (f"{FIRST} --memory 35MB --bytes 1kB", ["traffic of a node of 1 kB"]),
@@ -131,6 +131,12 @@ def test_the_picture_is_drawn(cli: Cli) -> None:
         (f"{FIRST} --levels 0:1:0.0001", ["10,001 levels"]),
         (f"{FIRST} --levels 1.5", ["1.5"]),
         (f"{FIRST} --method exakt", ["exact"]),
+        (f"{FIRST} --criterion l1log", ["l1-log"]),
+        (f"{FIRST} --criterion taylor", ["taylor needs weights", "--mask"]),
+        (f"{FIRST} --weights w.pt --criterion taylor", ["taylor needs inputs", "discosim mask"]),
+        (f"{FIRST} --weights w.pt --criterion random", ["random does not say", "l1-log"]),
+        (f"{FIRST} --data inputs.npz", ["needs --weights"]),
+        (f"{FIRST} --data inputs.npz --weights w.pt", ["inputs.npz", "no such file"]),
         (f"{FIRST} --overlap layr", ["layer:K"]),
         (f"{FIRST} --plan plan.json", ["--plan"]),
         (f"{FIRST} -o plan.csv", [".json"]),
@@ -153,16 +159,114 @@ def test_a_checkpoint_takes_the_place_of_the_surrogate(cli: Cli) -> None:
     import torch
 
     weights = random_weights(build("resnet18/8"), seed=1)
-    weights["layer3.0.conv2.weight"] *= 1e-6  # worth nothing: it goes first
+    weights["layer3.0.conv2.weight"] *= 1e-6  # worth nothing by its norm: it goes first
     torch.save({name: torch.from_numpy(w) for name, w in weights.items()}, "w.pt")
     line = "allocate --model resnet18/8 --bytes 98% --weights w.pt"
-    *layers, summary = cli.records(line)
+    *layers, summary = cli.records(f"{line} --criterion l1")
     assert {row["layer"] for row in layers if row["s_comm"]} == {"layer3.0.conv2"}
     assert summary["saliency"].startswith("L1 norms of sub-rows of the weights of w.pt")
     code, _, err = cli("allocate --model resnet18 --bytes 98% --weights w.pt")
     assert code == 2
     assert "w.pt" in err
     assert len(err.splitlines()) == 1
+
+
+def test_by_default_the_scale_of_a_layer_moves_nothing(cli: Cli) -> None:
+    import torch
+
+    weights = random_weights(build("resnet18/8"), seed=1)
+    plans = []
+    for factor in (1, 4):
+        weights["layer3.0.conv2.weight"] *= factor
+        torch.save({name: torch.from_numpy(w) for name, w in weights.items()}, "w.pt")
+        plans.append(cli.records("allocate --model resnet18/8 --bytes 30% --weights w.pt"))
+        assert plans[-1][-1]["criterion"] == "l1-log"
+    assert [row["s_comm"] for row in plans[0]] == [row["s_comm"] for row in plans[1]]
+
+
+JUDGED = "--model resnet18/8 --input 32 --weights w.pt"
+
+
+@pytest.fixture
+def measured(cli: Cli) -> Cli:
+    """A mask that was measured on the first 8 of 20 inputs, on two nodes."""
+    import numpy as np
+    import torch
+
+    from discosim.runtime.state import random_state
+
+    torch.save(random_state(build("resnet18/8", (32,)), 2), "w.pt")
+    x = np.random.default_rng(0).normal(size=(20, 3, 32, 32))
+    np.savez("inputs.npz", inputs=x)
+    np.savez("used.npz", inputs=x[:8])
+    code, _, err = cli(
+        f"mask {JUDGED} --criterion gauss-newton --data inputs.npz --samples 8 -o masks.npz"
+    )
+    assert code == 0, err
+    return cli
+
+
+def test_plans_are_judged_on_inputs_that_were_not_measured_on(measured: Cli) -> None:
+    line = f"allocate {JUDGED} --mask masks.npz --bytes 20%"
+    *layers, summary = measured.records(f"{line} --data inputs.npz")
+    assert summary["criterion"] == "gauss-newton"
+    assert "8 inputs" in summary["saliency"]
+    assert summary["judged_on"] == 12
+    for plan in ("", "uniform_", "l1_log_"):
+        assert summary[f"{plan}divergence"] > 0
+        assert 0 <= summary[f"{plan}agreement"] <= 1
+    assert {"uniform_loss", "l1_log_s_comm"} <= set(layers[1])
+    assert summary["uniform_loss"] == pytest.approx(sum(row["uniform_loss"] for row in layers))
+    code, out, _ = measured(f"{line} --data inputs.npz")
+    assert code == 0
+    assert "on 12 inputs that were not measured on, before finetuning: plan" in out
+    assert "still a proxy" in out
+    code, _, err = measured(f"{line} --data used.npz")
+    assert code == 2
+    assert "all 8 inputs were measured on" in err
+
+
+def test_a_plan_that_is_further_off_than_uniform_is_told(measured: Cli) -> None:
+    """Curves that are upside down: what matters most goes first."""
+    from dataclasses import replace
+
+    from discosim.masks.mask_file import read_mask, write_mask
+
+    mask = read_mask("masks.npz", build("resnet18/8", (32,)))
+    worst = {name: curve[-1] - curve[::-1] for name, curve in mask.curves["gauss-newton"].items()}
+    upside = {n: (1e-6 if "layer4" in n or n == "fc" else 1) * c for n, c in worst.items()}
+    write_mask("bad.npz", replace(mask, curves=mask.curves | {"gauss-newton": upside}))
+    line = f"allocate {JUDGED} --mask bad.npz --bytes 80% --data inputs.npz --format json"
+    code, out, err = measured(line)
+    assert code == 0
+    *_, summary = json.loads(out)
+    assert ("uniform S_comm comes closer" in err) == (
+        summary["uniform_divergence"] < summary["divergence"]
+    )
+    assert "uniform S_comm comes closer" in err
+
+
+def test_a_mask_without_the_curves_that_are_asked_for_is_one_line(measured: Cli) -> None:
+    line = "allocate --model resnet18/8 --input 32 --mask masks.npz --bytes 20%"
+    code, out, err = measured(f"{line} --criterion taylor")
+    assert (code, out) == (2, "")
+    assert "by l1, l1-log, gauss-newton, not by taylor" in err
+    assert len(err.splitlines()) == 1
+    for criterion in ("l1", "l1-log", "gauss-newton"):
+        *_, summary = measured.records(f"{line} --criterion {criterion}")
+        assert summary["criterion"] == criterion
+
+
+def test_a_measured_mask_is_read_without_torch(measured: Cli) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from discosim.cli.app import run\n"
+        "sys.argv = 'discosim allocate --model resnet18/8 --input 32 --mask masks.npz "
+        "--bytes 20%'.split()\nsys.exit(run())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert "measured on 8 inputs" in done.stdout
 
 
 def test_without_scipy_one_line_says_what_to_do(cli: Cli) -> None:

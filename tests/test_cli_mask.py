@@ -120,15 +120,18 @@ def test_an_allocation_loses_what_the_masks_weights_lose(cli: Cli) -> None:
     answer = cli(f"allocate --model resnet18/8 --mask masks.npz {limits}")
     *layers, plan = json.loads(answer.out)
     assert plan["saliency"].endswith("weights of w.pt")
+    assert plan["criterion"] == "l1-log"
     assert plan["nodes"] == 4
     chosen = {row["layer"]: row for row in layers}
     weak = [row for name, row in chosen.items() if name.startswith("layer3")]
     assert all(row["s_comm"] >= 0.5 for row in weak)
     assert sum(row["loss"] for row in weak) < 0.001 < plan["loss"]
-    assert (
-        plan["loss"]
-        < json.loads(cli(f"allocate --model resnet18/8 --nodes 4 {limits}").out)[-1]["loss"]
+    by_norm, drawn = (
+        json.loads(cli(f"allocate --model resnet18/8 {how} {limits}").out)[-1]
+        for how in ("--mask masks.npz --criterion l1", "--nodes 4")
     )
+    assert by_norm["criterion"] == drawn["criterion"] == "l1"
+    assert by_norm["loss"] < drawn["loss"]
     refused = cli(f"allocate --model resnet18/8 --mask masks.npz --nodes 2 {limits}")
     assert "the mask is for 4 nodes, not for 2" in refused.err
 

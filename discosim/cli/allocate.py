@@ -23,10 +23,12 @@ BYTES = types.Parsed("bytes", lambda text: limit(text, parse_bytes))
     Option("bytes", "--bytes", "Limit on the busiest node's traffic: 5MB.", BYTES),
     Option("memory", "--memory", "Limit on a node's memory: 30MiB.", BYTES),
     options.LEVELS,
-    options.WEIGHTS.saying("A .safetensors or .pt checkpoint to lose from."),
+    options.WEIGHTS.saying("A .safetensors or .pt checkpoint to lose from, or to judge with."),
     options.METHOD,
     options.OVERLAP,
-    options.MASK.saying("Mask whose weights say what is lost."),
+    options.MASK.saying("Mask whose file says what is lost."),
+    options.CRITERION.saying("By which it is lost [default: measured on inputs, else l1-log]."),
+    options.DATA.saying("inputs.npz or package.module:loader, to judge the plans on."),
     *options.HARDWARE_BUT_MEMORY,
     options.INPUT,
     *options.COUNTED,
@@ -35,11 +37,12 @@ BYTES = types.Parsed("bytes", lambda text: limit(text, parse_bytes))
     options.PLOT,
 )
 def command(asked: Asked) -> None:
-    """S_comm of each layer that loses least saliency within limits on time, traffic or memory.
+    """S_comm of each layer that loses least within limits on time, traffic or memory.
 
     \b
     discosim allocate --model resnet50 --latency 100ms -o plan.json
     discosim allocate --model resnet50 --bytes 30% --nodes 4 --plot plan.png
+    discosim allocate --model resnet50 --bytes 30% --mask masks.npz --weights r.pt --data more.npz
     discosim sweep --model resnet50 --plan plan.json
     """
     asked.give(asked.answer())

@@ -12,16 +12,18 @@ from discosim.door.given import CountedAs
 from discosim.door.hearing import command, note
 from discosim.door.network import NetworkLike
 from discosim.door.text import number
-from discosim.errors import DiscosimError, install_hint
+from discosim.errors import DiscosimError, install_hint, require
 from discosim.explore.allocation.allocate import (
-    DEFAULT_LEVELS,
+    FALLBACK,
     Allocation,
     Limit,
+    Lost,
     Method,
 )
 from discosim.explore.allocation.allocate import allocate as allocated
 from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY
-from discosim.explore.allocation.surrogate import STATED
+from discosim.graph.network import Network
+from discosim.masks.criteria import Wants, the_criterion
 from discosim.partition.plan import Selection
 from discosim.report import allocate as report
 from discosim.report.tables import Cells
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from discosim.configuration import Configuration
-    from discosim.explore.allocation.surrogate import Curves
+    from discosim.explore.allocation.judged import Judgement
     from discosim.masks.mask import Mask
+    from discosim.runtime.inputs import Inputs
 
 Bound: TypeAlias = float | str | Limit
 """A limit in SI, as text with its unit, or as "30%" of what dense takes."""
@@ -45,16 +48,17 @@ class Allocated(Answer):
 
     found: Allocation
     convention: str
+    judgement: "Judgement | None" = None
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
         """One row a layer, and a last one on the plan (docs/allocate.md)."""
-        return report.to_frame(self.found)
+        return report.to_frame(self.found, self.judgement)
 
     @cached_property
     def lines(self) -> list[str]:
         """What was asked, what the plan takes and loses, and the uniform plan beside it."""
-        return report.findings(self.found, self.convention)
+        return report.findings(self.found, self.convention, self.judgement)
 
     @cached_property
     def cells(self) -> Cells:
@@ -62,7 +66,7 @@ class Allocated(Answer):
         return report.show(self.found)
 
     def plot(self) -> "Figure":
-        """Return S_comm of each layer, and the traffic that is left."""
+        """Return S_comm of each layer, what it loses, and the traffic that is left."""
         return report.draw_allocation(self.found, self.lines[0])
 
     def save(self, path: "str | PathLike[str]") -> None:
@@ -84,24 +88,32 @@ def allocate(
     levels: given.Shares | None = None,
     weights: "str | PathLike[str] | None" = None,
     mask: "str | PathLike[str] | Mask | None" = None,
+    criterion: str | None = None,
+    data: "str | Inputs | None" = None,
     method: str | None = None,
     overlap: str | None = None,
     **counted: Unpack[CountedAs],
 ) -> Allocated:
-    """Return the S_comm of each layer that loses least saliency within the limits.
+    """Return the S_comm of each layer that loses least within the limits.
 
     Limits on the latency, on the bytes of the busiest node and on a node's memory, in SI, as text
     with a unit, or as "30%" of what dense takes. levels: S_comm to choose from; weights, mask:
-    what says what is lost;
-    method: exact, or fast without scipy. Raises DiscosimError for what no plan meets.
+    what says what is lost, by `criterion` (of a mask: one that was measured on inputs, else
+    l1-log); data: inputs.npz or package.module:loader, to judge the plans on with the network of
+    `weights`; method: exact, or fast without scipy. Raises DiscosimError for what no plan meets.
     """
+    if criterion is not None:
+        the_criterion(criterion)
     found = given.the_network(network)
     node = given.one("--hw", given.kinds_of_nodes(hardware))
     base = given.configuration(found, node, counted, mask=mask)
     count = given.one("--nodes", given.nodes_or_default(nodes, base, (2,)))
-    if mask is not None and weights is not None:
+    inputs = _inputs(found, data, weights)
+    if mask is not None and weights is not None and inputs is None:
         raise DiscosimError("give --mask or --weights: each says what is lost")
-    curves, saliency = (None, STATED) if weights is None else _of_weights(base, count, weights)
+    lost = None
+    if weights is not None and mask is None:
+        lost = _of_weights(base, count, weights, criterion or FALLBACK)
     limits = {
         LATENCY: None if latency is None else limit(latency, parse_time),
         BYTES: None if bytes is None else limit(bytes, parse_bytes),
@@ -110,10 +122,10 @@ def allocate(
     allocation = allocated(
         replace(base, nodes=count, overlap=given.overlap(overlap, counted)),
         {name: each for name, each in limits.items() if each is not None},
-        levels=DEFAULT_LEVELS if levels is None else given.shares(levels),
+        levels=None if levels is None else given.shares(levels),
         method=None if method is None else Method(method),
-        curves=curves,
-        saliency=saliency,
+        lost=lost,
+        criterion=criterion,
     )
     if method is None and allocation.method is not Method.EXACT:
         note(f"by the fast method; the exact one needs scipy: {install_hint('scipy')}")
@@ -123,7 +135,42 @@ def allocate(
             "the limits hold whatever features the readers of a tensor select (--selection apart); "
             "what is shown is expected of independent selections"
         )
-    return Allocated(found=allocation, convention=given.convention_words(base, counted))
+    judgement = _judged(allocation, base.mask, weights, inputs)
+    words = given.convention_words(base, counted)
+    return Allocated(found=allocation, convention=words, judgement=judgement)
+
+
+def _inputs(
+    network: Network, data: "str | Inputs | None", weights: "str | PathLike[str] | None"
+) -> "Inputs | None":
+    """The inputs to judge on, if there are any."""
+    if data is None:
+        return None
+    require("--data", "torch", "safetensors")
+    if weights is None:
+        raise DiscosimError("--data judges plans by what the network answers: it needs --weights")
+    from discosim.runtime.inputs import checked, read_inputs
+
+    return read_inputs(data, network) if isinstance(data, str) else checked(data, network, "data")
+
+
+def _judged(
+    found: Allocation,
+    mask: "Mask | None",
+    weights: "str | PathLike[str] | None",
+    inputs: "Inputs | None",
+) -> "Judgement | None":
+    """How near the plans come to the dense network, on inputs that were not measured on."""
+    if inputs is None or weights is None:
+        return None
+    from discosim.explore.allocation.judged import UNIFORM, judge
+    from discosim.runtime.state import any_checkpoint_state
+
+    state, _renamed = any_checkpoint_state(fspath(weights), found.configuration.network)
+    judgement = judge(found, mask, state, inputs)
+    if UNIFORM in judgement.closer:
+        note("uniform S_comm comes closer to the dense network than the plan: take it, or finetune")
+    return judgement
 
 
 def limit(bound: Bound, parse: Callable[[str], float]) -> Limit:
@@ -141,17 +188,28 @@ def limit(bound: Bound, parse: Callable[[str], float]) -> Limit:
 
 
 def _of_weights(
-    base: "Configuration", nodes: int, weights: "str | PathLike[str]"
-) -> "tuple[Curves, str]":
-    """The curves of a checkpoint's weights, and what is said of them."""
+    base: "Configuration", nodes: int, weights: "str | PathLike[str]", criterion: str
+) -> Lost:
+    """What the layers of a checkpoint's weights lose."""
     from discosim.explore.allocation.weight_curves import weight_curves
     from discosim.runtime.checkpoint import read_weights
     from discosim.strategies.strategy import check_nodes
 
+    chosen = the_criterion(criterion)
+    if chosen.measured:
+        raise DiscosimError(
+            f"criterion {criterion} needs {chosen.wants}: discosim mask --criterion {criterion} "
+            "--data FILE -o masks.npz, then --mask masks.npz"
+        )
+    if chosen.wants is Wants.NOTHING:
+        raise DiscosimError(f"criterion {criterion} does not say what layers lose; wanted l1-log")
     check_nodes(base.table, nodes)
     path = fspath(weights)
     read, renamed = read_weights(path, base.network)
     if renamed:
         note(f"weights of {path} have other names: taken by order and shape")
-    said = f"L1 norms of sub-rows of the weights of {path}, the least go first; accuracy is not "
-    return weight_curves(base.network, nodes, read), f"{said}predicted"
+    curves, other = (
+        weight_curves(base.network, nodes, read, name) for name in (criterion, FALLBACK)
+    )
+    said = f"{chosen.says} of the weights of {path}, the least go first"
+    return Lost(curves, criterion, said, {FALLBACK: other})

@@ -48,6 +48,7 @@ def conv_norm(
 def basic(
     net: Builder, x: str, width: int, stride: int, dilation: int, at: str, channels: Width
 ) -> str:
+    """Write the two 3x3 convolutions of a basic block and return the tensor that is added."""
     features = channels(width)
     y = conv_norm(net, x, features, 3, f"{at}.conv1", f"{at}.bn1", stride=stride, dilation=dilation)
     y = net.activation(y, f"{at}.relu1")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discosim.explore.allocation.allocate import LIMITS, Allocation, Outcome
+from discosim.explore.allocation.allocate import FALLBACK, LIMITS, Allocation, Outcome
+from discosim.masks.criteria import the_criterion
 from discosim.report.style import COMM, RC, SINGLE, new_figure
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells, scaled
@@ -15,15 +16,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from discosim.explore.allocation.judged import Judgement
 
-def to_frame(found: Allocation) -> pd.DataFrame:
-    """Return one row per layer, `layer s_comm loss`, and a last one, without a layer, on the plan.
 
-    Only the last row has the further columns; its s_comm is the average over what is sent, its
-    loss the sum of the others.
+def to_frame(found: Allocation, judgement: "Judgement | None" = None) -> pd.DataFrame:
+    """Return one row per layer, and a last one, without a layer, on the plan.
+
+    Of a layer: `s_comm loss`, what the uniform plan loses there, and S_comm by l1-log where that
+    is known. Only the last row has the further columns; its s_comm is the average over what is
+    sent, its loss the sum of the others.
     """
-    plan = found.plan
-    rows = [{"layer": n, "s_comm": s, "loss": plan.loss[n]} for n, s in plan.s_comm.items()]
+    plan, uniform, other = found.plan, found.uniform, found.beside.get(FALLBACK)
+    rows = [
+        {
+            "layer": name,
+            "s_comm": s_comm,
+            "loss": plan.loss[name],
+            "uniform_loss": None if uniform is None else uniform.loss[name],
+            "l1_log_s_comm": None if other is None else other.s_comm[name],
+        }
+        for name, s_comm in plan.s_comm.items()
+    ]
     given = found.configuration
     summary = {
         "layer": None,
@@ -38,13 +51,30 @@ def to_frame(found: Allocation) -> pd.DataFrame:
         "gap": found.gap,
         **{column: float(getattr(plan.cost, column).item()) for column in LIMITS},
         **{f"{column}_limit": found.limits.get(column) for column in LIMITS},
-        "uniform_s_comm": None if found.uniform is None else _uniform(found.uniform),
-        "uniform_loss": None if found.uniform is None else found.uniform.total_loss,
+        "uniform_s_comm": None if uniform is None else _uniform(uniform),
+        "uniform_loss": None if uniform is None else uniform.total_loss,
         "saliency": found.saliency,
+        "criterion": found.criterion,
+        "l1_log_s_comm": None if other is None else float(other.cost.avg_s_comm.item()),
+        "l1_log_loss": None if other is None else other.total_loss,
+        **_judged(judgement),
     }
     columns = list(summary)
     numbered = [*({name: row.get(name) for name in columns} for row in rows), summary]
     return pd.DataFrame(numbered, columns=columns, dtype=object)
+
+
+def _judged(judgement: "Judgement | None") -> dict[str, float | None]:
+    """Columns of what plans were judged by: inputs, and of each plan divergence and agreement."""
+    by_plan = {} if judgement is None else judgement.by_plan
+    columns: dict[str, float | None] = {
+        "judged_on": None if judgement is None else judgement.inputs
+    }
+    for name, prefix in (("plan", ""), ("uniform", "uniform_"), (FALLBACK, "l1_log_")):
+        each = by_plan.get(name)
+        columns[f"{prefix}divergence"] = None if each is None else each.divergence
+        columns[f"{prefix}agreement"] = None if each is None else each.agreement
+    return columns
 
 
 def show(found: Allocation) -> Cells:
@@ -61,16 +91,20 @@ def show(found: Allocation) -> Cells:
         "layer": names,
         "op": [table.op[place] for place in places],
         "S_comm": [f"{value:.6g}" for value in found.plan.s_comm.values()],
-        "lost [%]": [f"{100 * value:.2f}" for value in found.plan.loss.values()],
     }
+    for other, outcome in found.beside.items():
+        cells[f"by {other}"] = [f"{value:.6g}" for value in outcome.s_comm.values()]
+    cells["lost [%]"] = [f"{100 * value:.2f}" for value in found.plan.loss.values()]
+    if found.uniform is not None:
+        cells["uniform [%]"] = [f"{100 * value:.2f}" for value in found.uniform.loss.values()]
     for name, outcome in (("if dense, received", found.dense), ("received", found.plan)):
         header, texts = scaled(sent(outcome), name, "B")
         cells[header] = texts
     return cells
 
 
-def findings(found: Allocation, convention: str) -> list[str]:
-    """Return what was asked, what the plan takes and loses, and the uniform plan beside it."""
+def findings(found: Allocation, convention: str, judgement: "Judgement | None" = None) -> list[str]:
+    """Return what was asked, what the plan takes and loses, and other plans beside it."""
     case, plan = found.configuration, found.plan
     lines = [
         f"{case.model} on {case.nodes} nodes of {node_text(case.hardware)}; "
@@ -87,30 +121,65 @@ def findings(found: Allocation, convention: str) -> list[str]:
             f"Limit: {noun} {given}; the plan takes {took}, {_share(used, dense)} of the "
             f"{all_sent} of dense."
         )
-    lines.append(f"Lost: {_percent(plan.total_loss)} of the prunable saliency; {_proof(found)}.")
-    return [*lines, _compared(found)]
+    lines.append(f"Lost by {found.criterion}, of all that could be: the plan {_lost(plan)}.")
+    lines.append(f"{_proof(found)}; {_known(found)}.")
+    lines += _compared(found)
+    return [*lines, *_judgement_lines(judgement)]
+
+
+def _known(found: Allocation) -> str:
+    """On what evidence: a criterion is a proxy of what the network answers."""
+    if the_criterion(found.criterion).measured:
+        return "measured on inputs, it is still a proxy: no accuracy is predicted"
+    return "not measured on inputs, it is a guess: no accuracy is predicted"
 
 
 def _proof(found: Allocation) -> str:
     if found.gap <= 1e-9:
-        return "no plan out of these levels loses less"
+        return "No plan out of these levels loses less"
     return (
-        f"no plan loses less than {_percent(found.bound)} (certified gap {_percent(found.gap)} "
+        f"No plan loses less than {_percent(found.bound)} (certified gap {_percent(found.gap)} "
         "of the loss)"
     )
 
 
-def _compared(found: Allocation) -> str:
-    uniform, lost = found.uniform, found.plan.total_loss
+def _compared(found: Allocation) -> list[str]:
+    """What other plans within the same limits lose by the same criterion."""
+    lines = [
+        f"The plan that loses least by {name} loses {_lost(outcome)}."
+        for name, outcome in found.beside.items()
+    ]
+    uniform = found.uniform
     if uniform is None:
-        return "Uniform: no single S_comm up to the sparsest level meets the limits."
+        return ["Uniform: no single S_comm up to the sparsest level meets the limits.", *lines]
     line = f"Uniform S_comm {_uniform(uniform):.4g} meets the same limits and loses "
-    line += _percent(uniform.total_loss)
     if uniform.total_loss == 0:
-        return line + ": the limits do not bind."
-    change = 1 - lost / uniform.total_loss
-    words = f"{_percent(abs(change))} {'less' if change >= 0 else 'more'}"
-    return f"{line}: the plan loses {words}."
+        return [f"{line}nothing: the limits do not bind."]
+    return [f"{line}{_lost(uniform)}.", *lines]
+
+
+def _lost(outcome: Outcome) -> str:
+    """The sum, and how much of it is in one layer: a few may decide it."""
+    total = outcome.total_loss
+    if not total:
+        return "nothing"
+    layer, most = max(outcome.loss.items(), key=lambda each: each[1])
+    return f"{_percent(total)}, {100 * most / total:.3g} % of it in {layer}"
+
+
+def _judgement_lines(judgement: "Judgement | None") -> list[str]:
+    """How near the plans come to the dense network's answers."""
+    if judgement is None:
+        return []
+    parts = [
+        f"{name} {_percent(each.divergence)}"
+        + ("" if each.agreement is None else f" ({100 * each.agreement:.3g} % answered alike)")
+        for name, each in judgement.by_plan.items()
+    ]
+    return [
+        f"Squared change of the output on {judgement.inputs} inputs that were not measured on, "
+        f"before finetuning: {', '.join(parts)}."
+    ]
 
 
 def _uniform(outcome: Outcome) -> float:
@@ -129,7 +198,7 @@ BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 
 def draw_allocation(found: Allocation, title: str) -> "Figure":
-    """Return S_comm of each layer above, what it receives densely and by the plan below."""
+    """Return S_comm of each layer above, what it loses, and what it receives below."""
     import matplotlib as mpl
     from matplotlib.ticker import MaxNLocator
 
@@ -141,33 +210,47 @@ def draw_allocation(found: Allocation, title: str) -> "Figure":
         for each in (found.dense, found.plan)
     )
     with mpl.rc_context(RC):
-        figure = new_figure(float(np.clip(6.0 + 0.1 * len(index), 9.0, 16.0)), 5.6, title)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+        figure = new_figure(float(np.clip(6.0 + 0.1 * len(index), 9.0, 16.0)), 7.4, title)
+        panels = figure.subplots(3, 1, sharex=True)
+        upper, middle, lower = panels
         _draw_levels(upper, found, index, dense)
+        _draw_losses(middle, found, index)
         factor, unit = next((b for b in BYTES if dense.max() >= b[0]), BYTES[-1])
         lower.bar(index, dense / factor, color="#CCCCCC", label="if all is sent")
         lower.bar(index, plan / factor, color=COMM, alpha=0.8, label="by the plan")
         lower.set(xlabel="layer", ylabel=f"received by a node [{unit}]")
         lower.set_xlim(0.2, len(index) + 0.8)
         lower.xaxis.set_major_locator(MaxNLocator(12, integer=True, steps=[1, 2, 5, 10]))
-        for axes in (upper, lower):
+        for axes in panels:
             axes.grid(False, axis="x")
-        handles, labels = (
-            [*one, *other]
-            for one, other in zip(
-                upper.get_legend_handles_labels(), lower.get_legend_handles_labels(), strict=True
-            )
-        )
-        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        named = [axes.get_legend_handles_labels() for axes in panels]
+        handles = [each for one, _ in named for each in one]
+        labels = [each for _, one in named for each in one]
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
         return figure
 
 
+def _draw_losses(axes: "Axes", found: Allocation, index: object) -> None:
+    """Shares of what could be lost, layer by layer."""
+    at = np.asarray(index)
+    plans = [("lost by the plan", found.plan, "#009E73", -0.2)]
+    if found.uniform is not None:
+        plans.append(("lost by uniform S_comm", found.uniform, SINGLE, 0.2))
+    for label, outcome, colour, aside in plans:
+        shares = 100 * np.array(list(outcome.loss.values()))
+        axes.bar(at + aside, shares, width=0.4, color=colour, label=label)
+    axes.set(ylabel=f"lost by {found.criterion} [%]")
+
+
 def _draw_levels(axes: "Axes", found: Allocation, index: object, dense: object) -> None:
-    s_comm = np.array(list(found.plan.s_comm.values()))
     free = np.asarray(dense) > 0
     shown = np.asarray(index)[free]
-    axes.vlines(shown, 0, s_comm[free], color="#009E73", lw=1.2, alpha=0.5)
-    axes.plot(shown, s_comm[free], "o", ms=4.5, color="#009E73", label="S_comm of the plan")
+    s_comm = np.array(list(found.plan.s_comm.values()))[free]
+    axes.vlines(shown, 0, s_comm, color="#009E73", lw=1.2, alpha=0.5)
+    axes.plot(shown, s_comm, "o", ms=4.5, color="#009E73", label="S_comm of the plan")
+    for name, outcome in found.beside.items():
+        others = np.array(list(outcome.s_comm.values()))[free]
+        axes.plot(shown, others, "x", ms=4.5, color=COMM, label=f"by {name}")
     if found.uniform is not None:
         level = max(found.uniform.s_comm.values())
         axes.axhline(

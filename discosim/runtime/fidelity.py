@@ -1,15 +1,17 @@
 """How near a masked network comes to the dense one, on inputs without labels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from discosim.graph.network import Network
 from discosim.masks.mask import Mask
 from discosim.runtime.inputs import Inputs
-from discosim.runtime.module import NetworkModule, apply_mask
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Answers = list[tuple[Tensor, ...]]
 
 BATCH = 32
 
@@ -27,37 +29,41 @@ class Fidelity:
     agreement: float | None
 
 
-def fidelity_of(
-    network: Network, state: Mapping[str, Tensor], mask: Mask, inputs: Inputs
-) -> Fidelity:
-    """Return how near the masked network comes; `state` as a NetworkModule's state_dict."""
-    dense, masked = NetworkModule(network).eval(), NetworkModule(network).eval()
-    dense.load_state_dict(dict(state))
-    masked.load_state_dict(dict(state))
-    apply_mask(masked, mask, network)
+def fidelities(
+    network: Network,
+    state: "Mapping[str, Tensor]",
+    masks: Mapping[str, Mask],
+    inputs: Inputs,
+) -> dict[str, Fidelity]:
+    """Return how near each masked network comes; `state` as a NetworkModule's state_dict."""
+    import torch
+
+    from discosim.runtime.module import NetworkModule, apply_mask
+
+    def answers(mask: Mask | None) -> "Answers":
+        module = NetworkModule(network).eval()
+        module.load_state_dict(dict(state))
+        if mask is not None:
+            apply_mask(module, mask, network)
+        parts = (torch.from_numpy(inputs.x[at : at + BATCH].copy()) for at in begins)
+        return [y if isinstance(y, tuple) else (y,) for y in map(module, parts)]
+
+    begins = range(0, len(inputs), BATCH)
     with torch.inference_mode():
-        return compared(_answers(masked, inputs), _answers(dense, inputs))
+        dense = answers(None)
+        return {name: compared(answers(mask), dense) for name, mask in masks.items()}
 
 
-def compared(given: list[tuple[Tensor, ...]], wanted: list[tuple[Tensor, ...]]) -> Fidelity:
+def compared(given: "Answers", wanted: "Answers") -> Fidelity:
     """Return how near outputs come to those wanted, batch by batch, first output first."""
     change = whole = 0.0
-    alike: list[Tensor] = []
+    alike = places = 0
     for some, others in zip(given, wanted, strict=True):
         for one, other in zip(some, others, strict=True):
             change += float((one - other).double().square().sum())
             whole += float(other.double().square().sum())
         if others[0].shape[1] > 1:
-            alike.append((some[0].argmax(1) == others[0].argmax(1)).float().flatten())
-    agreement = float(torch.cat(alike).mean()) if alike else None
+            same = some[0].argmax(1) == others[0].argmax(1)
+            alike, places = alike + int(same.sum()), places + same.numel()
+    agreement = alike / places if places else None
     return Fidelity(change / whole if whole else 0.0, agreement)
-
-
-def _answers(module: NetworkModule, inputs: Inputs) -> list[tuple[Tensor, ...]]:
-    return list(_batches(module, inputs))
-
-
-def _batches(module: NetworkModule, inputs: Inputs) -> Iterator[tuple[Tensor, ...]]:
-    for begin in range(0, len(inputs), BATCH):
-        outputs = module(torch.from_numpy(inputs.x[begin : begin + BATCH].copy()))
-        yield outputs if isinstance(outputs, tuple) else (outputs,)

@@ -1,7 +1,7 @@
 """Per-layer S_comm that loses least saliency under limits on latency, traffic and memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore.allocation import knapsack, milp
-from discosim.explore.allocation.knapsack import Floats, Problem
+from discosim.explore.allocation.knapsack import Floats, Problem, Solution
 from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY, LayerCosts, layer_costs
 from discosim.explore.allocation.masks import mask_curves
 from discosim.explore.allocation.surrogate import STATED, Curves, he_normal_curves
 from discosim.explore.axes import check_s_comm
 from discosim.graph.network import shape_text
 from discosim.graph.table import LayerTable
+from discosim.masks.criteria import the_criterion
 from discosim.masks.mask import Mask
 from discosim.partition.plan import Conventions, Selection
 from discosim.partition.plan_file import PlanFile
@@ -27,6 +28,10 @@ from discosim.strategies.strategy import STRATEGIES
 from discosim.units import format_quantity
 
 DEFAULT_LEVELS = tuple(i / 20 for i in range(20))
+FINE_LEVELS = tuple(i / 100 for i in range(100))
+"""Where a uniform S_comm of COARSE_UP_TO does not meet the limits."""
+
+COARSE_UP_TO = 0.9
 MOST_LEVELS = 1000
 
 
@@ -36,6 +41,9 @@ class Method(Words):
     EXACT = "exact"
     FAST = "fast"
 
+
+FALLBACK = "l1-log"
+"""The criterion where nothing was measured on inputs: a guess from the weights alone."""
 
 SOLVERS = {Method.EXACT: milp.exact, Method.FAST: knapsack.fast}
 LIMITS = {
@@ -74,18 +82,21 @@ class Outcome:
 class Allocation:
     """A plan, the bound that no plan is below, and what it is compared with.
 
-    limits: in SI units by column; uniform: the least S_comm of all layers within the limits,
-    None where there is none up to the sparsest level; dense: everything is sent.
+    criterion: by which it loses least; limits: in SI units by column; uniform: the least S_comm of
+    all layers within the limits, None where there is none up to the sparsest level; beside: plans
+    that lose least by other criteria, what they lose by this one; dense: everything is sent.
     """
 
     configuration: Configuration
     method: Method
+    criterion: str
     saliency: str
     limits: Mapping[str, float]
     plan: Outcome
     bound: float
     gap: float
     uniform: Outcome | None
+    beside: Mapping[str, Outcome]
     dense: Outcome
 
     def plan_file(self, path: str) -> PlanFile:
@@ -95,20 +106,34 @@ class Allocation:
         return PlanFile(path, network.name, self.configuration.nodes, self.plan.s_comm, shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Lost:
+    """What layers lose: the curves of a criterion, and in words where they come from.
+
+    beside: curves of other criteria, whose plans are to stand beside.
+    """
+
+    curves: Curves
+    criterion: str = "l1"
+    said: str = STATED
+    beside: Mapping[str, Curves] = field(default_factory=dict)
+
+
 def allocate(
     base: Configuration,
     limits: Mapping[str, Limit],
     *,
-    levels: ArrayLike = DEFAULT_LEVELS,
+    levels: ArrayLike | None = None,
     method: Method | None = None,
-    curves: Curves | None = None,
-    saliency: str = STATED,
+    lost: Lost | None = None,
+    criterion: str | None = None,
 ) -> Allocation:
     """Return the S_comm of each layer, out of `levels`, that loses least within the limits.
 
-    `limits` are of latency_s, bytes_per_node and node_bytes, the columns of a sweep. `curves`
-    say what each layer loses, and `saliency` where they come from; without them, the weights of
-    the mask, which gives nothing else, and without a mask a surrogate.
+    `limits` are of latency_s, bytes_per_node and node_bytes, the columns of a sweep. `lost` says
+    what layers lose; without it, the curves of the mask by `criterion` (by default one that was
+    measured on inputs, else l1-log), which gives nothing else, and without a mask a surrogate.
+    levels: by default 0, 0.05, …, 0.95, and in hundredths up to 0.99 where those are too coarse.
     Layers that read a tensor which is sent once share one S_comm, and where their selections are
     independent the limits hold for the most that is sent, so that any mask of the plan keeps them
     (per pair of nodes, as features are rounded). Raises DiscosimError for what
@@ -118,40 +143,65 @@ def allocate(
     if base.plan_file is not None:
         given = base.plan_file.path
         raise DiscosimError(f"allocate makes a plan and takes none, but {given} is given")
-    steps = _checked_levels(levels)
-    if base.mask is not None and curves is None:
-        curves, saliency = _of_mask(base.mask, base.nodes)
+    if base.nodes == 1:
+        raise DiscosimError("1 node sends nothing, so there is nothing to allocate; wanted 2 up")
+    lost = lost or _what_is_lost(base, criterion)
     base = replace(base, strategy=STRATEGIES["disco"], mask=None)
     worst = replace(base, conventions=_at_most(base))
-    table, nodes = base.table, base.nodes
-    if nodes == 1:
-        raise DiscosimError("1 node sends nothing, so there is nothing to allocate; wanted 2 up")
+    bounds = _resolved(limits, replace(base, s_comm=0.0).cost())
+    steps = _default_levels(worst, bounds) if levels is None else _checked_levels(levels)
     costs = layer_costs(worst, steps)
     if not costs.choices:
-        raise DiscosimError(f"{base.model} on {nodes} nodes exchanges nothing to be chosen")
-    if curves is None:
-        curves = he_normal_curves(
-            table, nodes, whole=base.conventions.whole or not divides(table, nodes)
-        )
-    lost = _lost(costs, table, curves)
-    dense = _outcome(base, costs, curves, np.zeros((1, len(table))))
-    bounds = _resolved(limits, dense.cost)
+        raise DiscosimError(f"{base.model} on {base.nodes} nodes exchanges nothing to be chosen")
     _check_possible(costs, bounds)
-    solution = SOLVERS[method](_problem(costs, lost, bounds))
-    s_comm = np.zeros((1, len(table)))
-    for rows, level in zip(costs.choices, solution.choice, strict=True):
-        s_comm[0, rows] = steps[level]
+    solution, s_comm = _solved(base, costs, lost.curves, bounds, method)
+    others = {
+        name: _outcome(base, costs, lost.curves, _solved(base, costs, curves, bounds, method)[1])
+        for name, curves in lost.beside.items()
+        if name != lost.criterion
+    }
     return Allocation(
         configuration=base,
         method=method,
-        saliency=saliency,
+        criterion=lost.criterion,
+        saliency=lost.said,
         limits=bounds,
-        plan=_outcome(base, costs, curves, s_comm),
+        plan=_outcome(base, costs, lost.curves, s_comm),
         bound=max(0.0, solution.bound),
         gap=solution.gap,
-        uniform=_uniform(base, worst, costs, curves, bounds),
-        dense=dense,
+        uniform=_uniform(base, worst, costs, lost.curves, bounds),
+        beside=others,
+        dense=_outcome(base, costs, lost.curves, np.zeros((1, len(base.table)))),
     )
+
+
+def _solved(
+    base: Configuration,
+    costs: LayerCosts,
+    curves: Curves,
+    bounds: Mapping[str, float],
+    method: Method,
+) -> tuple[Solution, Floats]:
+    """The least loss by some curves, and the S_comm of each row, (1, L), that has it."""
+    table = base.table
+    solution = SOLVERS[method](_problem(costs, _lost(costs, table, curves), bounds))
+    s_comm = np.zeros((1, len(table)))
+    for rows, level in zip(costs.choices, solution.choice, strict=True):
+        s_comm[0, rows] = costs.levels[level]
+    return solution, s_comm
+
+
+def _what_is_lost(base: Configuration, criterion: str | None) -> Lost:
+    """By the mask's curves, or the surrogate's where there is none."""
+    if base.mask is not None:
+        return _of_mask(base.mask, base.nodes, criterion)
+    if criterion not in (None, "l1"):
+        raise DiscosimError(
+            f"criterion {criterion} needs weights: --weights, or --mask with its curves"
+        )
+    table, nodes = base.table, base.nodes
+    whole = base.conventions.whole or not divides(table, nodes)
+    return Lost(he_normal_curves(table, nodes, whole=whole))
 
 
 def default_method() -> Method:
@@ -166,11 +216,35 @@ def _at_most(base: Configuration) -> Conventions:
     return replace(base.conventions, selection=Selection.APART)
 
 
-def _of_mask(mask: Mask, nodes: int) -> tuple[Curves, str]:
+def _of_mask(mask: Mask, nodes: int, criterion: str | None) -> Lost:
     """What its layers lose, and whose weights these are."""
     if nodes != mask.nodes:
         raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {nodes}")
-    return mask_curves(mask), f"L1 norms of sub-rows, the least go first; {mask.weights}"
+    chosen = default_criterion(mask) if criterion is None else criterion
+    curves = mask_curves(mask, chosen)
+    beside = {name: mask_curves(mask, name) for name in (FALLBACK,) if name in mask.curves}
+    measured = f", measured on {len(mask.used)} inputs" * the_criterion(chosen).measured
+    said = f"{the_criterion(chosen).says}, the least go first; {mask.weights}{measured}"
+    return Lost(curves, chosen, said, beside)
+
+
+def default_criterion(mask: Mask) -> str:
+    """Return one that was measured on inputs, else l1-log, else what there is."""
+    measured = [name for name in mask.curves if the_criterion(name).measured]
+    return next((name for name in (*measured, FALLBACK) if name in mask.curves), "l1")
+
+
+def _default_levels(worst: Configuration, bounds: Mapping[str, float]) -> Floats:
+    """Coarse ones, where a uniform S_comm among them meets the limits."""
+    enough = _met(replace(worst, s_comm=COARSE_UP_TO).cost(), bounds)
+    return np.array(DEFAULT_LEVELS if enough else FINE_LEVELS)
+
+
+def _met(cost: Cost, bounds: Mapping[str, float]) -> bool:
+    return all(
+        getattr(cost, name).item() <= bound * (1 + knapsack.ROUNDING)
+        for name, bound in bounds.items()
+    )
 
 
 def _checked_levels(levels: ArrayLike) -> Floats:
@@ -260,11 +334,7 @@ def _uniform(
     """The least S_comm of all layers at which `worst` keeps the limits, by bisection."""
 
     def met(s_comm: float) -> bool:
-        cost = replace(worst, s_comm=s_comm).cost()
-        return all(
-            getattr(cost, name).item() <= bound * (1 + knapsack.ROUNDING)
-            for name, bound in bounds.items()
-        )
+        return _met(replace(worst, s_comm=s_comm).cost(), bounds)
 
     low, high = 0.0, float(costs.levels[-1])
     if not met(high):

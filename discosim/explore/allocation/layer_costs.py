@@ -44,8 +44,9 @@ class LayerCosts:
 def layer_costs(given: Configuration, levels: Floats) -> LayerCosts:
     """Return what each choice costs at each of `levels`, (K,).
 
-    The barrier after each layer makes latency a sum over layers under every overlap; the traffic
-    of each node each way is one; and so is what a node holds at each moment. Where nothing is
+    The barrier after each layer makes latency a sum over layers under every overlap, the largest of
+    two where weights may not fit a fast memory; the traffic of each node each way is a sum, and so
+    is what a node holds at each moment. Where nothing is
     exchanged there is no choice, and no tally.
     """
     choices = _choices(given)
@@ -56,7 +57,7 @@ def layer_costs(given: Configuration, levels: Floats) -> LayerCosts:
     received = np.broadcast_to(cost.received_bytes, shape)
     sent = np.broadcast_to(cost.sent_bytes, shape)
     tallies = {
-        LATENCY: _tally(np.broadcast_to(cost.layer_s, (len(levels), 1, shape[-1])), choices),
+        LATENCY: _latency(given, levels, choices),
         BYTES: _tally(np.concatenate([sent, received], axis=-2), choices),
         MEMORY: _memory(given, plan, received, choices),
     }
@@ -97,6 +98,42 @@ def _tally(values: Floats, choices: tuple[Ints, ...]) -> Tally:
     return Tally(values[0][:, rest].sum(axis=-1), np.moveaxis(chosen, 0, -1))
 
 
+def _latency(given: Configuration, levels: Floats, choices: tuple[Ints, ...]) -> Tally:
+    """As if all weights were near; and, of each node, with those that are not coming from afar.
+
+    max(0, W - fast) / spill is the larger of two sums over layers. It is spent at the first row
+    that a node computes, which receives nothing: there nodes count one by one.
+    """
+    hardware, count = given.hardware, len(given.table)
+    near = replace(given, s_comm=levels[:, None, None], hardware=replace(hardware, spill_Bps=None))
+    plan, cost = near.evaluate()
+    near_s = np.broadcast_to(cost.layer_s, (len(levels), 1, count))
+    tally = _tally(near_s, choices)
+    if hardware.spill_Bps is None:
+        return tally
+    at = int(np.argmax((np.asarray(plan.local + plan.remote) > 0).any(axis=(0, 1))))
+    own_s = (cost.local_s + cost.remote_s)[0, :, at]
+    shape = (len(levels), *np.asarray(cost.received_bytes).shape[-2:])
+    weights = _weights(given, plan, shape, choices)
+    fixed_s = (weights.fixed - hardware.fast_bytes) / hardware.spill_Bps
+    afar_s = tally.fixed - near_s[0, 0, at] + own_s + fixed_s
+    chosen_s = tally.chosen + weights.chosen / hardware.spill_Bps
+    return Tally(np.concatenate([tally.fixed, afar_s]), np.concatenate([tally.chosen, chosen_s]))
+
+
+def _weights(
+    given: Configuration, plan: Plan, shape: tuple[int, ...], choices: tuple[Ints, ...]
+) -> Tally:
+    """Bytes of the weights that each node holds; (K, R, L) is the shape of what they are."""
+    table = given.table
+    params = np.array(np.broadcast_to(node_memory.row_weight_elems(table, plan), shape))
+    chosen_rows = np.concatenate(choices)
+    for parameter, elems in node_memory.shared_elems(table, plan):  # stands in a chosen row
+        rows = [row for row in parameter.rows if row in chosen_rows] or list(parameter.rows)
+        params[..., rows[0]] += elems
+    return _tally(params * given.hardware.weight_elem_bytes, choices)
+
+
 def _memory(given: Configuration, plan: Plan, received: Floats, choices: tuple[Ints, ...]) -> Tally:
     """Weights, own features and received ones, of each node at each row (or of all rows).
 
@@ -107,12 +144,7 @@ def _memory(given: Configuration, plan: Plan, received: Floats, choices: tuple[I
     alone = replace(given, s_comm=1.0 - np.eye(count)[:, None, :]).plan()
     quiet = replace(given, s_comm=1.0).plan()
 
-    params = np.array(np.broadcast_to(node_memory.row_weight_elems(table, plan), received.shape))
-    chosen_rows = np.concatenate(choices)
-    for parameter, elems in node_memory.shared_elems(table, plan):  # stands in a chosen row
-        rows = [row for row in parameter.rows if row in chosen_rows] or list(parameter.rows)
-        params[..., rows[0]] += elems
-    weights = _tally(params * hardware.weight_elem_bytes, choices)
+    weights = _weights(given, plan, received.shape, choices)
     if given.features == Features.ALL:
         counted = (alone.stored_elems - quiet.stored_elems).max(axis=-1) > 0  # (L,)
         stored = _tally(received * counted, choices)

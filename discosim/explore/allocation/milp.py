@@ -38,7 +38,7 @@ def exact(problem: Problem) -> Solution:
         return Solution(free, problem.lost(free), problem.lost(free))
     first, alike, counts = _alike(problem)
     kinds, levels = len(first), problem.loss.shape[1]
-    unit = float(np.ptp(problem.loss, axis=-1).max()) / LARGE
+    unit = float(np.ptp(problem.loss, axis=-1).max()) / LARGE or 1.0  # nothing may be lost
     of_each = np.kron(np.eye(kinds), np.ones(levels))
     cost = problem.cost[:, first].reshape(len(problem.limit), -1) * LARGE
     limit, bound = problem.limit * LARGE, -np.inf

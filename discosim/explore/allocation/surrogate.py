@@ -14,10 +14,7 @@ from discosim.graph.table import Floats, LayerTable
 from discosim.partition.split import split
 
 POINTS = 201
-STATED = (
-    "surrogate: L1 norms of He-normal sub-rows, the least go first; no weights were read and no "
-    "accuracy is predicted"
-)
+STATED = "surrogate: L1 norms of He-normal sub-rows, the least go first; no weights were read"
 
 
 @dataclass(frozen=True, eq=False)
