@@ -97,10 +97,9 @@ def allocate(
     """Return the S_comm of each layer that loses least within the limits.
 
     Limits on the latency, on the bytes of the busiest node and on a node's memory, in SI, as text
-    with a unit, or as "30%" of what dense takes. levels: S_comm to choose from; weights, mask:
-    what says what is lost, by `criterion` (of a mask: one that was measured on inputs, else
-    l1-log); data: inputs.npz or package.module:loader, to judge the plans on with the network of
-    `weights`; method: exact, or fast without scipy. Raises DiscosimError for what no plan meets.
+    with a unit, or as "30%" of what dense takes. levels: S_comm to choose from; weights, mask: what
+    says what is lost, by `criterion`; data: inputs.npz or package.module:loader, to judge plans on
+    with `weights`; method: exact, or fast without scipy. Raises DiscosimError for what no plan meets.
     """
     if criterion is not None:
         the_criterion(criterion)
@@ -135,8 +134,8 @@ def allocate(
             "the limits hold whatever features the readers of a tensor select (--selection apart); "
             "what is shown is expected of independent selections"
         )
-    judgement = _judged(allocation, base.mask, weights, inputs)
     words = given.convention_words(base, counted)
+    judgement = _judged(allocation, base.mask, weights, inputs)
     return Allocated(found=allocation, convention=words, judgement=judgement)
 
 
