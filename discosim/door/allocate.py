@@ -99,7 +99,7 @@ def allocate(
     Limits on the latency, on the bytes of the busiest node and on a node's memory, in SI, as text
     with a unit, or as "30%" of what dense takes. levels: S_comm to choose from; weights, mask: what
     says what is lost, by `criterion`; data: inputs.npz or package.module:loader, to judge plans on
-    with `weights`; method: exact, or fast without scipy. Raises DiscosimError for what no plan meets.
+    with `weights`; method: exact, or fast without scipy. Raises DiscosimError for what cannot be.
     """
     if criterion is not None:
         the_criterion(criterion)
