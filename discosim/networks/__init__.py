@@ -64,7 +64,7 @@ def known_as(name: str) -> str:
     return found + slash + divisor
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _named(name: str, input_shape: Shape | None) -> Network:
     stem, slash, divisor = name.partition("/")
     recipe = NETWORKS[stem]
