@@ -13,7 +13,6 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from discosim.errors import DiscosimError, UnknownNameError
-from discosim.hardware import load_profile
 
 if TYPE_CHECKING:
     from discosim.door.answer import Answer
@@ -94,6 +93,8 @@ def command(function: Callable[P, A]) -> Callable[P, A]:
 
 def by_default(name: str) -> str:
     """Return which hardware it is where none is given."""
+    from discosim.hardware import load_profile  # with numpy, for which --help does not wait
+
     return f"no --hw: {name} ({load_profile(name).description})"
 
 
