@@ -121,7 +121,7 @@ def size(
         given.tell_whole(base, dict.fromkeys(split["nodes"].tolist()))
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
     answer = Sizes(rows=rows, limits=limits, counted=counted)
-    others = partial(smallest, bases, kinds, limits)
+    others = partial(smallest, bases, kinds)
     return answer if bases[1:] else _beside(answer, others, chosen, s_comm == S_COMM)
 
 
@@ -136,10 +136,15 @@ def _beside(
     by_default: whether the values of S_comm are, among which there is no 1.
     """
     names = [name for name in SPLITS if name not in chosen]
-    if names and any(answer.rows["s_comm"] > 0):
-        answer = replace(answer, exact=others(strategies=names))
+    best = answer.rows.iloc[0]
+    if names and (best["s_comm"] > 0 or not best["feasible"]):
+        most = int(best["nodes"]) if best["feasible"] else answer.limits.nodes
+        exact = others(replace(answer.limits, nodes=most), strategies=names, nearest=False)
+        answer = replace(answer, exact=exact)
     if by_default and "disco" in chosen and not answer.rows["feasible"].any():
-        answer = replace(answer, nothing_sent=others(strategies=["disco"], s_comm=[1.0]))
+        answer = replace(
+            answer, nothing_sent=others(answer.limits, strategies=["disco"], s_comm=[1.0])
+        )
     return answer
 
 

@@ -65,6 +65,7 @@ def size(
     strategies: Sequence[str] = DEFAULT_STRATEGIES,
     s_comm: Sequence[float] = STEPS,
     jobs: int = 1,
+    nearest: bool = True,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Return a row for each network, hardware and strategy: its smallest cluster, or the nearest.
@@ -72,7 +73,8 @@ def size(
     feasible: whether all limits are kept. binding: of a feasible row the limit that forbids one
     step less sparse or, at the least S_comm, one node fewer ("" where nothing smaller exists);
     of another the limit to give up, by the factor give_up. NAME_margin: the part of each limit
-    that is left. Best rows first. Raises DiscosimError.
+    that is left. Best rows first; without `nearest` only those that keep all limits, maybe none.
+    Raises DiscosimError.
     """
     steps = np.unique(np.asarray(s_comm, dtype=float))
     if not (len(steps) and len(bases) and len(hardware) and len(strategies)):
@@ -82,17 +84,19 @@ def size(
     for base in bases:
         for node in hardware:
             limits.check(base.model, node)
-    work = partial(_rows, hardware, limits, strategies, steps)
+    work = partial(_rows, hardware, limits, strategies, steps, nearest)
     rows: list[dict[str, Any]] = []
     for done, found in enumerate(_each(work, bases, jobs), start=1):
         rows += found
         if progress is not None:
             progress(done, len(bases))
-    if not rows:
+    if not rows and nearest:
         raise DiscosimError(
             f"no strategy of {', '.join(strategies)} can be had with at most {limits.nodes} nodes"
         )
     frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
     models = {base.model: place for place, base in enumerate(bases)}
     worse = ~frame["feasible"]
     order: list[Any] = [frame["model"].map(models), worse, frame["give_up"].fillna(1.0)]
@@ -118,17 +122,20 @@ def _rows(
     limits: Limits,
     strategies: Sequence[str],
     steps: Floats,
+    nearest: bool,
     base: Configuration,
 ) -> list[dict[str, Any]]:
     found = [
-        _row(replace(base, hardware=node, strategy=STRATEGIES[name]), limits, steps)
+        _row(replace(base, hardware=node, strategy=STRATEGIES[name]), limits, steps, nearest)
         for node in hardware
         for name in strategies
     ]
     return [row for row in found if row is not None]
 
 
-def _row(base: Configuration, limits: Limits, steps: Floats) -> dict[str, Any] | None:
+def _row(
+    base: Configuration, limits: Limits, steps: Floats, nearest: bool
+) -> dict[str, Any] | None:
     """The answer of one strategy on one kind of node; None where it cannot be at all."""
     given = limits.of(base.hardware)
     tried: list[Tried] = []
@@ -145,7 +152,9 @@ def _row(base: Configuration, limits: Limits, steps: Floats) -> dict[str, Any] |
         if len(feasible):
             return _feasible(whole, int(feasible[0]), tried, given)
         tried.append(whole)
-    return _infeasible(tried[known:], base, limits, steps, given) if len(tried) > known else None
+    if not nearest or len(tried) == known:
+        return None
+    return _infeasible(tried[known:], base, limits, steps, given)
 
 
 def _sparsest(

@@ -44,9 +44,11 @@ def summary(frame: pd.DataFrame, limits: Limits) -> list[str]:
 
 def unpruned(frame: pd.DataFrame, exact: pd.DataFrame) -> list[str]:
     """Return that an exact split keeps the limits on as few nodes as a sparse answer, or fewer."""
-    best, other = frame.iloc[0].to_dict(), exact.iloc[0].to_dict()
-    pruned = bool(best["s_comm"] > 0) or not best["feasible"]
-    if not (pruned and other["feasible"]) or (best["feasible"] and other["nodes"] > best["nodes"]):
+    best = frame.iloc[0].to_dict()
+    if exact.empty or not (best["s_comm"] > 0 or not best["feasible"]):
+        return []
+    other = exact.iloc[0].to_dict()
+    if best["feasible"] and other["nodes"] > best["nodes"]:
         return []
     return [f"Without pruning: {_cluster(other)}, {_quantities(other)}."]
 
