@@ -155,6 +155,12 @@ class Tab:
         self.send("Page.navigate", url=url)
         self.browser.wait_for("Page.loadEventFired", self.session)
 
+    def reload(self) -> None:
+        """Read the page again."""
+        self.browser.events.clear()
+        self.send("Page.reload")
+        self.browser.wait_for("Page.loadEventFired", self.session)
+
     def run(self, script: str) -> Any:
         """What a JavaScript expression gives, as JSON; what it throws fails the test."""
         found = self.send(

@@ -1,15 +1,32 @@
 """The page of `explore` in a real browser, from a file, without a network."""
 
 import json
-from collections.abc import Iterator
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 
 import discosim as ds
+from discosim.cli.app import run
+from discosim.errors import DiscosimError
+from discosim.explore.accuracy import published_accuracy
 from discosim.hardware import TOPOLOGIES
+from discosim.importers.save import saved
+from discosim.strategies.strategy import STRATEGIES
+from discosim.units import (
+    format_quantity,
+    parse_bandwidth,
+    parse_bytes,
+    parse_compute_given,
+    parse_time,
+)
 from tests.browser import Browser, Tab, find_browser
 
 pytestmark = pytest.mark.extras
@@ -18,6 +35,7 @@ MODELS = ("resnet18/8", "deit-ti/3")
 KINDS = ("rpi4-gigabit", "splitnets-hmd", "jetson-orin-nano-gigabit")
 STATES = 1000
 SAME = 1e-9
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +124,214 @@ def test_random_states_are_what_sweep_says(tab: Tab) -> None:
         ):
             assert answer[name] == pytest.approx(expected[name], rel=SAME, abs=1e-15), (state, name)
         assert answer["fits"] == expected["fits_word"], state
+
+
+def test_break_even_is_that_of_breakeven(tab: Tab) -> None:
+    for nodes, s_comm, overlap in (("2", 0.8, "none"), ("4", 0.9, "ideal"), ("3", 0.0, "layer")):
+        there = {"model": MODELS[0], "nodes": nodes, "s": s_comm, "overlap": overlap}
+        expected = ds.breakeven(
+            MODELS[0], KINDS[0], nodes=nodes, s_comm=s_comm, overlap=overlap
+        ).value
+        assert tab.run(f"discosim.breakEven({urlencode(there)!r})") == pytest.approx(expected)
+
+
+def test_what_is_shown_is_what_is_answered(tab: Tab) -> None:
+    for state in _states(5):
+        fragment = urlencode(state)
+        _visit(tab, fragment)
+        shown = _text(tab, "#command")
+        answer = tab.run(f"discosim.answer({fragment!r})")
+        assert shown == answer["command"]
+        assert format_quantity(answer["single_s"], "s") in _text(tab, "#lead")
+
+
+def _text(tab: Tab, element: str) -> str:
+    return str(tab.run(f"document.querySelector({element!r}).textContent"))
+
+
+def _visit(tab: Tab, fragment: str) -> None:
+    """Go to a state by its address; the page has drawn it once the next turn comes."""
+    tab.run(f"location.hash = {fragment!r}")
+    tab.run("new Promise((then) => setTimeout(then, 0))")
+
+
+def test_the_command_prints_the_same_number(
+    tab: Tab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for state in _states(6):
+        answer = tab.run(f"discosim.answer({urlencode(state)!r})")
+        monkeypatch.setattr(sys, "argv", [*shlex.split(answer["command"]), "--format", "json"])
+        assert run() == 0
+        [row] = json.loads(capsys.readouterr().out)
+        assert row["latency_s"] == pytest.approx(answer["latency_s"], rel=SAME)
+        assert row["nodes"] == answer["nodes"]
+
+
+def test_accuracy_is_as_published(tab: Tab, browser: Browser, tmp_path: Path) -> None:
+    ds.explore("resnet50", nodes=[1, 2, 3]).save(tmp_path / "page.html")
+    other = browser.open(tmp_path / "page.html")
+    words = "document.querySelector('#accuracy').textContent"
+    for s_comm in (0.8, 0.93, 0.99):
+        _visit(other, f"s={s_comm}")
+        value = published_accuracy("resnet50", STRATEGIES["disco"], 2, np.array(s_comm))
+        assert other.run(words).startswith(f"{float(value):.3g} top-1 accuracy [%], of 76.8")
+        assert "Published, not computed: Table I" in other.run(words)
+    _visit(other, "nodes=3")
+    assert other.run(words).startswith("None is published for disco on three nodes")
+    other.close()
+
+
+# Quantities as people write them
+
+TEXTS = (
+    "37.5MB/s", "300Mbit/s", " 1 GB/s ", "1e6B/s", "100Mbps", "12KiB/s", "37.5MB", "37,5MB/s", "5",
+    "furlong", "12furlong/s", "", "-1MB/s", "0B/s", "0s", "100us", "1.5ms", "100µs", "1e999s",
+    "8GB", "125GOP/s", "4TOPS", "62.5GMAC/s", "10GFLOP/s", "10GFLOPS", "512KiB", "8Mbit", "nan",
+    "constructor",
+)  # fmt: skip
+
+
+def _read(parse: Callable[[str], float], text: str) -> float | str:
+    """The number, or why it is none."""
+    try:
+        return parse(text)
+    except DiscosimError as refusal:
+        return str(refusal)
+
+
+@pytest.mark.parametrize("ops", [None, 1.0, 2.0])
+def test_quantities_are_read_as_on_the_command_line(tab: Tab, ops: float | None) -> None:
+    parsers = {
+        "bandwidth": parse_bandwidth,
+        "latency": parse_time,
+        "compute": lambda text: parse_compute_given(text, ops),
+        "memory": parse_bytes,
+    }
+    for name, parse in parsers.items():
+        read = tab.run(
+            f"{json.dumps(TEXTS)}.map((text) => {{ try {{ return discosim.read("
+            f"text, {name!r}, {json.dumps(ops)}); }} catch (error) {{ return error.message; }} }})"
+        )
+        for text, value in zip(TEXTS, read, strict=True):
+            expected = _read(parse, text)
+            if isinstance(expected, str):
+                assert expected.rpartition("; ")[2] in str(value), (name, text)
+            else:
+                assert value == expected, (name, text)
+
+
+def test_a_wrong_quantity_is_told_and_the_last_right_one_stays(tab: Tab) -> None:
+    before = _text(tab, "#lead")
+    tab.run("document.querySelector('#in-bandwidth').focus()")
+    tab.run("document.querySelector('#in-bandwidth').select()")
+    tab.type("12furlong")
+    assert "unknown unit 'furlong'" in tab.run(
+        "document.querySelector('#fault-bandwidth').textContent"
+    )
+    assert tab.run("document.querySelector('#in-bandwidth').getAttribute('aria-invalid')") == "true"
+    assert _text(tab, "#lead") == before
+
+
+# What is said where numbers are not free
+
+
+def test_steps_and_curves_are_said_so(tab: Tab) -> None:
+    _visit(tab, f"model={MODELS[1].replace('/', '%2F')}&nodes=4&s=0.83")
+    assert "in steps only" in _text(tab, "#fault-share")
+    assert "--s-comm 0.8" in _text(tab, "#command")
+    _visit(tab, "overlap=layer:best&nodes=2&s=0.8")
+    said = _text(tab, "#more")
+    assert "computed when this page was made" in said
+    assert "no map" in _text(tab, "#map-words")
+    answer = tab.run("discosim.answer(location.hash)")
+    assert answer["precomputed"]
+    rows = ds.sweep(MODELS[0], KINDS[0], nodes=2, s_comm=0.8, overlap="layer:best").rows
+    assert answer["latency_s"] == pytest.approx(rows["latency_s"][0], rel=1e-12)
+
+
+# Names are data
+
+
+def test_names_are_text_whatever_is_in_them(browser: Browser, tmp_path: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    files = [tmp_path / f"{evil}.json", tmp_path / f"{evil}.toml"]
+    files[0].write_text(saved(ds.network("resnet18/8"), "net.json")[0], encoding="utf-8")
+    toml = (ROOT / "hardware_profiles" / "rpi4-gigabit.toml").read_text(encoding="utf-8")
+    toml = toml.replace("four cores", "<script>alert(2)</script></script>")
+    files[1].write_text(toml, encoding="utf-8")
+    named = replace(ds.network("resnet18/8"), name="</script><script>alert(3)</script>")
+    ds.explore([files[0], named], files[1], nodes=2).save(tmp_path / "page.html")
+    tab = browser.open(tmp_path / "page.html")
+    assert evil in _text(tab, "#subject")
+    assert "<script>alert(2)" in _text(tab, "#subject")
+    assert named.name in _text(tab, "#in-network")
+    assert tab.run("document.querySelectorAll('img, script:not([type])').length") == 0
+    words = shlex.split(_text(tab, "#command"))
+    assert words[words.index("--model") + 1] == str(files[0])
+    assert (tab.requests, tab.messages) == ([], [])
+    tab.close()
+
+
+# Keyboard, screen reader, sizes
+
+TAB, RIGHT, ENTER = ("Tab", 9), ("ArrowRight", 39), ("Enter", 13)
+
+
+def test_the_keyboard_alone_reaches_and_moves_everything(tab: Tab) -> None:
+    seen = []
+    for _ in range(200):
+        tab.press(*TAB)
+        seen.append(tab.run("document.activeElement.id || document.activeElement.textContent"))
+        if seen[-1] == "copy":
+            break
+    fields = {"network", "profile", "nodes", "strategy", "share", "bandwidth", "latency", "compute"}
+    assert {f"in-{name}" for name in fields | {"memory", "topology", "overlap"}} <= set(seen)
+    assert {"axis-s", "layer", "command", "copy", "rows", "pipeline"} <= set(seen)
+    tab.run("document.querySelector('#in-nodes').focus()")
+    before = _text(tab, "#lead")
+    tab.press(*RIGHT)
+    assert (
+        tab.run("document.querySelector('#in-nodes').getAttribute('aria-valuetext')")
+        == "three nodes"
+    )
+    assert _text(tab, "#lead") != before
+    tab.run("document.querySelector('#layer').focus()")
+    first = _text(tab, "#layer-words")
+    tab.press(*RIGHT)
+    assert _text(tab, "#layer-words") != first
+    tab.run(
+        "[...document.querySelectorAll('#fits button')]"
+        ".find((each) => each.textContent === 'rows').focus()"
+    )
+    tab.press(*ENTER, text="\r")
+    assert "Three nodes (rows)" in _text(tab, "#lead")
+    assert tab.run("document.activeElement.textContent") == "rows"  # the focus stays where it was
+
+
+def test_the_address_keeps_what_is_chosen(tab: Tab) -> None:
+    tab.run("document.querySelector('#in-bandwidth').focus()")
+    tab.run("document.querySelector('#in-bandwidth').select()")
+    tab.type("5MB/s")
+    tab.run("new Promise((then) => setTimeout(then, 400))")
+    assert tab.run("location.hash") == "#bw=5MB%2Fs"
+    before = _text(tab, "#lead")
+    tab.reload()
+    assert _text(tab, "#lead") == before
+    assert tab.run("document.querySelector('#in-bandwidth').value") == "5MB/s"
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True), (320, False)])
+def test_nothing_stands_in_the_way(browser: Browser, page: Path, width: int, dark: bool) -> None:
+    """axe-core finds nothing serious, and nothing is wider than the window."""
+    spec = find_spec("axe_core_python")
+    assert spec is not None
+    assert spec.origin is not None
+    axe = Path(spec.origin).with_name("axe.min.js").read_text(encoding="utf-8")
+    tab = browser.open(page, width=width, dark=dark)
+    assert tab.run("document.documentElement.scrollWidth") <= width
+    tab.run(axe + "; 0")
+    tab.run("document.querySelector('#layer-details').open = true")
+    found = tab.run("axe.run().then((found) => found.violations)")
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
+    tab.close()

@@ -47,7 +47,7 @@ class Asked:
         """Return what the function of the door answers; raises DiscosimError."""
         keywords = {**self._network(), **self._hardware(), **self.given(To.CALL)}
         answer = self.function(**keywords)
-        if "hardware" in keywords and self.values["hw"] is None:
+        if "hardware" in keywords and self.values.get("hw", "") is None:
             note(by_default(DEFAULT))
         return answer
 

@@ -12,7 +12,8 @@ export function engineOf(document, network) {
 
 // Times and bytes of one split, or null where it cannot be. Overlaps without exact coefficients
 // have the curve that was computed when the page was made: `precomputed`.
-export function costs(document, state, numbers, strategy, nodes, sComm) {
+export function costs(document, state, numbers, strategy, asked, sComm) {
+  const nodes = strategy.name === "single" ? 1 : asked;
   const engine = engineOf(document, state.network);
   const place = engine.place(state.profile, strategy, nodes, state.overlap);
   if (!place) return null;
@@ -48,7 +49,7 @@ export function answer(document, state) {
   const one = costs(document, state, numbers, document.single, 1, 0);
   const chosen = of(named(state.strategy)) ?? one;
   const all = document.strategies.map((each) => of(each)).filter(Boolean);
-  const splits = all.filter((each) => each.exact && each.nodes > 1 && each.strategy.name !== "single");
+  const splits = all.filter((each) => each.exact && each.nodes > 1);
   const best = splits.reduce((least, each) => (least && least.latency_s <= each.latency_s ? least : each), null);
   const command = commandOf(document, state, numbers, chosen.s_comm ?? numbers.sComm);
   return { state, numbers, one, chosen, all, best, command };

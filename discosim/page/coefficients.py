@@ -42,6 +42,7 @@ def kind_of(node: Hardware) -> tuple[object, ...]:
         node.attention,
         tuple(sorted(node.efficiency.items())),
         tuple(sorted(node.overhead_s.items())),
+        (node.memory_overlap, node.folds, node.run_s, node.fast_bytes, node.spill_Bps),
         "" if implied else (node.topology, node.duplex),
     )
 

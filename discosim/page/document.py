@@ -172,6 +172,7 @@ def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
         "numbers": numbers,
         "topology": node.topology,
         "topology_given": "topology" in given,
+        "memory_overlap": node.memory_overlap,
         "memory_Bps": None if node.memory_Bps is None else float(node.memory_Bps),
         "runtime_bytes": float(node.runtime_bytes),
         "workspace": node.workspace,

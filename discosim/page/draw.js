@@ -60,7 +60,8 @@ export function axes(box, x, y, words) {
   for (const value of x.ticks(box.width < 420 ? 4 : 6)) {
     const at = x(value);
     group.append(svg("line", { class: "grid", x1: at, x2: at, y1: box.top, y2: box.bottom }));
-    group.append(svg("text", { x: at, y: box.bottom + 16, "text-anchor": "middle" }, words.x(value)));
+    const anchor = at > box.right - 24 ? "end" : "middle";
+    group.append(svg("text", { x: at, y: box.bottom + 16, "text-anchor": anchor }, words.x(value)));
   }
   for (const value of y.ticks(5)) {
     const at = y(value);
@@ -72,9 +73,17 @@ export function axes(box, x, y, words) {
   return group;
 }
 
+const widths = new Map();
+
+// The room of a picture; its width is asked of the page once, until `forgetWidths`.
 export function frame(host, height, left = 62) {
-  const width = Math.max(260, host.clientWidth || 600);
+  if (!widths.has(host) && host.clientWidth) widths.set(host, host.clientWidth);
+  const width = Math.max(260, widths.get(host) ?? 600);
   return { width, height, left, right: width - 12, top: 24, bottom: height - 40 };
+}
+
+export function forgetWidths() {
+  widths.clear();
 }
 
 // Lines over x with a mark at what is chosen; `pick` is called with the x of a click.
@@ -146,11 +155,15 @@ function paint(canvas, box, values, levels, colours) {
   });
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
-  values.forEach((row, n) => row.forEach((value, k) => {
-    let level = 0;
-    while (level < levels.length && value >= levels[level]) level += 1;
-    image.data.set(colours[level], 4 * ((rows - 1 - n) * columns + k));
-  }));
+  const words = new Uint32Array(image.data.buffer);
+  for (let n = 0; n < rows; n += 1) {
+    const row = values[n], start = (rows - 1 - n) * columns;
+    for (let k = 0; k < columns; k += 1) {
+      let level = 0;
+      while (level < levels.length && row[k] >= levels[level]) level += 1;
+      words[start + k] = colours[level];
+    }
+  }
   context.putImageData(image, 0, 0);
 }
 

@@ -16,12 +16,11 @@ export class Engine {
 
   // The place of a configuration, or null: a strategy that cannot have so many nodes.
   place(profile, strategy, nodes, overlap) {
-    const word = strategy.name === "single" ? 1 : nodes;
     const kind = this.network.kind_of_profile[profile];
     const hidden = strategy.staged && overlap !== "none" ? "/overlapped" : "";
-    const key = `${kind}/${strategy.name}/${word}`;
+    const key = `${kind}/${strategy.name}/${nodes}`;
     const found = this.network.places[key + hidden];
-    return found ? { key: key + hidden, at: found, staged: strategy.staged, curve: `${profile}/${strategy.name}/${word}` } : null;
+    return found ? { key: key + hidden, at: found, staged: strategy.staged, curve: `${profile}/${strategy.name}/${nodes}` } : null;
   }
 
   // S_comm that can be answered here: itself, or the nearest of those that are known.
@@ -75,28 +74,52 @@ export class Engine {
     return values;
   }
 
-  // Seconds of each kind of layer: communication, computation and both, on hardware with `numbers`.
-  layers(rows, numbers, overlap, staged) {
-    const { bandwidth, latency, compute, memoryRate } = numbers;
-    const comm = new Float64Array(this.kinds), comp = new Float64Array(this.kinds), both = new Float64Array(this.kinds);
+  // Work, and what comes before received features can be used, of each kind of layer: a layer takes
+  // head + sent / B without overlap, else the larger of that and work.
+  parts(rows, numbers, overlap, staged) {
+    const { latency, compute, memoryRate, beside } = numbers;
+    const together = beside ? Math.max : (a, b) => a + b;
+    const work = new Float64Array(this.kinds), head = new Float64Array(this.kinds);
+    const serial = overlap === "none" || staged;
     for (let k = 0; k < this.kinds; k += 1) {
-      comm[k] = rows.sent[k] / bandwidth + rows.messages[k] * latency;
-      comp[k] = Math.max(rows.macs[k] / compute, rows.touched[k] / memoryRate) + rows.calls[k];
-      if (overlap === "none" || staged) both[k] = comm[k] + comp[k];
-      else if (overlap === "ideal") both[k] = Math.max(comp[k], comm[k]);
-      else {
-        const wait = Math.max(rows.waiting_macs[k] / compute, rows.waiting_touched[k] / memoryRate) + rows.waiting_calls[k];
-        both[k] = Math.max(comp[k], comm[k] + wait);
+      work[k] = together(rows.macs[k] / compute, rows.touched[k] / memoryRate) + rows.calls[k];
+      head[k] = rows.messages[k] * latency;
+      if (serial) head[k] += work[k];
+      else if (overlap !== "ideal") {
+        head[k] += together(rows.waiting_macs[k] / compute, rows.waiting_touched[k] / memoryRate) + rows.waiting_calls[k];
       }
     }
-    return { comm, comp, both };
+    return { work, head, serial };
+  }
+
+  // Seconds of each kind of layer: communication, computation and both, on hardware with `numbers`.
+  layers(rows, numbers, overlap, staged) {
+    const { work, head, serial } = this.parts(rows, numbers, overlap, staged);
+    const comm = rows.sent.map((bytes, k) => bytes / numbers.bandwidth + rows.messages[k] * numbers.latency);
+    const both = rows.sent.map((bytes, k) => Math.max(serial ? 0 : work[k], head[k] + bytes / numbers.bandwidth));
+    return { comm, comp: work, both };
   }
 
   // Latency, communication and computation of the whole network.
   times(rows, numbers, overlap, staged) {
     const { comm, comp, both } = this.layers(rows, numbers, overlap, staged);
-    const sum = (values) => values.reduce((total, value, kind) => total + value * this.counts[kind], 0);
-    return { latency_s: sum(both), comm_s: sum(comm), comp_s: sum(comp) };
+    let latency_s = 0, comm_s = 0, comp_s = 0;
+    for (let k = 0; k < this.kinds; k += 1) {
+      latency_s += both[k] * this.counts[k];
+      comm_s += comm[k] * this.counts[k];
+      comp_s += comp[k] * this.counts[k];
+    }
+    return { latency_s, comm_s, comp_s };
+  }
+
+  // Latency at each S_comm, as pairs; of those that are known in steps only, each once.
+  curveOver(place, topology, numbers, overlap, shares) {
+    const found = new Map();
+    for (const sComm of shares) {
+      const s = this.answerable(place, sComm);
+      if (!found.has(s)) found.set(s, this.latencies(this.rows(place, topology, s), numbers, overlap, place.staged, [1 / numbers.bandwidth])[0]);
+    }
+    return [...found].sort((a, b) => a[0] - b[0]);
   }
 
   // The curve of latencies that was computed when the page was made, or null where none was needed.
@@ -104,24 +127,21 @@ export class Engine {
     return place.staged ? null : (this.network.curves[`${place.curve}/${overlap}`] ?? null);
   }
 
-  // Latency at each of `slowness` = 1/B, all else as in `numbers`: sorted bends are not needed here.
+  // Latency at each of `slowness` = 1/B, all else as in `numbers`.
   latencies(rows, numbers, overlap, staged, slowness) {
-    if (overlap === "none" || staged) {
-      const at = this.times(rows, { ...numbers, bandwidth: Infinity }, "none", staged).latency_s;
-      let sent = 0;
-      for (let k = 0; k < this.kinds; k += 1) sent += rows.sent[k] * this.counts[k];
-      return slowness.map((u) => at + sent * u);
-    }
-    const { latency, compute, memoryRate } = numbers, ideal = overlap === "ideal";
-    const work = new Float64Array(this.kinds), head = new Float64Array(this.kinds);
-    for (let k = 0; k < this.kinds; k += 1) {
-      work[k] = Math.max(rows.macs[k] / compute, rows.touched[k] / memoryRate) + rows.calls[k];
-      head[k] = rows.messages[k] * latency;
-      if (!ideal) head[k] += Math.max(rows.waiting_macs[k] / compute, rows.waiting_touched[k] / memoryRate) + rows.waiting_calls[k];
+    const { work, head, serial } = this.parts(rows, numbers, overlap, staged);
+    const { counts, kinds } = this, { sent } = rows;
+    if (serial) {
+      let still = 0, moved = 0;
+      for (let k = 0; k < kinds; k += 1) {
+        still += counts[k] * head[k];
+        moved += counts[k] * sent[k];
+      }
+      return slowness.map((u) => still + moved * u);
     }
     return slowness.map((u) => {
       let total = 0;
-      for (let k = 0; k < work.length; k += 1) total += this.counts[k] * Math.max(work[k], head[k] + rows.sent[k] * u);
+      for (let k = 0; k < kinds; k += 1) total += counts[k] * Math.max(work[k], head[k] + sent[k] * u);
       return total;
     });
   }

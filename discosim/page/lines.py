@@ -5,6 +5,7 @@ With B, alpha, C and the memory bandwidth M, a layer takes (docs/explore.md)
     work = max(macs / C, touched / M) + calls
     wait = max(waiting_macs / C, waiting_touched / M) + waiting_calls
     waiting_touched = touched waiting_macs / macs, where it is not stated
+    the sums in place of the maxima where memory traffic does not hide behind arithmetic
     comm = sent / B + messages alpha
     none: comm + work;  layer: max(work, comm + wait);  ideal: max(work, comm)
 
@@ -62,13 +63,14 @@ def lines(given: Configuration, s_comm: Floats) -> Lines:
     shape = (len(s_comm), len(table))
     unit = replace(
         node, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=1.0, memory_Bps=None,
-        overhead_s={},
+        overhead_s={}, run_s=0.0, spill_Bps=None,
     )  # fmt: skip
     free = replace(unit, compute_macps=inf)
+    called = replace(free, overhead_s=node.overhead_s, run_s=node.run_s, spill_Bps=node.spill_Bps)
     each = (
         compute_s(table, plan, unit),
         compute_s(table, plan, replace(free, memory_Bps=1.0)),
-        compute_s(table, plan, replace(free, overhead_s=node.overhead_s)),
+        compute_s(table, plan, called),
     )
     work = [local + remote for local, remote in each]
     macs, touched, calls = (remote for _, remote in each)
@@ -117,9 +119,9 @@ def latency_s(found: Lines, node: Hardware, overlap: str, *, staged: bool) -> Fl
     of, wire = found.compute, found.wires[node.topology]
     memory = inf if node.memory_Bps is None else node.memory_Bps
     comm = wire["sent"] / node.bandwidth_Bps + wire["messages"] * node.link_latency_s
+    together = np.maximum if node.memory_overlap == "full" else np.add
     work, wait = (
-        np.maximum(of[f"{w}macs"] / node.compute_macps, of[f"{w}touched"] / memory)
-        + of[f"{w}calls"]
+        together(of[f"{w}macs"] / node.compute_macps, of[f"{w}touched"] / memory) + of[f"{w}calls"]
         for w in ("", "waiting_")
     )
     each = comm + work

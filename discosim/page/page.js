@@ -1,9 +1,9 @@
 // The page: controls, and what is shown of an answer.
 
-import { formatQuantity, formatRatio } from "./units.js";
+import { formatQuantity, formatRatio, readQuantity } from "./units.js";
 import { QUANTITIES, readState, writeState } from "./state.js";
 import { answer, breakEven, costs, engineOf } from "./answer.js";
-import { heatMap, html, layerBars, lineChart, svg, frame, scale } from "./draw.js";
+import { forgetWidths, frame, heatMap, html, layerBars, lineChart, scale, svg } from "./draw.js";
 
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("document").textContent);
@@ -23,16 +23,19 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 let state = readState(data, location.hash);
 let found = null;
 let waiting = 0;
-let drawn = "";
+let legendDrawn = false;
+let palette = null;
+let assumedShown = "";
 
 // Controls
 
 const fields = {};
 
 function field(name, label, ...inputs) {
-  const fault = html("p", { class: "fault", id: `fault-${name}` });
+  const fault = html("p", { class: "hint", id: `fault-${name}` });
   inputs[0].id = `in-${name}`;
   const box = html("div", { class: "field" }, html("label", { for: `in-${name}` }, label), ...inputs, fault);
+  inputs[0].setAttribute("aria-describedby", `fault-${name}`);
   fields[name] = { input: inputs[0], slider: inputs[1] ?? null, fault };
   return box;
 }
@@ -44,7 +47,7 @@ function select(name, label, items, change) {
 }
 
 function typed(name, label, put, slide) {
-  const input = html("input", { type: "text", autocomplete: "off", spellcheck: "false", "aria-describedby": `fault-${name}` });
+  const input = html("input", { type: "text", autocomplete: "off", spellcheck: "false" });
   const slider = html("input", { type: "range", min: "0", max: "1000", step: "1", "aria-label": `${label}, slider` });
   input.addEventListener("input", () => { put(input.value); render("typed"); });
   slider.addEventListener("input", () => { put(slide(Number(slider.value))); render(); });
@@ -86,6 +89,8 @@ function buildControls() {
     radio.addEventListener("change", () => { state.axis = value; render(); });
     byId("axis").append(html("label", { for: `axis-${value}` }, radio, ` ${label}`));
   }
+  byId("layer-details").addEventListener("toggle", showLayerTable);
+  legend("layers-legend", [["box comm", "communication"], ["box comp", "computation"]]);
   byId("layer").addEventListener("input", () => { state.layer = Number(byId("layer").value); showLayers(); });
   byId("copy").addEventListener("click", copy);
 }
@@ -110,10 +115,12 @@ function showControls(how) {
     slider.setAttribute("aria-valuetext", text || "not stated");
     input.setAttribute("aria-invalid", String(Boolean(faults[name])));
     fault.textContent = faults[name] ?? "";
+    fault.className = faults[name] ? "hint fault" : "hint";
   }
-  const strategy = found.chosen.strategy;
-  const snapped = strategy.knob && found.chosen.s_comm !== found.numbers.sComm;
-  if (!faults.share && !strategy.knob) fields.share.fault.textContent = "";
+  const strategy = data.strategies.find((each) => each.name === state.strategy);
+  fields.strategy.fault.textContent = capital(strategy.summary);
+  const snapped = strategy.knob && found.chosen.s_comm !== null && found.chosen.s_comm !== found.numbers.sComm;
+  if (!strategy.knob) fields.share.fault.textContent = `${strategy.name} has none`;
   fields.share.input.disabled = fields.share.slider.disabled = !strategy.knob;
   if (snapped) fields.share.fault.textContent = `answered at ${found.chosen.s_comm}: here known in steps only`;
 }
@@ -128,29 +135,27 @@ function ratio(slow, fast) {
   return `${formatRatio(slow / fast)}x`;
 }
 
-// "two nodes are 3.7x faster" of two latencies, by three digits equal where they are.
-function faster(who, mine, other, than) {
-  const [more, less] = mine <= other ? [other, mine] : [mine, other];
-  if (Number((more / less).toPrecision(3)) === 1) return `${who} as fast as ${than}`;
-  return `${who} ${ratio(more, less)} ${mine <= other ? "faster" : "slower"} than ${than}`;
+// What the best split without pruning gives, beside one node.
+function without(best, one) {
+  const gain = one.latency_s / best.latency_s;
+  if (gain > 1) return `By ${best.strategy.name} ${many(best.nodes)} are ${formatRatio(gain)}x faster than one and exact`;
+  return `Without pruning no split of ${many(best.nodes)} is faster than one: ${best.strategy.name}, the best, is ${formatRatio(1 / gain)}x slower`;
 }
 
 function verdict() {
   const { chosen, one, best, numbers } = found;
   const [bandwidth, single] = [formatQuantity(numbers.bandwidth, "B/s"), seconds(one.latency_s)];
-  if (chosen.nodes === 1) return `One node takes ${single}. With more nodes the question begins: set them at the left.`;
+  if (chosen.nodes === 1) return `One node takes ${single}. With more nodes the question begins.`;
   const who = `${capital(many(chosen.nodes))} (${nameOf(chosen)})`;
   const at = breakEven(data, found);
   const here = chosen.latency_s < one.latency_s
     ? `they are ${ratio(one.latency_s, chosen.latency_s)} faster: ${seconds(chosen.latency_s)} instead of ${single}`
     : `one node is ${ratio(chosen.latency_s, one.latency_s)} faster: ${single} instead of ${seconds(chosen.latency_s)}`;
-  let line = at === null ? `${who}: at ${bandwidth} ${here}`
+  let line = at === null ? `${who} at ${bandwidth}: ${here}`
     : at === 0 ? `${who} are faster than one over any link; at your ${bandwidth} ${here}`
       : at === Infinity ? `${who} are never faster than one, however fast the links; at your ${bandwidth} ${here}`
         : `${who} are faster than one from ${formatQuantity(at, "B/s")} up; at your ${bandwidth} ${here}`;
-  if (best && best.strategy.name !== chosen.strategy.name) {
-    line += `. By ${best.strategy.name}, ${many(best.nodes)} are ${faster("", best.latency_s, one.latency_s, "one").trim()} and exact`;
-  }
+  if (best && !chosen.exact) line += `. ${without(best, one)}`;
   return `${line}.`;
 }
 
@@ -174,29 +179,26 @@ function showVerdict() {
 
 // Pictures
 
-const KEY = { now: "M0 5H28", one: "M0 5H28" };
-
 function legend(id, entries) {
   byId(id).replaceChildren(...entries.map(([style, text]) => html("li", {},
-    style.startsWith("box ") ? html("span", { class: style }) : svg("svg", { "aria-hidden": "true" }, svg("path", { class: `line ${style}`, d: KEY.one })), text)));
+    style.startsWith("box ") ? html("span", { class: style }) : svg("svg", { "aria-hidden": "true" }, svg("path", { class: `line ${style}`, d: "M0 5H28" })), text)));
 }
 
+const SHARES = [...Array.from({ length: 100 }, (_, n) => n / 100), 0.995, 0.999, 1];
+
 function curveOver(strategy, nodes) {
-  const at = [];
-  for (let n = 0; n <= 100; n += 1) at.push(n / 100);
-  at.splice(100, 0, 0.995, 0.999);
-  const seen = new Map();
-  for (const s of at) {
-    const each = costs(data, state, found.numbers, strategy, nodes, s);
-    if (each) seen.set(each.s_comm ?? s, each.latency_s);
-  }
-  return [...seen].sort((a, b) => a[0] - b[0]);
+  const engine = engineOf(data, state.network);
+  const place = engine.place(state.profile, strategy, nodes, state.overlap); // of a strategy with S_comm
+  if (!place) return [];
+  const curve = engine.curve(place, state.overlap);
+  if (curve) return data.steps.map((s, n) => [s, curve[n]]);
+  return engine.curveOver(place, data.topologies.indexOf(state.topology), found.numbers, state.overlap, SHARES);
 }
 
 function showLatency() {
   const { chosen, one, best, numbers } = found;
   const lines = [], keys = [];
-  const add = (style, text, points) => { lines.push({ style, points, dots: points.length > 1 && points.length < 20 }); keys.push([style, text]); };
+  const add = (style, text, points) => { lines.push({ style, points, dots: points.length > 2 && points.length < 20 }); keys.push([style, text]); };
   const over = state.axis === "s";
   const ends = over ? [0, 1] : [data.nodes[0], data.nodes.at(-1)];
   const level = (value) => [[ends[0], value], [ends[1], value]];
@@ -233,11 +235,14 @@ function showLatency() {
 }
 
 function colours() {
+  if (palette) return palette;
   const style = getComputedStyle(document.documentElement);
-  return Array.from({ length: LEVELS.length + 1 }, (_, n) => {
+  palette = Array.from({ length: LEVELS.length + 1 }, (_, n) => {
     const hex = style.getPropertyValue(`--map-${n}`).trim();
-    return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)).concat(255);
+    const rgba = Uint8Array.from([1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)).concat(255));
+    return new Uint32Array(rgba.buffer)[0]; // as the picture's bytes lie, whatever the machine's order
   });
+  return palette;
 }
 
 function showMap() {
@@ -249,13 +254,14 @@ function showMap() {
   if (none) {
     byId("map-words").textContent = chosen.nodes === 1 ? "With one node there is nothing to compare." : `Overlap ${state.overlap} has no exact coefficients: no map.`;
     legend("map-legend", []);
+    legendDrawn = false;
     return;
   }
   const engine = engineOf(data, state.network);
   const home = numbers.bandwidth, base = middle("bandwidth");
   const around = Math.abs(Math.log10(home / base)) > 2.3 ? home : base;
-  const xs = Array.from({ length: 81 }, (_, n) => around * 10 ** (-2.5 + (5 * n) / 80));
-  const ys = Array.from({ length: 51 }, (_, n) => n / 50);
+  const xs = Array.from({ length: 121 }, (_, n) => around * 10 ** (-2.5 + (5 * n) / 120));
+  const ys = Array.from({ length: 76 }, (_, n) => n / 75);
   const slowness = xs.map((x) => 1 / x);
   const topology = data.topologies.indexOf(state.topology);
   const row = (s) => engine.latencies(engine.rows(chosen.place, topology, s), numbers, state.overlap, chosen.place.staged, slowness).map((value) => one.latency_s / value);
@@ -273,12 +279,11 @@ function showMap() {
       render();
     },
   });
-  const key = drawn === "map" ? null : ["one node is faster", ...LEVELS.slice(0, -1).map((level, n) => `${level}x to ${LEVELS[n + 1]}x`), `over ${LEVELS.at(-1)}x`];
-  if (key) {
-    legend("map-legend", [["even", "break-even"], ...key.map((text, n) => [`box map-${n}`, text])]);
-    byId("map-legend").querySelectorAll(".box").forEach((box, n) => { box.style.background = `var(--map-${n})`; });
-    drawn = "map";
-  }
+  if (legendDrawn) return;
+  const key = ["one node is faster", ...LEVELS.slice(0, -1).map((level, n) => `${level}x to ${LEVELS[n + 1]}x`), `over ${LEVELS.at(-1)}x`];
+  legend("map-legend", [["even", "break-even"], ...key.map((text, n) => [`box map-${n}`, text])]);
+  byId("map-legend").querySelectorAll(".box").forEach((box, n) => { box.style.background = `var(--map-${n})`; });
+  legendDrawn = true;
 }
 
 function layersOf() {
@@ -319,6 +324,7 @@ function showLayers() {
 }
 
 function showLayerTable() {
+  if (!byId("layer-details").open) return;
   const rows = layersNow.layers.map((layer) => [layer.name, layer.op, seconds(layer.comm), seconds(layer.comp), seconds(layer.both), bytes(layer.sent)]);
   table("layer-table", [["layer", 1], ["operator", 1], ["communication"], ["computation"], ["layer takes"], ["busiest link"]], rows);
 }
@@ -359,14 +365,16 @@ function table(id, head, rows, mark = () => false) {
 
 function showFits() {
   const { all, one, chosen } = found;
+  const focused = byId("fits").contains(document.activeElement) ? document.activeElement.textContent : null;
   const sorted = [...all].sort((a, b) => a.latency_s - b.latency_s);
   const rows = sorted.map((each) => {
     const button = html("button", { type: "button" }, each.strategy.name);
     button.addEventListener("click", () => { state.strategy = each.strategy.name; render(); });
     const speedup = one.latency_s / each.latency_s;
-    return [button, each.strategy.name === "single" ? "1" : String(each.nodes), each.s_comm === null ? "-" : String(each.s_comm), seconds(each.latency_s), `${formatRatio(speedup)}x`, bytes(each.bytes_per_node), bytes(each.node_bytes), each.fits ?? "-", each.exact ? "exact" : "needs training"];
+    return [button, String(each.nodes), each.s_comm === null ? "-" : String(each.s_comm), seconds(each.latency_s), `${formatRatio(speedup)}x`, bytes(each.bytes_per_node), bytes(each.node_bytes), each.fits ?? "-", each.exact ? "exact" : "needs training"];
   });
   table("fits", [["split", 1], ["N"], ["S_comm"], ["latency"], ["vs one node"], ["sent per node"], ["memory at least"], ["fits"], ["result", 1]], rows, (n) => sorted[n].strategy === chosen.strategy);
+  if (focused) [...byId("fits").querySelectorAll("button")].find((each) => each.textContent === focused)?.focus();
 }
 
 function showAccuracy() {
@@ -396,6 +404,9 @@ function showAssumed() {
   const rows = profile.figures.map(([path, value, kind, reference]) => (path in changed ? [path, changed[path] || "not stated", "set here", `the profile has ${value}: ${reference}`] : [path, value, kind, reference]));
   const known = new Set(profile.figures.map(([path]) => path));
   for (const [path, text] of Object.entries(changed)) if (!known.has(path)) rows.push([path, text, "set here", "the profile states none"]);
+  const shown = JSON.stringify([state.network, state.profile, changed]);
+  if (shown === assumedShown) return;
+  assumedShown = shown;
   table("assumed", [["number", 1], ["value"], ["kind", 1], ["where it comes from", 2]], rows);
   byId("error").textContent = profile.error;
   const network = data.networks[state.network];
@@ -442,8 +453,8 @@ buildControls();
 render("address");
 byId("made").textContent = `Made by ${data.made_by}; the document inside is ${data.format} version ${data.version} (docs/explore.md). Nothing is sent or fetched.`;
 addEventListener("hashchange", () => { state = readState(data, location.hash); render("address"); });
-addEventListener("resize", () => render("address"));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { drawn = ""; render("address"); });
+addEventListener("resize", () => { forgetWidths(); render("address"); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { palette = null; render("address"); });
 
 // The same numbers for other scripts: discosim.answer("#bw=1MB/s").latency_s.
 globalThis.discosim = {
@@ -453,5 +464,6 @@ globalThis.discosim = {
     const { latency_s, comm_s, comp_s, s_comm, nodes, node_bytes, weight_bytes, bytes_per_node, avg_s_comm, precomputed } = chosen;
     return { latency_s, comm_s, comp_s, s_comm, nodes, node_bytes, weight_bytes, bytes_per_node, avg_s_comm, precomputed, fits: chosen.fits, single_s: one.latency_s, command };
   },
+  read: (text, name, opsPerMac) => readQuantity(text, data.quantities[name], opsPerMac),
   breakEven: (fragment) => breakEven(data, answer(data, readState(data, fragment))),
 };

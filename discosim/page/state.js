@@ -66,7 +66,7 @@ export function readNumbers(document, state) {
   } catch (error) {
     faults.share = error.message;
   }
-  return { ...found, memoryRate: profile.memory_Bps ?? Infinity, sComm, faults };
+  return { ...found, memoryRate: profile.memory_Bps ?? Infinity, beside: profile.memory_overlap === "full", sComm, faults };
 }
 
 // The words of the command that prints the numbers of a state; sComm is the one that is answered.

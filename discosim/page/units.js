@@ -63,5 +63,5 @@ export function formatQuantity(value, unit, digits = 3) {
 
 // A ratio in three digits: 1.3, 18.4, 123.
 export function formatRatio(value) {
-  return Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6, useGrouping: false });
+  return String(Number(value.toPrecision(3)));
 }
