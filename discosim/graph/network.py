@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,11 @@ INPUT = "input"
 """The name of the tensor that enters the network, of several the first."""
 
 NO_REMARKS: Mapping[str, str] = MappingProxyType({})
+
+
+_BUT_NAMES = attrgetter(
+    *(field.name for field in fields(Layer) if field.name not in ("name", "block"))
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +80,14 @@ class Network:
         for tensor, name, data in self.graph.edges(data=True):
             found[name].append((data["operand"], tensor))
         return {name: [tensor for _, tensor in sorted(pairs)] for name, pairs in found.items()}
+
+    @cached_property
+    def kinds(self) -> dict[str, int]:
+        """A number for each layer, by name: the same for those that differ in their names alone."""
+        numbers: dict[tuple[object, ...], int] = {}
+        return {
+            layer.name: numbers.setdefault(_BUT_NAMES(layer), len(numbers)) for layer in self.layers
+        }
 
     @property
     def params(self) -> int:

@@ -37,8 +37,11 @@ def row_elems(shape: Shape) -> int:
 def clipped(first: Ints, last: Ints, rows: Ints, limit: int) -> Ints:
     """Return [first, last) within [0, limit), and nothing where `rows` are empty."""
     some = rows[..., 1] > rows[..., 0]
-    low, high = np.clip(first, 0, limit), np.clip(last, 0, limit)
-    return np.stack([np.where(some, low, 0), np.where(some, np.maximum(low, high), 0)], axis=-1)
+    low = np.minimum(np.maximum(first, 0), limit)
+    high = np.maximum(np.minimum(last, limit), low)
+    found: Ints = np.empty((*np.shape(some), 2), dtype=np.int64)
+    found[..., 0], found[..., 1] = low * some, high * some
+    return found
 
 
 def everything(layer: "Layer", operand: int, rows: Ints) -> Ints:

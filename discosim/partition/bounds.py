@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 
+from discosim.graph.layer import Layer, Shape
 from discosim.graph.network import Network
 from discosim.graph.reach import row_elems, rows_of, through
 from discosim.graph.table import Floats, Ints
@@ -51,32 +52,50 @@ def _ranges(inner: Ints, count: int) -> Ints:
 def _costs(network: Network, options: Mapping[int, Ints]) -> Costs:
     """Elements that pass each boundary, where output and operand are divided so and so."""
     costs: Costs = {}
+    for layer, operand, shape, times in _reads(network):
+        made, count = rows_of(layer.out_shape), rows_of(shape)
+        crossing = _crossing(layer, operand, shape, options)
+        if crossing is not None:
+            elems = times * shape[0] * row_elems(shape) * crossing.astype(float)
+            costs[made, count] = costs[made, count] + elems if (made, count) in costs else elems
+    return costs
+
+
+@lru_cache(maxsize=64)
+def _reads(network: Network) -> tuple[tuple[Layer, int, Shape, int], ...]:
+    """Layers, operands, the operands' shapes and how often there are such, where rows may cross."""
+    found: dict[tuple[int, int, Shape], list[Layer]] = {}
+    kinds = network.kinds
     for layer in network.layers:
-        reach, made = layer.operator.reach, rows_of(layer.out_shape)
-        if reach is None:
+        made = rows_of(layer.out_shape)
+        if layer.operator.reach is None or (layer.op == "pool" and made == 1):
             continue
         for operand, tensor in enumerate(network.operands(layer.name)):
             if network.enters(tensor):
                 continue  # every node has it
-            seen = layer.in_shapes[operand]
             shape = network.graph.nodes[tensor]["layer"].out_shape
-            count, ends = rows_of(shape), options[made]
-            if count == 1 or (layer.op == "pool" and made == 1):
-                continue
-            above = np.stack([np.zeros_like(ends), ends], axis=-1)
-            below = np.stack([ends, np.full_like(ends, made)], axis=-1)
-            reached = [
-                rows if rows is None else through(seen, shape, rows)
-                for rows in (reach(layer, operand, each) for each in (above, below))
-            ]
-            if reached[0] is None or reached[1] is None:
-                continue
-            at = options[count][:, None, :]
-            over = np.maximum(0, reached[0][..., 1][..., None] - at)
-            under = np.maximum(0, at - _begins(reached[1], count)[..., None])
-            elems = shape[0] * row_elems(shape)
-            costs[made, count] = costs.get((made, count), 0.0) + elems * (over + under)
-    return costs
+            if rows_of(shape) > 1:
+                found.setdefault((kinds[layer.name], operand, shape), []).append(layer)
+    return tuple((same[0], key[1], key[2], len(same)) for key, same in found.items())
+
+
+def _crossing(layer: Layer, operand: int, shape: Shape, options: Mapping[int, Ints]) -> Ints | None:
+    """Rows of an operand that pass each boundary, (K, 2, 2); None where nobody knows."""
+    reach, made, count = layer.operator.reach, rows_of(layer.out_shape), rows_of(shape)
+    assert reach is not None
+    ends, at = options[made], options[count][:, None, :]
+    above = np.stack([np.zeros_like(ends), ends], axis=-1)
+    below = np.stack([ends, np.full_like(ends, made)], axis=-1)
+    reached = [
+        rows if rows is None else through(layer.in_shapes[operand], shape, rows)
+        for rows in (reach(layer, operand, each) for each in (above, below))
+    ]
+    if reached[0] is None or reached[1] is None:
+        return None
+    over = np.maximum(0, reached[0][..., 1][..., None] - at)
+    under = np.maximum(0, at - _begins(reached[1], count)[..., None])
+    crossing: Ints = over + under
+    return crossing
 
 
 def _begins(rows: Ints, count: int) -> Ints:

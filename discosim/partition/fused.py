@@ -7,6 +7,7 @@ over the layers in their order finds the groups.
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -35,9 +36,10 @@ def fused(laid: Laid) -> Extents:
     count, ends = len(laid.parts), _ends(laid)
     best = np.full(count + 1, np.inf)
     best[0], begins = 0.0, np.zeros(count + 1, dtype=np.int64)
+    known: Known = {}
     for end in sorted(ends):
-        for begin, cost, _ in _groups(laid, end):
-            if begin in ends | {0} and best[begin] + cost < best[end]:
+        for begin, cost in _costs(laid, end, known):
+            if (begin in ends or begin == 0) and best[begin] + cost < best[end]:
                 best[end], begins[end] = best[begin] + cost, begin
     extents: dict[str, Ints] = {}
     end = count
@@ -63,6 +65,44 @@ def _ends(laid: Laid) -> set[int]:
         elif part.layer.weights or any(read.missing.any() for read in part.reads):
             ends.add(row)
     return ends - {0}
+
+
+Known = dict[tuple[object, ...], "tuple[float | None, Known]"]
+"""Costs of groups by their layers, the last one first; None where no group begins so early."""
+
+
+def _costs(laid: Laid, end: int, known: Known) -> Iterator[tuple[int, float]]:
+    """The first rows and the costs of the groups that end before row `end`.
+
+    Blocks of a network repeat: groups of layers that are connected and laid alike cost the same.
+    """
+    signs, groups = _signs(laid), None
+    for begin in range(end - 1, -1, -1):
+        sign = signs[begin]
+        if sign not in known:
+            if groups is None:
+                groups = islice(_groups(laid, end), end - 1 - begin, None)
+            found = next(groups, None)
+            known[sign] = (None if found is None else found[1], {})
+        cost, known = known[sign]
+        if cost is None:
+            return
+        yield begin, cost
+
+
+@lru_cache(maxsize=64)
+def _signs(laid: Laid) -> list[tuple[object, ...]]:
+    """What decides the part of each layer in the cost of a group, readers and operands relative."""
+    rows, network = _numbers(laid), laid.table.network
+    return [
+        (
+            part.like,
+            tuple(rows[reader] - row for reader in network.graph.successors(part.layer.name)),
+            tuple(rows.get(read.tensor, -1) - row for read in part.reads if read.tensor in rows),
+            tuple(read.tensor for read in part.reads if read.tensor not in rows),
+        )
+        for row, part in enumerate(laid.parts)
+    ]
 
 
 def _groups(laid: Laid, end: int) -> Iterator[tuple[int, float, dict[str, Ints]]]:
@@ -97,7 +137,7 @@ def _groups(laid: Laid, end: int) -> Iterator[tuple[int, float, dict[str, Ints]]
             sent[read.tensor] = sent[read.tensor] + lacks if again else lacks
             unfused += float(read.missing.sum()) + ELEMENTS_A_MESSAGE * laid.nodes
         cost = sum(float(each @ [1.0, ELEMENTS_A_MESSAGE]) for each in sent.values())
-        yield begin, cost + repeated / MACS_AN_ELEMENT, dict(computed)
+        yield begin, cost + repeated / MACS_AN_ELEMENT, computed
         if repeated / MACS_AN_ELEMENT > unfused:
             return
 

@@ -56,6 +56,13 @@ class Held:
         return row_elems(self.shape)
 
     @cached_property
+    def key(self) -> tuple[object, ...]:
+        """What tells apart how tensors lie."""
+        arrays = (self.owners, self.rows, self.held, self.summands)
+        said = (None if each is None else np.asarray(each).tobytes() for each in arrays)
+        return (self.shape, self.everywhere, self.sparse, *said)
+
+    @cached_property
     def layout(self) -> str:
         """How the tensor lies: parts, features, whole, one or rows."""
         if self.summands is not None:

@@ -5,7 +5,7 @@ its output; what is sent is what nodes need and have not (partition/held.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -28,7 +28,7 @@ from discosim.partition.held import (
 from discosim.partition.kinds import Choice, Kind, Rule
 from discosim.partition.messages import Round, exchange
 from discosim.partition.needs import Extents, Nodes, needs_of, output, possible
-from discosim.partition.placement import Owners, place
+from discosim.partition.placement import Owners, parts_of, place
 from discosim.partition.plan import Conventions
 from discosim.partition.split import divides
 from discosim.partition.uneven import place_by_share
@@ -65,7 +65,8 @@ class Part:
     all that it needs; at_home: (N,), the part of a node's work for which nothing has to come;
     kept: (N,), the part of its MACs that is left where nothing sparse is sent; weights, biases:
     (N,), shares of the parameters; statistics: scalars that nodes send each other to normalise
-    over what lies on several of them.
+    over what lies on several of them; like: a number that layers have in common which are the same
+    but for their names, and laid alike.
     """
 
     layer: Layer
@@ -79,6 +80,7 @@ class Part:
     weights: Floats
     biases: Floats
     statistics: Round | None
+    like: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,26 +181,78 @@ class _Laying:
     def __init__(self, on: Nodes, conventions: Conventions, collective: Collective) -> None:
         self.on, self.resend, self.service = on, conventions.resend, conventions.service
         self.collective = collective
+        self._lying: dict[tuple[object, ...], Held] = {}
+        self._parts: dict[tuple[object, ...], Part] = {}
+        self._owners: dict[str, bytes | None] = {}
         entering = on.network.inputs
-        self.state = {name: everywhere(shape, on.nodes) for name, shape in entering}
+        self.state = {name: self._one(everywhere(shape, on.nodes)) for name, shape in entering}
 
     def part(self, layer: Layer, rule: Rule) -> Part:
-        """Return what becomes of `layer`, and note how its output lies."""
-        on, tensors = self.on, self.on.network.operands(layer.name)
+        """Return what becomes of `layer`, and note how its output lies.
+
+        Blocks of a network repeat: a layer like an earlier one whose operands lie alike is laid
+        as that one is.
+        """
+        tensors = self.on.network.operands(layer.name)
         operands = tuple(self.state[tensor] for tensor in tensors)
-        choice = possible(on, layer, operands, rule(layer, operands))
+        choice = possible(self.on, layer, operands, rule(layer, operands))
+        key = self._key(layer, tensors, operands, choice)
+        found = self._parts.get(key)
+        if found is None:
+            found = self._parts[key] = self._laid(layer, tensors, operands, choice)
+        elif found.layer is not layer:
+            reads = zip(found.reads, tensors, strict=True)
+            named = tuple(replace(read, tensor=tensor) for read, tensor in reads)
+            found = replace(found, layer=layer, reads=named)
+        self.state |= {read.tensor: read.after for read in found.reads}
+        self.state[layer.name] = found.out
+        return found
+
+    def _key(
+        self, layer: Layer, tensors: list[str], operands: tuple[Held, ...], choice: Choice
+    ) -> tuple[object, ...]:
+        """All that decides what becomes of a layer."""
+        extent = self.on.extents.get(layer.name)
+        return (
+            self.on.network.kinds[layer.name],
+            parts_of(self.on.network, layer),
+            choice,
+            tuple(tensors.index(tensor) for tensor in tensors),
+            tuple(map(id, operands)),
+            tuple(self._placed(name) for name in (layer.name, *tensors)),
+            None if extent is None else extent.tobytes(),
+        )
+
+    def _placed(self, tensor: str) -> bytes | None:
+        """Where splits by outputs place the features of a tensor."""
+        if tensor not in self._owners:
+            owners = self.on.owners[tensor]
+            self._owners[tensor] = None if owners is None else np.asarray(owners).tobytes()
+        return self._owners[tensor]
+
+    def _one(self, held: Held) -> Held:
+        """The same object for what lies alike."""
+        return self._lying.setdefault(held.key, held)
+
+    def _laid(
+        self, layer: Layer, tensors: list[str], operands: tuple[Held, ...], choice: Choice
+    ) -> Part:
+        on = self.on
         out, rows = output(on, layer, operands, choice)
+        out = self._one(out)
         needs = [needs_of(on, layer, k, h, choice, out, rows) for k, h in enumerate(operands)]
         reads = tuple(
             self._read(tensor, need, self._home(layer, tensor, choice, out))
             for tensor, need in zip(tensors, needs, strict=True)
         )
-        self.state[layer.name] = out
         share, weights, biases = shares_of(on, layer, operands, choice, out, rows)
         home = at_home(on, layer, choice, reads, rows)
         left = kept(on, layer, operands[0], choice, out)
         scalars = statistics_of(on, layer, choice, operands[0], out)
-        return Part(layer, choice, reads, out, rows, share, home, left, weights, biases, scalars)
+        return Part(
+            layer, choice, reads, out, rows, share, home, left, weights, biases, scalars,
+            like=len(self._parts),
+        )  # fmt: skip
 
     def gathering(self, outputs: list[str]) -> tuple[Read, ...]:
         """Return how the outputs come to node 0; only sums are counted without the service."""
@@ -237,7 +291,7 @@ class _Laying:
         if before.sparse:
             rounds = [one.thinned() for one in rounds]
         keeps = before.layout == "parts" or not self.resend
-        after = lies.with_received(needs) if keeps else before
+        after = self._one(lies.with_received(needs)) if keeps else before
         self.state[tensor] = after
         if before.layout == "parts":
             missing = needed

@@ -202,20 +202,28 @@ def _in_share(counted: Counted) -> Floats:
 def _out_share(counted: Counted) -> Floats:
     """Share of the output that a node makes, what others make as well included, (N, K)."""
     laid = counted.laid
-    none = np.zeros(laid.nodes)
+    none, known = np.zeros(laid.nodes), dict[Held, Floats]()
     whole = laid.whole
     columns = [
-        none if part is None else part.out.elems(whole) / part.layer.out_elems
+        none if part is None else _elems(part.out, whole, known) / part.layer.out_elems
         for part in counted.parts
     ]
     return np.stack(columns, axis=-1)
+
+
+def _elems(held: Held, whole: bool, known: dict[Held, Floats]) -> Floats:
+    """What nodes have of a tensor; of those that lie alike it is counted once."""
+    if held not in known:
+        known[held] = held.elems(whole)
+    return known[held]
 
 
 def _live_elems(laid: Laid) -> Floats:
     """Elements of the tensors that a node has made and holds while each row runs, (N, L)."""
     table, whole = laid.table, laid.whole
     tensors = [np.full(laid.nodes, table.tensor_elems[0])]
-    tensors += [part.out.elems(whole) for part in laid.parts]
+    known: dict[Held, Floats] = {}
+    tensors += [_elems(part.out, whole, known) for part in laid.parts]
     tensors += [np.full(laid.nodes, elems) for elems in table.tensor_elems[len(tensors) :]]
     live: Floats = np.stack(tensors, axis=-1) @ table.alive
     return live

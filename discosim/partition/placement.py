@@ -50,7 +50,7 @@ def place_output(
         case "mixes":
             if layer.kind == "depthwise" and first is not None:
                 return np.repeat(first, layer.out_features // layer.groups)
-            parts = _parts(network, layer)
+            parts = parts_of(network, layer)
             features = layer.out_features // parts
             groups = 1 if shared and nodes % layer.groups == 0 else layer.groups
             whole = max(groups, layer.heads)
@@ -87,8 +87,8 @@ def _aligned(layer: Layer, operands: list[Owners], nodes: int) -> Owners:
     return full[0] if full else None
 
 
-def _parts(network: Network, layer: Layer) -> int:
-    """How many tensors stand side by side in an output that attention reads: q, k and v."""
+def parts_of(network: Network, layer: Layer) -> int:
+    """Return how many tensors stand side by side in an output of q, k and v."""
     if layer.heads == 1 or layer.parts:
         return max(1, layer.parts)
     readers = [network.graph.nodes[name]["layer"] for name in network.graph.successors(layer.name)]

@@ -182,7 +182,7 @@ class _Alone:
             replace(layer, name="", block=""),
             choice,
             tuple(names.index(name) for name in names),
-            tuple(_told(lying[name]) for name in names),
+            tuple(lying[name].key for name in names),
             tuple(None if owner is None else np.asarray(owner).tobytes() for owner in owners),
         )
         if key not in self.parts:
@@ -222,13 +222,6 @@ class _Alone:
             return np.zeros(len(KINDS))
         costs = [cost_of(self.given, plan_by_layer(laid, np.ones((1, 1)))) for laid in self.pure]
         return np.array([float(cost.layer_s.reshape(-1)[-1]) for cost in costs])
-
-
-def _told(held: Held) -> tuple[object, ...]:
-    """What tells apart how tensors lie."""
-    arrays = (held.owners, held.rows, held.held, held.summands)
-    said = (None if each is None else np.asarray(each).tobytes() for each in arrays)
-    return (held.shape, held.everywhere, held.sparse, *said)
 
 
 ROW_ARRAYS = (
