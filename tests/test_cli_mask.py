@@ -1,6 +1,7 @@
 """`discosim mask`, and what reads its file."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +56,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 def test_a_record_for_each_layer(cli: Cli) -> None:
-    answer = cli(f"{MASK} --nodes 3 --s-comm 0.9 --format json")
+    answer = cli(f"{MASK} --nodes 3 --s-comm 0.9 --per layer --format json")
     records = json.loads(answer.out)
     assert len(records) == 21
     assert answer.err == "note: no --weights: He-normal weights, seed 0\n"
@@ -73,7 +74,7 @@ def test_a_record_for_each_layer(cli: Cli) -> None:
 
 
 def test_the_cost_of_equal_pairs_is_that_of_the_knob(cli: Cli) -> None:
-    cli(f"{MASK} --nodes 2 --s-comm 0.75 --per pair -o masks.npz")
+    cli(f"{MASK} --nodes 2 --s-comm 0.75 -o masks.npz")
     sweep = "sweep --model resnet18/8 --input 64 --rounding exact --format json"
     masked, uniform = (
         json.loads(cli(f"{sweep} {knob}").out)[0]
@@ -148,7 +149,7 @@ def test_a_criterion_is_measured_on_the_first_inputs(criterion: str, cli: Cli) -
     by = f"--criterion {criterion} --data inputs.npz --samples 4"
     first, again = (cli(f"{MASK} {by} -o {name}.npz") for name in ("one", "two"))
     assert first.code == 0, first.err
-    assert f"{criterion} per layer, S_comm 0.8, measured on 4 inputs" in first.out
+    assert f"{criterion} per pair, S_comm 0.8, measured on 4 inputs" in first.out
     assert first.out == again.out
     assert Path("one.npz").read_bytes() == Path("two.npz").read_bytes()
     mask = read_mask("one.npz", build("resnet18/8", (64,)))
@@ -173,6 +174,23 @@ def test_parameters_are_taken_by_order_where_names_are_others(cli: Cli) -> None:
     assert "missing: bn1.running_mean 8" in cli(f"{MASK} {by} --weights less.pt").err
 
 
+def test_the_slowest_pair_decides_and_is_told(cli: Cli) -> None:
+    """Counted per pair a mask takes what S_comm says, to a feature; per layer it takes longer."""
+    told = {}
+    for per in ("pair", "layer"):
+        line = f"mask --model mobilenetv2-0.35 --input 96 --nodes 4 --per {per} -o {per}.npz"
+        answer = cli(line)
+        assert answer.code == 0, answer.err
+        [found] = [text for text in answer.out.splitlines() if text.startswith("Latency on")]
+        took, promised = re.findall(r"([\d.]+) ms", found)
+        [row] = json.loads(
+            cli(f"sweep --model mobilenetv2-0.35 --input 96 --mask {per}.npz --format json").out
+        )
+        assert float(took) == pytest.approx(1e3 * row["latency_s"], rel=1e-3)
+        told[per] = float(took) / float(promised)
+    assert told["pair"] < 1.2 < told["layer"]
+
+
 def test_a_mask_without_effect_is_said(cli: Cli) -> None:
     cli(f"{MASK} -o masks.npz")
     for command in ("sweep", "layers"):
@@ -186,7 +204,7 @@ def test_real_weights_and_their_file_are_named_in_the_answer(cli: Cli) -> None:
     answer = cli(f"{MASK} --weights w.pt -o masks.npz")
     assert answer.err == "wrote masks.npz\n"
     assert answer.out.startswith(
-        "resnet18/8 at 3x64x64 on 2 nodes: l1 per layer, S_comm 0.8; weights of w.pt\nKept: "
+        "resnet18/8 at 3x64x64 on 2 nodes: l1 per pair, S_comm 0.8; weights of w.pt\nKept: "
     )
     torch.save({f"net.{name}": torch.from_numpy(w) for name, w in weights.items()}, "w.pt")
     renamed = cli(f"{MASK} --weights w.pt")
@@ -206,7 +224,7 @@ def test_a_plan_gives_each_layer_its_own(cli: Cli) -> None:
 
 
 def test_search_says_what_it_gained(cli: Cli) -> None:
-    blocks = json.loads(cli(f"{MASK} --format json").out)
+    blocks = json.loads(cli(f"{MASK} --per layer --format json").out)
     found = json.loads(cli(f"{MASK} --search --format json").out)
     kept = [sum(record["retained_l1"] for record in records) for records in (blocks, found)]
     assert kept[1] > kept[0]

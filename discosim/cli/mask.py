@@ -34,7 +34,7 @@ def command(asked: Asked) -> None:
 
     \b
     discosim mask --model resnet50 --nodes 2 --s-comm 0.9 -o masks.npz
-    discosim mask --model resnet50 --nodes 4 --weights resnet50.safetensors --per pair
+    discosim mask --model resnet50 --nodes 4 --weights resnet50.safetensors --per layer
     discosim mask --model resnet50 --weights r.pt --criterion gauss-newton --data inputs.npz
     discosim sweep --model resnet50 --mask masks.npz
     """

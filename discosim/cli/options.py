@@ -160,7 +160,9 @@ CRITERION = Option(
 )
 DATA = Option("data", "--data", "inputs.npz or package.module:loader, to measure a criterion on.")
 SAMPLES = Option("samples", "--samples", "Of --data: the first ones.", click.IntRange(1))
-PER = Option("per", "--per", "Who competes: layer, pair or network.")
+PER = Option(
+    "per", "--per", "Who competes: pair, layer or network [default: pair; layer with --search]."
+)
 SEARCH = Option(
     "search", "--search", "Choose which features live together on a node.", is_flag=True
 )

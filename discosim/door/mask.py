@@ -6,6 +6,8 @@ from functools import cached_property
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from discosim.configuration import Configuration
 from discosim.door import given
 from discosim.door.answer import Answer
@@ -22,14 +24,14 @@ from discosim.masks.mask import Mask
 from discosim.masks.mask_file import write_mask
 from discosim.masks.measure import figures, retained_share
 from discosim.masks.saliency import saliency_curves
-from discosim.masks.select import Knob, check_choice, check_heads, select
-from discosim.masks.sub_rows import Floats
+from discosim.masks.select import Knob, check_choice, check_heads, layer_s_comm, select
+from discosim.masks.sub_rows import Floats, masked_layers
 from discosim.masks.weights import Weights, random_weights
 from discosim.partition.placement import Owners, place
 from discosim.partition.plan_file import PlanFile
 from discosim.report import mask as report
 from discosim.report.tables import Cells
-from discosim.strategies.strategy import check_nodes
+from discosim.strategies.strategy import STRATEGIES, check_nodes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +55,7 @@ class Masked(Answer):
     mask: Mask
     weights: Weights
     measured: Mapping[str, Floats] | None
+    s_comm: Knob
     chosen_by: str
     in_blocks: Mask | None
     layer: str | None
@@ -68,9 +71,19 @@ class Masked(Answer):
         base = Configuration(self.network, as_hardware(given.DEFAULT), mask=self.mask)
         cost = sweep(base, nodes=[self.mask.nodes]).iloc[0]
         lines = report.mask_findings(self.mask, cost, self._retained(self.mask))
+        lines.append(report.promise_finding(cost, self._promised_s()))
         if self.in_blocks is not None:
             lines.append(report.search_finding(self._retained(self.in_blocks)))
         return lines
+
+    def _promised_s(self) -> float:
+        """The latency where each pair of nodes sends what S_comm says, to fractions."""
+        base = Configuration(self.network, as_hardware(given.DEFAULT), nodes=self.mask.nodes)
+        table = tabulate(self.network)
+        of_layer = {e.name: layer_s_comm(self.s_comm, e) for e in masked_layers(self.network)}
+        s_comm = np.array([[of_layer.get(name, 0.0) for name in table.name]])
+        plan = replace(base, strategy=STRATEGIES["disco"], s_comm=s_comm)
+        return float(plan.cost().latency_s.item())
 
     def _retained(self, mask: Mask) -> float:
         return retained_share(figures(self.network, mask, self.weights))
@@ -113,7 +126,7 @@ def mask(
     criterion: str = "l1",
     data: "str | Inputs | None" = None,
     samples: int = SAMPLES,
-    per: str = "layer",
+    per: str | None = None,
     search: bool = False,
     layer: str | None = None,
 ) -> Masked:
@@ -122,10 +135,12 @@ def mask(
     nodes: 2 and s_comm: 0.8 by default, or those of the plan; weights: a checkpoint, random ones
     of `seed` without; criterion: l1, l1-log, l2, taylor, gauss-newton, sensitivity, random or
     branches; data: of criteria that are measured on inputs, inputs.npz or package.module:loader,
-    of which the first `samples`; per: who competes, layer, pair or
-    network; search: choose which features live together; layer: the one that is drawn, by default
+    of which the first `samples`; per: who competes, pair (the
+    default: each pair of nodes sends as much), layer (of a search) or network; search: choose which
+    features live together; layer: the one that is drawn, by default
     the nearest to 256 x 256. Raises DiscosimError.
     """
+    per = per or ("layer" if search else "pair")
     check_choice(criterion, per)
     found = given.the_network(network)
     share, count = _knob(found, nodes, s_comm, given.the_plan(plan))
@@ -150,6 +165,7 @@ def mask(
         mask=chosen,
         weights=read.weights,
         measured=measured,
+        s_comm=share,
         chosen_by=criterion,
         in_blocks=in_blocks if search else None,
         layer=layer,

@@ -10,6 +10,7 @@ from discosim.graph.network import Network, shape_text
 from discosim.masks.mask import Bools, LayerMask, Mask
 from discosim.report.style import COMM, COMP, RC, new_figure
 from discosim.report.tables import Cells
+from discosim.units import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +30,20 @@ def mask_findings(mask: Mask, cost: "pd.Series[float]", retained: float) -> list
         f"Kept: {100 * retained:.4g} % of the weights' L1 norm; average "
         f"S_comm {100 * cost['avg_s_comm']:.3g} %, S_comp {100 * cost['avg_s_comp']:.3g} %.",
     ]
+
+
+def promise_finding(cost: "pd.Series[float]", promised_s: float) -> str:
+    """Return the latency of the mask beside that of its S_comm: the slowest pair decides.
+
+    `cost` is the mask's row of a sweep; promised_s: where every pair sends what S_comm says.
+    """
+    took, promised = (
+        format_quantity(seconds, "s", 4) for seconds in (cost["latency_s"], promised_s)
+    )
+    return (
+        f"Latency on {cost['hardware']}: {took}; {promised} where every pair of nodes sends what "
+        "S_comm says."
+    )
 
 
 def search_finding(before: float) -> str:
