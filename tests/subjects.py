@@ -20,6 +20,8 @@ SIZES = {
     *("espdet-pico-416", "fdmobilenet-0.5", "fdmobilenet-1.0", "mixnet-l", "mixnet-m"),
     *("resnet101-v2", "resnet152-v2", "yolox-tiny"),
     *(f"yolov5{size}" for size in "smlx"),
+    *(f"regnetx-{size}" for size in ("800mf", "1.6gf", "3.2gf", "8gf", "16gf", "32gf")),
+    *("convnext-small", "convnext-base"),
 }
 """Sizes of a network that is walked over: their counts are tested, and little else differs."""
 

@@ -104,6 +104,11 @@ def test_those_that_are_not_are_said_to_be(name: str) -> None:
         ("deit_tiny_patch16_224", "deit-ti"),
         ("regnety_016", "regnety-1.6gf"),
         ("regnety_160", "regnety-16gf"),
+        ("regnetx_004", "regnetx-400mf"),
+        ("efficientnet_es", "efficientnet-edgetpu-s"),
+        ("tf_efficientnetv2_b0.in1k", "efficientnetv2-b0"),
+        ("vit_tiny_patch16_224", "deit-ti"),
+        ("ssd_mobilenet_v2_coco", "ssd-mobilenetv2"),
         ("SqueezeNet v1.1", "squeezenet1-1"),
     ],
 )
@@ -117,7 +122,9 @@ def test_names_are_taken_as_others_write_them(given_name: str, meant: str) -> No
 TORCHVISION = """
 alexnet densenet121 densenet161 densenet169 densenet201 efficientnet_b0 efficientnet_b7 googlenet
 inception_v3 mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v2 mobilenet_v3_large
-mobilenet_v3_small regnet_y_16gf regnet_y_1_6gf regnet_y_32gf regnet_y_3_2gf regnet_y_400mf
+mobilenet_v3_small convnext_tiny convnext_small convnext_base efficientnet_v2_s regnet_x_400mf
+regnet_x_1_6gf regnet_x_16gf regnet_x_32gf regnet_y_16gf
+regnet_y_1_6gf regnet_y_32gf regnet_y_3_2gf regnet_y_400mf
 regnet_y_800mf regnet_y_8gf resnet101 resnet152 resnet18 resnet34 resnet50 resnext101_32x8d
 resnext101_64x4d resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5
 shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 ssd300_vgg16 vgg11 vgg13 vgg16 vgg19 vit_b_16

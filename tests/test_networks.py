@@ -520,6 +520,7 @@ SMALLEST = {
     **dict.fromkeys((f"yolov5{size}" for size in "nsmlx"), 2),
     "ds-cnn-kws": 2,
     "alexnet": 63,
+    **dict.fromkeys(("convnext-tiny", "convnext-small", "convnext-base"), 32),
     "segformer-b0": 29,
     "googlenet": 15,
     **dict.fromkeys(("inceptionv3", "inceptionv4", "inception-resnet-v2"), 75),

@@ -1,4 +1,4 @@
-"""RegNetY: bottlenecks of grouped convolutions with squeeze-excite, widths on a straight line.
+"""RegNetX and RegNetY: bottlenecks of grouped convolutions, widths on a straight line.
 
 Radosavovic et al., Designing Network Design Spaces, CVPR 2020, Section 3.3 (the widths) and 4.4
 (Y: squeeze-excite); parameters of each network as in torchvision's `models/regnet.py`.
@@ -29,7 +29,16 @@ class WidthLine(NamedTuple):
     group: int
 
 
-NAMES = {
+X_LINES = {
+    "400mf": WidthLine(22, 24, 24.48, 2.54, 16),
+    "800mf": WidthLine(16, 56, 35.73, 2.28, 16),
+    "1.6gf": WidthLine(18, 80, 34.01, 2.25, 24),
+    "3.2gf": WidthLine(25, 88, 26.31, 2.25, 48),
+    "8gf": WidthLine(23, 80, 49.56, 2.88, 120),
+    "16gf": WidthLine(22, 216, 55.59, 2.1, 128),
+    "32gf": WidthLine(23, 320, 69.86, 2.0, 168),
+}
+Y_LINES = {
     "200mf": WidthLine(13, 24, 36.44, 2.49, 8),
     "400mf": WidthLine(16, 48, 27.89, 2.09, 8),
     "800mf": WidthLine(14, 56, 38.84, 2.4, 16),
@@ -72,19 +81,25 @@ def _excite(net: Builder, x: str, squeezed: int, at: str) -> str:
     return net.multiply(x, net.activation(y, f"{at}.gate", "sigmoid"), f"{at}.multiply")
 
 
-def _block(net: Builder, x: str, features: int, groups: int, stride: int, at: str) -> str:
+def _block(
+    net: Builder, x: str, features: int, groups: int, stride: int, at: str, excites: bool
+) -> str:
     """Write one block; the first of a stage takes the stride and a convolution as its skip."""
     before = net.shape(x)[0]
     y = net.activation(_conv(net, x, features, 1, f"{at}.a"), f"{at}.a.relu")
     y = _conv(net, y, features, 3, f"{at}.b", stride=stride, groups=groups)
-    y = _excite(net, net.activation(y, f"{at}.b.relu"), max(1, round(EXCITE * before)), f"{at}.se")
+    y = net.activation(y, f"{at}.b.relu")
+    if excites:
+        y = _excite(net, y, max(1, round(EXCITE * before)), f"{at}.se")
     y = _conv(net, y, features, 1, f"{at}.c")
     if stride > 1:
         x = _conv(net, x, features, 1, f"{at}.skip", stride=stride)
     return net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
 
 
-def regnet_y(name: str, input_shape: Shape, channels: Width, *, line: WidthLine) -> Network:
+def regnet(
+    name: str, input_shape: Shape, channels: Width, *, line: WidthLine, excites: bool
+) -> Network:
     """Return the classifier; a narrower one keeps its groups, each with fewer channels."""
     net = Builder(name, input_shape)
     with net.block("stem"):
@@ -95,11 +110,14 @@ def regnet_y(name: str, input_shape: Shape, channels: Width, *, line: WidthLine)
         for index in range(depth):
             at = f"stage{stage}.{index}"
             with net.block(at):
-                x = _block(net, x, groups * channels(group), groups, 1 if index else 2, at)
+                stride = 1 if index else 2
+                x = _block(net, x, groups * channels(group), groups, stride, at, excites)
     with net.block("fc"):
         net.linear(net.flatten(net.global_pool(x, "avgpool"), "flatten"), CLASSES, "fc")
     return net.build()
 
 
-for _name, _line in NAMES.items():
-    NETWORKS.register(f"regnety-{_name}")(Recipe(partial(regnet_y, line=_line), (3, 224, 224)))
+for _letter, _names in (("x", X_LINES), ("y", Y_LINES)):
+    for _name, _line in _names.items():
+        _build = partial(regnet, line=_line, excites=_letter == "y")
+        NETWORKS.register(f"regnet{_letter}-{_name}")(Recipe(_build, (3, 224, 224)))
