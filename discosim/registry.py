@@ -1,7 +1,7 @@
 """Names: registries, so that a new network or strategy is one new file, and words of options."""
 
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from importlib import import_module
 from typing import Generic, TypeVar
@@ -42,17 +42,30 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         """Return the entry called `name`; raises UnknownNameError with the nearest names."""
         self._load()
-        if name not in self._entries:
-            raise UnknownNameError(self.kind, name, self._entries)
-        return self._entries[name]
+        return self._entries[one_of(self.kind, name, self._entries)]
+
+
+def one_of(kind: str, given: str, known: Iterable[str]) -> str:
+    """Return the known name that is given, in whatever case, with _ for -.
+
+    Raises UnknownNameError with the nearest names.
+    """
+    names = list(known)
+    if given in names:
+        return given
+    folded = {name.casefold(): name for name in names}
+    found = folded.get(given.strip().replace("_", "-").casefold())
+    if found is None:
+        raise UnknownNameError(kind, given, names)
+    return found
 
 
 class Words(StrEnum):
     """Words of which an option takes one; an unknown one raises UnknownNameError."""
 
     @classmethod
-    def _missing_(cls, value: object) -> None:
-        raise UnknownNameError(cls.kind(), str(value), cls)
+    def _missing_(cls, value: object) -> "Words":
+        return cls(one_of(cls.kind(), str(value), [each.value for each in cls]))
 
     @classmethod
     def kind(cls) -> str:

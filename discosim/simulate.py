@@ -34,6 +34,7 @@ class Overlap:
     @classmethod
     def parse(cls, text: str) -> "Overlap":
         """Return the overlap written as none, layer, layer:K, layer:best or ideal."""
+        text = text.strip().lower()
         if text in ("none", "ideal", "layer"):
             return cls(text, text=text)
         if text == "layer:best":

@@ -52,7 +52,7 @@ def _refusal(
         ("--bogus", ["--bogus"]),
         ("sweep --modle resnet50", ["--model"]),
         ("swep --model resnet50", ["sweep"]),
-        (f"{SWEEP} --hw rpi4", ["rpi4-wifi"]),
+        (f"{SWEEP} --hw rpi44", ["rpi4-wifi"]),
         (f"{SWEEP} --strategy disko", ["disco"]),
         (f"{SWEEP} --strategy ,", ["empty name"]),
         ("compare --model resnet50 --strategy disko", ["disco"]),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import click
 
 from discosim.cli import options, types
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import Option
 from discosim.door.allocate import allocate, limit
@@ -14,7 +15,7 @@ TIME = types.Parsed("time", lambda text: limit(text, parse_time))
 BYTES = types.Parsed("bytes", lambda text: limit(text, parse_bytes))
 
 
-@click.command("allocate")
+@click.command("allocate", cls=Asking, page="allocate.md")
 @asks(
     allocate,
     options.MODEL,
@@ -40,9 +41,9 @@ def command(asked: Asked) -> None:
     """S_comm of each layer that loses least within limits on time, traffic or memory.
 
     \b
-    discosim allocate --model resnet50 --latency 100ms -o plan.json
-    discosim allocate --model resnet50 --bytes 30% --nodes 4 --plot plan.png
-    discosim allocate --model resnet50 --bytes 30% --mask masks.npz --weights r.pt --data more.npz
-    discosim sweep --model resnet50 --plan plan.json
+    discosim allocate resnet50 --latency 100ms -o plan.json
+    discosim allocate resnet50 --bytes 30% --nodes 4 --plot plan.png
+    discosim allocate resnet50 --bytes 30% --mask masks.npz --weights r.pt --data more.npz
+    discosim sweep resnet50 --plan plan.json
     """
     asked.give(asked.answer())

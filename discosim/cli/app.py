@@ -81,6 +81,9 @@ def run() -> int:
         return result if isinstance(result, int) else 0
     except DiscosimError as error:
         return _refuse(str(error))
+    except click.UsageError as error:
+        usage = "" if error.ctx is None else f" ({error.ctx.get_usage()}; all: --help)"
+        return _refuse(error.format_message() + usage)
     except click.ClickException as error:
         return _refuse(error.format_message())
 

@@ -3,12 +3,13 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.breakeven import breakeven, check_plot
 from discosim.strategies.strategy import STRATEGIES
 
 
-@click.command("breakeven")
+@click.command("breakeven", cls=Asking, page="breakeven.md")
 @asks(
     breakeven,
     options.MODEL,
@@ -30,10 +31,10 @@ def command(asked: Asked) -> None:
     """The bandwidth, link latency, S_comm or N at which N nodes are as fast as one.
 
     \b
-    discosim breakeven --model resnet50 --nodes 2,4,8
-    discosim breakeven --model resnet50 --solve s-comm --hw rpi4-gigabit --plot surface.png
-    discosim breakeven --model resnet50 --solve nodes --s-comm 0.95 --versus N-1
-    discosim breakeven --model resnet50 --strategy rows --nodes 2,4,8
+    discosim breakeven resnet50 --nodes 2,4,8
+    discosim breakeven resnet50 --solve s-comm --hw rpi4-gigabit --plot surface.png
+    discosim breakeven resnet50 --solve nodes --s-comm 0.95 --versus N-1
+    discosim breakeven resnet50 --strategy rows --nodes 2,4,8
     """
     if asked.output.plot_path is not None:
         strategy = STRATEGIES[asked.values["strategy"]]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import Option, To
 from discosim.cli.output import note
@@ -14,7 +15,7 @@ from discosim.validate.pingpong import listen, serve
 PLACE = "HOST:PORT"
 
 
-@click.command("calibrate")
+@click.command("calibrate", cls=Asking, page="accuracy.md")
 @asks(
     calibrate,
     replace(

@@ -6,6 +6,8 @@ from functools import cached_property, wraps
 from inspect import signature
 from typing import Any, cast
 
+import click
+
 from discosim.cli.options import Option, To
 from discosim.cli.output import Output, wrote
 from discosim.door.given import ALL, DEFAULT
@@ -16,6 +18,8 @@ from discosim.files import check_file
 from discosim.networks import NETWORKS
 
 Command = Callable[..., Any]
+NAMED = "named"
+"""The argument that is a network."""
 
 
 @dataclass(frozen=True)
@@ -93,17 +97,39 @@ def asks(function: Callable[..., Any], *options: Option) -> Callable[[Command], 
     An option has the default of the function's own keyword, where that has one.
     """
     keywords = signature(function).parameters
+    model = next((each for each in options if each.keyword == "network"), None)
 
     def decorate(command: Command) -> Command:
         @wraps(command)
         def called(*args: Any, **values: Any) -> Any:
+            if model is not None:
+                values["network"] = _one_network(model, values.pop(NAMED), values["network"])
             asked = Asked(function, options, {o.keyword: values.pop(o.keyword) for o in options})
             asked.check()
             return command(asked, *args, **values)
 
+        if model is not None:
+            click.argument(
+                NAMED,
+                required=False,
+                metavar="[NETWORK]",
+                type=model.type,
+                shell_complete=model.complete,
+            )(called)
         for option in reversed(options):
             known = keywords.get(option.keyword) if option.to is To.CALL else None
             option.add(called, None if known is None else known.default)
         return called
 
     return decorate
+
+
+def _one_network(model: Option, named: Any, optional: Any) -> Any:
+    """The network as an argument or with --model; raises click.UsageError for both and neither."""
+    if named is None:
+        if model.required and not optional:
+            raise click.UsageError("no network; wanted its name, as resnet50, or --model resnet50")
+        return optional
+    if optional:
+        raise click.UsageError(f"two networks; give {named} or --model")
+    return (named,) if model.multiple else named

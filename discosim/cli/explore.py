@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import Option, To
 from discosim.cli.output import wrote
@@ -21,7 +22,7 @@ HARDWARE = tuple(
 )
 
 
-@click.command("explore")
+@click.command("explore", cls=Asking, page="explore.md")
 @asks(
     explore,
     MODELS,
@@ -39,8 +40,8 @@ def command(asked: Asked) -> None:
     """One HTML page that answers whether to distribute, with sliders, without a server.
 
     \b
-    discosim explore --model resnet50 -o page.html
-    discosim explore --model resnet50,deit-s --hw rpi4-gigabit,rpi5-gigabit --open
+    discosim explore resnet50 -o page.html
+    discosim explore resnet50,deit-s --hw rpi4-gigabit,rpi5-gigabit --open
     """
     path, opens = asked.values["save"], asked.values["opens"]
     if path is None and not opens:

@@ -3,6 +3,7 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import To
 from discosim.door.profiles import figures, profiles
@@ -35,7 +36,7 @@ def command(ctx: click.Context, /, asked: Asked) -> None:
     asked.give(asked.answer())
 
 
-@command.command("show")
+@command.command("show", cls=Asking)
 @click.argument("name")
 @asks(figures, options.SETTINGS.saying("PATH=VALUE."), *options.OUTPUT)
 def show(asked: Asked, name: str) -> None:

@@ -5,20 +5,15 @@ from dataclasses import replace
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.inspect import inspect
 
 
-@click.command("inspect")
-@click.argument("model", required=False)
+@click.command("inspect", cls=Asking, page="importing.md")
 @asks(
     inspect,
-    replace(
-        options.MODEL,
-        help="The same, as the other commands take it.",
-        metavar="MODEL",
-        required=False,
-    ),
+    options.MODEL,
     options.INPUT,
     options.NODES.saying("Number of nodes to split over [default: 2]."),
     options.STRATEGY.saying("As `compare` lists them [default: all layers by outputs]."),
@@ -30,10 +25,10 @@ from discosim.door.inspect import inspect
         flags="--save",
     ),
 )
-def command(asked: Asked, model: str | None) -> None:
+def command(asked: Asked) -> None:
     """What a network is made of, what exchanges, and what was not understood.
 
-    MODEL is a name, net.onnx, net.json, a SCALE-Sim net.csv, or torch:package.module:factory.
+    A network is a name, net.onnx, net.json, a SCALE-Sim net.csv, or torch:package.module:factory.
 
     \b
     discosim inspect resnet50
@@ -41,8 +36,4 @@ def command(asked: Asked, model: str | None) -> None:
     discosim inspect resnet50 --nodes 4 --strategy fused-rows
     discosim inspect resnet50/8 --save net.json
     """
-    named = asked.values["network"]
-    if (model is None) == (named is None):
-        raise click.UsageError("give one MODEL: discosim inspect resnet50")
-    asked.values["network"] = model or named
     asked.give(asked.answer())

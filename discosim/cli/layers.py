@@ -3,11 +3,12 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.layers import layers
 
 
-@click.command("layers")
+@click.command("layers", cls=Asking, page="output.md")
 @asks(
     layers,
     options.MODEL,
@@ -22,7 +23,7 @@ def command(asked: Asked) -> None:
     """Where the time goes, layer by layer: communication and computation.
 
     \b
-    discosim layers --model resnet50
-    discosim layers --model resnet50 --nodes 4 --s-comm 0.9 --plot layers.png
+    discosim layers resnet50
+    discosim layers resnet50 --nodes 4 --s-comm 0.9 --plot layers.png
     """
     asked.give(asked.answer())

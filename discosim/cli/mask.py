@@ -3,13 +3,14 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.output import note
 from discosim.door.mask import mask
 from discosim.errors import DiscosimError
 
 
-@click.command("mask")
+@click.command("mask", cls=Asking, page="masks.md")
 @asks(
     mask,
     options.MODEL,
@@ -33,10 +34,10 @@ def command(asked: Asked) -> None:
     """Which features each node needs: the sub-rows of the weights that are worth most.
 
     \b
-    discosim mask --model resnet50 --nodes 2 --s-comm 0.9 -o masks.npz
-    discosim mask --model resnet50 --nodes 4 --weights resnet50.safetensors --per layer
-    discosim mask --model resnet50 --weights r.pt --criterion gauss-newton --data inputs.npz
-    discosim sweep --model resnet50 --mask masks.npz
+    discosim mask resnet50 --nodes 2 --s-comm 0.9 -o masks.npz
+    discosim mask resnet50 --nodes 4 --weights resnet50.safetensors --per layer
+    discosim mask resnet50 --weights r.pt --criterion gauss-newton --data inputs.npz
+    discosim sweep resnet50 --mask masks.npz
     """
     path = asked.values["save"]
     if path is not None and not path.endswith(".npz"):

@@ -5,11 +5,12 @@ from dataclasses import replace
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.networks import networks
 
 
-@click.command("networks")
+@click.command("networks", cls=Asking, page="architectures.md")
 @asks(
     networks,
     replace(options.MODEL, help="One network [default: all].", required=False),
@@ -21,7 +22,7 @@ def command(asked: Asked) -> None:
 
     \b
     discosim networks
-    discosim networks --model resnet50/8 --input 320
+    discosim networks resnet50/8 --input 320
     """
     if asked.values["input"] is not None and asked.values["network"] is None:
         raise click.UsageError("--input needs --model: each network has an input size of its own")

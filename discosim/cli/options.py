@@ -9,6 +9,15 @@ from typing import Any
 import click
 
 from discosim.cli import types
+from discosim.cli.asking import GroupedOption
+from discosim.cli.completing import (
+    Complete,
+    completing,
+    networks,
+    nothing,
+    profiles,
+    strategies,
+)
 from discosim.cli.types import NAMES
 from discosim.door.given import DEFAULT
 from discosim.hardware import DTYPES, TOPOLOGIES
@@ -33,7 +42,8 @@ class Option:
     """An option: the keyword that it fills, its flags, its help, how its text is read.
 
     default: where the function of the door states none of its own. Of a file, the keyword is the
-    method of the answer that writes it, `what` is what messages call it.
+    method of the answer that writes it, `what` is what messages call it. counted: whether it says
+    what is counted; complete: what a shell completes its text with.
     """
 
     keyword: str
@@ -48,6 +58,21 @@ class Option:
     metavar: str | None = None
     what: str = ""
     suffixes: tuple[str, ...] = ()
+    counted: bool = False
+    complete: Complete | None = None
+
+    @property
+    def group(self) -> str:
+        """The heading that it stands under in `--help`."""
+        if self.counted:
+            return "What is counted"
+        headings = {
+            To.NETWORK: "Network",
+            To.HARDWARE: "Cluster",
+            To.OUTPUT: "Output",
+            To.FILE: "Output",
+        }
+        return headings.get(self.to, "What is asked")
 
     def saying(self, help: str) -> "Option":  # noqa: A002
         """Return the same with the words of one command."""
@@ -56,21 +81,25 @@ class Option:
     def add(self, command: Callable[..., Any], default: object) -> None:
         """Add it to a command, with the default of the door unless its help tells of one."""
         default = self.default if default is None else default
-        more: dict[str, Any] = {} if self.required else {"default": None}
+        more: dict[str, Any] = {"default": None}
         if default not in (None, Parameter.empty) and "[default" not in self.help:
             more = {"default": default, "show_default": default != "" and default is not False}
         click.option(
             *self.flags.split(),
             self.keyword,
+            cls=GroupedOption,
+            group=self.group,
+            shell_complete=self.complete,
             type=self.type,
             help=self.help,
-            required=self.required,
             multiple=self.multiple,
             is_flag=self.is_flag or None,
             metavar=self.metavar,
             **more,
         )(command)
 
+
+FILES = completing(nothing, files=True)
 
 # Networks
 
@@ -81,6 +110,7 @@ MODEL = Option(
     "net.csv; torch:package.module:factory.",
     to=To.NETWORK,
     required=True,
+    complete=completing(networks, files=True),
 )
 MODELS = replace(MODEL, help="Networks by commas, or all.", type=NAMES)
 INPUT = Option(
@@ -97,9 +127,18 @@ NODES = Option("nodes", "--nodes", "2 or 2,4,8 [default: 2].", types.NODES)
 ONE_NODES = NODES.saying("One number of nodes [default: 2].")
 S_COMM = Option("s_comm", "--s-comm", "0.8 or 0,0.8 [default: 0.8].", types.S_COMM)
 ONE_S_COMM = S_COMM.saying("Fraction that is not sent [default: 0.8].")
-STRATEGY = Option("strategy", "--strategy", "As `compare` lists them.")
-STRATEGIES = Option("strategies", "--strategy", "As `compare` lists them, by commas.", NAMES)
-OVERLAP = Option("overlap", "--overlap", "none, layer:K, layer:best or ideal [default: none].")
+STRATEGY = Option(
+    "strategy", "--strategy", "As `compare` lists them.", complete=completing(strategies)
+)
+STRATEGIES = replace(
+    STRATEGY, keyword="strategies", help="As `compare` lists them, by commas.", type=NAMES
+)
+OVERLAP = Option(
+    "overlap",
+    "--overlap",
+    "none, layer:K, layer:best or ideal [default: none].",
+    complete=completing(lambda: ("none", "layer:best", "layer:4", "ideal")),
+)
 OVERLAPS = replace(OVERLAP, type=NAMES)
 RUNS = Option("runs", "--runs", "Runs of each.", click.IntRange(3, 1000))
 BAND = Option("band", "--band", "Latency at best and at worst beside each one.", is_flag=True)
@@ -178,6 +217,7 @@ HW = Option(
     f"Profiles (discosim hardware), or paths to one's own .toml files [default: {DEFAULT}].",
     types.NAMES_IN_PLACE,
     To.HARDWARE,
+    complete=completing(profiles, files=True),
 )
 BW = Option(
     "bandwidth", "--bw", "Link bandwidth: 37.5MB/s, 300Mbit/s.", types.BANDWIDTH, To.HARDWARE
@@ -191,8 +231,22 @@ LINK_LATENCY = Option(
 MEMORY_OF_A_NODE = Option(
     "memory", "--memory", "Memory of a node: 512KiB.", types.MEMORY, To.HARDWARE
 )
-TOPOLOGY = Option("topology", "--topology", f"{', '.join(TOPOLOGIES)}.", to=To.HARDWARE)
-DTYPE = Option("dtype", "--dtype", f"{', '.join(DTYPES)}.", None, To.HARDWARE, "fp32")
+TOPOLOGY = Option(
+    "topology",
+    "--topology",
+    f"{', '.join(TOPOLOGIES)}.",
+    to=To.HARDWARE,
+    complete=completing(lambda: TOPOLOGIES),
+)
+DTYPE = Option(
+    "dtype",
+    "--dtype",
+    f"{', '.join(DTYPES)}.",
+    None,
+    To.HARDWARE,
+    "fp32",
+    complete=completing(lambda: DTYPES),
+)
 WEIGHT_DTYPE = Option(
     "weight_dtype", "--weight-dtype", "Data type of the weights, if another.", to=To.HARDWARE
 )
@@ -223,23 +277,23 @@ AXES = (
     replace(RATE_OF_A_NODE, help="1GMAC/s or 1GMAC/s:1TMAC/s:100.", type=types.COMPUTES),
     replace(LINK_LATENCY, help="0s,1ms or 10us:10ms:20.", type=types.TIMES),
     MEMORY_OF_A_NODE,
-    TOPOLOGY.saying("As in sweep."),
-    replace(DTYPE, help="One or more of those of sweep.", type=NAMES),
+    TOPOLOGY,
+    replace(DTYPE, help=f"{', '.join(DTYPES)}, by commas.", type=NAMES),
     WEIGHT_DTYPE,
     ATTENTION,
-    SETTINGS.saying("As in sweep."),
+    SETTINGS,
 )
 """Hardware of which several numbers may have many values."""
 
 # What is counted
 
-AT = Option(
+_AT = Option(
     "at",
     "--at",
     "Block of dense-then-split, split-then-aggregate; 0.5: half way by MACs.",
     default="",
 )
-COUNTED = (
+_COUNTED = (
     Option(
         "as_built",
         "--as-built",
@@ -258,21 +312,39 @@ COUNTED = (
     ),
     Option("features", "--features", "Memory of features: peak or all.", default="peak"),
 )
-OBJECTIVE = Option(
+_OBJECTIVE = Option(
     "objective", "--objective", "Of pipeline stages: memory or latency.", default="memory"
 )
-COLLECTIVE = Option(
+_COLLECTIVE = Option(
     "collective", "--collective", "Of sums and gathers: direct, ring or root.", default="direct"
 )
-PLAN = Option("plan", "--plan", "JSON file with S_comm of each layer.")
-MASK = Option("mask", "--mask", "Mask of `discosim mask`: its uneven counts.")
+_PLAN = Option("plan", "--plan", "JSON file with S_comm of each layer.", complete=FILES)
+_MASK = Option("mask", "--mask", "Mask of `discosim mask`: its uneven counts.", complete=FILES)
+AT, OBJECTIVE, COLLECTIVE, PLAN, MASK = (
+    replace(each, counted=True) for each in (_AT, _OBJECTIVE, _COLLECTIVE, _PLAN, _MASK)
+)
+COUNTED = tuple(replace(each, counted=True) for each in _COUNTED)
 COUNTING = (AT, *COUNTED, OBJECTIVE, COLLECTIVE, PLAN, MASK)
 
 # Where the answer goes
 
 FORM = Option("form", "--format", "On stdout [default: table].", FORMATS, To.OUTPUT)
-PATH = Option("path", "-o --output", "Write to a .csv, .json, .md or .txt file.", None, To.OUTPUT)
-PLOT = Option("plot_path", "--plot", "Draw to a .png, .svg or .pdf file.", None, To.OUTPUT)
+PATH = Option(
+    "path",
+    "-o --output",
+    "Write to a .csv, .json, .md or .txt file.",
+    None,
+    To.OUTPUT,
+    complete=FILES,
+)
+PLOT = Option(
+    "plot_path",
+    "--plot",
+    "Draw to a .png, .svg or .pdf file.",
+    None,
+    To.OUTPUT,
+    complete=FILES,
+)
 OUTPUT = (FORM, PATH)
 DRAWN = (*OUTPUT, PLOT)
 COSTING = (*HARDWARE, INPUT, *COUNTING, *DRAWN)
@@ -281,4 +353,6 @@ COSTING = (*HARDWARE, INPUT, *COUNTING, *DRAWN)
 
 def save(help: str, what: str, *suffixes: str) -> Option:  # noqa: A002
     """Return the option of a file of its own kind, in place of a table's, that `save` writes."""
-    return Option("save", "-o --output", help, to=To.FILE, what=what, suffixes=suffixes)
+    return Option(
+        "save", "-o --output", help, to=To.FILE, what=what, suffixes=suffixes, complete=FILES
+    )

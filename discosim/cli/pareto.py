@@ -3,11 +3,12 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.pareto import BY, NODES, S_COMM, check_plot, pareto
 
 
-@click.command("pareto")
+@click.command("pareto", cls=Asking, page="pareto.md")
 @asks(
     pareto,
     options.MODELS,
@@ -33,9 +34,9 @@ def command(asked: Asked) -> None:
     saliency (lost, by a surrogate), accuracy (published), price, energy, bandwidth, compute.
 
     \b
-    discosim pareto --model resnet50 --by latency,s_comm --plot front.png
-    discosim pareto --model resnet50 --hw all --by latency,price -o front.csv
-    discosim pareto --model resnet50 --bw 1MB/s:1GB/s:100 --by latency,bandwidth,s_comm
+    discosim pareto resnet50 --by latency,s_comm --plot front.png
+    discosim pareto resnet50 --hw all --by latency,price -o front.csv
+    discosim pareto resnet50 --bw 1MB/s:1GB/s:100 --by latency,bandwidth,s_comm
     """
     if asked.output.plot_path is not None:
         check_plot(asked.values["reduce"])

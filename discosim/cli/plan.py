@@ -3,12 +3,13 @@
 import click
 
 from discosim.cli import options, types
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import Option
 from discosim.door.plan import plan
 
 
-@click.command("plan")
+@click.command("plan", cls=Asking, page="plan.md")
 @asks(
     plan,
     options.MODEL,
@@ -33,8 +34,8 @@ def command(asked: Asked) -> None:
     """The best split of each layer within a node's memory: rows, outputs, inputs, whole or one.
 
     \b
-    discosim plan --model resnet50 --hw rpi4-gigabit --exact-only
-    discosim plan --model resnet50 --bw 37.5MB/s --memory 60MB -o plan.json --plot plan.png
-    discosim layers --model resnet50 --bw 37.5MB/s --plan plan.json
+    discosim plan resnet50 --hw rpi4-gigabit --exact-only
+    discosim plan resnet50 --bw 37.5MB/s --memory 60MB -o plan.json --plot plan.png
+    discosim layers resnet50 --bw 37.5MB/s --plan plan.json
     """
     asked.give(asked.answer())

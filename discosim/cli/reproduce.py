@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import Option, To
 from discosim.cli.output import wrote
@@ -14,7 +15,7 @@ from discosim.errors import DiscosimError
 from discosim.files import check_writable
 
 
-@click.command("reproduce")
+@click.command("reproduce", cls=Asking, page="reproduction.md")
 @asks(
     reproduce,
     Option("only", "--only", "tab1 … tab5, claims, fig1, fig2, fig4.", NAMES),

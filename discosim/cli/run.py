@@ -3,12 +3,13 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.output import wrote
 from discosim.door.run import run
 
 
-@click.command("run")
+@click.command("run", cls=Asking, page="split-run.md")
 @asks(
     run,
     options.MODEL,
@@ -32,9 +33,9 @@ def command(asked: Asked) -> int:
     anything differs.
 
     \b
-    discosim run --model resnet18 --nodes 2 --s-comm 0.9
-    discosim run --model resnet18 --nodes 4 --strategy rows
-    discosim run --model resnet18 --mask masks.npz --weights resnet18.safetensors
+    discosim run resnet18 --nodes 2 --s-comm 0.9
+    discosim run resnet18 --nodes 4 --strategy rows
+    discosim run resnet18 --mask masks.npz --weights resnet18.safetensors
     """
     answer = asked.answer()
     for path in answer.written:

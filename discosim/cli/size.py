@@ -3,11 +3,12 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.size import size
 
 
-@click.command("size")
+@click.command("size", cls=Asking, page="size.md")
 @asks(
     size,
     options.MODELS,
@@ -32,8 +33,8 @@ def command(asked: Asked) -> None:
     --memory is both what a node has and a limit; a profile's own memory counts too.
 
     \b
-    discosim size --model resnet50 --hw rpi4-gigabit,rpi5-gigabit --latency 100ms
-    discosim size --model resnet50 --memory 8MiB --throughput 10/s --max-nodes 8
-    discosim size --model mobilenetv2 --hw all --latency 20ms --price 500USD
+    discosim size resnet50 --hw rpi4-gigabit,rpi5-gigabit --latency 100ms
+    discosim size resnet50 --memory 8MiB --throughput 10/s --max-nodes 8
+    discosim size mobilenetv2 --hw all --latency 20ms --price 500USD
     """
     asked.give(asked.answer())

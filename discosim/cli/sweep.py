@@ -3,11 +3,12 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.sweep import sweep
 
 
-@click.command("sweep")
+@click.command("sweep", cls=Asking, page="output.md")
 @asks(
     sweep,
     options.MODEL,
@@ -22,8 +23,8 @@ def command(asked: Asked) -> None:
     """Latency over S_comm and N, and whether one node is faster.
 
     \b
-    discosim sweep --model resnet50 --bw 37.5MB/s
-    discosim sweep --model resnet50 --hw rpi4-gigabit --nodes 2,4 --s-comm 0:1:0.05 --plot a.png
-    discosim sweep --model resnet50/2 --bw 300Mbit/s --overlap layer:best --format json
+    discosim sweep resnet50 --bw 37.5MB/s
+    discosim sweep resnet50 --hw rpi4-gigabit --nodes 2,4 --s-comm 0:1:0.05 --plot a.png
+    discosim sweep resnet50/2 --bw 300Mbit/s --overlap layer:best --format json
     """
     asked.give(asked.answer())

@@ -3,11 +3,12 @@
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.timeline import timeline
 
 
-@click.command("timeline")
+@click.command("timeline", cls=Asking, page="timeline.md")
 @asks(
     timeline,
     options.MODEL,
@@ -27,7 +28,7 @@ def command(asked: Asked) -> None:
     """What each node and each link does when; nodes may be unlike (--hw a,b, in turn).
 
     \b
-    discosim timeline --model resnet50 --overlap layer:4 -o trace.json
-    discosim timeline --model resnet50 --hw rpi4-gigabit,rpi5-gigabit --plot gantt.png
+    discosim timeline resnet50 --overlap layer:4 -o trace.json
+    discosim timeline resnet50 --hw rpi4-gigabit,rpi5-gigabit --plot gantt.png
     """
     asked.give(asked.answer())

@@ -5,12 +5,13 @@ from dataclasses import replace
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import Option, To
 from discosim.door.validate import validate
 
 
-@click.command("validate")
+@click.command("validate", cls=Asking, page="accuracy.md")
 @asks(
     validate,
     replace(options.MODEL, to=To.CALL),
@@ -37,8 +38,8 @@ def command(asked: Asked) -> None:
     """Run the split network on this machine over a limited link, and compare with predictions.
 
     \b
-    discosim validate --model resnet50 --nodes 2 --bw 37.5MB/s
-    discosim validate --model resnet50 --strategy rows,fused-rows -o rows.json
-    discosim validate --model deit-s -o deit.json --trace trace.json --plot deit.png
+    discosim validate resnet50 --nodes 2 --bw 37.5MB/s
+    discosim validate resnet50 --strategy rows,fused-rows -o rows.json
+    discosim validate deit-s -o deit.json --trace trace.json --plot deit.png
     """
     asked.give(asked.answer())

@@ -21,6 +21,7 @@ from discosim.partition.plan_file import PlanFile, read_plan
 from discosim.partition.split import undivided
 from discosim.report import summary
 from discosim.simulate import Overlap
+from discosim.strategies.strategy import STRATEGIES as REGISTERED
 
 if TYPE_CHECKING:
     from discosim.masks.mask import Mask
@@ -134,6 +135,11 @@ def _numbers(given: Any, parse: Callable[[str], Iterable[float]]) -> list[float]
 def names(given: Names) -> list[str]:
     """Return names, each once."""
     return list(dict.fromkeys(parse_names(given) if isinstance(given, str) else given))
+
+
+def strategy_names(given: Names) -> list[str]:
+    """Return names of strategies as they are registered; raises UnknownNameError."""
+    return list(dict.fromkeys(REGISTERED[name].name for name in names(given)))
 
 
 def quantity(given: float | str, parse: Callable[[str], float]) -> float:

@@ -12,6 +12,7 @@ from discosim.door.text import Series, series_of
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, Profile, duplex_of, load_profile
 from discosim.model.memory import ATTENTION
+from discosim.registry import one_of
 from discosim.units import (
     counts_as_data_sheets,
     parse_bandwidth,
@@ -54,6 +55,15 @@ KINDS: Mapping[str, _Kind] = MappingProxyType(
 """Quantities by their keyword."""
 
 
+WORDS: tuple[tuple[str, str, Iterable[str]], ...] = (
+    ("topology", "topology", TOPOLOGIES),
+    ("dtype", "data type", DTYPES),
+    ("weight_dtype", "data type", DTYPES),
+    ("attention", "attention", ATTENTION),
+)
+"""Keywords that take one of a few words, what these are, and which there are."""
+
+
 class Overrides(TypedDict, total=False):
     """What of the hardware is to be another: numbers in SI, or text with the unit."""
 
@@ -79,6 +89,7 @@ def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
     unknown = [name for name in overrides if name not in Overrides.__annotations__]
     if unknown:
         raise UnknownNameError("keyword of hardware", unknown[0], Overrides.__annotations__)
+    overrides = _spelt(overrides)
     if isinstance(given, Hardware):
         return _changed(given, overrides)
     profile = profile_of(given, **overrides)
@@ -92,15 +103,8 @@ def profile_of(given: "str | PathLike[str] | Profile", **overrides: Unpack[Overr
 
     Raises DiscosimError.
     """
+    overrides = _spelt(overrides)
     dtype, topology = overrides.get("dtype") or "fp32", overrides.get("topology")
-    for kind, name, known in (
-        ("topology", topology, TOPOLOGIES),
-        ("data type", dtype, DTYPES),
-        ("data type", overrides.get("weight_dtype"), DTYPES),
-        ("attention", overrides.get("attention"), ATTENTION),
-    ):
-        if name is not None and name not in known:
-            raise UnknownNameError(kind, name, known)
     first = {name: each.texts[0] for name, each in _series(overrides).items()}
     texts = {
         "link.bandwidth": first.get("bandwidth"),
@@ -119,6 +123,16 @@ def profile_of(given: "str | PathLike[str] | Profile", **overrides: Unpack[Overr
     raise DiscosimError(
         f"hardware {given!r:.60}; wanted a profile's name, a .toml file or ds.hardware(…)"
     )
+
+
+def _spelt(overrides: Overrides) -> Overrides:
+    """The same with words as they are written here; raises UnknownNameError for others."""
+    found = overrides.copy()
+    for keyword, kind, known in WORDS:
+        word = overrides.get(keyword)
+        if isinstance(word, str):
+            found[keyword] = one_of(kind, word, known)  # type: ignore[literal-required]
+    return found
 
 
 def _series(overrides: Overrides) -> dict[str, Series]:
@@ -162,12 +176,8 @@ def _changed(node: Hardware, overrides: Overrides) -> Hardware:
         raise DiscosimError(f"{node.name} was read in {node.dtype}: give the name of its profile")
     topology = overrides.get("topology")
     if topology is not None:
-        if topology not in TOPOLOGIES:
-            raise UnknownNameError("topology", topology, TOPOLOGIES)
         node = replace(node, topology=topology, duplex=duplex_of(topology))
     attention = overrides.get("attention") or node.attention
-    if attention not in ATTENTION:
-        raise UnknownNameError("attention", attention, ATTENTION)
     return _with(replace(node, attention=attention), _series(overrides), 1.0)
 
 

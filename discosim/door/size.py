@@ -104,7 +104,7 @@ def size(
             "nothing to keep; wanted a limit: --latency, --throughput, --memory, --accuracy, "
             "--price or --energy"
         )
-    chosen = given.names(strategies)
+    chosen = given.strategy_names(strategies)
     bases = _bases(networks, kinds[0], counting, given.overlap(overlap, counting))
     with progress("networks") as shown:
         rows = smallest(

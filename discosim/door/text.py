@@ -157,10 +157,14 @@ def series_of(parse: Callable[[str], float], example: str) -> Callable[[str], Se
     return read
 
 
+RATES = (("/s", 1.0), ("fps", 1.0), ("Hz", 1.0), ("/min", 60.0), ("/h", 3600.0))
+"""Endings of a rate, with their seconds."""
+
+
 def parse_rate(text: str) -> float:
-    """Return results a second from `10/s`, `600/min`, `10fps` or a bare number."""
+    """Return results a second from `10/s`, `600/min`, `10fps`, `10Hz` or a bare number."""
     stem = text.strip()
-    for ending, seconds in (("/s", 1.0), ("fps", 1.0), ("/min", 60.0), ("/h", 3600.0)):
+    for ending, seconds in RATES:
         if stem.endswith(ending):
             return float(number(stem.removesuffix(ending), "a rate as 10/s")) / seconds
     return float(number(stem, "a rate as 10/s, 600/min"))

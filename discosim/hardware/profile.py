@@ -1,6 +1,7 @@
 """Hardware profiles: TOML files found by name, read into SI numbers."""
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ __all__ = [
     "load_profile",
     "profile_names",
 ]
+
+BOARDS = {"raspberrypi": "rpi", "raspi": "rpi", "pi": "rpi", "coral": "edgetpuusb"}
+"""What boards are called, and how names of profiles begin; a board alone is on its gigabit."""
 
 FloatOrArray = float | NDArray[np.float64]
 
@@ -223,13 +227,28 @@ def load_profile(name_or_path: str, overrides: Mapping[str, str] | None = None) 
     own = name_or_path.endswith(".toml") or any(
         separator in name_or_path for separator in (os.sep, os.altsep) if separator
     )
-    if not own and name_or_path not in profile_names():
-        raise UnknownNameError("hardware profile", name_or_path, profile_names())
+    if not own:
+        name_or_path = _profile_called(name_or_path)
     path = Path(name_or_path) if own else _folder() / f"{name_or_path}.toml"
     title = f"profile {_printable(name_or_path)}"
     raw = _read(path, title)
     _override(raw, overrides or {})
     return Profile(_printable(path.stem), _checked(raw, title))
+
+
+def _profile_called(given: str) -> str:
+    """The profile of that name, or of what boards are called; raises UnknownNameError."""
+    names = profile_names()
+    letters = re.sub(r"[^a-z0-9]", "", given.lower())
+    spelt = {re.sub(r"[^a-z0-9]", "", name): name for name in names}
+    for written, here in BOARDS.items():
+        if letters.startswith(written):
+            letters = here + letters.removeprefix(written)
+            break
+    found = spelt.get(letters) or spelt.get(f"{letters}gigabit")
+    if found is None:
+        raise UnknownNameError("hardware profile", given, names)
+    return found
 
 
 def duplex_of(topology: str) -> str:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.errors import UnknownNameError
 from discosim.model.exchange import Exchange
-from discosim.registry import Words
+from discosim.registry import Words, one_of
 
 if TYPE_CHECKING:
     from discosim.partition.lay import Laid
@@ -86,9 +85,7 @@ def conventions(
 
     Raises UnknownNameError with the nearest names.
     """
-    if name not in CONVENTIONS:
-        raise UnknownNameError("conventions", name, CONVENTIONS)
-    chosen = CONVENTIONS[name]
+    chosen = CONVENTIONS[one_of("conventions", name, CONVENTIONS)]
     if resend is not None:
         chosen = replace(chosen, resend=resend)
     if rounding is not None:
