@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.formatting import wrap_text
 
 S_COMM = (
     "S_comm is the fraction of the other nodes' features that a layer does without: at 0 all is "
@@ -42,12 +43,10 @@ class Asking(click.Command):
         if any("--s-comm" in option.opts for option in options):
             paragraphs.append(S_COMM)
         for paragraph in paragraphs:
-            formatter.write_paragraph()
-            formatter.write_text(paragraph)
+            _say(formatter, paragraph)
         self._write_groups(ctx, formatter, options)
         if self.page:
-            formatter.write_paragraph()
-            formatter.write_text(f"More: docs/{self.page}")
+            _say(formatter, f"More: docs/{self.page}")
 
     def _write_groups(
         self, ctx: click.Context, formatter: click.HelpFormatter, options: Sequence[click.Option]
@@ -58,3 +57,9 @@ class Asking(click.Command):
             if records:
                 with formatter.section(group or "Help"):
                     formatter.write_dl(records)
+
+
+def _say(formatter: click.HelpFormatter, text: str) -> None:
+    """Write a paragraph below an empty line."""
+    formatter.write_paragraph()
+    formatter.write(f"{wrap_text(text, formatter.width)}\n")
