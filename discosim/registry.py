@@ -18,6 +18,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.package = package
         self._entries: dict[str, T] = {}
+        self._complete = False
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that enters what it decorates under `name`."""
@@ -31,9 +32,12 @@ class Registry(Generic[T]):
         return enter
 
     def _load(self) -> None:
+        if self._complete:
+            return
         package = import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__, self.package + "."):
             import_module(module.name)
+        self._complete = True
 
     def __iter__(self) -> Iterator[str]:
         self._load()

@@ -308,7 +308,7 @@ COMMANDS = (
     "sweep --model resnet18 --nodes 2",
     "compare --model resnet18",
     "layers --model resnet18",
-    "networks",
+    "networks --model deit-ti",
     "hardware",
     "hardware show rpi4-wifi",
 )

@@ -8,6 +8,7 @@ TensorFlow, ncnn and the benchmarks that print latencies.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 TRAINING = re.compile(r"\.\w*in\d+k\w*$")
 """What timm writes behind a name for how it was trained: `.augreg_in21k_ft_in1k`."""
@@ -138,8 +139,13 @@ def folded(name: str) -> str:
 
 def registered(name: str, known: Iterable[str]) -> str | None:
     """Return which of the `known` networks is meant by `name`, None where none is."""
+    return _by_folded_name(tuple(known)).get(folded(name))
+
+
+@lru_cache(maxsize=4)
+def _by_folded_name(known: tuple[str, ...]) -> dict[str, str]:
     names = {folded(each): each for each in known}
     for each, spellings in SPELLINGS.items():
         for spelling in spellings:
             names.setdefault(folded(spelling), each)
-    return names.get(folded(name))
+    return names
