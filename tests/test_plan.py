@@ -10,17 +10,28 @@ import pytest
 import discosim as ds
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
+from discosim.explore.planning.candidates import priced_plan
+from discosim.explore.planning.exact import solved
 from discosim.explore.planning.groups import groups_of
-from discosim.explore.planning.plan import Candidate, plan, priced_plan
-from discosim.explore.planning.prices import KINDS
+from discosim.explore.planning.plan import plan
+from discosim.explore.planning.prices import Aim, Prices, prices_of
+from discosim.explore.planning.search import choices, totals
+from discosim.explore.planning.steps import marginals, without
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
-from discosim.graph.table import tabulate
+from discosim.graph.table import Floats, Ints, tabulate
 from discosim.networks import build
 from discosim.partition.plan_file import read_plan
-from discosim.partition.splits import LayerSplit
-from discosim.strategies.by_layer import fits
+from discosim.partition.splits import ByRows
 from discosim.strategies.strategy import STRATEGIES
+
+FEW = 3
+"""Options of each layer that are left where all choices are tried."""
+
+GRAPHS = [
+    *range(20),
+    *(pytest.param(seed, marks=pytest.mark.exhaustive) for seed in range(20, 200)),
+]
 
 
 def random_network(seed: int) -> Network:
@@ -48,28 +59,91 @@ def random_configuration(seed: int) -> Configuration:
     return Configuration(random_network(seed), hardware, nodes=int(draw.integers(2, 4)))
 
 
-def every_plan(given: Configuration) -> list[Candidate]:
-    """Return all choices of a split for each layer."""
-    layers = given.network.layers
-    options = [[LayerSplit(k) for k in KINDS if fits(given.network, layer, k)] for layer in layers]
-    return [priced_plan(given.resolved(), "any", splits) for splits in product(*options)]
+def priced(given: Configuration) -> Prices:
+    """Return the prices of a network with one S_comm to choose from."""
+    given = given.resolved()
+    return prices_of(given, groups_of(given.table), (0.5,), ByRows(), Aim.LATENCY)
 
 
-@pytest.mark.parametrize("seed", range(6))
+def few_of(prices: Prices, seed: int) -> Prices:
+    """Return the same with few options a layer."""
+    draw = np.random.default_rng(seed)
+    return prices.kept(
+        [
+            sorted(draw.choice(len(each), min(FEW, len(each)), replace=False).tolist())
+            for each in prices.options
+        ]
+    )
+
+
+def every_choice(prices: Prices) -> tuple[Ints, Floats, Floats]:
+    """Return all choices, what each costs and needs."""
+    paths = np.array(list(product(*(range(len(each)) for each in prices.options))))
+    return paths, *totals(prices, paths)
+
+
+@pytest.mark.parametrize("seed", GRAPHS)
 def test_no_choice_at_all_is_better(seed: int) -> None:
-    given = random_configuration(seed)
-    every = every_plan(given)
-    needs = sorted(each.node_bytes for each in every)
-    for memory in (None, needs[len(needs) // (2 + seed)]):
-        fitting = [each for each in every if memory is None or each.node_bytes <= memory]
-        least = min(each.latency_s for each in fitting)
-        found = plan(given, s_comm=(), memory=memory)
-        assert memory is None or found.best.node_bytes <= memory
-        assert found.best.latency_s <= least * (1 + 1e-9)
-        assert found.bound_s is not None
-        assert found.bound_s <= least * (1 + 1e-9)
-        if memory is None:
-            assert found.bound_s == pytest.approx(least)
+    prices = few_of(priced(random_configuration(seed)), seed)
+    _, cost, needs = every_choice(prices)
+    free = choices(prices, np.inf)
+    assert free.bound == pytest.approx(cost.min())
+    assert totals(prices, free.paths[:1])[0][0] == pytest.approx(cost.min())
+    memory = float(np.quantile(needs, 0.3))
+    least = cost[needs <= memory].min()
+    found = choices(prices, memory)
+    [value], [need] = totals(prices, found.paths[:1])
+    assert need <= memory
+    assert found.bound <= least * (1 + 1e-9)
+    assert value == pytest.approx(least)
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("seed", range(6))
+def test_the_exact_method_finds_the_least_of_all(seed: int) -> None:
+    prices = few_of(priced(random_configuration(seed)), seed)
+    _, cost, needs = every_choice(prices)
+    memory = float(np.quantile(needs, 0.3))
+    least = cost[needs <= memory].min()
+    answer = solved(prices, memory, 30.0)
+    assert answer.path is not None
+    [value], [need] = totals(prices, answer.path[None])
+    assert need <= memory * (1 + 1e-9)
+    assert answer.bound <= least * (1 + 1e-9)
+    assert value == pytest.approx(least, rel=2e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_left_out_is_in_no_better_choice(seed: int) -> None:
+    prices = few_of(priced(random_configuration(seed)), seed)
+    paths, cost, needs = every_choice(prices)
+    rate = float(cost.min() / max(1.0, needs.max()))
+    weights = sum(
+        each.mean(0)[(*(prices.lies[r][paths[:, r]] for r in prices.groups.reads[g]), paths[:, g])]
+        for g, each in enumerate(prices.weights)
+    )
+    for group, found in enumerate(marginals(prices, rate)):
+        for option, least in enumerate(found):
+            there = paths[:, group] == option
+            assert least == pytest.approx((cost + rate * weights)[there].min())
+    memory = float(np.quantile(needs, 0.5))
+    upper = float(np.quantile(cost[needs <= memory], 0.2))
+    left = without(prices, rate, memory, upper)
+    for path in paths[(needs <= memory) & (cost <= upper)]:
+        for group, option in enumerate(path):
+            assert prices.options[group][option] in left.options[group]
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_layers_priced_alone_add_up_to_the_whole_plan(seed: int) -> None:
+    given = random_configuration(seed).resolved()
+    prices = priced(given)
+    draw = np.random.default_rng(seed)
+    paths = np.array([[draw.integers(len(o)) for o in prices.options] for _ in range(12)])
+    cost, _ = totals(prices, paths)
+    for path, each in zip(paths[np.isfinite(cost)], cost[np.isfinite(cost)], strict=True):
+        whole = priced_plan(given, "any", prices.spread(path))
+        assert whole.latency_s == pytest.approx(each)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +222,7 @@ def test_what_is_written_is_what_was_found(tmp_path: Path) -> None:
 def test_no_bound_is_given_where_readers_share_what_comes() -> None:
     answer = ds.plan("resnet18/8", conventions="runtime", exact_only=True)
     pure = min(each.latency_s for each in answer.found.pure)
-    assert answer.found.bound_s is None
+    assert answer.found.bound is None
     assert answer.found.best.latency_s <= pure
     assert "No bound" in answer.lines[-1]
 

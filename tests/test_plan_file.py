@@ -8,7 +8,9 @@ import pytest
 from discosim.errors import DiscosimError
 from discosim.graph.table import tabulate
 from discosim.networks import build
+from discosim.partition.kinds import Kind, RowRanges
 from discosim.partition.plan_file import PlanFile, read_plan, write_plan
+from discosim.partition.splits import LayerSplit
 from tests.configurations import on, swept
 
 TABLE = tabulate(build("resnet18"))
@@ -95,3 +97,31 @@ def test_a_plan_for_something_else_is_refused() -> None:
         on("resnet18", plan_file=PlanFile("p", "resnet18", 2, {"fd": 0.5}))
     with pytest.raises(DiscosimError, match="is for input 3x32x32"):
         on("resnet18", plan_file=PlanFile("p", "resnet18", 2, {}, "3x32x32"))
+
+
+def test_rows_of_each_node_are_written_and_read(tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.json")
+    rows = ((0, 30), (26, 56))
+    named = {"conv1": LayerSplit(Kind.ROWS), "layer1.0.conv1": LayerSplit(Kind.ROWS, rows=rows)}
+    write_plan(path, PlanFile(path, "resnet18", 2, {}, None, named))
+    again = read_plan(path)
+    assert again.splits == named
+    every = dict(zip(TABLE.name, again.every_split(TABLE), strict=False))
+    assert every["layer1.0.bn1"].rows == rows
+    assert every["layer2.0.conv1"].rows == ()  # which has other rows
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ((0, 56), (26, 50)),
+        ((0, 20), (26, 56)),
+        ((0, 56),),
+        ((1, 30), (26, 56)),
+        ((30, 56), (0, 30)),
+    ],
+)
+def test_rows_that_cannot_be_are_told_in_one_line(rows: RowRanges) -> None:
+    named = {"layer1.0.conv1": LayerSplit(Kind.ROWS, rows=rows)}
+    with pytest.raises(DiscosimError, match=r"rows of layer1.0.conv1 .* cover 0-56"):
+        on("resnet18", plan_file=PlanFile("p", "resnet18", 2, {}, None, named))

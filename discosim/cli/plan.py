@@ -22,6 +22,10 @@ from discosim.door.plan import plan
     ),
     options.S_COMM.saying("To choose from, of outputs [default: 0,0.8,0.9]."),
     Option("exact_only", "--exact-only", "Nothing that needs training.", is_flag=True),
+    Option(
+        "objective", "--objective", "What is least: latency, bytes or energy.", default="latency"
+    ),
+    options.METHOD.saying("fast, or exact (needs scipy)."),
     options.OVERLAP,
     *options.HARDWARE_BUT_MEMORY,
     options.INPUT,

@@ -11,8 +11,10 @@ from discosim.door.given import CountedAs
 from discosim.door.hearing import command, note
 from discosim.door.network import NetworkLike
 from discosim.errors import DiscosimError
+from discosim.explore.allocation.allocate import Method
 from discosim.explore.planning.plan import Planned
 from discosim.explore.planning.plan import plan as planned
+from discosim.explore.planning.prices import Aim
 from discosim.report import plan as report
 from discosim.report.tables import Cells
 from discosim.units import parse_bytes
@@ -66,13 +68,17 @@ def plan(
     memory: float | str | None = None,
     s_comm: given.Shares | None = None,
     exact_only: bool = False,
+    objective: str = "latency",
+    method: str = "fast",
     overlap: str | None = None,
     **counted: Unpack[CountedAs],
 ) -> BestPlan:
     """Return the split of each layer of least latency within the memory of a node.
 
-    nodes: 2 by default, alike; memory: bytes or text, that of the hardware by default; s_comm: of
-    layers split by outputs, 0, 0.8 and 0.9 by default; exact_only: nothing that needs training.
+    objective: what is least: latency, bytes (all that is sent) or energy; method: fast, or exact
+    with scipy; nodes: 2 by default, alike; memory: bytes or text, that of the hardware by
+    default; s_comm: of layers split by outputs, 0, 0.8 and 0.9 by default; exact_only: nothing
+    that needs training.
     Raises DiscosimError where no plan that was found keeps the memory, with the least there is.
     """
     found = given.the_network(network)
@@ -90,7 +96,10 @@ def plan(
         note(f"no --memory: that of {node.name} is the limit")
     given.tell_whole(base, [count])
     asked = replace(base, nodes=count, overlap=given.overlap(overlap, counted))
-    best = planned(asked, s_comm=tuple(levels), memory=limit)
+    aim = Aim(objective)
+    if aim is Aim.ENERGY and node.energy_per_mac_J is None:
+        raise DiscosimError(f"--objective energy: {node.name} states no energy of a MAC")
+    best = planned(asked, s_comm=tuple(levels), memory=limit, aim=aim, method=Method(method))
     for line in best.best.plan.remarks:
         note(line)
     return BestPlan(found=best, convention=given.convention_words(base, counted))

@@ -11,7 +11,7 @@ from discosim.graph.table import Floats, Ints
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind
 from discosim.partition.messages import Round
-from discosim.partition.needs import Nodes, members_of, own_inputs, reached
+from discosim.partition.needs import Nodes, members_of, own_inputs, own_rows, reached
 
 if TYPE_CHECKING:
     from discosim.partition.lay import Read
@@ -37,7 +37,7 @@ def shares_of(
             share = out.feature_counts(on.whole) / layer.out_features
             return share, share, share
     if rows_of(layer.out_shape) == 1 and out.layout in ("parts", "features"):
-        rows = on.bounds[operands[0].row_count]
+        rows = own_rows(on, operands[0])
         count = operands[0].row_count
     else:
         count = rows_of(layer.out_shape)

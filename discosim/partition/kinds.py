@@ -8,6 +8,9 @@ from math import prod
 from discosim.graph.layer import Layer
 from discosim.partition.held import Held
 
+RowRanges = tuple[tuple[int, int], ...]
+"""Rows first..last of each node."""
+
 
 class Kind(StrEnum):
     """What a node computes of a layer.
@@ -29,12 +32,14 @@ class Choice:
 
     node: where it is computed on `one`; everywhere: output features low..high that every node
     computes on all rows, of a layer split by rows; sparse: S_comm counts for what it receives.
+    rows: the output rows that each node computes, of a layer split by rows; usual ones if empty.
     """
 
     kind: Kind
     node: int = 0
     everywhere: tuple[int, int] = (0, 0)
     sparse: bool = False
+    rows: RowRanges = ()
 
 
 Rule = Callable[[Layer, tuple[Held, ...]], Choice]

@@ -145,18 +145,31 @@ def nodes_for(
     return Nodes(network, nodes, whole, owners, bounds, extents or {})
 
 
-def lay_one(
+def read_one(
     on: Nodes,
     layer: Layer,
-    lying: Mapping[str, Held],
-    rule: Rule,
+    operand: int,
+    held: Held,
+    made: tuple[Choice, Held, Ints],
     conventions: Conventions,
     collective: Collective,
-) -> Part:
-    """Return what becomes of one layer whose operands lie as `lying` says."""
+) -> Read:
+    """Return how the nodes come by one operand of a layer; made: its choice, output and rows."""
     laying = _Laying(on, conventions, collective)
-    laying.state = dict(lying)
-    return laying.part(layer, rule)
+    tensor = on.network.operands(layer.name)[operand]
+    laying.state = {tensor: held}
+    choice, out, rows = made
+    needs = needs_of(on, layer, operand, held, choice, out, rows)
+    return laying.read(tensor, needs, laying.home(layer, tensor, choice, out))
+
+
+def gather_one(
+    on: Nodes, name: str, held: Held, conventions: Conventions, collective: Collective
+) -> tuple[Read, ...]:
+    """Return how the output called `name` comes to node 0 where it lies as `held` says."""
+    laying = _Laying(on, conventions, collective)
+    laying.state = {name: held}
+    return laying.gathering([name])
 
 
 def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:
@@ -242,7 +255,7 @@ class _Laying:
         out = self._one(out)
         needs = [needs_of(on, layer, k, h, choice, out, rows) for k, h in enumerate(operands)]
         reads = tuple(
-            self._read(tensor, need, self._home(layer, tensor, choice, out))
+            self.read(tensor, need, self.home(layer, tensor, choice, out))
             for tensor, need in zip(tensors, needs, strict=True)
         )
         share, weights, biases = shares_of(on, layer, operands, choice, out, rows)
@@ -262,11 +275,11 @@ class _Laying:
             at_zero = on_one(held.shape, 0, self.on.nodes)
             needs = (Need(0, held.features, at_zero.rows),)
             if self.service or held.layout == "parts":
-                reads.append(self._read(tensor, needs, at_zero))
+                reads.append(self.read(tensor, needs, at_zero))
         return tuple(reads)
 
-    def _home(self, layer: Layer, tensor: str, choice: Choice, out: Held) -> Held | None:
-        """Where a tensor in parts is added up, so that its reader finds it there."""
+    def home(self, layer: Layer, tensor: str, choice: Choice, out: Held) -> Held | None:
+        """Return where a tensor in parts is added up, so that its reader finds it there."""
         shape = self.state[tensor].shape
         if choice.kind is Kind.ONE:
             return on_one(shape, choice.node, self.on.nodes)
@@ -278,13 +291,14 @@ class _Laying:
             return by_features(shape, out.owners, self.on.nodes)
         return None
 
-    def _read(self, tensor: str, needs: tuple[Need, ...], home: Held | None) -> Read:
+    def read(self, tensor: str, needs: tuple[Need, ...], home: Held | None) -> Read:
+        """Return how the nodes come by what they need, and note how the tensor lies then."""
         before, whole = self.state[tensor], self.on.whole
         rounds: list[Round] = []
         lies = before
         if before.layout == "parts":
             rounds, lies = added(before, home, self.collective, whole)
-        first, needed = exchange(lies, needs, whole), _amount(needs, before, whole)
+        first, needed = exchange(lies, needs, whole), amount(needs, before, whole)
         missing = first.pairs.sum(0) + first.sparse.sum(0)
         if missing.any():
             rounds += gathered(lies, needs, self.collective, whole)
@@ -298,8 +312,8 @@ class _Laying:
         return Read(tensor, before, needs, tuple(rounds), after, keeps, missing, needed)
 
 
-def _amount(needs: tuple[Need, ...], held: Held, whole: bool) -> Floats:
-    """Elements that each node needs, those it has included, (N,)."""
+def amount(needs: tuple[Need, ...], held: Held, whole: bool) -> Floats:
+    """Return the elements that each node needs, those it has included, (N,)."""
     total = np.zeros(held.nodes)
     for need in needs:
         features = np.full(held.nodes, float(need.high - need.low))

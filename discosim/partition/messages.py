@@ -86,7 +86,7 @@ def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
     pairs, sparse, most, candidates = np.zeros((4, nodes, nodes))
     for need in needs:
         rows = _row_overlap(has, need)
-        features = _feature_overlap(has, need, whole)
+        features = feature_overlap(has, need, whole)
         sent, of = features * rows * has.row_elems, features * (rows > 0)
         if need.sparse:
             sparse += sent
@@ -111,8 +111,9 @@ def _row_overlap(has: Held, need: Need) -> Ints:
     held = has.held
     none = held[:, 1] <= held[:, 0]
     low, high = need.rows[:, 0], need.rows[:, 1]
-    before = np.where(none, high, np.clip(held[:, 0], low, high))
-    after = np.where(none, high, np.clip(held[:, 1], low, high))
+    before, after = (
+        np.where(none, high, np.minimum(np.maximum(held[:, end], low), high)) for end in (0, 1)
+    )
     rows = _common(has.rows, low, before) + _common(has.rows, after, high)
     np.fill_diagonal(rows, 0)
     return rows
@@ -133,8 +134,8 @@ def _wanted(has: Held, need: Need) -> Bools:
     return wanted
 
 
-def _feature_overlap(has: Held, need: Need, whole: bool) -> Floats:
-    """Features that i has and j needs, (N, N), or (1, N) where all i have them."""
+def feature_overlap(has: Held, need: Need, whole: bool) -> Floats:
+    """Return the features that i has and j needs, (N, N), or (1, N) where all i have them."""
     nodes = has.nodes
     if has.owners is None:
         if need.members is None:

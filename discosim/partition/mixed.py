@@ -16,7 +16,7 @@ from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid, Part, Read
 from discosim.partition.layout import Layout
 from discosim.partition.plan import Plan
-from discosim.partition.rounds import in_rounds, with_rounds
+from discosim.partition.rounds import with_rounds
 from discosim.partition.within_layer import within_layer
 
 
@@ -100,34 +100,6 @@ def mixed_plan(laid: Laid, layout: Layout, density: Floats) -> Plan:
     unsent = 1.0 - (total + entering) / sent_by_dense if nodes > 1 else np.zeros_like(total)
     return replace(
         plan, buffer_elems=buffers, stored_elems=stored, avg_s_comm=np.maximum(0.0, unsent)
-    )
-
-
-def parts_plan(laid: Laid, density: Floats) -> Plan:
-    """Return the plan of parts that have nothing to do with each other, all counted from rounds.
-
-    `laid` gathers nothing; what is live beside a part's own exchange is not in it.
-    """
-    rows = np.arange(len(laid.parts))
-    counted = Counted(laid, rows, tuple(part.reads for part in laid.parts))
-    local, remote = counted.shares(density)
-    exchange, features = in_rounds(laid, rows, density)
-    received = np.broadcast_to(exchange.received, local.shape)
-    return Plan(
-        nodes=laid.nodes,
-        local=local,
-        remote=remote,
-        in_share=_in_share(counted),
-        out_share=_out_share(counted),
-        exchange=exchange,
-        chunk_features=features,
-        buffer_elems=received,
-        live_elems=np.zeros_like(received),
-        stored_elems=received.sum(-1),
-        avg_s_comm=np.zeros(local.shape[:-2]),
-        stage=None,
-        weight_share=_sparse_weights(counted, density),
-        bias_share=counted.column("biases"),
     )
 
 

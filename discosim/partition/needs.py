@@ -59,7 +59,7 @@ def possible(on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice
     rows = None if rows is None else through(layer.in_shape, operands[0].shape, rows)
     if rows is None:
         return Choice(Kind.WHOLE)
-    bounds = on.bounds[operands[0].row_count]
+    bounds = own_rows(on, operands[0])
     holds = np.flatnonzero((bounds[:, 0] <= rows[0]) & (rows[1] <= bounds[:, 1]))
     return Choice(Kind.ONE, int(holds[0])) if len(holds) else Choice(Kind.WHOLE)
 
@@ -83,15 +83,39 @@ def output(
             return by_features(shape, _output_owners(on, layer, operands), nodes), every
     bounds = on.bounds[rows_of(shape)]
     if rows_of(shape) == 1 and max(map(rows_of, layer.in_shapes)) > 1:
-        own = on.bounds[operands[0].row_count]
+        own = own_rows(on, operands[0])
         if layer.op == "flatten":
             owner = np.repeat(np.arange(nodes), own[:, 1] - own[:, 0])
             row = np.arange(shape[0]) % (shape[0] // layer.in_features)
             return by_features(shape, owner[row // operands[0].row_elems], nodes), every
         return in_parts(shape, own[:, 1] > own[:, 0]), every
     computed = on.extents.get(layer.name, bounds)
+    if choice.rows:
+        computed = np.array(choice.rows)
+        bounds = answered_for(bounds, computed)
     held = by_rows(shape, bounds, computed)
     return replace(held, everywhere=choice.everywhere), computed
+
+
+def own_rows(on: Nodes, held: Held) -> Ints:
+    """Return the rows that each node answers for where a tensor lies by rows, or would."""
+    return held.rows if held.layout == "rows" else on.bounds[held.row_count]
+
+
+def answered_for(bounds: Ints, computed: Ints) -> Ints:
+    """Return the rows of each node, apart: `bounds` where it computes these, else the nearest.
+
+    computed: (N, 2), which cover all rows, in the order of the nodes.
+    """
+    some = computed[:, 1] > computed[:, 0]
+    own = np.zeros_like(computed)
+    nodes = np.flatnonzero(some)
+    if len(nodes):
+        first, last = nodes[:-1], nodes[1:]
+        between = np.clip(bounds[last, 0], computed[last, 0], computed[first, 1])
+        own[nodes, 0] = [computed[nodes[0], 0], *between]
+        own[nodes, 1] = [*between, computed[nodes[-1], 1]]
+    return own
 
 
 def _output_owners(on: Nodes, layer: Layer, operands: tuple[Held, ...]) -> Owners:
@@ -102,7 +126,11 @@ def _output_owners(on: Nodes, layer: Layer, operands: tuple[Held, ...]) -> Owner
     if anew or all(alike):
         usual = on.owners[layer.name]
     else:
-        usual = place_output(on.network, layer, [held.owners for held in operands], on.nodes)
+        lying = [  # what has to be moved anyway goes where it would have lain
+            on.owners[t] if h.owners is None and h.layout != "whole" else h.owners
+            for h, t in zip(operands, names, strict=True)
+        ]
+        usual = place_output(on.network, layer, lying, on.nodes)
     replicates = layer.operator.placing == "reduces" or all(h.layout == "whole" for h in operands)
     if usual is not None or (replicates and layer.operator.placing != "mixes"):
         return usual
@@ -136,7 +164,7 @@ def needs_of(
         case Kind.OUTPUTS:
             return _for_outputs(on, layer, operand, held, choice, out)
     if layer.op in ("pool", "flatten") and rows_of(layer.out_shape) == 1 and held.row_count > 1:
-        return (Need(0, features, on.bounds[held.row_count]),)
+        return (Need(0, features, own_rows(on, held)),)
     if choice.everywhere[1] > choice.everywhere[0]:
         return (Need(0, features, every),)
     window = reached(layer, operand, held, rows)

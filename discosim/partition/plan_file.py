@@ -11,11 +11,13 @@ Layers that are not named send everything (S_comm 0); "input" (as "3x224x224") i
 
 A layer that is not named is split as the one before it in the order of execution. joined_rows
 and repeated_keys say how layers are split by rows (`ByRows`); without them, false and true.
+"rows": [[0, 30], [26, 56]] of a layer split by rows are the output rows that each node computes.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,9 @@ import numpy as np
 from discosim.errors import DiscosimError, UnknownNameError, suggest
 from discosim.files import write_text
 from discosim.graph.network import shape_text
+from discosim.graph.reach import rows_of
 from discosim.graph.table import Floats, LayerTable
-from discosim.partition.kinds import Kind
+from discosim.partition.kinds import Kind, RowRanges
 from discosim.partition.splits import ByRows, LayerSplit, Splits, spread_out
 
 UNIFORM, MIXED = 1, 2
@@ -34,7 +37,7 @@ UNIFORM, MIXED = 1, 2
 MOST_NODES = 1_000_000
 KEYS = ("version", "model", "nodes", "s_comm", "input")
 MIXED_KEYS = ("version", "model", "nodes", "splits", "input", "joined_rows", "repeated_keys")
-SPLIT_KEYS = ("split", "s_comm", "node")
+SPLIT_KEYS = ("split", "s_comm", "node", "rows")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,26 @@ class PlanFile:
             for layer in layers:
                 if layer not in names:
                     raise UnknownNameError(f"layer in plan {self.path}:", layer, names)
+        for layer, split in self.splits.items():
+            if split.rows:
+                shape_of = table.rows[every.index(layer)].out_shape
+                self._check_rows(layer, split.rows, rows_of(shape_of))
+
+    def _check_rows(self, layer: str, rows: RowRanges, count: int) -> None:
+        """Raise DiscosimError where ranges are not one a node, in order, over all rows."""
+        ends = [0, *(last for _, last in rows)]
+        fits = len(rows) == self.nodes and ends[-1] == count
+        fits &= all(
+            0 <= first < last and first <= end
+            for (first, last), end in zip(rows, ends, strict=False)
+        )
+        fits &= all(one <= other for one, other in pairwise(rows))
+        if not (fits and ends == sorted(ends)):
+            said = ", ".join(f"{first}-{last}" for first, last in rows)
+            raise DiscosimError(
+                f"plan {self.path}: rows of {layer} are {said}, wanted {self.nodes} ranges in "
+                f"order that cover 0-{count}"
+            )
 
     def layer_s_comm(self, table: LayerTable, nodes: int) -> Floats:
         """Return S_comm of each row, (1, L); raises DiscosimError for another number of nodes."""
@@ -118,7 +141,8 @@ def write_plan(path: str, plan: PlanFile) -> None:
 
 def _split(document: Mapping[str, Any]) -> LayerSplit:
     s_comm, node = document.get("s_comm", 0.0), document.get("node", 0)
-    return LayerSplit(Kind(document["split"]), float(s_comm), node)
+    rows = tuple((first, last) for first, last in document.get("rows", ()))
+    return LayerSplit(Kind(document["split"]), float(s_comm), node, rows)
 
 
 def _document(split: LayerSplit) -> dict[str, Any]:
@@ -127,6 +151,8 @@ def _document(split: LayerSplit) -> dict[str, Any]:
         said["s_comm"] = split.s_comm
     if split.kind is Kind.ONE:
         said["node"] = split.node
+    if split.rows:
+        said["rows"] = [list(each) for each in split.rows]
     return said
 
 
@@ -188,7 +214,22 @@ def _split_faults(document: Mapping[str, Any]) -> list[str]:
         most = nodes if isinstance(nodes, int) else MOST_NODES
         if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < most:
             faults.append(f"node of {layer} is {node!r:.20}, wanted 0 to {most - 1}")
+        if not _are_rows(each.get("rows", []), each["split"]):
+            faults.append(f"rows of {layer} are not as [[0, 28], [28, 56]] of a split by rows")
     return faults
+
+
+def _are_rows(rows: object, split: str) -> bool:
+    return rows == [] or (
+        split == Kind.ROWS
+        and isinstance(rows, list)
+        and all(
+            isinstance(each, list)
+            and len(each) == 2
+            and all(isinstance(end, int) and not isinstance(end, bool) for end in each)
+            for each in rows
+        )
+    )
 
 
 def _is_share(value: object) -> bool:

@@ -1,5 +1,6 @@
 """The exchange of layers whose messages go in several rounds, from their pair matrices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,14 +49,19 @@ def rounds_before(laid: Laid, row: int) -> list[Together]:
     """Return what is sent before a row, round by round; statistics where service is counted."""
     gathers = row == len(laid.parts)
     reads = laid.gathering if gathers else laid.parts[row].reads
+    scalars = None if gathers or not laid.conventions.service else laid.parts[row].statistics
+    return together(reads, scalars)
+
+
+def together(reads: Sequence[Read], scalars: Round | None) -> list[Together]:
+    """Return what is sent for `reads`, round by round, and then the scalars of statistics."""
     depth = max((len(read.rounds) for read in reads), default=0)
     found = []
     for number in range(depth):
         sent = [(read, read.rounds[number]) for read in reads if len(read.rounds) > number]
         own = np.sum([_offered(read, one) for read, one in sent], axis=0)
         found.append(Together(tuple(one for _, one in sent), own))
-    scalars = None if gathers else laid.parts[row].statistics
-    if scalars is not None and laid.conventions.service:
+    if scalars is not None:
         found.append(Together((scalars,), scalars.pairs.max(1)))
     return found
 

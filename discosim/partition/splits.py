@@ -1,19 +1,24 @@
 """A split for each layer of a network, as a person writes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from discosim.graph.network import Network
-from discosim.partition.kinds import Kind
+from discosim.graph.reach import rows_of
+from discosim.partition.kinds import Kind, RowRanges
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSplit:
-    """How a layer is split: its kind; of outputs with S_comm, on one node with its number."""
+    """How a layer is split: its kind; of outputs with S_comm, on one node with its number.
+
+    rows: of rows, those that each node computes; usual ones if empty.
+    """
 
     kind: Kind
     s_comm: float = 0.0
     node: int = 0
+    rows: RowRanges = ()
 
     @property
     def exact(self) -> bool:
@@ -44,10 +49,16 @@ Splits = tuple[LayerSplit, ...]
 
 
 def spread_out(network: Network, named: Mapping[str, LayerSplit]) -> Splits:
-    """Return the split of every layer: one that is not named is split as the layer before it."""
-    current = next(iter(named.values()))
+    """Return the split of every layer: one that is not named is split as the layer before it.
+
+    It has the same rows where there are as many.
+    """
+    current, count = next(iter(named.values())), 0
     found = []
     for layer in network.layers:
-        current = named.get(layer.name, current)
+        if layer.name in named:
+            current, count = named[layer.name], rows_of(layer.out_shape)
+        elif current.rows and rows_of(layer.out_shape) != count:
+            current = replace(current, rows=())
         found.append(current)
     return tuple(found)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discosim.explore.planning.plan import Candidate, Planned
+from discosim.explore.planning.candidates import Candidate
+from discosim.explore.planning.plan import MET, Planned
+from discosim.explore.planning.prices import Aim
 from discosim.partition.kinds import Kind
 from discosim.report.style import COMM, COMP, LINES, RC, SINGLE, new_figure, time_unit
 from discosim.report.summary import node_text
@@ -100,6 +102,9 @@ def _stretches(found: Planned) -> list[str]:
     else:
         told = "; ".join(f"{_ends(table.name, each)}: {split}" for split, each in runs)
         lines = [f"{told}."]
+    repeats = sum(bool(split.rows) for split in best.splits)
+    if repeats:
+        lines.append(f"{repeats} layers by rows compute rows of their neighbours besides.")
     if best.rows.joined:
         lines.append("Rows in groups without an exchange: the overlap is computed again.")
     if not best.rows.repeated:
@@ -144,18 +149,26 @@ def _training(found: Planned) -> list[str]:
 
 
 def _proof(found: Planned) -> str:
-    bound, latency = found.bound_s, found.best.latency_s
+    bound, value = found.bound, found.best.by(found.aim)[0]
     if bound is None:
         return "No bound: what a layer receives hangs on the other readers of a tensor."
     what = "no choice of a split for each layer"
     if found.groups < len(found.best.splits):
         what = f"no choice of a split for each of {found.groups} groups of layers"
-    if bound >= latency * (1 - 1e-9):
-        return f"Layers priced one by one, {what} is faster without joined rows."
+    if bound >= value * (1 - MET):
+        return f"Layers priced one by one, {what} has less."
+    gap = 100 * (1 - bound / value) if value else 0.0
     return (
-        f"Layers priced one by one, {what} takes less than {_seconds(bound)} without joined rows "
-        f"(certified gap {100 * (1 - bound / latency):.2g} %)."
+        f"Layers priced one by one, {what} has less than {_aimed(found.aim, bound)} (certified "
+        f"gap {gap:.2g} %)."
     )
+
+
+UNITS = {Aim.LATENCY: "s", Aim.BYTES: "B", Aim.ENERGY: "J"}
+
+
+def _aimed(aim: Aim, value: float) -> str:
+    return format_quantity(value, UNITS[aim])
 
 
 def _seconds(value: float) -> str:

@@ -47,8 +47,11 @@ def rule_of(
         if not fits(network, layer, split.kind):
             return follow(layer, operands)
         if split.kind is Kind.ROWS:
-            many = rows_of(layer.out_shape) > 1
-            return by_rows(layer, operands) if many else Choice(Kind.ROWS)
+            if rows_of(layer.out_shape) == 1:
+                return Choice(Kind.ROWS)
+            choice = by_rows(layer, operands)
+            plain = choice.kind is Kind.ROWS and choice.everywhere == (0, 0)
+            return replace(choice, rows=split.rows) if plain else choice
         return Choice(split.kind, split.node, sparse=split.kind is Kind.OUTPUTS)
 
     return rule

@@ -32,6 +32,10 @@ class Groups:
         sizes = np.diff([*self.firsts, len(self.table)])
         return np.repeat(np.arange(len(self)), sizes)
 
+    def rows(self, group: int) -> list[int]:
+        """Return the rows of a group."""
+        return [int(row) for row in np.flatnonzero(self.of[:-1] == group)]
+
     @cached_property
     def reads(self) -> tuple[tuple[int, ...], ...]:
         """Earlier groups whose tensors each group reads, ascending."""

@@ -1,245 +1,212 @@
 """What each layer of a network costs, by its own split and by how its operands lie.
 
 How a tensor lies is told by the split of the layer that made it, as if all were split so. Each
-layer is laid on its own and priced as in any plan.
+layer is laid on its own and priced as in any plan (columns.py).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discosim.configuration import Configuration
+from discosim.explore.planning.columns import Columns, Priced
 from discosim.explore.planning.groups import Groups
+from discosim.explore.planning.options import Options, options_of
 from discosim.graph.layer import Layer
-from discosim.graph.table import Bools, Floats, Ints, LayerTable
-from discosim.partition import node_memory
-from discosim.partition.held import Held, everywhere
-from discosim.partition.kinds import Kind, Rule
-from discosim.partition.lay import Part, lay_one, nodes_for
-from discosim.partition.mixed import parts_plan
-from discosim.partition.plan import Features, Plan
-from discosim.partition.splits import ByRows, LayerSplit, Splits
-from discosim.simulate import Cost, simulate
-from discosim.strategies.by_layer import fits, laid_by_layer, plan_by_layer, rule_of
+from discosim.graph.table import Floats, Ints
+from discosim.partition.plan import Features
+from discosim.partition.splits import ByRows, Splits
+from discosim.registry import Words
 
-KINDS = (Kind.ROWS, Kind.OUTPUTS, Kind.INPUTS, Kind.WHOLE, Kind.ONE)
+T = TypeVar("T", bound=np.generic)
+
+
+class Aim(Words):
+    """What a plan has least of: seconds, bytes that all nodes send, joules."""
+
+    LATENCY = "latency"
+    BYTES = "bytes"
+    ENERGY = "energy"
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return what the words are, for the user."""
+        return "objective"
+
+
+@dataclass(frozen=True, eq=False)
+class Holding:
+    """Bytes of features that each node tracked holds while one layer runs.
+
+    taken: (T, K, ..., S), what it receives and takes besides, axes as of the prices; lying: of each
+    group, by how its output lies, (T, K); entering: of the network's inputs.
+    """
+
+    taken: Floats
+    lying: Mapping[int, Floats]
+    entering: float
 
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """Seconds, bytes of weights and of features of each group, (K, ..., S) each.
+    """What each group costs, (K, ..., S), and its weights on some nodes, (T, K, ..., S), in bytes.
 
-    Axes: the kind of each group that it reads (of features, of each that is live), in ascending
-    order, then its own split. The bytes are those of node 0.
+    Axes: how the output of each group lies that it reads, in ascending order, then its own options.
+    lies: how its output lies by each option, (S,). held: of each layer of each group.
     """
 
     groups: Groups
-    splits: Splits
+    options: tuple[Splits, ...]
+    lies: tuple[Ints, ...]
+    states: tuple[int, ...]
     rows: ByRows
-    seconds: tuple[Floats, ...]
+    aim: tuple[Floats, ...]
     weights: tuple[Floats, ...]
-    features: tuple[Floats, ...]
+    held: tuple[tuple[Holding, ...], ...]
 
     def exact(self) -> "Prices":
         """Return the same of the splits that change nothing in the result."""
-        keep = [place for place, split in enumerate(self.splits) if split.exact]
-        splits = tuple(self.splits[place] for place in keep)
-        each = (self.seconds, self.weights, self.features)
-        kept = (tuple(a[..., keep] for a in arrays) for arrays in each)
-        return Prices(self.groups, splits, self.rows, *kept)
+        return self.kept(
+            [[at for at, split in enumerate(each) if split.exact] for each in self.options]
+        )
 
-    @property
-    def kinds(self) -> Ints:
-        """The kind of each split, (S,), as a place in KINDS."""
-        return np.array([KINDS.index(split.kind) for split in self.splits])
+    def kept(self, keep: list[list[int]]) -> "Prices":
+        """Return the same with these options of each group only."""
+
+        def of(arrays: tuple[NDArray[T], ...]) -> tuple[NDArray[T], ...]:
+            return tuple(each[..., at] for each, at in zip(arrays, keep, strict=True))
+
+        return replace(
+            self,
+            options=tuple(
+                tuple(each[at] for at in places)
+                for each, places in zip(self.options, keep, strict=True)
+            ),
+            lies=of(self.lies),
+            aim=of(self.aim),
+            weights=of(self.weights),
+            held=tuple(
+                tuple(replace(one, taken=one.taken[..., at]) for one in each)
+                for each, at in zip(self.held, keep, strict=True)
+            ),
+        )
+
+    @cached_property
+    def features(self) -> tuple[Floats, ...]:
+        """The most features on each node, (T, K, ..., S): axes of all groups that are live."""
+        return tuple(
+            np.max([self._features(group, one) for one in each], axis=0)
+            for group, each in enumerate(self.held)
+        )
+
+    def _features(self, group: int, holding: Holding) -> Floats:
+        live, reads = self.groups.live[group], self.groups.reads[group]
+        own, tracked = self.lies[group], len(holding.taken)
+        shape = [self.states[each] if each in reads else 1 for each in live] + [len(own)]
+        total: Floats = holding.taken.reshape(tracked, *shape) + holding.entering
+        for each, lying in holding.lying.items():
+            if each == group:
+                total = total + lying[:, own].reshape(tracked, *[1] * len(live), -1)
+            else:
+                axes = [-1 if one == each else 1 for one in live]
+                total = total + lying.reshape(tracked, *axes, 1)
+        full = [self.states[each] for each in live]
+        return np.broadcast_to(total, (tracked, *full, len(own)))
 
     def spread(self, path: Ints) -> Splits:
         """Return the split of each layer where `path`, (G,), says that of each group."""
-        return tuple(self.splits[place] for place in path[self.groups.of[:-1]])
+        return tuple(
+            self.options[group][path[group]] for group in self.groups.of[: len(self._layers)]
+        )
+
+    @property
+    def _layers(self) -> tuple[Layer, ...]:
+        return self.groups.table.network.layers
+
+
+def on_each_node(array: Floats, index: tuple[Ints, ...]) -> Floats:
+    """Return the entries (T, ...) of an array (T, K, ..., S) at `index` of its other axes."""
+    where: Any = (slice(None), *index)
+    found: Floats = array[where]
+    return found
 
 
 def prices_of(
-    given: Configuration, groups: Groups, s_comm: tuple[float, ...], rows: ByRows
+    given: Configuration, groups: Groups, s_comm: tuple[float, ...], rows: ByRows, aim: Aim
 ) -> Prices:
     """Return the prices of groups; S_comm of outputs as given."""
-    levels = tuple(sorted({0.0, *s_comm}))
-    splits = tuple(
-        LayerSplit(kind, level)
-        for kind in KINDS
-        for level in (levels if kind is Kind.OUTPUTS else (0.0,))
+    options = options_of(given, groups, tuple(sorted({0.0, *s_comm})), rows)
+    columns = Columns(given, options)
+    priced = columns.priced()
+    every = range(len(groups))
+    cost = [_group(options, columns, getattr(priced, str(aim)), group) for group in every]
+    if aim is Aim.LATENCY:
+        for group, seconds in columns.gathering_s().items():
+            cost[group] = cost[group] + seconds[options.lies[group]]
+    return Prices(
+        groups=groups,
+        options=options.splits,
+        lies=options.lies,
+        states=tuple(options.states(group) for group in every),
+        rows=rows,
+        aim=tuple(cost),
+        weights=tuple(_weights(options, columns, priced, group) for group in every),
+        held=tuple(_held(given, options, columns, priced, group) for group in every),
     )
-    own = np.array([KINDS.index(split.kind) for split in splits])
-    level = np.array([levels.index(split.s_comm) for split in splits])
-    alone = _Alone(given, groups, rows)
-    places = [alone.places(layer) for layer in given.network.layers]
-    numbers = alone.numbers(levels)
-    kinds = len(KINDS)
-    seconds, weights, features = [], [], []
-    for group in range(len(groups)):
-        reads, live = groups.reads[group], groups.live[group]
-        total = np.zeros((2, *(kinds,) * len(reads), len(splits)))
-        most = np.zeros(((kinds,) * len(live)) + (len(splits),))
-        for row in np.flatnonzero(groups.of[:-1] == group):
-            others = alone.others(given.network.layers[row])
-            by_reads = [_axis(each, reads) for each in others]
-            mine = own.reshape([1] * len(reads) + [-1])
-            total += numbers[:2, level, places[row][(*by_reads, mine)]]
-            by_live = [_axis(each, live) for each in others]
-            mine = own.reshape([1] * len(live) + [-1])
-            held = numbers[2, level, places[row][(*by_live, mine)]]
-            for tensor in np.flatnonzero(given.table.alive[:, row]):
-                maker = int(groups.of[tensor - 1]) if 0 < tensor < len(given.table) else -1
-                if maker < 0:
-                    held = held + given.table.tensor_elems[tensor] * alone.elem_bytes
-                elif maker == group:
-                    held = held + alone.held_bytes[tensor - 1][own]
-                elif maker in live:
-                    held = held + alone.held_bytes[tensor - 1][_axis(maker, live)]
-            most = np.maximum(most, held)
-        total[0, ..., ~alone.fitting(group)[own]] = np.inf
-        seconds.append(total[0])
-        weights.append(total[1])
-        features.append(most if given.features is Features.PEAK else np.zeros_like(most))
-    seconds[-1] = seconds[-1] + alone.gathering_s()[own]
-    return Prices(groups, splits, rows, tuple(seconds), tuple(weights), tuple(features))
 
 
-def _axis(group: int, among: tuple[int, ...]) -> Ints:
-    """Every kind, along the axis of `group` among several and the own split."""
-    return np.arange(len(KINDS)).reshape([-1 if each == group else 1 for each in among] + [1])
+def _group(options: Options, columns: Columns, priced: Floats, group: int) -> Floats:
+    groups = options.groups
+    total = np.zeros(1)
+    for row in groups.rows(group):
+        shape = _shape(options.others(row), groups.reads[group], columns.at[row].shape)
+        total = total + priced[columns.at[row]].reshape(shape)
+    return np.broadcast_to(total, _full(options, group))
 
 
-class _Alone:
-    """Each layer on its own, for all ways in which its operands may lie; equal ones once."""
-
-    def __init__(self, given: Configuration, groups: Groups, rows: ByRows) -> None:
-        self.given, self.table, self.groups, self.how = given, given.table, groups, rows
-        network, nodes = given.network, given.nodes
-        self.on = nodes_for(given.table, nodes, given.conventions)
-        self.rules = [self._rule(LayerSplit(kind)) for kind in KINDS]
-        count = len(network.layers)
-        self.pure = [
-            laid_by_layer(
-                given.table, (LayerSplit(kind),) * count, nodes, given.conventions,
-                given.collective, rows,
-            )
-            for kind in KINDS
-        ]  # fmt: skip
-        self.rows = {layer.name: row for row, layer in enumerate(network.layers)}
-        self.entering = {name: everywhere(shape, nodes) for name, shape in network.inputs}
-        self.parts: dict[tuple[object, ...], int] = {}
-        self.found: list[Part] = []
-        self.at: list[int] = []
-        self.elem_bytes = given.hardware.feature_elem_bytes
-        whole = given.conventions.whole
-        self.held_bytes = [
-            np.array([laid.parts[row].out.elems(whole)[0] for laid in self.pure]) * self.elem_bytes
-            for row in range(count)
-        ]
-
-    def _rule(self, split: LayerSplit) -> Rule:
-        return rule_of(self.given.network, self.given.conventions, lambda _: split, self.how)
-
-    def fitting(self, group: int) -> Bools:
-        """Return which kinds a group can have, (K,); parts are added up behind a single layer."""
-        rows = np.flatnonzero(self.groups.of[:-1] == group)
-        layer = self.given.network.layers[rows[0]]
-        if len(rows) > 1:
-            return np.array([kind is not Kind.INPUTS for kind in KINDS])
-        return np.array([fits(self.given.network, layer, kind) for kind in KINDS])
-
-    def others(self, layer: Layer) -> list[int]:
-        """Return the groups that make what a layer reads, its own left out, ascending."""
-        makers = {int(self.groups.of[row]) for row in self._makers(layer).values()}
-        return sorted(makers - {int(self.groups.of[self.rows[layer.name]])})
-
-    def _makers(self, layer: Layer) -> dict[str, int]:
-        """The rows that make what a layer reads."""
-        names = self.given.network.operands(layer.name)
-        return {name: self.rows[name] for name in names if name in self.rows}
-
-    def places(self, layer: Layer) -> Ints:
-        """Return, by the kinds of the other groups and its own, which part a layer becomes."""
-        others, makers, kinds = self.others(layer), self._makers(layer), len(KINDS)
-        found = np.empty((kinds,) * (len(others) + 1), dtype=np.int64)
-        for at in product(range(kinds), repeat=len(others) + 1):
-            kind_of = dict(zip(others, at[:-1], strict=True))
-            lying = self.entering | {
-                name: self.pure[kind_of.get(int(self.groups.of[row]), at[-1])].parts[row].out
-                for name, row in makers.items()
-            }
-            found[at] = self._part(layer, lying, self.rules[at[-1]])
-        return found
-
-    def _part(self, layer: Layer, lying: Mapping[str, Held], rule: Rule) -> int:
-        names = self.given.network.operands(layer.name)
-        choice = rule(layer, tuple(lying[name] for name in names))
-        owners = (self.on.owners[name] for name in (layer.name, *names))
-        key = (
-            replace(layer, name="", block=""),
-            choice,
-            tuple(names.index(name) for name in names),
-            tuple(lying[name].key for name in names),
-            tuple(None if owner is None else np.asarray(owner).tobytes() for owner in owners),
-        )
-        if key not in self.parts:
-            self.parts[key] = len(self.found)
-            conventions, collective = self.given.conventions, self.given.collective
-            said = {name: lying[name] for name in names}
-            part = lay_one(self.on, layer, said, lambda *_: choice, conventions, collective)
-            self.found.append(part)
-            self.at.append(self.rows[layer.name])
-        return self.parts[key]
-
-    def numbers(self, levels: tuple[float, ...]) -> Floats:
-        """Return seconds, and of node 0 bytes of weights and of received features, (3, D, P)."""
-        given, rows = self.given, np.array(self.at)
-        table = _rows_alone(given.table, rows)
-        laid = replace(self.pure[0], table=table, parts=tuple(self.found), gathering=())
-        density = 1.0 - np.array(levels)[:, None, None] * np.ones((1, len(rows)))
-        plan = parts_plan(laid, density)
-        cost = simulate(table, plan, given.hardware, given.overlap)
-        weights, biases = (each[rows] for each in given.table.own)
-        elems = np.sum(plan.weight_shares, axis=0) * weights + plan.biases * biases
-        scratch = node_memory.scratch_elems(table, plan, given.hardware.attention)
-        held = (plan.buffer_elems + scratch)[..., 0, :] * given.hardware.feature_elem_bytes
-        shape = (len(levels), len(rows))
-        each = (
-            cost.layer_s[..., 0, :],
-            elems[..., 0, :] * given.hardware.weight_elem_bytes,
-            held,
-        )
-        return np.stack([np.broadcast_to(one, shape) for one in each])
-
-    def gathering_s(self) -> Floats:
-        """Return the seconds in which one output comes to node 0, by its kind, (K,)."""
-        if len(self.table.outputs) > 1 or self.groups.of[self.table.outputs[0] - 1] + 1 != len(
-            self.groups
-        ):
-            return np.zeros(len(KINDS))
-        costs = [cost_of(self.given, plan_by_layer(laid, np.ones((1, 1)))) for laid in self.pure]
-        return np.array([float(cost.layer_s.reshape(-1)[-1]) for cost in costs])
+def _weights(options: Options, columns: Columns, priced: Priced, group: int) -> Floats:
+    groups, tracked = options.groups, len(options.tracked)
+    total = np.zeros(1)
+    for row in groups.rows(group):
+        shape = _shape(options.others(row), groups.reads[group], columns.at[row].shape)
+        total = total + priced.weights(row, columns.at[row]).reshape(tracked, *shape)
+    return np.broadcast_to(total, (tracked, *_full(options, group)))
 
 
-ROW_ARRAYS = (
-    "in_elems", "out_elems", "in_features", "out_features", "positions", "weights", "biases",
-    "macs", "groups", "mixes", "statistics", "cut_elems", "scratch_elems",
-)  # fmt: skip
+def _held(
+    given: Configuration, options: Options, columns: Columns, priced: Priced, group: int
+) -> tuple[Holding, ...]:
+    groups, table, tracked = options.groups, given.table, len(options.tracked)
+    found = []
+    for row in groups.rows(group):
+        shape = _shape(options.others(row), groups.reads[group], columns.at[row].shape)
+        lying: Mapping[int, Floats] = {}
+        entering = 0.0
+        for tensor in np.flatnonzero(table.alive[:, row]):
+            if 0 < tensor < len(table):
+                maker = int(groups.of[tensor - 1])
+                lies = columns.lying_bytes(int(tensor) - 1)
+                lying = {**lying, maker: lying[maker] + lies if maker in lying else lies}
+            else:
+                entering += float(table.tensor_elems[tensor]) * priced.elem_bytes
+        taken = priced.held[:, columns.at[row]].reshape(tracked, *shape)
+        taken = np.broadcast_to(taken, (tracked, *_full(options, group)))
+        if given.features is Features.ALL:
+            lying, entering, taken = {}, 0.0, np.zeros_like(taken)
+        found.append(Holding(taken, lying, entering))
+    return tuple(found)
 
-ROW_TEXTS = ("rows", "name", "op", "kind", "block")
+
+def _full(options: Options, group: int) -> list[int]:
+    reads = options.groups.reads[group]
+    return [*(options.states(each) for each in reads), len(options.splits[group])]
 
 
-def _rows_alone(table: LayerTable, rows: Ints) -> LayerTable:
-    """The table of `rows` as if they had nothing to do with each other; no parameter is shared."""
-    arrays = {name: getattr(table, name)[rows] for name in ROW_ARRAYS}
-    texts = {name: tuple(getattr(table, name)[row] for row in rows) for name in ROW_TEXTS}
-    changes: Any = arrays | texts
-    return replace(table, **changes, shared=())
-
-
-def cost_of(given: Configuration, plan: Plan) -> Cost:
-    """Return what a plan costs on the hardware that is given."""
-    return simulate(given.table, plan, given.hardware, given.overlap, given.features)
+def _shape(others: list[int], among: tuple[int, ...], sizes: tuple[int, ...]) -> list[int]:
+    """Where the axes of some groups lie among those of several, and then the own options."""
+    size = dict(zip(others, sizes, strict=False))
+    return [*(size.get(each, 1) for each in among), sizes[-1]]

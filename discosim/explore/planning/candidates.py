@@ -1,0 +1,119 @@
+"""Whole plans that are weighed against each other: what is found, and the strategies."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from discosim.configuration import Configuration
+from discosim.explore.planning.prices import Aim
+from discosim.partition.kinds import Kind
+from discosim.partition.plan import Plan
+from discosim.partition.repeated import repeated
+from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.simulate import Cost, simulate
+from discosim.strategies.by_layer import density_of, laid_by_layer, plan_by_layer
+from discosim.strategies.strategy import STRATEGIES
+
+PLAIN = ByRows()
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A split for each layer, and what it costs."""
+
+    name: str
+    splits: Splits
+    rows: ByRows
+    plan: Plan
+    cost: Cost
+    joules: float
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds of one input."""
+        return float(self.cost.latency_s.squeeze())
+
+    @property
+    def node_bytes(self) -> float:
+        """Bytes of the node that needs most."""
+        return float(self.cost.node_bytes.squeeze())
+
+    @property
+    def bytes(self) -> float:
+        """Bytes that the busiest node sends or receives, whichever is more."""
+        return float(self.cost.bytes_per_node.squeeze())
+
+    @property
+    def all_bytes(self) -> float:
+        """Bytes that all nodes send."""
+        alike = self.plan.nodes / int(self.cost.sent_bytes.shape[-2])
+        return alike * float(self.cost.sent_bytes.sum())
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether the network computes what it was trained to."""
+        return all(split.exact for split in self.splits)
+
+    def by(self, aim: Aim) -> tuple[float, float]:
+        """Return what it has of what is wanted least, and its seconds."""
+        values = {Aim.LATENCY: self.latency_s, Aim.BYTES: self.all_bytes, Aim.ENERGY: self.joules}
+        return values[aim], self.latency_s
+
+
+def priced_plan(given: Configuration, name: str, splits: Splits, rows: ByRows = PLAIN) -> Candidate:
+    """Return what it costs to split each layer as it is said."""
+    laid = laid_by_layer(
+        given.table, splits, given.nodes, given.conventions, given.collective, rows
+    )
+    return _candidate(given, name, splits, rows, plan_by_layer(laid, density_of(splits)))
+
+
+def _candidate(
+    given: Configuration, name: str, splits: Splits, rows: ByRows, plan: Plan
+) -> Candidate:
+    hardware, table = given.hardware, given.table
+    cost = simulate(table, plan, hardware, given.overlap, given.features)
+    alike = plan.nodes / int(plan.local.shape[-2])
+    macs = float(((plan.local + plan.remote) @ table.macs).sum()) * alike
+    joules = macs * float(np.max(hardware.energy_per_mac_J or 0.0))
+    joules += (
+        float(cost.sent_bytes.sum())
+        * (plan.nodes / cost.sent_bytes.shape[-2])
+        * float(np.max(hardware.energy_per_byte_J or 0.0))
+    )
+    return Candidate(name, splits, rows, plan, cost, joules)
+
+
+def row_rules(given: Configuration) -> list[ByRows]:
+    """Return how rows may be: keys and values repeated or not, where there are any to repeat."""
+    repeats = repeated(given.network, resend=given.conventions.resend)
+    return [PLAIN, ByRows(repeated=False)] if repeats.whole or repeats.features else [PLAIN]
+
+
+def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Candidate]:
+    """The strategies that can be said layer by layer, as such plans."""
+    count = len(given.network.layers)
+
+    def by_strategy(name: str) -> Plan:
+        return replace(given, strategy=STRATEGIES[name]).plan()
+
+    yield priced_plan(given, "single", (LayerSplit(Kind.ONE),) * count)
+    for name, rows in (
+        ("rows", PLAIN),
+        ("fused-rows", ByRows(joined=True)),
+        ("tokens-kv", ByRows(repeated=False)),
+        ("paired", PLAIN),
+    ):
+        plan = by_strategy(name)
+        if plan.laid is not None and (rows.repeated or len(row_rules(given)) > 1):
+            splits = tuple(LayerSplit(p.choice.kind, node=p.choice.node) for p in plan.laid.parts)
+            yield _candidate(given, name, splits, rows, plan)
+    for level in sorted({0.0, *s_comm}):
+        name = f"disco, S_comm {level:g}" if level else "dense"
+        yield priced_plan(given, name, (LayerSplit(Kind.OUTPUTS, level),) * count)
+    stages = by_strategy("pipeline").stage
+    if stages is not None:
+        splits = tuple(LayerSplit(Kind.ONE, node=int(stage)) for stage in stages[:count])
+        yield priced_plan(given, "pipeline", splits)

@@ -1,0 +1,414 @@
+"""Layers laid alone, for each split and each way in which their operands may lie, and priced.
+
+Layers that are alike are laid once. What is sent for several operands adds up, so that each operand
+is laid in all ways while the others lie as is best.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from discosim.configuration import Configuration
+from discosim.explore.planning.options import Options
+from discosim.explore.planning.readings import (
+    ROUNDS,
+    Reader,
+    Reading,
+    joined,
+    plain_rows,
+    reader_of,
+    reading,
+    reading_of,
+    stacked,
+)
+from discosim.graph.table import Bools, Floats, Ints, LayerTable
+from discosim.model.combined_exchange import RoundsExchange
+from discosim.model.rounding import kept_features
+from discosim.partition import node_memory
+from discosim.partition.collectives import Collective
+from discosim.partition.effort import kept
+from discosim.partition.held import Held, everywhere
+from discosim.partition.lay import gather_one, nodes_for, read_one
+from discosim.partition.pairs import exchange_of_pairs
+from discosim.partition.plan import Plan
+from discosim.partition.rounds import together
+from discosim.partition.splits import LayerSplit
+from discosim.simulate import simulate
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """What each column costs, (P,): seconds, bytes that all nodes send, joules.
+
+    shares: of weights and biases that the nodes tracked hold, (2, T, P); own: bytes of those of
+    each row, (2, L); held: bytes that the nodes tracked receive and take besides, (T, P).
+    """
+
+    latency: Floats
+    bytes: Floats
+    energy: Floats
+    shares: Floats
+    own: Floats
+    held: Floats
+    elem_bytes: float
+
+    def weights(self, row: int, columns: Ints) -> Floats:
+        """Return the bytes of parameters of a row on the nodes tracked, (T, ...)."""
+        bytes_: Floats = np.tensordot(self.own[:, row], self.shares[:, :, columns], axes=1)
+        return bytes_
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Numbers of one layer, axes of operands and options last; rounds: (R, N, N, ...)."""
+
+    row: int
+    pairs: Floats
+    sparse: Floats
+    candidates: Floats
+    offered: Floats
+    chunks: Floats
+    had: Floats
+    numbers: Floats
+    at_home: Floats
+    density: Floats
+    useful: Bools
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.at_home.shape[1:]
+
+
+class Columns:
+    """The columns of each row, and what they cost."""
+
+    def __init__(self, given: Configuration, options: Options) -> None:
+        self.given, self.options, self.table = given, options, given.table
+        self.on = nodes_for(given.table, given.nodes, given.conventions)
+        self.entering = {
+            name: everywhere(shape, given.nodes) for name, shape in given.network.inputs
+        }
+        self.blocks: list[_Block] = []
+        self.at: list[Ints] = []
+        seen: dict[tuple[object, ...], Ints] = {}
+        total = 0
+        for row in range(len(given.network.layers)):
+            key = self._key(row)
+            if key not in seen:
+                block = self._block(row)
+                size = int(np.prod(block.shape))
+                self.blocks.append(block)
+                seen[key] = total + np.arange(size).reshape(block.shape)
+                total += size
+            self.at.append(seen[key])
+
+    @cached_property
+    def _tokens(self) -> list[tuple[object, ...]]:
+        """What tells apart how the output of each row lies, by the states of its group."""
+        return [tuple(held.told for held in each) for each in self.options.held]
+
+    def _key(self, row: int) -> tuple[object, ...]:
+        """All that the numbers of a row follow from."""
+        layer, makers = self.given.network.layers[row], self.options.makers[row]
+        tensors, group = self.given.network.operands(layer.name), int(self.options.groups.of[row])
+        others = self.options.others(row)
+        lying = tuple(
+            (
+                [*others, group].index(int(self.options.groups.of[makers[name]])),
+                self._tokens[makers[name]],
+            )
+            if name in makers
+            else name
+            for name in tensors
+        )
+        owners = (self.on.owners[name] for name in (layer.name, *tensors))
+        return (
+            replace(layer, name="", block=""),
+            tuple(tensors.index(name) for name in tensors),
+            lying,
+            self.options.splits[group],
+            tuple(None if owner is None else np.asarray(owner).tobytes() for owner in owners),
+        )
+
+    def _block(self, row: int) -> _Block:
+        """The numbers of a row, for all ways in which its operands may lie."""
+        options, layer = self.options, self.given.network.layers[row]
+        group, others = int(options.groups.of[row]), options.others(row)
+        splits, count = options.splits[group], max(1, len(others))
+        made = [self._reader(row, split, at) for at, split in enumerate(splits)]
+        readers = [reader for reader, _ in made]
+        readings = []
+        for operand, tensor in enumerate(self.given.network.operands(layer.name)):
+            maker = options.makers[row].get(tensor)
+            of = group if maker is None else int(options.groups.of[maker])
+            if maker is None or of == group:
+                lying = [each[operand] for _, each in made]
+                one = joined([[self._one(operand, held, reader) for held, reader in
+                               zip(lying, readers, strict=True)]])  # fmt: skip
+                readings.append(one.along(0, count))
+            else:
+                one = self._reading(operand, options.held[maker], readers)
+                readings.append(one.along(others.index(of), count))
+        total = readings[0]
+        for one in readings[1:]:
+            total = total + one
+        return self._numbers(row, made, readings[0], total)
+
+    def _reader(self, row: int, split: LayerSplit, at: int) -> tuple[Reader, tuple[Held, ...]]:
+        """The row split so, and how its operands then best lie."""
+        options, groups, layer = self.options, self.options.groups, self.given.network.layers[row]
+        own, operands = int(groups.of[row]), []
+        for tensor in self.given.network.operands(layer.name):
+            maker = options.makers[row].get(tensor)
+            if maker is None:
+                operands.append(self.entering[tensor])
+                continue
+            of = int(groups.of[maker])
+            state = int(options.lies[own][at]) if of == own else options.like(of, split)
+            operands.append(options.held[maker][state])
+        lying = tuple(operands)
+        return reader_of(self.on, layer, lying, options.rule(split)), lying
+
+    def _reading(self, operand: int, lying: tuple[Held, ...], readers: list[Reader]) -> Reading:
+        """What all readers take to come by an operand in all ways to lie."""
+        direct = self.given.collective is Collective.DIRECT or self.given.nodes == 2
+        plain = [at for at, held in enumerate(lying) if direct and held.layout != "parts"]
+        several = [at for at in range(len(lying)) if at not in plain]
+        found = []
+        if plain:
+            found.append(reading(self.on, operand, tuple(lying[at] for at in plain), readers))
+        if several:
+            found.append(
+                joined([[self._one(operand, lying[at], one) for one in readers] for at in several])
+            )
+        order = np.argsort([*plain, *several])
+        return found[0] if len(found) == 1 else stacked(found, order)
+
+    def _one(self, operand: int, held: Held, reader: Reader) -> Reading:
+        made = reader.choice, reader.out, reader.rows
+        read = read_one(
+            self.on, reader.layer, operand, held, made, self.given.conventions,
+            self.given.collective,
+        )  # fmt: skip
+        if read.rounds or held.layout == "parts":
+            return reading_of(read)
+        return reading(self.on, operand, (held,), [reader])
+
+    def _numbers(
+        self, row: int, made: list[tuple[Reader, tuple[Held, ...]]], first: Reading, total: Reading
+    ) -> _Block:
+        """The numbers of a row from all that it reads; first: of its first operand."""
+        readers = [reader for reader, _ in made]
+        layer, whole = readers[0].layer, self.on.whole
+        left = self._kept(row, made).reshape(self.given.nodes, *first.chunks.shape)
+        numbers = np.stack([reader.numbers for reader in readers], -1)  # (3, N, C)
+        outputs = np.stack([one.out.elems(whole) for one in readers], -1) / layer.out_elems
+        full = np.broadcast_shapes(total.chunks.shape, first.chunks.shape)
+        left = np.broadcast_to(left, (self.given.nodes, *full))
+
+        def wide(array: Floats) -> Floats:
+            leading = array.shape[:-1]
+            flat = array.reshape(*leading, *[1] * (len(full) - 1), array.shape[-1])
+            return np.broadcast_to(flat, (*leading, *full))
+
+        lacks = total.missing > 0
+        mixes = layer.operator.placing == "mixes"
+        had = 1.0 - np.divide(
+            first.missing, first.needed, out=np.zeros(first.needed.shape), where=first.needed > 0
+        )
+        by_rows = np.array([plain_rows(one.choice) for one in readers])
+        home = np.where(by_rows, total.rows, had if mixes else 0.0)
+        pairs, sparse, candidates = total.pairs, total.sparse, total.candidates
+        offered = total.offered
+        if self.given.conventions.service and any(one.statistics is not None for one in readers):
+            scalars = self._statistics(readers, len(full))
+            pairs, sparse, candidates, offered = (
+                np.concatenate([each, np.broadcast_to(more, (1, *each.shape[1:]))])
+                for each, more in (
+                    (pairs, scalars[0]),
+                    (sparse, 0.0),
+                    (candidates, 0.0),
+                    (offered, scalars[1]),
+                )
+            )
+        group = int(self.options.groups.of[row])
+        density = np.array([[1.0 - split.s_comm for split in self.options.splits[group]]])
+        return _Block(
+            row=row,
+            pairs=pairs,
+            sparse=sparse,
+            candidates=candidates,
+            offered=offered,
+            chunks=np.broadcast_to(total.chunks, full)[None],
+            had=(total.needed - total.missing) / max(1.0, self.table.in_elems[row]),
+            numbers=np.stack([*wide(numbers), left, wide(outputs)]),
+            at_home=np.where(lacks, home, 1.0),
+            density=wide(density),
+            useful=self.options.useful(row)[None],
+        )
+
+    def _kept(self, row: int, made: list[tuple[Reader, tuple[Held, ...]]]) -> Floats:
+        """What is left of a node's MACs where nothing sparse is sent, (N, S, C)."""
+        options, layer = self.options, self.given.network.layers[row]
+        tensor = self.given.network.operands(layer.name)[0]
+        maker, group = options.makers[row].get(tensor), int(options.groups.of[row])
+        if maker is None or int(options.groups.of[maker]) == group:
+            each = [kept(self.on, layer, lying[0], one.choice, one.out) for one, lying in made]
+            return np.stack(each, -1)[:, None]
+        found = np.ones((self.given.nodes, len(options.held[maker]), len(made)))
+        for at, (one, _) in enumerate(made):
+            if not one.choice.sparse:
+                continue
+            for state, held in enumerate(options.held[maker]):
+                found[:, state, at] = kept(self.on, layer, held, one.choice, one.out)
+        return found
+
+    def _statistics(self, readers: list[Reader], axes: int) -> tuple[Floats, Floats]:
+        nodes = self.given.nodes
+        none = np.zeros((nodes, nodes))
+        pairs = [none if one.statistics is None else one.statistics.pairs for one in readers]
+        stacked_ = np.stack(pairs, -1).reshape(1, nodes, nodes, *[1] * (axes - 1), -1)
+        return stacked_, stacked_.max(2)
+
+    def priced(self) -> Priced:
+        """Return what every column costs."""
+        given, blocks = self.given, self.blocks
+        rows = np.concatenate([np.full(int(np.prod(b.shape)), b.row) for b in blocks])
+        table = _rows_alone(given.table, rows)
+        plan = self._plan(table)
+        alone = replace(given.hardware, run_s=0.0, spill_Bps=None)  # those come once, not by layer
+        cost = simulate(table, plan, alone, given.overlap)
+        tracked = list(self.options.tracked)
+        scratch = node_memory.scratch_elems(table, plan, given.hardware.attention)
+        elem_bytes = float(np.max(given.hardware.feature_elem_bytes))
+        sent = plan.exchange.total[0] * elem_bytes
+        macs = ((plan.local + plan.remote) * table.macs).sum(0)
+        joules = np.nan_to_num(given.hardware.energy_per_mac_J or 0.0)
+        flat_useful = np.concatenate([block.useful.ravel() for block in blocks])
+        weight_bytes = float(np.max(given.hardware.weight_elem_bytes))
+        return Priced(
+            latency=np.where(flat_useful, cost.layer_s[0], np.inf),
+            bytes=np.where(flat_useful, sent, np.inf),
+            energy=np.where(
+                flat_useful,
+                macs * joules + sent * (given.hardware.energy_per_byte_J or 0.0),
+                np.inf,
+            ),
+            shares=np.array([plan.weight_shares[0][tracked], plan.biases[tracked]]),
+            own=np.array(given.table.own) * weight_bytes,
+            held=(plan.buffer_elems + scratch)[tracked] * elem_bytes,
+            elem_bytes=elem_bytes,
+        )
+
+    def _plan(self, table: LayerTable) -> Plan:
+        """The columns as rows of a plan that have nothing to do with each other."""
+        nodes = self.given.nodes
+
+        def flat(name: str) -> Floats:
+            arrays = [(getattr(block, name), block.shape) for block in self.blocks]
+            each = [a.reshape(*a.shape[: a.ndim - len(s)], -1) for a, s in arrays]
+            if name in ROUNDS:
+                depth = max(len(one) for one in each)
+                each = [
+                    np.concatenate([one, np.zeros((depth - len(one), *one.shape[1:]))])
+                    for one in each
+                ]
+            return np.concatenate(each, axis=-1)
+
+        density, numbers = flat("density"), flat("numbers")
+        share, weights, biases, kept, made = numbers
+        candidates = flat("candidates")
+        part, read = self._parts_sent(candidates, density)
+        fraction, home = kept + read * (1.0 - kept), flat("at_home")
+        sent = flat("pairs") + part * flat("sparse")
+        offered, unit = flat("offered"), np.ones(len(table))
+        exchange = RoundsExchange(
+            tuple(exchange_of_pairs(p, o, unit) for p, o in zip(sent, offered, strict=True))
+        )
+        received = np.broadcast_to(exchange.received, share.shape)
+        work = share * fraction
+        return Plan(
+            nodes=nodes,
+            local=work * home,
+            remote=work * (1.0 - home),
+            in_share=np.maximum(0.0, flat("had")),
+            out_share=made,
+            exchange=exchange,
+            chunk_features=np.maximum(flat("chunks"), (candidates * part).max((0, 1, 2))),
+            buffer_elems=received,
+            live_elems=np.zeros_like(received),
+            stored_elems=received.sum(-1),
+            avg_s_comm=np.zeros(()),
+            stage=None,
+            weight_share=weights * fraction,
+            bias_share=biases,
+        )
+
+    def _parts_sent(self, candidates: Floats, density: Floats) -> tuple[Floats, Floats]:
+        """The parts of sparse features that are sent (R, N, N, P), and those of a node (N, P)."""
+        part = np.broadcast_to(density, candidates.shape)
+        if not self.on.whole:
+            return part, np.broadcast_to(density, candidates.shape[2:])
+        kept = kept_features(density, candidates)
+        part = np.divide(kept, candidates, out=np.array(part), where=candidates > 0)
+        every, got = candidates.sum((0, 1)), kept.sum((0, 1))
+        wide = np.array(np.broadcast_to(density, every.shape))
+        return part, np.divide(got, every, out=wide, where=every > 0)
+
+    def lying_bytes(self, row: int) -> Floats:
+        """Return the bytes of a row's output on the nodes tracked, by how it lies, (T, K)."""
+        whole, tracked = self.on.whole, list(self.options.tracked)
+        elems = np.array([held.elems(whole)[tracked] for held in self.options.held[row]])
+        bytes_: Floats = elems.T * float(np.max(self.given.hardware.feature_elem_bytes))
+        return bytes_
+
+    def gathering_s(self) -> dict[int, Floats]:
+        """Return the seconds in which the only output comes to node 0, by how it lies, (K,)."""
+        if len(self.table.outputs) > 1:
+            return {}
+        row = int(self.table.outputs[0]) - 1
+        name, given = self.table.name[row], self.given
+        every = [
+            gather_one(self.on, name, held, given.conventions, given.collective)
+            for held in self.options.held[row]
+        ]
+        if not any(read.rounds for reads in every for read in reads):
+            return {}
+        seconds = []
+        for reads in every:
+            sent = [
+                exchange_of_pairs(one.pairs[..., None], one.own[:, None], np.ones(1))
+                for one in together(reads, None)
+            ]
+            seconds.append(self._sending_s(RoundsExchange(tuple(sent))) if sent else 0.0)
+        return {int(self.options.groups.of[row]): np.array(seconds)}
+
+    def _sending_s(self, exchange: RoundsExchange) -> float:
+        none = np.zeros((self.given.nodes, 1))
+        plan = Plan(
+            nodes=self.given.nodes, local=none, remote=none, in_share=none, out_share=none,
+            exchange=exchange, chunk_features=np.ones((1, 1)), buffer_elems=none, live_elems=none,
+            stored_elems=none.sum(-1), avg_s_comm=np.zeros(()), stage=None, weight_share=none,
+        )  # fmt: skip
+        table = replace(_rows_alone(self.table, np.array([len(self.table) - 1])), macs=np.ones(1))
+        alone = replace(self.given.hardware, run_s=0.0, spill_Bps=None)
+        cost = simulate(table, plan, alone, self.given.overlap)
+        return float(cost.layer_s.squeeze())
+
+
+ROW_ARRAYS = (
+    "in_elems", "out_elems", "in_features", "out_features", "positions", "weights", "biases",
+    "macs", "groups", "mixes", "folded", "statistics", "cut_elems", "scratch_elems",
+)  # fmt: skip
+
+ROW_TEXTS = ("rows", "name", "op", "kind", "block", "classes")
+
+
+def _rows_alone(table: LayerTable, rows: Ints) -> LayerTable:
+    """The table of `rows` as if they had nothing to do with each other; no parameter is shared."""
+    arrays = {name: getattr(table, name)[rows] for name in ROW_ARRAYS}
+    texts = {name: tuple(getattr(table, name)[row] for row in rows) for name in ROW_TEXTS}
+    changes: Any = arrays | texts
+    return replace(table, **changes, shared=())

@@ -1,0 +1,240 @@
+"""What an operand costs to come by, for every way it lies and every way its reader is split.
+
+The same as `lay` finds for one of each (partition/lay.py), as arrays (..., S, C) over S ways to lie
+and C splits: what is sent is features times rows, and each is found once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from discosim.graph.layer import Layer
+from discosim.graph.table import Floats, Ints
+from discosim.partition.effort import shares_of, statistics_of
+from discosim.partition.held import Held, Need
+from discosim.partition.kinds import Choice, Kind, Rule
+from discosim.partition.lay import Read, amount
+from discosim.partition.messages import Round, feature_overlap
+from discosim.partition.needs import Nodes, needs_of, output, possible, reached
+from discosim.partition.rounds import together
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A layer that is split in one way, its operands lying as is best for that.
+
+    rows: see Part; numbers: (3, N), shares of the work, of weights and of biases.
+    """
+
+    layer: Layer
+    choice: Choice
+    out: Held
+    rows: Ints
+    numbers: Floats
+    statistics: Round | None
+
+
+def reader_of(on: Nodes, layer: Layer, operands: tuple[Held, ...], rule: Rule) -> Reader:
+    """Return what becomes of a layer by a rule."""
+    choice = possible(on, layer, operands, rule(layer, operands))
+    out, rows = output(on, layer, operands, choice)
+    numbers = np.array(shares_of(on, layer, operands, choice, out, rows))
+    scalars = statistics_of(on, layer, choice, operands[0], out)
+    return Reader(layer, choice, out, rows, numbers, scalars)
+
+
+ROUNDS = ("pairs", "sparse", "candidates", "offered")
+"""What of a reading is told round by round."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Elements from node i to j, (R, N, N, S, C), in R rounds; of sparse, 1 - S_comm is sent.
+
+    candidates: the features that those are of, as `sparse`; offered: (R, N, S, C), distinct
+    elements of a sender; chunks: (S, C), features of the largest dense message; missing, needed:
+    (N, S, C); rows: (N, S, C), the part of the output rows that are made from what is there.
+    """
+
+    pairs: Floats
+    sparse: Floats
+    candidates: Floats
+    offered: Floats
+    chunks: Floats
+    missing: Floats
+    needed: Floats
+    rows: Floats
+
+    def __add__(self, other: "Reading") -> "Reading":
+        """Return what comes of both at once."""
+        depth = max(len(self.pairs), len(other.pairs))
+
+        def both(name: str) -> Floats:
+            found: Floats = _deep(getattr(self, name), depth) + _deep(getattr(other, name), depth)
+            return found
+
+        return Reading(
+            both("pairs"), both("sparse"),
+            both("candidates"), both("offered"),
+            np.maximum(self.chunks, other.chunks),
+            self.missing + other.missing, self.needed + other.needed,
+            np.minimum(self.rows, other.rows),
+        )  # fmt: skip
+
+    def along(self, place: int, count: int) -> "Reading":
+        """Return the same with S as axis `place` of `count`."""
+        inner = [1] * count
+        inner[place] = self.chunks.shape[0]
+
+        def put(array: Floats) -> Floats:
+            return array.reshape(*array.shape[:-2], *inner, array.shape[-1])
+
+        return Reading(*(put(getattr(self, name)) for name in self.__dataclass_fields__))
+
+
+def _deep(array: Floats, depth: int) -> Floats:
+    if len(array) == depth:
+        return array
+    return np.concatenate([array, np.zeros((depth - len(array), *array.shape[1:]))])
+
+
+def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Reader]) -> Reading:
+    """Return what it takes that `readers` come by an operand, lying in no parts."""
+    layer, nodes = readers[0].layer, on.nodes
+    shape = (len(lying), len(readers))
+    pairs, sparse, candidates = np.zeros((3, nodes, nodes, *shape))
+    chunks, needed = np.zeros(shape), np.zeros((nodes, *shape))
+    has_rows = np.stack([held.rows for held in lying])
+    has_held = np.stack([held.held for held in lying])
+    alike: dict[object, list[int]] = {}
+    for at, held in enumerate(lying):
+        alike.setdefault((held.owners is None, held.everywhere), []).append(at)
+    for places in alike.values():
+        held = lying[places[0]]
+        for at, one in enumerate(readers):
+            needs = needs_of(on, layer, operand, held, one.choice, one.out, one.rows)
+            needed[:, places, at] = amount(needs, held, on.whole)[:, None]
+            for need in needs:
+                rows = _missing_rows(has_rows[places], has_held[places], need)
+                features = feature_overlap(held, need, on.whole)
+                sent = np.moveaxis(features * rows, 0, -1) * held.row_elems
+                of = np.where(rows > 0, features, 0.0)
+                if need.sparse:
+                    sparse[:, :, places, at] += sent
+                    candidates[:, :, places, at] += np.moveaxis(of, 0, -1)
+                else:
+                    pairs[:, :, places, at] += sent
+                    chunks[places, at] = np.maximum(chunks[places, at], of.max((1, 2)))
+    missing = pairs.sum(0) + sparse.sum(0)
+    offered = np.stack([held.elems(True) for held in lying], -1)[..., None]
+    return Reading(
+        pairs[None],
+        sparse[None],
+        candidates[None],
+        np.broadcast_to(offered, (nodes, *shape))[None],
+        chunks,
+        missing,
+        needed,
+        _rows_at_home(layer, operand, lying, readers, missing),
+    )
+
+
+def _missing_rows(own: Ints, held: Ints, need: Need) -> Ints:
+    """Rows that j needs and has not and that i answers for, (S, N, N); see messages.py."""
+    low, high = need.rows[:, 0], need.rows[:, 1]
+    none = held[..., 1] <= held[..., 0]
+    before, after = (
+        np.where(none, high, np.minimum(np.maximum(held[..., end], low), high)) for end in (0, 1)
+    )
+    rows = np.zeros((len(own), len(low), len(low)), dtype=np.int64)
+    for first, last in ((low[None], before), (after, high[None])):
+        begin = np.maximum(own[:, :, None, 0], first[:, None])
+        end = np.minimum(own[:, :, None, 1], last[:, None])
+        rows += np.maximum(0, end - begin)
+    each = np.arange(len(low))
+    rows[:, each, each] = 0
+    return rows
+
+
+def _rows_at_home(
+    layer: Layer, operand: int, lying: tuple[Held, ...], readers: list[Reader], missing: Floats
+) -> Floats:
+    """The part of the rows that a node computes whose windows lie in what it has, (N, S, C)."""
+    found = np.ones(missing.shape)
+    by_rows = [at for at, one in enumerate(readers) if plain_rows(one.choice)]
+    if not by_rows:
+        return found
+    count = readers[by_rows[0]].out.row_count
+    each = np.stack([np.arange(count), np.arange(1, count + 1)], axis=-1)
+    made = np.stack([readers[at].rows for at in by_rows], -1)[:, :, None]  # (N, 2, 1, C)
+    home = (made[:, 0] <= each[:, :1]) & (each[:, :1] < made[:, 1])  # (N, rows, C)
+    total = np.maximum(1, home.sum(1))
+    for state, held in enumerate(lying):
+        if held.owners is not None:
+            found[:, state, by_rows] = np.where(missing[:, state, by_rows] > 0, 0.0, 1.0)
+            continue
+        reach = reached(layer, operand, held, each)
+        inside = (held.held[:, :1] <= reach[:, 0]) & (reach[:, 1] <= held.held[:, 1:])
+        part = (home & inside[..., None]).sum(1) / total
+        found[:, state, by_rows] = np.where(missing[:, state, by_rows] > 0, part, 1.0)
+    return found
+
+
+def plain_rows(choice: Choice) -> bool:
+    """Return whether a layer is split by rows and nothing of it is on every node."""
+    return choice.kind is Kind.ROWS and choice.everywhere == (0, 0)
+
+
+def reading_of(read: Read) -> Reading:
+    """Return the same of one read, (..., 1, 1)."""
+    rounds, nodes = together([read], None), read.before.nodes
+    depth = max(1, len(rounds))
+    pairs, sparse, candidates = np.zeros((3, depth, nodes, nodes, 1, 1))
+    offered, chunks = np.zeros((depth, nodes, 1, 1)), np.zeros((1, 1))
+    for number, both in enumerate(rounds):
+        [one] = both.rounds
+        pairs[number, ..., 0, 0], sparse[number, ..., 0, 0] = one.pairs, one.sparse
+        candidates[number, ..., 0, 0], offered[number, :, 0, 0] = one.candidates, both.own
+        chunks[0, 0] = max(chunks[0, 0], one.features.max())
+    lacks = np.where(read.missing > 0, 0.0, 1.0)
+    return Reading(
+        pairs,
+        sparse,
+        candidates,
+        offered,
+        chunks,
+        read.missing[:, None, None],
+        read.needed[:, None, None],
+        lacks[:, None, None],
+    )
+
+
+def joined(every: list[list[Reading]]) -> Reading:
+    """Return readings of single ways to lie (outer) and splits (inner) as one."""
+    depth = max(len(one.pairs) for each in every for one in each)
+
+    def all_of(name: str) -> Floats:
+        deep = name in ROUNDS
+        rows = [
+            np.concatenate(
+                [_deep(getattr(one, name), depth) if deep else getattr(one, name) for one in each],
+                axis=-1,
+            )
+            for each in every
+        ]
+        return np.concatenate(rows, axis=-2)
+
+    return Reading(*(all_of(name) for name in Reading.__dataclass_fields__))
+
+
+def stacked(every: list[Reading], order: Ints) -> Reading:
+    """Return several as one, in which place `order[s]` of them all is way s to lie."""
+    depth = max(len(one.pairs) for one in every)
+
+    def all_of(name: str) -> Floats:
+        deep = name in ROUNDS
+        each = [_deep(getattr(one, name), depth) if deep else getattr(one, name) for one in every]
+        found: Floats = np.concatenate(each, axis=-2)[..., order, :]
+        return found
+
+    return Reading(*(all_of(name) for name in Reading.__dataclass_fields__))

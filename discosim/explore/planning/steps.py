@@ -1,0 +1,88 @@
+"""One group of the dynamic program: what its options cost by what is live."""
+
+import numpy as np
+
+from discosim.explore.planning.prices import Prices
+from discosim.graph.table import Floats, Ints
+
+
+def step_of(prices: Prices, group: int, rates: Floats, caps: Floats | None) -> Floats:
+    """Return the cost and priced weights of a group, (B, K, ..., S): axes of all live groups."""
+    live, reads = prices.groups.live[group], prices.groups.reads[group]
+    states, aim = prices.states, prices.aim[group]
+    shape = [states[each] if each in reads else 1 for each in live] + [aim.shape[-1]]
+    rate = rates.reshape(-1, *[1] * len(shape))
+    cost: Floats = aim.reshape(shape) + rate * prices.weights[group].mean(0).reshape(shape)
+    if caps is None:
+        return cost
+    over = prices.features[group].mean(0) > caps.reshape(-1, *[1] * len(shape))
+    return np.where(over, np.inf, cost)
+
+
+def by_state(prices: Prices, group: int, step: Floats) -> tuple[Floats, Ints]:
+    """Return the cheapest option of each way in which a group's output lies, and which that is."""
+    lies = prices.lies[group]
+    count = prices.states[group]
+    if len(lies) == count and (lies == np.arange(count)).all():
+        return step, np.broadcast_to(np.arange(count), step.shape)
+    least = np.full((*step.shape[:-1], count), np.inf)
+    picked = np.zeros(least.shape, dtype=np.int64)
+    for state in range(count):
+        places = np.flatnonzero(lies == state)
+        if len(places):
+            some = step[..., places]
+            at = some.argmin(-1)
+            least[..., state] = np.take_along_axis(some, at[..., None], -1)[..., 0]
+            picked[..., state] = places[at]
+    return least, picked
+
+
+def togo_of(prices: Prices, rate: float) -> list[Floats]:
+    """Return the least cost and priced weights from each group on, by what is live."""
+    groups = prices.groups
+    found: list[Floats] = [np.zeros(())] * (len(groups) + 1)
+    for group in range(len(groups) - 1, -1, -1):
+        step = by_state(prices, group, step_of(prices, group, np.array([rate]), None))[0][0]
+        axes = (*groups.live[group], group)
+        after = groups.live[group + 1] if group + 1 < len(groups) else ()
+        shape = [prices.states[each] if each in after else 1 for each in axes]
+        least = (step + found[group + 1].reshape(shape)).min(-1)
+        full = [prices.states[each] for each in groups.live[group]]
+        found[group] = np.broadcast_to(least, full)
+    return found
+
+
+def marginals(prices: Prices, rate: float) -> list[Floats]:
+    """Return the least cost and priced weights of any choice with each option of a group, (S,)."""
+    groups, togo = prices.groups, togo_of(prices, rate)
+    so_far, found = np.zeros(()), []
+    for group in range(len(groups)):
+        live = groups.live[group]
+        step = step_of(prices, group, np.array([rate]), None)[0] + so_far[..., None]
+        after = groups.live[group + 1] if group + 1 < len(groups) else ()
+        lies = prices.lies[group]
+        shape = [prices.states[each] if each in after else 1 for each in live]
+        if group in after:
+            ahead = togo[group + 1].reshape(*shape, -1)[..., lies]
+        else:
+            ahead = togo[group + 1].reshape(*shape, 1)
+        found.append((step + ahead).min(tuple(range(len(live)))))
+        least = np.full((*step.shape[:-1], prices.states[group]), np.inf)
+        for state in range(prices.states[group]):
+            if (lies == state).any():
+                least[..., state] = step[..., lies == state].min(-1)
+        axes = (*live, group)
+        gone = tuple(place for place, each in enumerate(axes) if each not in after)
+        full = np.broadcast_to(least, [prices.states[each] for each in axes])
+        so_far = full.min(gone)
+    return found
+
+
+def without(prices: Prices, rate: float, memory: float, upper: float) -> Prices:
+    """Return the prices without options that no choice has which keeps the memory below `upper`."""
+    floor = max(float(each.mean(0).min()) for each in prices.features)
+    left = rate * (memory - floor)
+    slack = abs(upper) * 1e-9
+    return prices.kept(
+        [np.flatnonzero(each - left <= upper + slack).tolist() for each in marginals(prices, rate)]
+    )
