@@ -1,7 +1,6 @@
 """Layers laid alone, for each split and each way in which their operands may lie, and priced.
 
-Layers that are alike are laid once. What is sent for several operands adds up, so that each operand
-is laid in all ways while the others lie as is best.
+Layers that are alike are laid once (blocks.py).
 """
 
 from dataclasses import dataclass, replace
@@ -11,30 +10,17 @@ from typing import Any
 import numpy as np
 
 from discosim.configuration import Configuration
+from discosim.explore.planning.blocks import Block, Blocks
 from discosim.explore.planning.options import Options
-from discosim.explore.planning.readings import (
-    ROUNDS,
-    Reader,
-    Reading,
-    joined,
-    plain_rows,
-    reader_of,
-    reading,
-    reading_of,
-    stacked,
-)
-from discosim.graph.table import Bools, Floats, Ints, LayerTable
+from discosim.explore.planning.readings import ROUNDS
+from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.model.combined_exchange import RoundsExchange
 from discosim.model.rounding import kept_features
 from discosim.partition import node_memory
-from discosim.partition.collectives import Collective
-from discosim.partition.effort import kept
-from discosim.partition.held import Held, everywhere
-from discosim.partition.lay import gather_one, nodes_for, read_one
+from discosim.partition.lay import gather_one, nodes_for
 from discosim.partition.pairs import exchange_of_pairs
 from discosim.partition.plan import Plan
 from discosim.partition.rounds import together
-from discosim.partition.splits import LayerSplit
 from discosim.simulate import simulate
 
 
@@ -60,44 +46,21 @@ class Priced:
         return bytes_
 
 
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Numbers of one layer, axes of operands and options last; rounds: (R, N, N, ...)."""
-
-    row: int
-    pairs: Floats
-    sparse: Floats
-    candidates: Floats
-    offered: Floats
-    chunks: Floats
-    had: Floats
-    numbers: Floats
-    at_home: Floats
-    density: Floats
-    useful: Bools
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.at_home.shape[1:]
-
-
 class Columns:
     """The columns of each row, and what they cost."""
 
     def __init__(self, given: Configuration, options: Options) -> None:
         self.given, self.options, self.table = given, options, given.table
         self.on = nodes_for(given.table, given.nodes, given.conventions)
-        self.entering = {
-            name: everywhere(shape, given.nodes) for name, shape in given.network.inputs
-        }
-        self.blocks: list[_Block] = []
+        self.blocks: list[Block] = []
         self.at: list[Ints] = []
+        every = Blocks(given, options)
         seen: dict[tuple[object, ...], Ints] = {}
         total = 0
         for row in range(len(given.network.layers)):
             key = self._key(row)
             if key not in seen:
-                block = self._block(row)
+                block = every.of(row)
                 size = int(np.prod(block.shape))
                 self.blocks.append(block)
                 seen[key] = total + np.arange(size).reshape(block.shape)
@@ -131,146 +94,6 @@ class Columns:
             self.options.splits[group],
             tuple(None if owner is None else np.asarray(owner).tobytes() for owner in owners),
         )
-
-    def _block(self, row: int) -> _Block:
-        """The numbers of a row, for all ways in which its operands may lie."""
-        options, layer = self.options, self.given.network.layers[row]
-        group, others = int(options.groups.of[row]), options.others(row)
-        splits, count = options.splits[group], max(1, len(others))
-        made = [self._reader(row, split, at) for at, split in enumerate(splits)]
-        readers = [reader for reader, _ in made]
-        readings = []
-        for operand, tensor in enumerate(self.given.network.operands(layer.name)):
-            maker = options.makers[row].get(tensor)
-            of = group if maker is None else int(options.groups.of[maker])
-            if maker is None or of == group:
-                lying = [each[operand] for _, each in made]
-                one = joined([[self._one(operand, held, reader) for held, reader in
-                               zip(lying, readers, strict=True)]])  # fmt: skip
-                readings.append(one.along(0, count))
-            else:
-                one = self._reading(operand, options.held[maker], readers)
-                readings.append(one.along(others.index(of), count))
-        total = readings[0]
-        for one in readings[1:]:
-            total = total + one
-        return self._numbers(row, made, readings[0], total)
-
-    def _reader(self, row: int, split: LayerSplit, at: int) -> tuple[Reader, tuple[Held, ...]]:
-        """The row split so, and how its operands then best lie."""
-        options, groups, layer = self.options, self.options.groups, self.given.network.layers[row]
-        own, operands = int(groups.of[row]), []
-        for tensor in self.given.network.operands(layer.name):
-            maker = options.makers[row].get(tensor)
-            if maker is None:
-                operands.append(self.entering[tensor])
-                continue
-            of = int(groups.of[maker])
-            state = int(options.lies[own][at]) if of == own else options.like(of, split)
-            operands.append(options.held[maker][state])
-        lying = tuple(operands)
-        return reader_of(self.on, layer, lying, options.rule(split)), lying
-
-    def _reading(self, operand: int, lying: tuple[Held, ...], readers: list[Reader]) -> Reading:
-        """What all readers take to come by an operand in all ways to lie."""
-        direct = self.given.collective is Collective.DIRECT or self.given.nodes == 2
-        plain = [at for at, held in enumerate(lying) if direct and held.layout != "parts"]
-        several = [at for at in range(len(lying)) if at not in plain]
-        found = []
-        if plain:
-            found.append(reading(self.on, operand, tuple(lying[at] for at in plain), readers))
-        if several:
-            found.append(
-                joined([[self._one(operand, lying[at], one) for one in readers] for at in several])
-            )
-        order = np.argsort([*plain, *several])
-        return found[0] if len(found) == 1 else stacked(found, order)
-
-    def _one(self, operand: int, held: Held, reader: Reader) -> Reading:
-        made = reader.choice, reader.out, reader.rows
-        read = read_one(
-            self.on, reader.layer, operand, held, made, self.given.conventions,
-            self.given.collective,
-        )  # fmt: skip
-        if read.rounds or held.layout == "parts":
-            return reading_of(read)
-        return reading(self.on, operand, (held,), [reader])
-
-    def _numbers(
-        self, row: int, made: list[tuple[Reader, tuple[Held, ...]]], first: Reading, total: Reading
-    ) -> _Block:
-        """The numbers of a row from all that it reads; first: of its first operand."""
-        readers = [reader for reader, _ in made]
-        layer, whole = readers[0].layer, self.on.whole
-        left = self._kept(row, made).reshape(self.given.nodes, *first.chunks.shape)
-        numbers = np.stack([reader.numbers for reader in readers], -1)  # (3, N, C)
-        outputs = np.stack([one.out.elems(whole) for one in readers], -1) / layer.out_elems
-        full = np.broadcast_shapes(total.chunks.shape, first.chunks.shape)
-        left = np.broadcast_to(left, (self.given.nodes, *full))
-
-        def wide(array: Floats) -> Floats:
-            leading = array.shape[:-1]
-            flat = array.reshape(*leading, *[1] * (len(full) - 1), array.shape[-1])
-            return np.broadcast_to(flat, (*leading, *full))
-
-        lacks = total.missing > 0
-        mixes = layer.operator.placing == "mixes"
-        had = 1.0 - np.divide(
-            first.missing, first.needed, out=np.zeros(first.needed.shape), where=first.needed > 0
-        )
-        by_rows = np.array([plain_rows(one.choice) for one in readers])
-        home = np.where(by_rows, total.rows, had if mixes else 0.0)
-        pairs, sparse, candidates = total.pairs, total.sparse, total.candidates
-        offered = total.offered
-        if self.given.conventions.service and any(one.statistics is not None for one in readers):
-            scalars = self._statistics(readers, len(full))
-            pairs, sparse, candidates, offered = (
-                np.concatenate([each, np.broadcast_to(more, (1, *each.shape[1:]))])
-                for each, more in (
-                    (pairs, scalars[0]),
-                    (sparse, 0.0),
-                    (candidates, 0.0),
-                    (offered, scalars[1]),
-                )
-            )
-        group = int(self.options.groups.of[row])
-        density = np.array([[1.0 - split.s_comm for split in self.options.splits[group]]])
-        return _Block(
-            row=row,
-            pairs=pairs,
-            sparse=sparse,
-            candidates=candidates,
-            offered=offered,
-            chunks=np.broadcast_to(total.chunks, full)[None],
-            had=(total.needed - total.missing) / max(1.0, self.table.in_elems[row]),
-            numbers=np.stack([*wide(numbers), left, wide(outputs)]),
-            at_home=np.where(lacks, home, 1.0),
-            density=wide(density),
-            useful=self.options.useful(row)[None],
-        )
-
-    def _kept(self, row: int, made: list[tuple[Reader, tuple[Held, ...]]]) -> Floats:
-        """What is left of a node's MACs where nothing sparse is sent, (N, S, C)."""
-        options, layer = self.options, self.given.network.layers[row]
-        tensor = self.given.network.operands(layer.name)[0]
-        maker, group = options.makers[row].get(tensor), int(options.groups.of[row])
-        if maker is None or int(options.groups.of[maker]) == group:
-            each = [kept(self.on, layer, lying[0], one.choice, one.out) for one, lying in made]
-            return np.stack(each, -1)[:, None]
-        found = np.ones((self.given.nodes, len(options.held[maker]), len(made)))
-        for at, (one, _) in enumerate(made):
-            if not one.choice.sparse:
-                continue
-            for state, held in enumerate(options.held[maker]):
-                found[:, state, at] = kept(self.on, layer, held, one.choice, one.out)
-        return found
-
-    def _statistics(self, readers: list[Reader], axes: int) -> tuple[Floats, Floats]:
-        nodes = self.given.nodes
-        none = np.zeros((nodes, nodes))
-        pairs = [none if one.statistics is None else one.statistics.pairs for one in readers]
-        stacked_ = np.stack(pairs, -1).reshape(1, nodes, nodes, *[1] * (axes - 1), -1)
-        return stacked_, stacked_.max(2)
 
     def priced(self) -> Priced:
         """Return what every column costs."""
