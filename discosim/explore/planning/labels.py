@@ -22,7 +22,7 @@ BINS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Limit:
+class Bounded:
     """Bytes of each node; rate: the price of a byte of weights; what costs `upper` is known."""
 
     memory: float
@@ -43,7 +43,7 @@ class _Labels:
     at: dict[int, Ints]
 
 
-def cheapest(prices: Prices, limit: Limit) -> Ints | None:
+def cheapest(prices: Prices, limit: Bounded) -> Ints | None:
     """Return the options, (G,), of least cost that is found below the upper one, if any."""
     togo = togo_of(prices, limit.rate)
     nodes = len(prices.weights[0])
@@ -58,7 +58,7 @@ def cheapest(prices: Prices, limit: Limit) -> Ints | None:
 
 
 def _further(
-    prices: Prices, limit: Limit, group: int, labels: _Labels, togo: Floats
+    prices: Prices, limit: Bounded, group: int, labels: _Labels, togo: Floats
 ) -> tuple[_Labels, Ints, Ints]:
     """Labels with a group more, and which label and which option each comes from."""
     groups, at, lies = prices.groups, labels.at, prices.lies[group]
@@ -86,7 +86,7 @@ def _further(
     return found, label[keep], option[keep]
 
 
-def _kept(prices: Prices, limit: Limit, labels: _Labels, best: Floats) -> Ints:
+def _kept(prices: Prices, limit: Bounded, labels: _Labels, best: Floats) -> Ints:
     """The labels that no other one beats where as much is live and the last node has as much."""
     needs = labels.weights + labels.peak
     key = (needs[-1] * (BINS / limit.memory)).astype(np.int64)

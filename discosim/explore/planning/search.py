@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from discosim.explore.planning.labels import Limit, cheapest
+from discosim.explore.planning.labels import Bounded, cheapest
 from discosim.explore.planning.prices import Prices, on_each_node
 from discosim.explore.planning.steps import by_state, step_of
 from discosim.graph.table import Bools, Floats, Ints
@@ -79,7 +79,7 @@ def choices(prices: Prices, memory: float, upper: float = np.inf) -> Choices:
     cost, needs = totals(prices, tried[:1])
     upper = min(upper, float(cost[0])) if needs[0] <= memory else upper
     rate = float(best_rates[duals.argmin()])
-    found = cheapest(prices, Limit(memory, rate, upper))
+    found = cheapest(prices, Bounded(memory, rate, upper))
     if found is not None:
         tried = np.concatenate([found[None], tried])
     return Choices(tried, float(duals.min()), rate)
