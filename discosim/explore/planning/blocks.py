@@ -28,7 +28,7 @@ from discosim.partition.splits import LayerSplit
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class WaysLaid:
     """Numbers of one layer, axes of operands and options last; rounds: (R, N, N, ...)."""
 
     row: int
@@ -59,7 +59,7 @@ class Blocks:
             name: everywhere(shape, given.nodes) for name, shape in given.network.inputs
         }
 
-    def of(self, row: int) -> Block:
+    def of(self, row: int) -> WaysLaid:
         """Return the numbers of a row, for all ways in which its operands may lie."""
         options, layer = self.options, self.given.network.layers[row]
         group, others = int(options.groups.of[row]), options.others(row)
@@ -125,7 +125,7 @@ class Blocks:
 
     def _numbers(
         self, row: int, made: list[tuple[Reader, tuple[Held, ...]]], first: Reading, total: Reading
-    ) -> Block:
+    ) -> WaysLaid:
         """The numbers of a row from all that it reads; first: of its first operand."""
         readers = [reader for reader, _ in made]
         layer, whole = readers[0].layer, self.on.whole
@@ -162,7 +162,7 @@ class Blocks:
             )
         group = int(self.options.groups.of[row])
         density = np.array([[1.0 - split.s_comm for split in self.options.splits[group]]])
-        return Block(
+        return WaysLaid(
             row=row,
             pairs=pairs,
             sparse=sparse,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from discosim.configuration import Configuration
-from discosim.explore.planning.blocks import Block, Blocks
+from discosim.explore.planning.blocks import WaysLaid, Blocks
 from discosim.explore.planning.options import Options
 from discosim.explore.planning.readings import ROUNDS
 from discosim.graph.table import Floats, Ints, LayerTable
@@ -52,7 +52,7 @@ class Columns:
     def __init__(self, given: Configuration, options: Options) -> None:
         self.given, self.options, self.table = given, options, given.table
         self.on = nodes_for(given.table, given.nodes, given.conventions)
-        self.blocks: list[Block] = []
+        self.blocks: list[WaysLaid] = []
         self.at: list[Ints] = []
         every = Blocks(given, options)
         seen: dict[tuple[object, ...], Ints] = {}

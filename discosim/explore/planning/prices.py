@@ -39,7 +39,7 @@ class Aim(Words):
 
 
 @dataclass(frozen=True, eq=False)
-class Holding:
+class FeaturesHeld:
     """Bytes of features that each node tracked holds while one layer runs.
 
     taken: (T, K, ..., S), what it receives and takes besides, axes as of the prices; lying: of each
@@ -66,7 +66,7 @@ class Prices:
     rows: ByRows
     aim: tuple[Floats, ...]
     weights: tuple[Floats, ...]
-    held: tuple[tuple[Holding, ...], ...]
+    held: tuple[tuple[FeaturesHeld, ...], ...]
 
     def exact(self) -> "Prices":
         """Return the same of the splits that change nothing in the result."""
@@ -103,7 +103,7 @@ class Prices:
             for group, each in enumerate(self.held)
         )
 
-    def _features(self, group: int, holding: Holding) -> Floats:
+    def _features(self, group: int, holding: FeaturesHeld) -> Floats:
         live, reads = self.groups.live[group], self.groups.reads[group]
         own, tracked = self.lies[group], len(holding.taken)
         shape = [self.states[each] if each in reads else 1 for each in live] + [len(own)]
@@ -179,7 +179,7 @@ def _weights(options: Options, columns: Columns, priced: Priced, group: int) -> 
 
 def _held(
     given: Configuration, options: Options, columns: Columns, priced: Priced, group: int
-) -> tuple[Holding, ...]:
+) -> tuple[FeaturesHeld, ...]:
     groups, table, tracked = options.groups, given.table, len(options.tracked)
     found = []
     for row in groups.rows(group):
@@ -197,7 +197,7 @@ def _held(
         taken = np.broadcast_to(taken, (tracked, *_full(options, group)))
         if given.features is Features.ALL:
             lying, entering, taken = {}, 0.0, np.zeros_like(taken)
-        found.append(Holding(taken, lying, entering))
+        found.append(FeaturesHeld(taken, lying, entering))
     return tuple(found)
 
 
