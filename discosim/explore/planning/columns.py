@@ -1,6 +1,6 @@
 """Layers laid alone, for each split and each way in which their operands may lie, and priced.
 
-Layers that are alike are laid once (blocks.py).
+Layers that are alike are laid once (ways.py).
 """
 
 from dataclasses import dataclass, replace
@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from discosim.configuration import Configuration
-from discosim.explore.planning.blocks import WaysLaid, Blocks
 from discosim.explore.planning.options import Options
 from discosim.explore.planning.readings import ROUNDS
+from discosim.explore.planning.ways import Ways, WaysLaid
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.model.combined_exchange import RoundsExchange
 from discosim.model.rounding import kept_features
 from discosim.partition import node_memory
 from discosim.partition.lay import gather_one, nodes_for
 from discosim.partition.pairs import exchange_of_pairs
+from discosim.partition.placement import parts_of
 from discosim.partition.plan import Plan
 from discosim.partition.rounds import together
 from discosim.simulate import simulate
@@ -54,7 +55,7 @@ class Columns:
         self.on = nodes_for(given.table, given.nodes, given.conventions)
         self.blocks: list[WaysLaid] = []
         self.at: list[Ints] = []
-        every = Blocks(given, options)
+        every = Ways(given, options)
         seen: dict[tuple[object, ...], Ints] = {}
         total = 0
         for row in range(len(given.network.layers)):
@@ -70,7 +71,7 @@ class Columns:
     @cached_property
     def _tokens(self) -> list[tuple[object, ...]]:
         """What tells apart how the output of each row lies, by the states of its group."""
-        return [tuple(held.told for held in each) for each in self.options.held]
+        return [tuple(held.key for held in each) for each in self.options.held]
 
     def _key(self, row: int) -> tuple[object, ...]:
         """All that the numbers of a row follow from."""
@@ -88,7 +89,8 @@ class Columns:
         )
         owners = (self.on.owners[name] for name in (layer.name, *tensors))
         return (
-            replace(layer, name="", block=""),
+            self.given.network.kinds[layer.name],
+            parts_of(self.given.network, layer),
             tuple(tensors.index(name) for name in tensors),
             lying,
             self.options.splits[group],

@@ -49,7 +49,7 @@ class WaysLaid:
         return self.at_home.shape[1:]
 
 
-class Blocks:
+class Ways:
     """The numbers of each layer."""
 
     def __init__(self, given: Configuration, options: Options) -> None:
