@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discosim.cli.app import run
-from discosim.explore.band import HIGH, LOW, with_band
+from discosim.explore.band import HIGH, LOW, band_columns
+from discosim.explore.sweep import sweep_columns
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
 from discosim.report.sweep import draw_sweep, verdicts
@@ -32,8 +33,8 @@ def _banded(node: Hardware, overlaps: list[str], **axes: list[float] | list[int]
         "nodes": axes.get("nodes", [2, 4]),
         "s_comm": axes.get("s_comm", [0.0, 0.8, 0.99]),
     }
-    frame = swept(STUDY, [node], overlaps=overlaps, **asked)
-    return with_band(frame, STUDY, [node], **asked)
+    rows = sweep_columns(STUDY, hardware=[node], overlaps=overlaps, **asked)
+    return pd.DataFrame(band_columns(rows, STUDY, [node], **asked))
 
 
 @settings(max_examples=20)

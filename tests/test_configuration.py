@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import discosim as ds
@@ -15,12 +16,13 @@ from discosim.columns import COLUMNS
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore.allocation.layer_costs import layer_costs
-from discosim.explore.band import with_band
+from discosim.explore.band import band_columns
 from discosim.explore.grid.engine import reduce_grid
 from discosim.explore.grid.grid import Grid
 from discosim.explore.grid.metrics import METRICS
 from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import All
+from discosim.explore.sweep import sweep_columns
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.networks import build
@@ -128,7 +130,7 @@ def test_every_number_of_the_hardware_is_an_axis_of_a_grid_as_of_a_sweep() -> No
 def test_every_column_of_a_result_is_described_once() -> None:
     base = on("resnet18/8")
     axes = {"strategies": ["disco"], "nodes": [2], "s_comm": [0.5]}
-    rows = with_band(swept(base, **axes), base, [HMD], **axes)
+    rows = pd.DataFrame(band_columns(sweep_columns(base, **axes), base, [HMD], **axes))
     grid = Grid([base], [HMD], ["disco"], [2], [0.5])
     for frame in (rows, by_layer(base), records(grid, np.arange(1))):
         assert set(frame.columns) <= set(COLUMNS)

@@ -91,3 +91,12 @@ def test_what_nodes_receive_of_rows() -> None:
     assert list(found["lacking"]) == [0.0, 1 / 8]
     assert list(found["split"]) == ["rows", "rows"]
     assert list(ds.inspect(net.build()).operators["lacking"]) == [0.0, 1 / 2]
+
+
+@pytest.mark.parametrize("command", ["sweep", "compare", "layers", "size", "pareto", "timeline"])
+def test_what_a_strategy_has_not_is_told(command: str) -> None:
+    plural = command in ("sweep", "compare", "size", "pareto")
+    asked = {"strategies" if plural else "strategy": "rows", "at": "layer2"}
+    limits = {"latency": "1s", "max_nodes": 2, "jobs": 1} if command == "size" else {"nodes": 2}
+    answer = getattr(ds, command)(NET, NODE, **asked, **limits)
+    assert "--at has no effect: no strategy here has a cut" in answer.notes

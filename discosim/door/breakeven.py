@@ -10,8 +10,8 @@ import numpy as np
 
 from discosim.door import given
 from discosim.door.answer import Answer
-from discosim.door.given import CountedAs
-from discosim.door.hearing import command, note
+from discosim.door.given import CountedAs, Counting
+from discosim.door.hearing import command
 from discosim.door.network import NetworkLike
 from discosim.door.sweep import tell_remarks
 from discosim.errors import DiscosimError, UnknownNameError
@@ -143,8 +143,8 @@ def breakeven(
     if not chosen.staged:
         given.tell_whole(base, sorted({n for c in contests for n in (c.nodes, c.versus)}))
     tell_remarks(base, [chosen.name], sorted({c.nodes for c in contests}))
-    if at and not chosen.has_cut:
-        note(f"--at has no effect: {chosen.name} has no cut")
+    gathering: Counting = {"at": at, "collective": collective}
+    given.tell_unused([chosen.name], s_comm, gathering)
     how = "" if chosen.name == "disco" else f"; {chosen.name} ({chosen.summary})"
     return BreakEvens(
         found=answers,
@@ -154,10 +154,8 @@ def breakeven(
 
 
 def _knob(strategy: Strategy, s_comm: given.Shares | None) -> list[float]:
-    """The S_comm to solve at; a note where a strategy without it is given one."""
+    """The S_comm to solve at."""
     if not strategy.has_knob:
-        if s_comm is not None:
-            note(f"--s-comm has no effect: {strategy.name} has no S_comm")
         return [0.0]
     return [0.8] if s_comm is None else given.shares(s_comm)
 

@@ -250,6 +250,20 @@ def tell_whole(base: Configuration, nodes: Iterable[int]) -> None:
         )
 
 
+def tell_unused(strategies: Iterable[str], s_comm: object, counting: CountedAs) -> None:
+    """Tell which of what is given no strategy here has."""
+    chosen, more = [REGISTERED[name] for name in strategies], cast("Counting", counting)
+    for flag in knobs(s_comm, more):
+        if not any(each.has_knob for each in chosen):
+            note(f"{flag} has no effect: no strategy here has that knob")
+    if more.get("at") and not any(each.has_cut for each in chosen):
+        note("--at has no effect: no strategy here has a cut")
+    usual = ("outputs", "whole", "one")
+    gathers = more.get("plan") is not None or any(each.split not in usual for each in chosen)
+    if more.get("collective") not in (None, Collective.DIRECT) and not gathers:
+        note("--collective has no effect: no strategy here has sums or gathers")
+
+
 def the_plan(given: "str | PathLike[str] | PlanFile | None") -> PlanFile | None:
     """Return a plan file that was read, or that is to be."""
     return given if given is None or isinstance(given, PlanFile) else read_plan(fspath(given))

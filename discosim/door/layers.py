@@ -79,8 +79,7 @@ def layers(
         given.tell_whole(base, [asked.nodes])
     if asked.at and not base.at:
         note(f"no --at: {chosen.name} cuts at {asked.at}")
-    if sparse and not chosen.has_knob:
-        note(f"{chosen.name} has no S_comm: {', '.join(given.KNOBS)} have no effect")
+    given.tell_unused([chosen.name], s_comm, counting)
     return Layers(
         rows=each_layer(asked, every_operator=every_operator),
         title=f"{asked.model}, {chosen.name} on {count} nodes, {node_text(asked.hardware)}",

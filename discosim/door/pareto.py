@@ -123,6 +123,7 @@ def pareto(
     counts = given.nodes_or_default(nodes, bases[0], tuple(parse_nodes(NODES)))
     for base in bases:
         given.tell_whole(base, counts)
+    given.tell_unused(given.names(strategies), s_comm, counting)
     grid = Grid(
         bases,
         kinds,

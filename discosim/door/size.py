@@ -119,6 +119,7 @@ def size(
     for base in bases:
         split = rows[(rows["model"] == base.model) & (rows["strategy"] != "pipeline")]
         given.tell_whole(base, dict.fromkeys(split["nodes"].tolist()))
+    given.tell_unused(chosen, None if s_comm == S_COMM else s_comm, counting)
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
     answer = Sizes(rows=rows, limits=limits, counted=counted)
     others = partial(smallest, bases, kinds)

@@ -211,11 +211,7 @@ def tell(rows: Columns, base: Configuration, s_comm: object, counting: Counting)
                 f"no --at: {name} on {nodes} nodes cuts at {rows['at'][row]}, "
                 f"average S_comm {rows['avg_s_comm'][row]:.3g}"
             )
-    elif not firsts:
-        note("--at has no effect: no strategy here has a cut")
-    for flag in given.knobs(s_comm, counting):
-        if not any(STRATEGIES[name].has_knob for name in set(rows["strategy"])):
-            note(f"{flag} has no effect: no strategy here has that knob")
+    given.tell_unused(dict.fromkeys(rows["strategy"].tolist()), s_comm, counting)
 
 
 def tell_remarks(base: Configuration, strategies: Sequence[str], nodes: Sequence[int]) -> None:

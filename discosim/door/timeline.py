@@ -106,8 +106,7 @@ def timeline(
         raise DiscosimError(f"{len(kinds)} profiles for {count} nodes; wanted at most one each")
     cluster = Cluster(tuple(kinds[node % len(kinds)] for node in range(count)))
     knob = given.one("--s-comm", [0.8] if s_comm is None else given.shares(s_comm))
-    if s_comm is not None and not chosen.has_knob:
-        note(f"{chosen.name} has no S_comm: --s-comm has no effect")
+    given.tell_unused([chosen.name], s_comm, counting)
     asked = replace(base, strategy=chosen, nodes=count, s_comm=knob).resolved()
     if not chosen.staged:
         given.tell_whole(base, [count])

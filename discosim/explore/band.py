@@ -7,7 +7,6 @@ overlaps and each message costs what the profile says.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,20 +18,7 @@ from discosim.graph.table import Floats
 from discosim.hardware import Hardware
 from discosim.simulate import least_s
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 LOW, HIGH = "latency_low_s", "latency_high_s"
-
-
-def with_band(
-    frame: "pd.DataFrame", base: Configuration, hardware: Sequence[Hardware], **axes: Any
-) -> "pd.DataFrame":
-    """Return what `band_columns` returns as a frame."""
-    import pandas as pd
-
-    columns = {str(name): frame[name].to_numpy() for name in frame}
-    return pd.DataFrame(band_columns(columns, base, hardware, **axes))
 
 
 def band_columns(

@@ -5,7 +5,7 @@ A tensor is features x rows (an image's rows, a sequence's tokens). What node j 
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -138,8 +138,16 @@ def hull(held: Ints, rows: Ints) -> Ints:
 
 
 def all_rows(shape: Shape, nodes: int) -> Ints:
-    """Return every row, on each node."""
-    return np.tile(np.array([0, rows_of(shape)]), (nodes, 1))
+    """Return every row, on each node; not to be written to."""
+    return _every_row(rows_of(shape), nodes)
+
+
+@lru_cache(maxsize=1024)
+def _every_row(count: int, nodes: int) -> Ints:
+    rows = np.zeros((nodes, 2), dtype=np.int64)
+    rows[:, 1] = count
+    rows.setflags(write=False)
+    return rows
 
 
 def no_rows(nodes: int) -> Ints:
