@@ -11,6 +11,7 @@ from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
+from discosim.networks.parts import classifier, conv_norm, squeeze_excite
 
 CLASSES = 1000
 
@@ -37,30 +38,6 @@ STAGES = (
 )
 
 
-def _conv_norm_act(
-    net: Builder,
-    x: str,
-    features: int,
-    kernel: int,
-    name: str,
-    function: str,
-    *,
-    stride: int = 1,
-    dilation: int = 1,
-    groups: int = 1,
-) -> str:
-    y = net.conv(x, features, kernel, name, stride=stride, dilation=dilation, groups=groups)
-    return net.activation(net.batch_norm(y, f"{name}.norm"), f"{name}.act", function)
-
-
-def _squeeze_excite(net: Builder, x: str, squeezed: int, at: str, function: str) -> str:
-    """Weight the channels by what two small layers see of their means (Hu et al., CVPR 2018)."""
-    y = net.conv(net.global_pool(x, f"{at}.pool"), squeezed, 1, f"{at}.reduce", bias=True)
-    y = net.activation(y, f"{at}.act", function)
-    y = net.conv(y, net.shape(x)[0], 1, f"{at}.expand", bias=True)
-    return net.multiply(x, net.activation(y, f"{at}.gate", "sigmoid"), f"{at}.multiply")
-
-
 def _inverted_residual(
     net: Builder,
     x: str,
@@ -76,8 +53,8 @@ def _inverted_residual(
     hidden = channels(stage.expansion * before)
     y = x
     if stage.expansion > 1:
-        y = _conv_norm_act(net, y, hidden, 1, f"{at}.expand", function)
-    y = _conv_norm_act(
+        y = conv_norm(net, y, hidden, 1, f"{at}.expand", function)
+    y = conv_norm(
         net,
         y,
         hidden,
@@ -89,9 +66,8 @@ def _inverted_residual(
         groups=hidden,
     )
     if se:
-        y = _squeeze_excite(net, y, channels(max(1, before // 4)), f"{at}.se", function)
-    y = net.conv(y, channels(stage.features), 1, f"{at}.project")
-    y = net.batch_norm(y, f"{at}.project.norm")
+        y = squeeze_excite(net, y, channels(max(1, before // 4)), f"{at}.se", function)
+    y = conv_norm(net, y, channels(stage.features), 1, f"{at}.project")
     return net.add(y, x, f"{at}.add") if stride == 1 and before == stage.features else y
 
 
@@ -110,7 +86,7 @@ def inverted_residual_features(
     function: of the activations; squeeze_excite: in every block. Without `last` the stages end it.
     """
     with net.block("stem"):
-        x = _conv_norm_act(net, INPUT, channels(stem), 3, "stem", function, stride=2)
+        x = conv_norm(net, INPUT, channels(stem), 3, "stem", function, stride=2)
     before = stem
     for number, stage in enumerate(stages, start=1):
         for index in range(stage.depth):
@@ -124,7 +100,7 @@ def inverted_residual_features(
     if not last:
         return x
     with net.block("head"):
-        return _conv_norm_act(net, x, channels(last), 1, "head", function)
+        return conv_norm(net, x, channels(last), 1, "head", function)
 
 
 def inverted_residual_network(
@@ -134,8 +110,7 @@ def inverted_residual_network(
     net = Builder(name, input_shape)
     x = inverted_residual_features(net, channels, **features)
     with net.block("head"):
-        x = net.flatten(net.global_pool(x, "avgpool"), "flatten")
-        net.linear(x, CLASSES, "classifier")
+        classifier(net, x, CLASSES)
     return net.build()
 
 

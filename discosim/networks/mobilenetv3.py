@@ -12,6 +12,7 @@ from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 from discosim.networks.mobilenet import scaled
+from discosim.networks.parts import conv_norm, squeeze_excite
 
 
 class ResidualRow(NamedTuple):
@@ -61,35 +62,12 @@ EXPANSION = 6
 CLASSES = 1000
 
 
-def _conv(
-    net: Builder,
-    x: str,
-    features: int,
-    kernel: int,
-    name: str,
-    function: str = "",
-    *,
-    stride: int = 1,
-    groups: int = 1,
-) -> str:
-    y = net.conv(x, features, kernel, name, stride=stride, groups=groups)
-    y = net.batch_norm(y, f"{name}.norm")
-    return net.activation(y, f"{name}.act", function) if function else y
-
-
-def _excite(net: Builder, x: str, squeezed: int, at: str) -> str:
-    y = net.conv(net.global_pool(x, f"{at}.pool"), squeezed, 1, f"{at}.reduce", bias=True)
-    y = net.activation(y, f"{at}.act", "relu")
-    y = net.conv(y, net.shape(x)[0], 1, f"{at}.expand", bias=True)
-    return net.multiply(x, net.activation(y, f"{at}.gate", "hardsigmoid"), f"{at}.multiply")
-
-
 def _block(net: Builder, x: str, before: int, row: ResidualRow, at: str, channels: Width) -> str:
     """Expand, filter each channel, weight the channels, project; `before` is full width."""
     hidden, features = channels(row.hidden), channels(row.features)
     function = "hardswish" if row.swish else "relu"
-    y = x if row.hidden == before else _conv(net, x, hidden, 1, f"{at}.expand", function)
-    y = _conv(
+    y = x if row.hidden == before else conv_norm(net, x, hidden, 1, f"{at}.expand", function)
+    y = conv_norm(
         net,
         y,
         hidden,
@@ -100,8 +78,9 @@ def _block(net: Builder, x: str, before: int, row: ResidualRow, at: str, channel
         groups=hidden,
     )
     if row.excite:
-        y = _excite(net, y, channels(scaled(row.hidden, 1 / EXCITE_DIVISOR)), f"{at}.se")
-    y = _conv(net, y, features, 1, f"{at}.project")
+        squeezed = channels(scaled(row.hidden, 1 / EXCITE_DIVISOR))
+        y = squeeze_excite(net, y, squeezed, f"{at}.se", gate="hardsigmoid")
+    y = conv_norm(net, y, features, 1, f"{at}.project")
     return net.add(y, x, f"{at}.add") if row.stride == 1 and before == row.features else y
 
 
@@ -111,7 +90,7 @@ def mobilenetv3(
     """Return the classifier; `hidden` are the features between its two linear layers."""
     net = Builder(name, input_shape)
     with net.block("stem"):
-        x = _conv(net, INPUT, channels(STEM), 3, "stem", "hardswish", stride=2)
+        x = conv_norm(net, INPUT, channels(STEM), 3, "stem", "hardswish", stride=2)
     before = STEM
     for index, row in enumerate(rows):
         with net.block(f"block{index}"):
@@ -119,7 +98,7 @@ def mobilenetv3(
         before = row.features
     with net.block("head"):
         last = channels(EXPANSION * rows[-1].features)
-        x = net.global_pool(_conv(net, x, last, 1, "head", "hardswish"), "avgpool")
+        x = net.global_pool(conv_norm(net, x, last, 1, "head", "hardswish"), "avgpool")
         x = net.linear(net.flatten(x, "flatten"), channels(hidden), "classifier.hidden")
         x = net.activation(x, "classifier.act", "hardswish")
         net.linear(x, CLASSES, "classifier")

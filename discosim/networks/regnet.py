@@ -13,6 +13,7 @@ from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 from discosim.networks.mobilenet import scaled
+from discosim.networks.parts import conv_norm, squeeze_excite
 
 STEM = 32
 EXCITE = 0.25
@@ -67,33 +68,19 @@ def stage_widths(line: WidthLine) -> list[tuple[int, int]]:
     return stages
 
 
-def _conv(
-    net: Builder, x: str, features: int, kernel: int, name: str, *, stride: int = 1, groups: int = 1
-) -> str:
-    y = net.conv(x, features, kernel, name, stride=stride, groups=groups)
-    return net.batch_norm(y, f"{name}.norm")
-
-
-def _excite(net: Builder, x: str, squeezed: int, at: str) -> str:
-    y = net.conv(net.global_pool(x, f"{at}.pool"), squeezed, 1, f"{at}.reduce", bias=True)
-    y = net.activation(y, f"{at}.act")
-    y = net.conv(y, net.shape(x)[0], 1, f"{at}.expand", bias=True)
-    return net.multiply(x, net.activation(y, f"{at}.gate", "sigmoid"), f"{at}.multiply")
-
-
 def _block(
     net: Builder, x: str, features: int, groups: int, stride: int, at: str, excites: bool
 ) -> str:
     """Write one block; the first of a stage takes the stride and a convolution as its skip."""
     before = net.shape(x)[0]
-    y = net.activation(_conv(net, x, features, 1, f"{at}.a"), f"{at}.a.relu")
-    y = _conv(net, y, features, 3, f"{at}.b", stride=stride, groups=groups)
+    y = net.activation(conv_norm(net, x, features, 1, f"{at}.a"), f"{at}.a.relu")
+    y = conv_norm(net, y, features, 3, f"{at}.b", stride=stride, groups=groups)
     y = net.activation(y, f"{at}.b.relu")
     if excites:
-        y = _excite(net, y, max(1, round(EXCITE * before)), f"{at}.se")
-    y = _conv(net, y, features, 1, f"{at}.c")
+        y = squeeze_excite(net, y, max(1, round(EXCITE * before)), f"{at}.se")
+    y = conv_norm(net, y, features, 1, f"{at}.c")
     if stride > 1:
-        x = _conv(net, x, features, 1, f"{at}.skip", stride=stride)
+        x = conv_norm(net, x, features, 1, f"{at}.skip", stride=stride)
     return net.activation(net.add(y, x, f"{at}.add"), f"{at}.relu")
 
 
@@ -103,7 +90,7 @@ def regnet(
     """Return the classifier; a narrower one keeps its groups, each with fewer channels."""
     net = Builder(name, input_shape)
     with net.block("stem"):
-        x = net.activation(_conv(net, INPUT, channels(STEM), 3, "stem", stride=2), "stem.relu")
+        x = net.activation(conv_norm(net, INPUT, channels(STEM), 3, "stem", stride=2), "stem.relu")
     for stage, (full, depth) in enumerate(stage_widths(line), start=1):
         group = min(line.group, full)
         groups = full // group
