@@ -1,5 +1,7 @@
 """Who owns which feature, and what that means for each layer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,8 +11,12 @@ from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.networks import build
+from discosim.partition.layout import lay_out
 from discosim.partition.placement import contiguous, place
+from discosim.partition.plan import CONVENTIONS
 from discosim.partition.split import split
+from discosim.partition.uneven import split_by_share
+from discosim.partition.within_layer import within_layer
 from tests.strategies import networks, tables
 
 NODES = st.integers(1, 9)
@@ -125,3 +131,29 @@ def test_adding_what_lies_elsewhere_moves_it() -> None:
     row = parts.counted.tolist().index(table.name.index("sum"))
     # a lies 0 0 0 1 1 1, d lies 0 0 1 1 0 0
     assert parts.needed[..., row].tolist() == [[0, 2], [1, 0]]
+
+
+@pytest.mark.parametrize("model", ["regnety-200mf", "regnety-800mf/2"])
+@pytest.mark.parametrize("shares", [(0.7, 0.3), (0.5, 0.3, 0.2), (0.2,) * 5])
+def test_gates_lie_where_the_groups_lie_that_they_open(
+    model: str, shares: tuple[float, ...]
+) -> None:
+    """At S_comm 1 squeeze-excite sends nothing, however the nodes share the features."""
+    table = tabulate(build(model))
+    nodes = len(shares)
+    layout = lay_out(table, nodes, CONVENTIONS["paper"])
+    for lies in (layout.split, split_by_share(table, shares)):
+        plan = within_layer(replace(layout, split=lies), np.zeros((1, len(table))))
+        assert plan.exchange.total.sum() == 0
+
+
+def test_what_is_added_lies_alike_in_whole_groups() -> None:
+    """Six features in three groups on two nodes: four and two, and so the plain one beside them."""
+    net = Builder("tied", (4, 8, 8))
+    x = net.conv(INPUT, 6, 1, "stem")
+    grouped = net.activation(net.conv(x, 6, 3, "grouped", groups=3), "relu")
+    net.conv(net.add(net.conv(x, 6, 1, "plain"), grouped, "sum"), 2, 1, "last")
+    owners = place(net.build(), 2)
+    assert list(owners["grouped"]) == [0, 0, 0, 0, 1, 1]
+    assert list(owners["plain"]) == list(owners["sum"]) == list(owners["grouped"])
+    assert list(owners["stem"]) == [0, 0, 0, 1, 1, 1]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
+from discosim.partition.tied import tied_to
 
 Owners = NDArray[np.int64] | None
 """The node that owns each feature of a tensor; None where every node holds all of it."""
@@ -44,16 +45,20 @@ def place(
 def place_output(
     network: Network, layer: Layer, operands: list[Owners], nodes: int, *, shared: bool = False
 ) -> Owners:
-    """Return the owners of a layer's output features where its operands' lie so."""
+    """Return the owners of a layer's output features where its operands' lie so.
+
+    Outputs that meet others in additions or multiplications are placed in the units of those.
+    """
     first = operands[0]
     match layer.operator.placing:
         case "mixes":
             if layer.kind == "depthwise" and first is not None:
                 return np.repeat(first, layer.out_features // layer.groups)
-            parts = parts_of(network, layer)
+            like = tied_to(network).get(layer.name, layer)
+            parts = parts_of(network, like)
             features = layer.out_features // parts
-            groups = 1 if shared and nodes % layer.groups == 0 else layer.groups
-            whole = max(groups, layer.heads)
+            groups = 1 if shared and nodes % like.groups == 0 else like.groups
+            whole = max(groups, like.heads)
             units = whole if whole > 1 else features
             return np.tile(np.repeat(contiguous(units, nodes), features // units), parts)
         case "carries":
