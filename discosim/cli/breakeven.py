@@ -6,6 +6,7 @@ from discosim.cli import options
 from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.breakeven import breakeven, check_plot
+from discosim.errors import DiscosimError
 from discosim.strategies.strategy import STRATEGIES
 
 
@@ -18,6 +19,7 @@ from discosim.strategies.strategy import STRATEGIES
     options.STRATEGY,
     options.S_COMM,
     options.VERSUS,
+    options.TARGET,
     options.LAST_NODES,
     options.OVERLAP,
     *options.HARDWARE,
@@ -35,8 +37,11 @@ def command(asked: Asked) -> None:
     discosim breakeven resnet50 --solve s-comm --hw rpi4-gigabit --plot surface.png
     discosim breakeven resnet50 --solve nodes --s-comm 0.95 --versus N-1
     discosim breakeven resnet50 --strategy rows --nodes 2,4,8
+    discosim breakeven deit-s --hw rpi4-gigabit --nodes 4 --s-comm 0.9 --target 100ms
     """
     if asked.output.plot_path is not None:
+        if asked.values["target"] is not None:
+            raise DiscosimError("--plot draws break-evens, no --target: leave one of them out")
         strategy = STRATEGIES[asked.values["strategy"]]
-        check_plot(asked.values["solve"], asked.values["nodes"] or [], strategy)
+        check_plot(asked.values["solve"] or "bw", asked.values["nodes"] or [], strategy)
     asked.give(asked.answer())

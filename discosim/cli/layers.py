@@ -17,6 +17,8 @@ from discosim.door.layers import layers
     options.STRATEGY.saying("[default: dense, or disco with --s-comm, --plan or --mask]"),
     options.OVERLAP,
     options.EVERY_OPERATOR,
+    options.SORT,
+    options.TOP,
     *options.COSTING,
 )
 def command(asked: Asked) -> None:
@@ -25,5 +27,6 @@ def command(asked: Asked) -> None:
     \b
     discosim layers resnet50
     discosim layers resnet50 --nodes 4 --s-comm 0.9 --plot layers.png
+    discosim layers resnet50 --nodes 4 --sort comm --top 10
     """
     asked.give(asked.answer())

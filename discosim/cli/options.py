@@ -150,7 +150,16 @@ SHARES = Option(
     "--shares",
     "Of the features: even, balanced, or one a node: 0.7,0.3 [default: balanced for unlike nodes].",
 )
-SOLVE = Option("solve", "--solve", "bw, link-latency, s-comm or nodes.")
+SOLVE = Option("solve", "--solve", "bw, link-latency, s-comm or nodes [default: bw].")
+TARGET = Option(
+    "target",
+    "--target",
+    "A latency that is to be reached, in place of one node's: 100ms. By bandwidth, latency of a "
+    "message and S_comm, or by what --solve names.",
+    types.SECONDS,
+)
+SORT = Option("sort", "--sort", "Rows by layer, comm, comp, bytes, macs or params, largest first.")
+TOP = Option("top", "--top", "So many rows.", click.IntRange(1))
 VERSUS = Option(
     "versus", "--versus", "Against one node, or one node fewer.", click.Choice(["1", "N-1"])
 )
@@ -175,7 +184,7 @@ RESUME = Option("resume", "--resume", "File that keeps what is done, and from wh
 
 LATENCY = Option("latency", "--latency", "At most: 100ms.", types.SECONDS)
 THROUGHPUT = Option("throughput", "--throughput", "At least: 10/s, 600/min.", types.RATE)
-MOST_NODES = Option("max_nodes", "--max-nodes", "At most.", click.IntRange(1, 256))
+MOST_NODES = Option("max_nodes", "--max-nodes", "At most [default: 16].", click.IntRange(1, 256))
 ACCURACY = Option(
     "accuracy", "--accuracy", "At least, as published: 76 (top-1 %, mAP, PSNR).", float
 )

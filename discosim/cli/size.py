@@ -14,6 +14,7 @@ from discosim.door.size import size
     options.MODELS,
     options.LATENCY,
     options.THROUGHPUT,
+    options.NODES.saying("Those that there are: 4, in place of --max-nodes."),
     options.MOST_NODES,
     options.ACCURACY,
     options.COST,
@@ -34,6 +35,7 @@ def command(asked: Asked) -> None:
 
     \b
     discosim size resnet50 --hw rpi4-gigabit,rpi5-gigabit --latency 100ms
+    discosim size resnet50 --hw rpi4-gigabit --nodes 4 --latency 100ms
     discosim size resnet50 --memory 8MiB --throughput 10/s --max-nodes 8
     discosim size mobilenetv2 --hw all --latency 20ms --price 500USD
     """

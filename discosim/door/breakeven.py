@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from discosim.configuration import Configuration
 from discosim.door import given
 from discosim.door.answer import Answer
 from discosim.door.given import CountedAs, Counting
@@ -22,11 +23,14 @@ from discosim.explore.breakeven import (
     check_strategy,
     speedups,
 )
+from discosim.explore.target import Reached, reach, solved_for
 from discosim.partition.collectives import Collective
 from discosim.report import breakeven as report
+from discosim.report import target as target_report
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells
 from discosim.strategies.strategy import STRATEGIES, Strategy
+from discosim.units import parse_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,9 +56,7 @@ class BreakEvens(Answer):
     @property
     def value(self) -> float | None:
         """The one value in SI, None where there is none; raises DiscosimError of several."""
-        if len(self.found) != 1:
-            raise DiscosimError(f"{len(self.found)} break-evens, not one: .frame has them all")
-        return self.found[0].value
+        return _value_of(self.found)
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -95,30 +97,93 @@ class BreakEvens(Answer):
         return report.draw_surfaces(surfaces, x, label, unit, at_hand, s_comm, self.asked[0])
 
 
+def _value_of(found: Sequence[BreakEven] | Sequence[Reached]) -> float | None:
+    if len(found) != 1:
+        raise DiscosimError(f"{len(found)} values, not one: .frame has them all")
+    return found[0].value
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Targets(Answer):
+    """What gives a latency, for each hardware, N and S_comm."""
+
+    found: Sequence[Reached]
+    asked: Sequence[str]
+    counted: str
+
+    @property
+    def value(self) -> float | None:
+        """The one value in SI, None where there is none; raises DiscosimError of several."""
+        return _value_of(self.found)
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """One row an answer (docs/breakeven.md)."""
+        return target_report.to_frame(self.found)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """What was asked, and a few answers in words."""
+        few = self.found if len(self.found) <= IN_WORDS else ()
+        return [*self.asked, *map(target_report.sentence, few), f"Counted with {self.counted}."]
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The answers."""
+        return target_report.show(self.found)
+
+
+def _to_target(
+    cases: Sequence[Configuration],
+    solve: str | None,
+    target_s: float,
+    asked: Sequence[str],
+    counted: str,
+) -> Targets:
+    """What gives the latency, of each case; S_comm once, whatever S_comm a case has."""
+    found: list[Reached] = []
+    for case in cases:
+        for sought in solved_for(solve, case):
+            again = sought == "s-comm" and any(
+                each.solve == sought
+                and each.configuration.nodes == case.nodes
+                and each.configuration.hardware is case.hardware
+                for each in found
+            )
+            if not again:
+                found.append(reach(sought, case, target_s))
+    return Targets(found=found, asked=asked, counted=counted)
+
+
 @command
 def breakeven(
     network: NetworkLike,
     hardware: given.Nodes = given.DEFAULT,
     *,
-    solve: str = "bw",
+    solve: str | None = None,
     nodes: given.Counts | None = None,
     strategy: str = "disco",
     s_comm: given.Shares | None = None,
     versus: str = "1",
+    target: float | str | None = None,
     max_nodes: given.Counts | None = None,
     overlap: str | None = None,
     at: str = "",
     collective: str = "direct",
     **counted: Unpack[CountedAs],
-) -> BreakEvens:
+) -> "BreakEvens | Targets":
     """Return the value of `solve` at which N nodes, 2 by default, are as fast as one.
 
-    solve: bw, link-latency, s-comm or nodes; strategy: how they are split, as `compare` has them;
+    solve: bw (by default), link-latency, s-comm or nodes; target: a latency in seconds or text that
+    is to be reached, in place of one node's, by each of the first three by default; strategy:
+    how they are split, as `compare` has them;
     s_comm: 0.8 by default; versus: "1", or "N-1" for one node less; max_nodes: where solving for
     nodes ends; at, collective: as in `sweep`. Raises DiscosimError.
     """
     chosen = STRATEGIES[strategy]
-    check(solve, chosen, nodes, s_comm, max_nodes)
+    sought = solve or "bw"
+    if target is None or solve is not None:
+        check(sought, chosen, nodes, s_comm, max_nodes)
     if versus not in VERSUS:
         raise UnknownNameError("number of nodes to compare with", versus, VERSUS)
     found = given.the_network(network)
@@ -128,12 +193,21 @@ def breakeven(
     base = replace(base, strategy=chosen, overlap=given.overlap(overlap, counted))
     counts = [2] if nodes is None else given.counts(nodes)
     knob = _knob(chosen, s_comm)
+    how = "" if chosen.name == "disco" else f"; {chosen.name} ({chosen.summary})"
+    said = [f"{base.model} on {node_text(each)}{how}." for each in kinds]
+    how_counted = given.how_counted(base, counted)
+    if target is not None:
+        seconds = given.quantity(target, parse_time)
+        cases = [
+            replace(base, hardware=h, nodes=n, s_comm=s) for h, n, s in product(kinds, counts, knob)
+        ]
+        return _to_target(cases, solve, seconds, said, how_counted)
     last = MOST_NODES if max_nodes is None else given.one("--max-nodes", given.counts(max_nodes))
     answers = [
         answer
         for each, count, share in product(kinds, counts, knob)
         for answer in break_even(
-            solve,
+            sought,
             replace(base, hardware=each, nodes=count, s_comm=share),
             previous=versus == "N-1",
             most_nodes=last,
@@ -145,12 +219,7 @@ def breakeven(
     tell_remarks(base, [chosen.name], sorted({c.nodes for c in contests}))
     gathering: Counting = {"at": at, "collective": collective}
     given.tell_unused([chosen.name], s_comm, gathering)
-    how = "" if chosen.name == "disco" else f"; {chosen.name} ({chosen.summary})"
-    return BreakEvens(
-        found=answers,
-        asked=[f"{base.model} on {node_text(each)}{how}." for each in kinds],
-        counted=given.how_counted(base, counted),
-    )
+    return BreakEvens(found=answers, asked=said, counted=how_counted)
 
 
 def _knob(strategy: Strategy, s_comm: given.Shares | None) -> list[float]:

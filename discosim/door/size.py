@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STRATEGIES = "single,pipeline,disco"
+MOST_NODES = 16
 S_COMM = "0:0.99:0.01"
 """At S_comm 1 the nodes are independent branches, which no limit asks for by itself."""
 
@@ -71,7 +72,8 @@ def size(
     latency: float | str | None = None,
     throughput: float | str | None = None,
     memory: float | str | None = None,
-    max_nodes: int = 16,
+    nodes: given.Counts | None = None,
+    max_nodes: int | None = None,
     accuracy: float | None = None,
     price: float | str | None = None,
     energy: float | str | None = None,
@@ -83,17 +85,20 @@ def size(
 ) -> Sizes:
     """Return the smallest cluster within the limits, or what to give up.
 
-    network, hardware: one or several, or "all". Limits: latency in seconds or as "100ms",
+    network, hardware: one or several, or "all"; nodes: those that there are, in place of
+    max_nodes, 16 by default. Limits: latency in seconds or as "100ms",
     throughput a second or as "10/s", memory of a node, accuracy as published, price in USD and
     energy in joules. Raises DiscosimError.
     """
+    counts, most = _counts(nodes, max_nodes)
     limits = Limits(
         latency=given.optional(latency, parse_time),
         throughput=given.optional(throughput, parse_rate),
         accuracy=accuracy,
         price=given.optional(price, parse_price),
         energy=given.optional(energy, parse_energy),
-        nodes=max_nodes,
+        nodes=most,
+        counts=counts,
     )
     networks = given.the_networks(network)
     kinds = _kinds(hardware, limits)
@@ -147,6 +152,16 @@ def _beside(
             answer, nothing_sent=others(answer.limits, strategies=["disco"], s_comm=[1.0])
         )
     return answer
+
+
+def _counts(nodes: given.Counts | None, most: int | None) -> tuple[tuple[int, ...] | None, int]:
+    """The numbers of nodes that there are, if they are given, and the most of them."""
+    if nodes is None:
+        return None, MOST_NODES if most is None else most
+    if most is not None:
+        raise DiscosimError("give --nodes or --max-nodes: what there is, or how far to search")
+    counts = tuple(given.counts(nodes))
+    return counts, max(counts)
 
 
 def _bases(

@@ -180,10 +180,10 @@ def _bandwidth(contest: Contest) -> list[BreakEven]:
     if contest.configuration.overlap == NO_OVERLAP:
         per_byte, per_message, rest = _affine_difference(contest)
         alpha = float(contest.configuration.hardware.link_latency_s)
-        crossings, method = _zero(per_message * alpha + rest, per_byte), CLOSED
+        places, method = _zero(per_message * alpha + rest, per_byte), CLOSED
     else:
-        crossings, method = _crossings(at, SLOWNESS), BISECTED
-    found = [(1.0 / x, "above" if before else "below") for x, before in crossings]
+        places, method = crossings(at, SLOWNESS), BISECTED
+    found = [(1.0 / x, "above" if before else "below") for x, before in places]
     return _answers(contest, "bw", "bandwidth_Bps", found[::-1], method, reason)
 
 
@@ -195,11 +195,11 @@ def _link_latency(contest: Contest) -> list[BreakEven]:
     if contest.configuration.overlap == NO_OVERLAP:
         per_byte, per_message, rest = _affine_difference(contest)
         constant = per_byte / float(contest.configuration.hardware.bandwidth_Bps) + rest
-        crossings, method = _zero(constant, per_message), CLOSED
+        places, method = _zero(constant, per_message), CLOSED
     else:
-        crossings = _crossings(lambda alpha: contest.difference_s(link_latency_s=alpha), LATENCIES)
+        places = crossings(lambda alpha: contest.difference_s(link_latency_s=alpha), LATENCIES)
         method = BISECTED
-    found = [(x, "below" if before else "above") for x, before in crossings]
+    found = [(x, "below" if before else "above") for x, before in places]
     return _answers(contest, "link-latency", "link_latency_s", found, method, reason)
 
 
@@ -213,13 +213,13 @@ def _s_comm(contest: Contest) -> list[BreakEven]:
     )
     given, counts = contest.configuration, (contest.nodes, contest.versus)
     grid = np.union1d(S_COMM, between_steps(given, counts))
-    crossings, method = _crossings(in_blocks(contest.difference_s, given, counts), grid), BISECTED
+    places, method = crossings(in_blocks(contest.difference_s, given, counts), grid), BISECTED
     if _is_affine_in_s_comm(contest):  # but for the messages, which end at S_comm 1
         at_zero, at_half = (contest.difference_s(s).item() for s in (0.0, 0.5))
         line = [(x, before) for x, before in _zero(at_zero, 2 * (at_half - at_zero)) if x < 1]
         if line:
-            crossings, method = [*line, *(c for c in crossings if c[0] == 1.0)], CLOSED
-    found = [(x, "below" if before else "above") for x, before in crossings]
+            places, method = [*line, *(c for c in places if c[0] == 1.0)], CLOSED
+    found = [(x, "below" if before else "above") for x, before in places]
     answers = _answers(contest, "s-comm", "s_comm", found, method, reason)
     if len(answers) == 1 and answers[0].value == 1.0 and answers[0].reason:
         near = [_seconds(value) for value in contest.both_s(s_comm=float(S_COMM[-2]))]
@@ -281,8 +281,8 @@ def _zero(constant: float, slope: float) -> list[Crossing]:
     return [(-constant / slope, constant < 0)]
 
 
-def _crossings(difference: Callable[[Floats], Floats], grid: Floats) -> list[Crossing]:
-    """Where the sign of `difference` changes between points of `grid`, by bisection.
+def crossings(difference: Callable[[Floats], Floats], grid: Floats) -> list[Crossing]:
+    """Return where the sign of `difference` changes between points of `grid`, by bisection.
 
     Of the two neighbouring numbers, the one at which it is negative.
     """

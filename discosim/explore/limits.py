@@ -1,6 +1,6 @@
 """Limits that a cluster has to keep, and how far a configuration is from each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -19,7 +19,8 @@ MONOTONE = ("latency", "throughput", "memory", "price", "energy")
 class Limits:
     """What is asked for, SI units; None for no limit. The memory is that of the hardware.
 
-    accuracy: the least published accuracy (docs/size.md); nodes: the most nodes.
+    accuracy: the least published accuracy (docs/size.md); nodes: the most nodes; counts: the
+    numbers of nodes that there may be besides one, None for all up to the most.
     """
 
     latency: float | None = None
@@ -28,13 +29,21 @@ class Limits:
     price: float | None = None
     energy: float | None = None
     nodes: int = 16
+    counts: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers; raises DiscosimError."""
-        for field in fields(self):
+        for field in fields(self)[:-1]:
             value = getattr(self, field.name)
             if value is not None and not 0 < value < np.inf:
                 raise DiscosimError(f"the limit of {field.name} is {value:g}; wanted more than 0")
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The numbers of nodes to split over, ascending."""
+        if self.counts is None:
+            return range(2, self.nodes + 1)
+        return sorted({count for count in self.counts if count > 1})
 
     def of(self, hardware: Hardware) -> dict[str, float]:
         """Return every limit on this hardware by its metric's name, but for the nodes."""

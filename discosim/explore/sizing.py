@@ -143,14 +143,15 @@ def _row(
         alone = replace(base, strategy=STRATEGIES["single"]).resolved()
         tried.append(_try(alone, steps, given))
     known = len(tried)
-    for last in _sparsest(base, range(2, limits.nodes + 1), steps, given):
+    for last in _sparsest(base, limits.numbers, steps, given):
         if _hopeless(last):
             tried.append(last)
             continue
         whole = _try(last.configuration, steps, given)
         feasible = np.flatnonzero(whole.worst <= 1)
         if len(feasible):
-            return _feasible(whole, int(feasible[0]), tried, given)
+            fewer = tried if limits.counts is None else []
+            return _feasible(whole, int(feasible[0]), fewer, given)
         tried.append(whole)
     if not nearest or len(tried) == known:
         return None
@@ -243,7 +244,7 @@ def _more_nodes(
     base: Configuration, limits: Limits, steps: Floats, given: Mapping[str, float]
 ) -> Iterator[Tried]:
     """The first number of nodes beyond the limit that keeps all others, if there is one."""
-    if base.strategy.nodes is not None:
+    if base.strategy.nodes is not None or limits.counts is not None:
         return
     counts = range(limits.nodes + 1, limits.nodes * BEYOND + 1)
     for last in _sparsest(base, counts, steps, given):

@@ -86,12 +86,13 @@ def _mark_blocks(axes: "Axes", frame: "pd.DataFrame", wide: float) -> None:
         )
 
 
-def show_layers(frame: "pd.DataFrame") -> Cells:
-    """Return rows of `layers` for people."""
+def show_layers(frame: "pd.DataFrame", total_s: float | None = None) -> Cells:
+    """Return rows of `layers` for people, each with its share of the whole time."""
     words = ("layer", "op", *["split"] * (len(set(frame["split"])) > 1), "block")
     numbers = ("in_elems", "out_elems", "params", "macs", "bytes")
     names = (*words, *numbers, "comm_s", "comp_s", "layer_s")
-    share = frame["layer_s"] / max(frame["layer_s"].sum(), np.finfo(float).tiny)
+    total_s = frame["layer_s"].sum() if total_s is None else total_s
+    share = frame["layer_s"] / max(total_s, np.finfo(float).tiny)
     times = ("comm_s", "comp_s", "layer_s")
     shown = (cells(n, frame[n], frame["layer_s"] if n in times else None) for n in names)
     return {**dict(shown), "share [%]": percent(share)}

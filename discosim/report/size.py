@@ -89,7 +89,10 @@ def _wanted(frame: pd.DataFrame, limits: Limits) -> str:
             words.append(f"{name} {'from' if METRICS[name].most else 'up to'} {value}")
         elif len(given):
             words.append(f"{name} as each profile states it")
-    return ", ".join([*words, f"up to {limits.nodes} nodes" if limits.nodes > 1 else "one node"])
+    most = f"up to {limits.nodes} nodes" if limits.nodes > 1 else "one node"
+    if limits.counts is not None:
+        most = f"{' or '.join(map(str, limits.counts))} nodes"
+    return ", ".join([*words, most])
 
 
 def _quantity(name: str, value: float) -> str:
@@ -129,7 +132,7 @@ def _why(row: dict[Any, Any]) -> str:
         return f"{_first(row['less_sparse'])} binds: one step less sparse misses it."
     if row["fewer_nodes"]:
         return f"One node fewer misses {row['fewer_nodes']}."
-    return "Nothing smaller exists."
+    return "Nothing smaller exists." if row["nodes"] == 1 else "Nothing has to be pruned."
 
 
 def _first(reasons: str) -> str:

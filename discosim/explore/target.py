@@ -1,0 +1,135 @@
+"""What gives a latency: the least bandwidth, the longest message, the least S_comm or N."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from discosim.configuration import Configuration
+from discosim.explore.breakeven import (
+    LATENCIES,
+    MOST_NODES,
+    S_COMM,
+    SLOWNESS,
+    UNITS,
+    Contest,
+    check_strategy,
+    crossings,
+)
+from discosim.explore.steps import between_steps, in_blocks
+from discosim.graph.table import Floats
+from discosim.units import format_quantity
+
+SOLVED = ("bw", "link-latency", "s-comm")
+"""What is solved for where nothing is named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """The value at which a configuration takes `target_s`, or None and the reason.
+
+    latency_s: as it is; a value of 0 for S_comm or of infinity for a message: any will do.
+    """
+
+    solve: str
+    value: float | None
+    reason: str
+    configuration: Configuration
+    target_s: float
+    latency_s: float
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value."""
+        return UNITS[self.solve]
+
+
+def reach(solve: str, configuration: Configuration, target_s: float) -> Reached:
+    """Return the value of `solve` from which on the configuration takes at most `target_s`.
+
+    A bandwidth and S_comm are the least that do it, the latency of a message the longest; S_comm
+    stays below 1, where the nodes are independent branches. Raises DiscosimError.
+    """
+    check_strategy(solve, configuration.strategy)
+    contest = Contest(configuration)
+    if solve == "nodes":
+        value, reason = _nodes(contest, target_s)
+    else:
+        over, grid, best, words = _question(solve, contest, target_s)
+        value, reason = _first(over, grid, solve), ""
+        if value is None:
+            least = format_quantity(best, "s", 4)
+            reason = f"{words} {contest.nodes} nodes take {least}"
+    as_it_is = contest.latency_s(contest.nodes).item()
+    return Reached(solve, value, reason, configuration, target_s, as_it_is)
+
+
+Question = tuple[Callable[[Floats], Floats], Floats, float, str]
+"""What is over the target at points of a grid, the grid, the least latency, and where it is."""
+
+
+def _question(solve: str, contest: Contest, target_s: float) -> Question:
+    nodes, case = contest.nodes, contest.configuration
+    if solve == "bw":
+        best = contest.latency_s(nodes, bandwidth_Bps=np.inf).item()
+        return (
+            lambda slowness: _at_slowness(contest, slowness) - target_s,
+            SLOWNESS,
+            best,
+            "even over infinitely fast links",
+        )
+    if solve == "link-latency":
+        best = contest.latency_s(nodes, link_latency_s=0.0).item()
+        return (
+            lambda alpha: contest.latency_s(nodes, link_latency_s=alpha) - target_s,
+            LATENCIES,
+            best,
+            "even if messages had no latency",
+        )
+    grid = np.union1d(S_COMM, between_steps(case, (nodes,)))
+    grid = grid[grid < 1]
+    over = in_blocks(lambda s_comm: contest.latency_s(nodes, s_comm) - target_s, case, (nodes,))
+    best = contest.latency_s(nodes, float(grid[-1])).item()
+    return over, grid, best, "just below S_comm 1"
+
+
+def _at_slowness(contest: Contest, slowness: Floats) -> Floats:
+    with np.errstate(divide="ignore"):
+        return contest.latency_s(contest.nodes, bandwidth_Bps=1.0 / slowness)
+
+
+def _first(over: Callable[[Floats], Floats], grid: Floats, solve: str) -> float | None:
+    """The last point before the target is missed, or of S_comm the first at which it is kept."""
+    if solve == "s-comm":
+        if over(grid[:1]).item() <= 0:
+            return float(grid[0])
+        found = [value for value, before in crossings(over, grid) if not before]
+        return found[0] if found else None
+    if over(grid[:1]).item() > 0:
+        return None
+    ends = [value for value, before in crossings(over, grid) if before]
+    end = ends[0] if ends else float("inf")
+    if solve == "bw":
+        return 1 / end if np.isfinite(end) else 0.0
+    return end
+
+
+def _nodes(contest: Contest, target_s: float) -> tuple[float | None, str]:
+    """The least number of nodes, or why there is none."""
+    table = contest.configuration.table
+    most = min(MOST_NODES, int(table.out_features[table.mixes].max()))
+    best = np.inf
+    for nodes in range(1, most + 1):
+        seconds = contest.latency_s(nodes).item()
+        if seconds <= target_s:
+            return float(nodes), ""
+        best = min(best, seconds)
+    return None, f"of 1 to {most} nodes the fastest take {format_quantity(best, 's', 4)}"
+
+
+def solved_for(solve: str | None, configuration: Configuration) -> tuple[str, ...]:
+    """Return what is solved for: what is named, else all that the strategy has."""
+    if solve is not None:
+        return (solve,)
+    knob = configuration.strategy.has_knob
+    return tuple(name for name in SOLVED if knob or name != "s-comm")
