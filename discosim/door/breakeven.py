@@ -175,10 +175,10 @@ def breakeven(
     """Return the value of `solve` at which N nodes, 2 by default, are as fast as one.
 
     solve: bw (by default), link-latency, s-comm or nodes; target: a latency in seconds or text that
-    is to be reached, in place of one node's, by each of the first three by default; strategy:
-    how they are split, as `compare` has them;
-    s_comm: 0.8 by default; versus: "1", or "N-1" for one node less; max_nodes: where solving for
-    nodes ends; at, collective: as in `sweep`. Raises DiscosimError.
+    is to be reached, in place of one node's, by each of the first three by default; strategy: how
+    they are split, as `compare` has them; s_comm: 0.8 by default; versus: "1", or "N-1" for one
+    node less; max_nodes: where solving for nodes ends; at, collective: as in `sweep`. Raises
+    DiscosimError.
     """
     chosen = STRATEGIES[strategy]
     sought = solve or "bw"
@@ -196,22 +196,16 @@ def breakeven(
     how = "" if chosen.name == "disco" else f"; {chosen.name} ({chosen.summary})"
     said = [f"{base.model} on {node_text(each)}{how}." for each in kinds]
     how_counted = given.how_counted(base, counted)
+    axes = product(kinds, counts, knob)
+    cases = [replace(base, hardware=each, nodes=n, s_comm=s) for each, n, s in axes]
     if target is not None:
-        seconds = given.quantity(target, parse_time)
-        cases = [
-            replace(base, hardware=h, nodes=n, s_comm=s) for h, n, s in product(kinds, counts, knob)
-        ]
-        return _to_target(cases, solve, seconds, said, how_counted)
+        return _to_target(cases, solve, given.quantity(target, parse_time), said, how_counted)
     last = MOST_NODES if max_nodes is None else given.one("--max-nodes", given.counts(max_nodes))
+    previous = versus == "N-1"
     answers = [
         answer
-        for each, count, share in product(kinds, counts, knob)
-        for answer in break_even(
-            sought,
-            replace(base, hardware=each, nodes=count, s_comm=share),
-            previous=versus == "N-1",
-            most_nodes=last,
-        )
+        for case in cases
+        for answer in break_even(sought, case, previous=previous, most_nodes=last)
     ]
     contests = [answer.contest for answer in answers]
     if not chosen.staged:

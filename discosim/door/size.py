@@ -86,9 +86,9 @@ def size(
     """Return the smallest cluster within the limits, or what to give up.
 
     network, hardware: one or several, or "all"; nodes: those that there are, in place of
-    max_nodes, 16 by default. Limits: latency in seconds or as "100ms",
-    throughput a second or as "10/s", memory of a node, accuracy as published, price in USD and
-    energy in joules. Raises DiscosimError.
+    max_nodes, 16 by default. Limits: latency in seconds or as "100ms", throughput a second or as
+    "10/s", memory of a node, accuracy as published, price in USD and energy in joules. Raises
+    DiscosimError.
     """
     counts, most = _counts(nodes, max_nodes)
     limits = Limits(
@@ -121,14 +121,18 @@ def size(
             jobs=jobs or os.cpu_count() or 1,
             progress=shown,
         )
-    for base in bases:
-        split = rows[(rows["model"] == base.model) & (rows["strategy"] != "pipeline")]
-        given.tell_whole(base, dict.fromkeys(split["nodes"].tolist()))
+    _tell_whole(bases, rows)
     given.tell_unused(chosen, None if s_comm == S_COMM else s_comm, counting)
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
     answer = Sizes(rows=rows, limits=limits, counted=counted)
     others = partial(smallest, bases, kinds)
     return answer if bases[1:] else _beside(answer, others, chosen, s_comm == S_COMM)
+
+
+def _tell_whole(bases: Sequence[Configuration], rows: "pd.DataFrame") -> None:
+    for base in bases:
+        split = rows[(rows["model"] == base.model) & (rows["strategy"] != "pipeline")]
+        given.tell_whole(base, dict.fromkeys(split["nodes"].tolist()))
 
 
 def _beside(
