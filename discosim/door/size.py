@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 STRATEGIES = "single,pipeline,disco"
 MOST_NODES = 16
+NOTHING_TO_KEEP = (
+    "nothing to keep; wanted a limit: --latency, --throughput, --memory, --accuracy, --price or "
+    "--energy"
+)
 S_COMM = "0:0.99:0.01"
 """At S_comm 1 the nodes are independent branches, which no limit asks for by itself."""
 
@@ -105,10 +109,7 @@ def size(
     if memory is not None:
         kinds = [as_hardware(each, memory=memory) for each in kinds]
     if not any(limits.of(node) for node in kinds):
-        raise DiscosimError(
-            "nothing to keep; wanted a limit: --latency, --throughput, --memory, --accuracy, "
-            "--price or --energy"
-        )
+        raise DiscosimError(NOTHING_TO_KEEP)
     chosen = given.strategy_names(strategies)
     bases = _bases(networks, kinds[0], counting, given.overlap(overlap, counting))
     with progress("networks") as shown:
