@@ -41,11 +41,12 @@ from discosim.hardware import load_profile
 from discosim.masks.criteria import LEVELS, the_criterion
 from discosim.masks.mask import Mask
 from discosim.masks.saliency import saliency_curves
+from discosim.masks.search import search_placement
 from discosim.masks.select import Knob, select
 from discosim.masks.sub_rows import Floats
 from discosim.networks import resnet
 from discosim.networks.mobilenet import Stage, inverted_residual_features
-from discosim.partition.placement import place
+from discosim.partition.placement import Owners, place
 from discosim.partition.plan import conventions
 from discosim.runtime.fidelity import compared
 from discosim.runtime.finetune import Pruning, effective_weights, prune_and_finetune
@@ -80,6 +81,9 @@ METHODS = {
     "gauss-newton": ("gauss-newton", "gauss-newton"),
 }
 """Which criterion divides S_comm among the layers, none for the same in all, and which chooses."""
+
+SEARCHED = ", searched placement"
+"""Behind a method: on the placement that keeps most norm at the budget instead of in blocks."""
 
 WHOLE = ("dense", "branches")
 RANKED = ("l1", "l1-log", "taylor", "sensitivity", "gauss-newton")
@@ -271,7 +275,7 @@ class Subject:
         self.network = self.task.build()
         self.sets = self.task.data(run.seed)
         self.inputs = self.sets.train.some(slice(0, SAMPLES))
-        self.owners = place(self.network, run.nodes)
+        self.owners = self.placed()
         self.dense = answers(self.module(), self.sets.test)
         self.base = Configuration(
             self.network,
@@ -280,6 +284,14 @@ class Subject:
             nodes=run.nodes,
             conventions=conventions("paper", rounding="exact"),
         )
+
+    def placed(self) -> Mapping[str, Owners]:
+        """Return where features live: in blocks, or where a search puts them."""
+        nodes = self.run.nodes
+        if not self.run.method.endswith(SEARCHED):
+            return place(self.network, nodes)
+        weights = effective_weights(self.module(), self.network)
+        return search_placement(self.network, nodes, 1 - self.run.budget, weights)
 
     def module(self) -> NetworkModule:
         """Return the dense network, trained."""
@@ -341,7 +353,7 @@ def knob_of(subject: Subject) -> tuple[Knob, str]:
     run = subject.run
     if run.method in WHOLE:
         return float(run.method == "branches"), "l1"
-    divides, chooses = METHODS[run.method]
+    divides, chooses = METHODS[run.method.removesuffix(SEARCHED)]
     return subject.plan(subject.curves(divides)) if divides else 1 - run.budget, chooses
 
 
@@ -361,7 +373,9 @@ def judged(run: Run) -> dict[str, object]:
     def finetune(module: nn.Module, step: int) -> None:
         train(module, task, subject.sets, parts[step], 1000 * (run.seed + 1) + step)
 
-    prune_and_finetune(module, subject.network, pruning, finetune, inputs=subject.inputs)
+    prune_and_finetune(
+        module, subject.network, pruning, finetune, owners=subject.owners, inputs=subject.inputs
+    )
     return {
         "dense": round(quality(subject.dense, subject.sets.test), 3),
         "one_shot": round(quality(answer, subject.sets.test), 3),
@@ -418,7 +432,8 @@ def runs(given: argparse.Namespace) -> Iterator[Run]:
 
 def main() -> None:
     """Do the runs that the file does not hold yet."""
-    every = [*WHOLE, *METHODS, RANK]
+    searched = [f"{name}{SEARCHED}" for name in ("uniform", "gauss-newton")]
+    every = [*WHOLE, *METHODS, *searched, RANK]
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("path", type=Path, help="file of JSON lines, made or continued")

@@ -133,8 +133,11 @@ def find_candidates(
         weight = None if weights is None else weight_of(layer, weights)
         of_layer = None if measured is None else measured[layer.name]
         seen = Seen(layer, nodes, in_owner, out_owner, weight, of_layer, draws)
+        scores = chosen.score(seen)
+        if not np.isfinite(scores).all():
+            raise DiscosimError(f"{weight_name(layer)} has values that are NaN or infinite")
         may = prunable(layer, in_owner, out_owner, nodes)
-        found.append(Candidates(seen, may, chosen.score(seen)))
+        found.append(Candidates(seen, may, scores))
     return found
 
 

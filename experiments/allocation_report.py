@@ -1,0 +1,153 @@
+"""The tables and the picture of experiments/allocation.py.
+
+python experiments/allocation_report.py experiments/measured/allocation.jsonl
+
+Writes allocation.md and allocation.png beside the file. Needs no torch.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from discosim.report.style import COMM, SINGLE, new_figure, save
+from discosim.report.tables import to_markdown
+
+TASKS = {
+    "vit": "ViT, digits [%]",
+    "resnet": "ResNet, places in photographs [%]",
+    "mobilenet": "MobileNetV2, digits [%]",
+    "upscaler": "super-resolution [dB]",
+}
+UNIFORM, OURS = "uniform", "gauss-newton"
+WHOLE = ("dense", "branches")
+SHOWN = 0.1
+"""The budget of the picture, or the one nearest to it."""
+
+
+def read(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the runs, those without a budget at each budget, and the rank correlations."""
+    rows = pd.read_json(path, lines=True)
+    ranks = rows[rows["method"] == "rank"]
+    runs = rows[rows["method"] != "rank"]
+    whole, others = runs[runs["method"].isin(WHOLE)], runs[~runs["method"].isin(WHOLE)]
+    budgets = others["budget"].unique()
+    return pd.concat([others, *(whole.assign(budget=b) for b in budgets)]), ranks
+
+
+def spread(values: "pd.Series[float]", digits: int) -> str:
+    """Return mean and deviation, or the one value."""
+    if len(values) == 1:
+        return f"{values.iloc[0]:.{digits}f}"
+    return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
+
+
+def qualities(runs: pd.DataFrame, column: str) -> str:
+    """Return mean and deviation over seeds, a row a method, as Markdown."""
+    methods = list(dict.fromkeys(runs["method"]))
+    cells = {"plan": methods}
+    for task, title in TASKS.items():
+        digits = 2 if task == "upscaler" else 1
+        of_task = runs[runs["task"] == task]
+        found = [of_task.loc[of_task["method"] == method, column] for method in methods]
+        cells[title] = [spread(each, digits) if len(each) else "" for each in found]
+    return to_markdown(cells, [])
+
+
+def gains(runs: pd.DataFrame, over: str) -> pd.DataFrame:
+    """Return the mean gain of each plan over another of the same seed, and its standard error."""
+    keys = ["task", "seed"]
+    other = runs[runs["method"] == over].set_index(keys)["quality"]
+    rest = runs[runs["method"] != over]
+    gained = rest["quality"].to_numpy() - other.reindex(rest.set_index(keys).index).to_numpy()
+    grouped = rest.assign(gain=gained).groupby(["task", "method"], sort=False)["gain"]
+    return grouped.agg(["mean", "sem", "count"]).reset_index()
+
+
+def gain_table(runs: pd.DataFrame, over: str) -> str:
+    """Return those gains as Markdown."""
+    found = gains(runs, over)
+    methods = list(dict.fromkeys(found["method"]))
+    cells = {f"gain over {over}": methods}
+    for task, title in TASKS.items():
+        of_task = found[found["task"] == task].set_index("method")
+        digits = 2 if task == "upscaler" else 1
+        cells[title] = [
+            f"{of_task['mean'][m]:+.{digits}f} ± {of_task['sem'][m]:.{digits}f}"
+            if m in of_task.index
+            else ""
+            for m in methods
+        ]
+    return to_markdown(cells, [])
+
+
+def rank_table(ranks: pd.DataFrame) -> str:
+    """Return Spearman's correlation of each proxy with quality and divergence, as Markdown."""
+    cells: dict[str, list[str]] = {}
+    for _, row in ranks.iterrows():
+        for with_, said in (("with_quality", "quality lost"), ("with_divergence", "divergence")):
+            values = {
+                "task": row["task"],
+                "nodes": str(row["nodes"]),
+                "bytes [%]": f"{100 * row['budget']:g}",
+                "seed": str(row["seed"]),
+                "with": said,
+                **{name: f"{value:.2f}" for name, value in row[with_].items()},
+            }
+            for name, value in values.items():
+                cells.setdefault(name, []).append(value)
+    return to_markdown(cells, [])
+
+
+def draw(runs: pd.DataFrame, path: Path) -> None:
+    """Draw the qualities after finetuning: a panel a task, a row a plan, a point a seed."""
+    tasks = [task for task in TASKS if (runs["task"] == task).any()]
+    methods = [m for m in dict.fromkeys(runs["method"]) if m not in WHOLE][::-1]
+    figure = new_figure(4.2 * len(tasks), 0.32 * len(methods) + 1.6, "after the same finetuning")
+    panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
+    for axes, task in zip(panels, tasks, strict=True):
+        of_task = runs[runs["task"] == task]
+        for at, method in enumerate(methods):
+            values = of_task.loc[of_task["method"] == method, "quality"].to_numpy()
+            colour = COMM if method.startswith(OURS) else "#555555"
+            axes.plot(values, np.full(len(values), at), "o", ms=4, color=colour, alpha=0.5)
+            if len(values):
+                axes.plot(values.mean(), at, "|", ms=14, mew=2, color=colour)
+        dense = of_task.loc[of_task["method"] == "dense", "quality"]
+        if len(dense):
+            axes.axvline(dense.mean(), color=SINGLE, ls=(0, (5, 2)), lw=1)
+        axes.set(xlabel=TASKS[task], yticks=range(len(methods)), yticklabels=methods)
+    save(figure, str(path))
+
+
+def main() -> None:
+    """Write the tables and the picture."""
+    path = Path(sys.argv[1])
+    runs, ranks = read(path)
+    parts = ["# Plans by each criterion, at equal latency\n"]
+    for (nodes, budget), group in runs.groupby(["nodes", "budget"]):
+        seeds = group["seed"].nunique()
+        parts += [
+            f"## {nodes} nodes, {100 * budget:g} % of the bytes, {seeds} seeds\n",
+            "After the same short finetuning, mean ± deviation over the seeds:\n",
+            qualities(group, "quality"),
+            "The difference on the same seeds, mean ± standard error:\n",
+            gain_table(group, UNIFORM),
+        ]
+        if (group["method"] == "l1").any():
+            parts.append(gain_table(group[group["method"].isin(["l1", OURS])], "l1"))
+        parts += ["One-shot, before any finetuning:\n", qualities(group, "one_shot")]
+    if len(ranks):
+        parts += [
+            "## Rank correlation over random plans of that latency, one-shot\n",
+            rank_table(ranks),
+        ]
+    path.with_suffix(".md").write_text("\n".join(parts), encoding="utf-8")
+    most = runs[runs["nodes"] == runs["nodes"].max()]
+    nearest = min(most["budget"].unique(), key=lambda budget: abs(budget - SHOWN))
+    draw(most[most["budget"] == nearest], path.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
