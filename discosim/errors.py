@@ -41,15 +41,20 @@ def install_hint(*packages: str) -> str:
     return f"{python} -m pip install {names}"
 
 
-def suggest(given: str, known: Iterable[str], most: int = 3) -> str:
-    """Return 'did you mean …?' with the nearest of `known`, or all of them where none is near."""
+def nearest(given: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Return those of `known` that are like `given`, the likest first."""
     names = sorted(known)
     folded = {name.lower(): name for name in names}
     near = [folded[hit] for hit in get_close_matches(given.lower(), folded, most, cutoff=0.5)]
     near += [n for n in names if given and given.lower() in n.lower() and n not in near]
-    if near:
-        return f"did you mean {' or '.join(near[:most])}?"
-    return f"known: {', '.join(names)}"
+    return near[:most]
+
+
+def suggest(given: str, known: Iterable[str], most: int = 3) -> str:
+    """Return 'did you mean …?' with the nearest of `known`, or all of them where none is near."""
+    names = sorted(known)
+    near = nearest(given, names, most)
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
 
 
 def some_of(names: Sequence[str], most: int = 3) -> str:

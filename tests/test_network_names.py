@@ -170,3 +170,14 @@ def test_what_differs_is_another_network(name: str) -> None:
     with pytest.raises(UnknownNameError) as caught:
         known_as(name)
     assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("vit_smal_patch", "vit_small_patch16_224"), ("toycarr", "toycar")],
+)
+def test_a_name_that_is_like_no_network_may_be_like_what_others_call_one(
+    name: str, meant: str
+) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean .*{meant}"):
+        known_as(name)

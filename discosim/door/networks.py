@@ -11,7 +11,8 @@ from discosim.report.networks import COLUMNS, show_networks
 
 LINES = (
     "Parameters with norms and biases; MACs of convolutions, linear layers and attention.",
-    "A name may carry a width divisor: resnet50/8 has an eighth of the channels.",
+    "A name may be written as others do, as ResNet-50, mobilenet_v2 or vit_small_patch16_224,",
+    "and may carry a width divisor: resnet50/8 has an eighth of the channels.",
 )
 
 

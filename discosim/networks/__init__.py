@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isfinite
 
-from discosim.errors import DiscosimError, UnknownNameError
+from discosim.errors import DiscosimError, UnknownNameError, nearest
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.importers import is_imported, load
 from discosim.importers.sizes import NamedSizes as NamedSizes
 from discosim.importers.sizes import Sizes as Sizes
 from discosim.importers.sizes import only_size as only_size
-from discosim.networks.aliases import registered
+from discosim.networks.aliases import SPELLINGS, registered
 from discosim.registry import Registry
 
 Width = Callable[[int], int]
@@ -58,9 +58,13 @@ def known_as(name: str) -> str:
     Raises UnknownNameError with the nearest names.
     """
     stem, slash, divisor = name.partition("/")
-    found = registered(stem, NETWORKS)
+    names = list(NETWORKS)
+    found = registered(stem, names)
     if found is None:
-        raise UnknownNameError(NETWORKS.kind, stem, NETWORKS)
+        others = (
+            [] if nearest(stem, names) else [each for many in SPELLINGS.values() for each in many]
+        )
+        raise UnknownNameError(NETWORKS.kind, stem, nearest(stem, others) or names)
     return found + slash + divisor
 
 
