@@ -215,8 +215,6 @@ def test_what_is_written_is_what_was_found(tmp_path: Path) -> None:
         ds.timeline("resnet18/8", hardware, plan=path).frame["end_s"].max(),
     ):
         assert other == pytest.approx(best.latency_s)
-    with pytest.raises(DiscosimError, match="split by outputs, wanted a plan file of version 1"):
-        ds.mask("resnet18/8", plan=path)
 
 
 def test_no_bound_is_given_where_readers_share_what_comes() -> None:

@@ -333,6 +333,7 @@ AT, OBJECTIVE, COLLECTIVE, PLAN, MASK = (
     replace(each, counted=True) for each in (_AT, _OBJECTIVE, _COLLECTIVE, _PLAN, _MASK)
 )
 COUNTED = tuple(replace(each, counted=True) for each in _COUNTED)
+EXECUTED = _PLAN.saying("A plan file, in place of a strategy.")
 COUNTING = (AT, *COUNTED, OBJECTIVE, COLLECTIVE, PLAN, MASK)
 
 # Where the answer goes

@@ -19,6 +19,7 @@ from discosim.door.run import run
     options.STRATEGY.saying("How layers are split, by one name."),
     options.COLLECTIVE,
     options.MASK.saying("Mask of `discosim mask`, in place of --s-comm."),
+    options.EXECUTED,
     options.WEIGHTS,
     options.SEED,
     options.TIMEOUT,
@@ -35,6 +36,7 @@ def command(asked: Asked) -> int:
     \b
     discosim run resnet18 --nodes 2 --s-comm 0.9
     discosim run resnet18 --nodes 4 --strategy rows
+    discosim run resnet18 --plan plan.json
     discosim run resnet18 --mask masks.npz --weights resnet18.safetensors
     """
     answer = asked.answer()

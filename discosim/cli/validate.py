@@ -19,6 +19,7 @@ from discosim.door.validate import validate
     options.ONE_NODES,
     replace(options.BW, help="Of each link.", to=To.CALL),
     options.STRATEGIES.saying("What to run; all but disco beside one node."),
+    replace(options.EXECUTED, help="A plan file, measured besides."),
     options.S_COMM.saying("Of disco, what to run."),
     options.OVERLAPS.saying("none: an exchange, then computation; layer: both at once."),
     options.RUNS,

@@ -269,13 +269,13 @@ def _knob(
         return given.one("--s-comm", given.shares(0.8 if s_comm is None else s_comm)), count
     if s_comm is not None:
         raise DiscosimError("give one of --s-comm and --plan: each says what is sent")
-    if plan.splits:
-        raise DiscosimError(
-            f"plan {plan.path} splits layers in different ways; a mask is of a network split by "
-            "outputs, wanted a plan file of version 1"
-        )
     plan.check(table)
-    plan.layer_s_comm(table, count)
+    every = plan.layer_s_comm(table, count)[0]
+    if plan.splits:
+        rows = np.flatnonzero(table.mixes & (every > 0))
+        sparse = {table.name[row]: float(every[row]) for row in rows}
+        note(f"plan {plan.path}: {len(sparse)} layers are sparse, the others keep everything")
+        return sparse, count
     return dict(plan.s_comm), count
 
 

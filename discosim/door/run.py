@@ -15,6 +15,7 @@ from discosim.graph.network import Network
 from discosim.graph.table import tabulate
 from discosim.masks.mask import Mask
 from discosim.partition.plan import Plan
+from discosim.partition.plan_file import PlanFile
 from discosim.report.tables import Cells
 from discosim.strategies.strategy import STRATEGIES, check_nodes
 from discosim.units import parse_time
@@ -22,6 +23,8 @@ from discosim.units import parse_time
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
+
+    from discosim.masks.select import Knob
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,6 +83,7 @@ def run(
     s_comm: given.Shares | None = None,
     collective: str = "direct",
     mask: "str | PathLike[str] | Mask | None" = None,
+    plan: "str | PathLike[str] | PlanFile | None" = None,
     weights: "str | PathLike[str] | None" = None,
     seed: int = 0,
     timeout: float | str = "60s",
@@ -87,27 +91,38 @@ def run(
 ) -> Ran:
     """Run the split network, one process a node, and return what it sent and held.
 
-    nodes: 2 and s_comm: 0.8 by default, or those of the mask; strategy: as `compare` has them;
-    collective: of its sums and gathers; weights: a checkpoint, random ones of `seed` without;
-    timeout: of a lost peer, in seconds; split_to: a folder for each node's weights. Raises
+    nodes: 2 and s_comm: 0.8 by default, or those of the mask or the plan; strategy: as `compare`
+    has them; plan: a file that says how each layer is split, or its S_comm; collective: of its
+    sums and gathers; weights: a checkpoint, random ones of `seed` without; timeout: of a lost
+    peer, in seconds; split_to: a folder for each node's weights. Raises
     DiscosimError.
     """
     require("run", "torch", "safetensors")
-    from discosim.explore.executed import MASKED, S_COMM, planned, the_laid
+    from discosim.explore.executed import MASKED, S_COMM, planned, planned_by, the_laid
     from discosim.explore.run import run_split
     from discosim.runtime.run import check_count, states_of
 
     limit_s = given.quantity(timeout, parse_time)
-    _check_knobs(strategy, s_comm, mask)
+    said = given.the_plan(plan)
+    _check_knobs(strategy, s_comm, mask, said)
     found = given.the_network(network)
     chosen = given.the_mask(mask, found)
-    count = _count(found, nodes, chosen)
+    count = _count(found, nodes, chosen, said)
     check_count(count)
     source, state = _parameters(found, weights, seed)
     split: Mask | Plan
-    if strategy in MASKED:
+    if said is not None and said.splits:
+        split = planned_by(found, said)
+        for line in split.remarks:
+            note(line)
+        how = f"plan {said.path}; {source}"
+    elif said is not None:
+        split = _selected(found, count, dict(said.s_comm), state, source)
+        how = f"{split.criterion}, plan {said.path}; {split.weights}"
+    elif strategy in MASKED:
         share = MASKED[strategy] if s_comm is None else s_comm
-        split = chosen or _selected(found, count, share, state, source)
+        one = given.one("--s-comm", given.shares(share))
+        split = chosen or _selected(found, count, one, state, source)
         how = f"{split.criterion}; {split.weights}"
     else:
         share = S_COMM if s_comm is None else given.one("--s-comm", given.shares(s_comm))
@@ -127,7 +142,7 @@ def run(
     return Ran(network=found, split=split, how=how, rows=rows, off=off, written=written)
 
 
-def _check_knobs(strategy: str, s_comm: object, mask: object) -> None:
+def _check_knobs(strategy: str, s_comm: object, mask: object, plan: object) -> None:
     """Raise DiscosimError for what says twice, or of a strategy without it, what is sent."""
     from discosim.explore.executed import check_executed
 
@@ -138,13 +153,22 @@ def _check_knobs(strategy: str, s_comm: object, mask: object) -> None:
         raise DiscosimError(f"--s-comm is for strategies that have it: {strategy} has none")
     if mask is not None and strategy != "disco":
         raise DiscosimError(f"--mask is for strategy disco: {strategy} has none")
+    if plan is not None and (s_comm is not None or mask is not None or strategy != "disco"):
+        raise DiscosimError("--plan says all of it: give no --s-comm, --mask or --strategy")
 
 
-def _count(network: Network, nodes: given.Counts | None, mask: Mask | None) -> int:
-    default = 2 if mask is None else mask.nodes
+def _count(
+    network: Network, nodes: given.Counts | None, mask: Mask | None, plan: PlanFile | None
+) -> int:
+    if plan is not None:
+        plan.check(tabulate(network))
+    said = plan if plan is not None else mask
+    default = 2 if said is None else said.nodes
     count = given.one("--nodes", given.counts(default if nodes is None else nodes))
     if mask is not None and mask.nodes != count:
         raise DiscosimError(f"the mask is for {mask.nodes} nodes, not for {count}")
+    if plan is not None:
+        plan.layer_s_comm(tabulate(network), count)
     check_nodes(tabulate(network), count)
     return count
 
@@ -163,10 +187,9 @@ def _parameters(
 
 
 def _selected(
-    network: Network, count: int, s_comm: given.Shares, state: "dict[str, Tensor]", source: str
+    network: Network, count: int, share: "Knob", state: "dict[str, Tensor]", source: str
 ) -> Mask:
     from discosim.masks.select import select
 
-    share = given.one("--s-comm", given.shares(s_comm))
     numbers = {name: tensor.numpy() for name, tensor in state.items()}
     return select(network, count, share, numbers, source=source)

@@ -90,6 +90,7 @@ def validate(
     nodes: given.Counts = 2,
     bandwidth: float | str = "37.5MB/s",
     strategies: given.Names = "disco",
+    plan: str | None = None,
     s_comm: given.Shares = S_COMM,
     overlap: given.Names = "none,layer",
     runs: int = 15,
@@ -97,7 +98,8 @@ def validate(
     """Run the split network on this machine over a limited link, and compare with predictions.
 
     network: a name, since its processes build it anew; bandwidth: of each link; s_comm: of disco
-    and partial-sync. All but disco are measured beside one node. Raises DiscosimError.
+    and partial-sync; plan: a file that says how each layer is split. All but disco are measured
+    beside one node. Raises DiscosimError.
     """
     question = Question(
         model=network,
@@ -107,7 +109,7 @@ def validate(
         s_comm=tuple(given.shares(s_comm)),
         overlaps=tuple(given.names(overlap)),
         count=runs,
-        strategies=_with_one_node(given.names(strategies)),
+        strategies=_with_one_node([*given.names(strategies), *([plan] if plan else [])]),
     )
     with progress("validate") as shown:
         found = validated(question, shown)

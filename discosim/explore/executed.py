@@ -9,6 +9,7 @@ from discosim.hardware import load_profile
 from discosim.partition.collectives import Collective
 from discosim.partition.lay import Laid
 from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.partition.plan_file import PlanFile
 from discosim.partition.synced import synced
 from discosim.strategies.strategy import STRATEGIES
 
@@ -60,6 +61,29 @@ def planned(
     if chosen.has_knob and plan.laid is not None:
         return replace(plan, laid=synced(plan.laid, s_comm))
     return plan
+
+
+def planned_by(network: Network, plan_file: PlanFile) -> Plan:
+    """Return the plan of a plan file that says how each layer is split.
+
+    Raises DiscosimError where it is for another network, or leaves something out.
+    """
+    given = Configuration(
+        network,
+        load_profile(ANY_HARDWARE).hardware(),
+        nodes=plan_file.nodes,
+        conventions=CONVENTIONS["runtime"],
+        plan_file=plan_file,
+    )
+    table = given.table
+    splits = zip(table.mixes, plan_file.every_split(table), strict=False)
+    sparse = sum(bool(mixes) and not split.exact for mixes, split in splits)
+    if sparse:
+        raise DiscosimError(
+            f"no run executes plan {plan_file.path}: {sparse} of its layers leave something out; "
+            "wanted one of `discosim plan --exact-only`"
+        )
+    return given.plan()
 
 
 def the_laid(plan: Plan) -> Laid:

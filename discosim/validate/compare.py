@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from discosim.errors import DiscosimError, require
-from discosim.explore.executed import check_executed
+from discosim.explore.executed import check_executed, planned_by
 from discosim.graph.network import Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import DTYPES
@@ -27,7 +27,7 @@ from discosim.validate.pingpong import SIZES
 from discosim.validate.probes import probes
 from discosim.validate.profiled import Parts, Wires, parts_of
 from discosim.validate.runs import ROUNDS, Runs, measured_nodes
-from discosim.validate.splits import SINGLE, SPARSE, has_knob, names_of
+from discosim.validate.splits import PLAN, SINGLE, SPARSE, has_knob, names_of, the_plan_file
 from discosim.validate.timing import Order
 
 DRAG_S = 0.02
@@ -148,7 +148,9 @@ def _cases(networks: Sequence[Network], taken: Sequence[Runs]) -> list[Case]:
 
 def _check(question: Question) -> None:
     for strategy in question.strategies:
-        if strategy not in (SPARSE, SINGLE):
+        if strategy.endswith(PLAN):
+            _check_plan(strategy, question)
+        elif strategy not in (SPARSE, SINGLE):
             check_executed(strategy)
     for overlap in question.overlaps:
         if overlap not in KINDS:
@@ -157,6 +159,14 @@ def _check(question: Question) -> None:
             )
     if question.nodes < 2:
         raise DiscosimError(f"{question.nodes} nodes: a split network has 2 or more")
+
+
+def _check_plan(path: str, question: Question) -> None:
+    """Raise DiscosimError for a plan that is not of this network and these nodes, or not exact."""
+    network = build(question.model, question.input_shape)
+    plan_file = the_plan_file(path)
+    planned_by(network, plan_file)
+    plan_file.layer_s_comm(tabulate(network), question.nodes)
 
 
 def _check_time(question: Question, table: LayerTable) -> None:

@@ -30,7 +30,7 @@ from discosim.validate.profiled import (
 )
 from discosim.validate.records import LayerRecord, Machine, MeasuredRecord
 from discosim.validate.runs import Runs, row_parts
-from discosim.validate.splits import SPARSE, names_of
+from discosim.validate.splits import PLAN, SPARSE, names_of, the_plan_file
 from discosim.validate.timing import mask_of
 
 LEVELS = ("paper", "calibrated", "profiled")
@@ -132,16 +132,18 @@ def _cost(known: Known, level: str, setting: Setting) -> tuple[Plan, Cost]:
             node, memory_Bps=None, efficiency={}, overhead_s={}, link_latency_s=0.0,
             bandwidth_Bps=question.bandwidth_Bps,
         )  # fmt: skip
+    by_plan = strategy.endswith(PLAN)
     masked = level != "paper" and strategy == SPARSE
     return Configuration(
         known.table.network,
         node,
-        strategy=STRATEGIES[strategy],
+        strategy=STRATEGIES[SPARSE if by_plan else strategy],
         nodes=question.nodes,
         s_comm=s_comm,
         overlap=Overlap.parse(overlap),
         conventions=CONVENTIONS[convention],
         mask=mask_of(known.table.network, question.nodes, s_comm) if masked else None,
+        plan_file=the_plan_file(strategy) if by_plan else None,
     ).evaluate()
 
 

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from discosim.explore.executed import planned, the_laid
+from discosim.explore.executed import planned, planned_by, the_laid
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
@@ -11,11 +11,15 @@ from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind
 from discosim.partition.lay import GATHER, Laid, lay
 from discosim.partition.plan import CONVENTIONS
+from discosim.partition.plan_file import PlanFile, read_plan
 from discosim.runtime.laid_program import row_names, table_rows
 from discosim.strategies.strategy import STRATEGIES
 from discosim.validate.timing import mask_of
 
 SPARSE, SINGLE = "disco", "single"
+
+PLAN = ".json"
+"""What the name of a plan file ends with, which stands for a strategy."""
 
 
 @lru_cache(maxsize=16)
@@ -28,12 +32,20 @@ def split_of(network: Network, nodes: int, strategy: str, s_comm: float) -> Mask
         return mask_of(network, nodes, s_comm)
     if strategy == SINGLE:
         return lay(tabulate(network), _on_one, nodes, CONVENTIONS["runtime"])
+    if strategy.endswith(PLAN):
+        return the_laid(planned_by(network, the_plan_file(strategy)))
     return the_laid(planned(network, strategy, nodes, s_comm=s_comm))
+
+
+@lru_cache(maxsize=16)
+def the_plan_file(path: str) -> PlanFile:
+    """Return the plan that stands for a strategy."""
+    return read_plan(path)
 
 
 def has_knob(strategy: str) -> bool:
     """Return whether a strategy is measured at several S_comm."""
-    return strategy != SINGLE and STRATEGIES[strategy].has_knob
+    return strategy != SINGLE and not strategy.endswith(PLAN) and STRATEGIES[strategy].has_knob
 
 
 def _on_one(_: Layer, __: tuple[Held, ...]) -> Choice:
