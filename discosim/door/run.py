@@ -98,7 +98,7 @@ def run(
     DiscosimError.
     """
     require("run", "torch", "safetensors")
-    from discosim.explore.executed import MASKED, S_COMM, planned, planned_by, the_laid
+    from discosim.explore.executed import the_laid
     from discosim.explore.run import run_split
     from discosim.runtime.run import check_count, states_of
 
@@ -110,27 +110,11 @@ def run(
     count = _count(found, nodes, chosen, said)
     check_count(count)
     source, state = _parameters(found, weights, seed)
-    split: Mask | Plan
-    if said is not None and said.splits:
-        split = planned_by(found, said)
-        for line in split.remarks:
-            note(line)
-        how = f"plan {said.path}; {source}"
-    elif said is not None:
-        split = _selected(found, count, dict(said.s_comm), state, source)
-        how = f"{split.criterion}, plan {said.path}; {split.weights}"
-    elif strategy in MASKED:
-        share = MASKED[strategy] if s_comm is None else s_comm
-        one = given.one("--s-comm", given.shares(share))
-        split = chosen or _selected(found, count, one, state, source)
-        how = f"{split.criterion}; {split.weights}"
+    parameters = _Parameters(state, source)
+    if said is not None:
+        split, how = _by_plan(found, said, parameters)
     else:
-        share = S_COMM if s_comm is None else given.one("--s-comm", given.shares(s_comm))
-        split = planned(found, strategy, count, collective, share)
-        for line in split.remarks:
-            note(line)
-        knob = f", S_comm {share:g}" if STRATEGIES[strategy].has_knob else ""
-        how = f"{strategy}{knob} ({STRATEGIES[strategy].summary}); {source}"
+        split, how = _by_strategy(found, strategy, count, collective, s_comm, chosen, parameters)
     written: tuple[str, ...] = ()
     if split_to is not None:
         from discosim.runtime.split_checkpoint import write_split
@@ -140,6 +124,52 @@ def run(
         written = tuple(map(str, write_split(found, states, Path(split_to))))
     rows, off = run_split(found, split, state, seed, limit_s)
     return Ran(network=found, split=split, how=how, rows=rows, off=off, written=written)
+
+
+@dataclass(frozen=True, eq=False)
+class _Parameters:
+    """Parameters of a network, and where they are from."""
+
+    state: "dict[str, Tensor]"
+    source: str
+
+
+def _by_plan(network: Network, said: PlanFile, of: _Parameters) -> tuple[Mask | Plan, str]:
+    """What a plan file makes of the network, and the words for it."""
+    from discosim.explore.executed import planned_by
+
+    if not said.splits:
+        mask = _selected(network, said.nodes, dict(said.s_comm), of)
+        return mask, f"{mask.criterion}, plan {said.path}; {mask.weights}"
+    split = planned_by(network, said)
+    for line in split.remarks:
+        note(line)
+    return split, f"plan {said.path}; {of.source}"
+
+
+def _by_strategy(
+    network: Network,
+    strategy: str,
+    count: int,
+    collective: str,
+    s_comm: given.Shares | None,
+    mask: Mask | None,
+    of: _Parameters,
+) -> tuple[Mask | Plan, str]:
+    """What a strategy, or a mask, makes of the network, and the words for it."""
+    from discosim.explore.executed import MASKED, S_COMM, planned
+
+    if strategy in MASKED:
+        share = MASKED[strategy] if s_comm is None else s_comm
+        one = given.one("--s-comm", given.shares(share))
+        mask = mask or _selected(network, count, one, of)
+        return mask, f"{mask.criterion}; {mask.weights}"
+    one = S_COMM if s_comm is None else given.one("--s-comm", given.shares(s_comm))
+    split = planned(network, strategy, count, collective, one)
+    for line in split.remarks:
+        note(line)
+    knob = f", S_comm {one:g}" if STRATEGIES[strategy].has_knob else ""
+    return split, f"{strategy}{knob} ({STRATEGIES[strategy].summary}); {of.source}"
 
 
 def _check_knobs(strategy: str, s_comm: object, mask: object, plan: object) -> None:
@@ -186,10 +216,8 @@ def _parameters(
     return source, random_state(network, seed)
 
 
-def _selected(
-    network: Network, count: int, share: "Knob", state: "dict[str, Tensor]", source: str
-) -> Mask:
+def _selected(network: Network, count: int, share: "Knob", of: _Parameters) -> Mask:
     from discosim.masks.select import select
 
-    numbers = {name: tensor.numpy() for name, tensor in state.items()}
-    return select(network, count, share, numbers, source=source)
+    numbers = {name: tensor.numpy() for name, tensor in of.state.items()}
+    return select(network, count, share, numbers, source=of.source)
