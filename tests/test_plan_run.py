@@ -88,4 +88,4 @@ def test_a_plan_file_is_measured_as_a_strategy_is(tmp_path: Path) -> None:
     names, rows = names_of(network, 2, path)
     assert len(names) == len(rows) >= len(tabulate(network))
     with pytest.raises(DiscosimError, match="is for 2 nodes, not for 3"):
-        ds.validate("resnet18/8", input=((3, 64, 64),), nodes=3, plan=path)
+        ds.validate("resnet18/8", input=(3, 64, 64), nodes=3, plan=path)
