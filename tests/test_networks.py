@@ -638,6 +638,12 @@ def test_an_input_that_cannot_be_is_refused(size: tuple[int, ...]) -> None:
         build("resnet18", size)
 
 
+def test_an_input_without_positions_is_one_number() -> None:
+    assert build("ad-autoencoder", (640,)).layers == build("ad-autoencoder").layers
+    with pytest.raises(DiscosimError, match="wanted a size"):
+        build("ad-autoencoder", (640, 640))
+
+
 def test_an_input_may_be_square_oblong_or_whole() -> None:
     assert build("resnet18", (96,)).input_shape == (3, 96, 96)
     assert build("resnet18", (96, 128)).input_shape == (3, 96, 128)

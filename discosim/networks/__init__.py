@@ -44,7 +44,8 @@ def build(name: str, input_shape: Sizes | None = None) -> Network:
     It has the name that it is registered under. The same request gives the same object, unless a
     file has changed.
 
-    `input_shape` has the recipe's rank, features first; two entries stand for height and width.
+    `input_shape` has the recipe's rank, features first; of an image two entries stand for height
+    and width, one for both.
     Raises UnknownNameError, or DiscosimError for a divisor or an input that cannot be.
     """
     if is_imported(name):
@@ -97,7 +98,8 @@ def _width(name: str, divisor: str) -> Width:
 def _input_shape(name: str, own: Shape, given: Shape | None) -> Shape:
     if given is None:
         return own
-    shape = {1: (own[0], *given * 2), 2: (own[0], *given), 3: given}.get(len(given), ())
+    square = given if len(own) == 1 else (own[0], *given * 2)
+    shape = {1: square, 2: (own[0], *given), 3: given}.get(len(given), ())
     if len(shape) != len(own) or min(shape) < 1 or max(shape) > LARGEST_INPUT:
         raise DiscosimError(
             f"input {'x'.join(map(str, given))} of {name}: wanted a size as 224, 224x320 or "
