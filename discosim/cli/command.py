@@ -62,6 +62,7 @@ class Asked:
             getattr(answer, keyword)(path)
             wrote(path)
         self.output.draw(answer)
+        self.output.hand_on(answer)
 
     def _network(self) -> dict[str, Any]:
         """The network, or the networks, by name or all of them."""

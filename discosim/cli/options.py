@@ -355,6 +355,14 @@ PLOT = Option(
     To.OUTPUT,
     complete=FILES,
 )
+HTML = Option(
+    "html_path",
+    "--html",
+    "Write it all, with its picture, to an .html file.",
+    None,
+    To.OUTPUT,
+    complete=FILES,
+)
 OUTPUT = (FORM, PATH)
 DRAWN = (*OUTPUT, PLOT)
 COSTING = (*HARDWARE, INPUT, *COUNTING, *DRAWN)

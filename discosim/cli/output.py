@@ -1,13 +1,14 @@
 """Where results go: stdout or a file, and pictures; checked before the work starts."""
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from discosim.errors import DiscosimError
-from discosim.files import check_writable, write_bytes
+from discosim.files import check_file, check_writable, write_bytes
 from discosim.report.layout import RULE
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Output:
     form: str | None = None
     path: str | None = None
     plot_path: str | None = None
+    html_path: str | None = None
 
     @property
     def kind(self) -> str:
@@ -46,6 +48,8 @@ class Output:
 
             check_suffix(self.plot_path)
             check_writable(self.plot_path)
+
+        check_file(self.html_path, "page", ".html")
 
     def _check_path(self, path: str) -> None:
         if Path(path).suffix.lower() not in SUFFIXES:
@@ -76,6 +80,13 @@ class Output:
 
             save(answer.plot(), self.plot_path)
             wrote(self.plot_path)
+
+    def hand_on(self, answer: "Answer") -> None:
+        """Write an answer as a page where one is wanted, with the command that gave it."""
+        if self.html_path is not None:
+            command = shlex.join(["discosim", *sys.argv[1:]])
+            write_bytes(self.html_path, answer.page(command).encode())
+            wrote(self.html_path)
 
     def _content(self, answer: "Answer") -> str | bytes:
         if self.kind == "table":

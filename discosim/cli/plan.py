@@ -33,6 +33,7 @@ from discosim.door.plan import plan
     options.FORM.saying("[default: table]."),
     options.save("Write the plan to a .json file for --plan.", "plan file", ".json"),
     options.PLOT,
+    options.HTML,
 )
 def command(asked: Asked) -> None:
     """The best split of each layer within a node's memory: rows, outputs, inputs, whole or one.

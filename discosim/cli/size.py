@@ -26,7 +26,8 @@ from discosim.door.size import size
     *options.HARDWARE,
     options.INPUT,
     *options.COUNTING,
-    *options.OUTPUT,
+    *options.DRAWN,
+    options.HTML,
 )
 def command(asked: Asked) -> None:
     """The smallest cluster within your limits, or what to give up.

@@ -18,6 +18,7 @@ from discosim.door.sweep import sweep
     options.OVERLAPS,
     options.BAND,
     *options.COSTING,
+    options.HTML,
 )
 def command(asked: Asked) -> None:
     """Latency over S_comm and N, and whether one node is faster.

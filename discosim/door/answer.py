@@ -64,7 +64,15 @@ class Answer(ABC):
 
     def to_html(self) -> str:
         """Return the notes, the sentences and the table as HTML."""
+        return self.said_html() + self.table_html()
+
+    def said_html(self) -> str:
+        """Return the notes and the sentences as HTML."""
         said = [*(f"note: {note}" for note in self.notes), *self.lines, *self.caveats]
+        return "".join(f"<p>{escape(line)}</p>\n" for line in said)
+
+    def table_html(self) -> str:
+        """Return the table as HTML."""
         names = [("left" if name in self.words else "right", name) for name in self.cells]
         head = "".join(f"<th style='text-align:{side}'>{escape(n)}</th>" for side, n in names)
         rows = "\n".join(
@@ -76,10 +84,17 @@ class Answer(ABC):
             + "</tr>"
             for row in zip(*self.cells.values(), strict=True)
         )
-        return (
-            "".join(f"<p>{escape(line)}</p>\n" for line in said)
-            + f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n"
-        )
+        return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n"
+
+    def page(self, command: str = "") -> str:
+        """Return one HTML file: the sentences, the picture, the table, and the command for it."""
+        from discosim.page.write import report
+
+        try:
+            picture = self.plot()
+        except DiscosimError as refusal:
+            return report(self.said_html(), self.table_html(), command, why=str(refusal))
+        return report(self.said_html(), self.table_html(), command, picture=picture)
 
     def _repr_html_(self) -> str:
         return self.to_html()

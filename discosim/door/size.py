@@ -27,6 +27,7 @@ from discosim.units import parse_energy, parse_price, parse_time
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 STRATEGIES = "single,pipeline,disco"
 MOST_NODES = 16
@@ -66,6 +67,12 @@ class Sizes(Answer):
     def cells(self) -> Cells:
         """The combinations; what never differs is left out."""
         return report.show(self.rows)
+
+    def plot(self) -> "Figure":
+        """Return each cluster beside the limits."""
+        from discosim.report.size_plot import draw_size
+
+        return draw_size(self.rows)
 
 
 @command

@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from hashlib import sha256
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from discosim import __version__
 from discosim.page.coefficients import Json
+from discosim.report.style import as_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FOLDER = Path(__file__).parent
 MODULES = ("units.js", "engine.js", "state.js", "answer.js", "draw.js", "page.js")
@@ -30,6 +36,30 @@ def explorer(document: Mapping[str, Json], title: str) -> str:
         style=_read("page.css"),
         document=as_json(document),
         script=script,
+    )
+
+
+def report(
+    said: str, table: str, command: str, *, picture: "Figure | None" = None, why: str = ""
+) -> str:
+    """Return the HTML file of an answer: its sentences and its table, which are HTML already.
+
+    why: what stands in place of a picture that there is none of.
+    """
+    drawn = f"<p>{escape(why)}</p>"
+    if picture is not None:
+        image = b64encode(as_svg(picture)).decode()
+        words = "The table below as a picture."
+        drawn = f'<img src="data:image/svg+xml;base64,{image}" alt="{words}">'
+    return _filled(
+        "report.html",
+        title=escape(" ".join(command.split()[:2])) or "discosim",
+        style=_read("page.css"),
+        said=said,
+        picture=drawn,
+        table=table,
+        command=escape(command),
+        made=f"Made by discosim {__version__}. Nothing is sent or fetched.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,16 @@ def check_suffix(path: str) -> None:
     """Raise DiscosimError where the file's suffix is not that of a picture."""
     if Path(path).suffix.lower() not in SUFFIXES:
         raise DiscosimError(f"picture file {path!r}; wanted a suffix of {', '.join(SUFFIXES)}")
+
+
+def as_svg(figure: "Figure") -> bytes:
+    """Return the figure as an SVG file; the same figure gives the same bytes."""
+    import matplotlib as mpl
+
+    content = BytesIO()
+    with mpl.rc_context(RC):
+        figure.savefig(content, format="svg", metadata={"Date": None})
+    return content.getvalue()
 
 
 def save(figure: "Figure", path: str) -> None:

@@ -1,0 +1,84 @@
+"""The picture of `size`: a bar a cluster for each limit, and the limit itself."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from discosim.explore.grid.metrics import METRICS
+from discosim.explore.sizing import NAMES
+from discosim.report.labels import several
+from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
+from discosim.units import format_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST = 24
+"""Clusters that are drawn, the best ones."""
+
+
+def draw_size(frame: "pd.DataFrame") -> "Figure":
+    """Return a panel for each limit: what each cluster has of it, best first, and the limit."""
+    import matplotlib as mpl
+
+    rows = frame.head(MOST)
+    limits = [name for name in NAMES if _shown(rows, name)] or ["memory"]
+    with mpl.rc_context(RC):
+        left = f", the first {MOST} of {len(frame)}" if len(frame) > MOST else ""
+        title = f"{', '.join(dict.fromkeys(rows['model']))}: the smallest clusters{left}"
+        width = max(7.0, 3.4 + 2.9 * len(limits))
+        figure = new_figure(width, 1.5 + 0.34 * len(rows), title)
+        panels = figure.subplots(1, len(limits), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, limits, strict=True):
+            _draw(axes, rows, name)
+        panels[0].set_yticks(np.arange(len(rows)), _names(rows))
+        panels[0].set_ylim(len(rows) - 0.4, -0.6)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        return figure
+
+
+def _shown(rows: "pd.DataFrame", name: str) -> bool:
+    """Whether a limit is given; that of the profile's memory, where it is missed."""
+    if name == "memory":
+        return bool((rows["memory_margin"] < 0).any())
+    return bool(rows[f"{name}_limit"].notna().any())
+
+
+def _draw(axes: "Axes", rows: "pd.DataFrame", name: str) -> None:
+    """One limit: bars of those that keep all limits, and of those that do not."""
+    metric = METRICS[name]
+    values = rows[metric.column].to_numpy(dtype=float)
+    limits = rows[f"{name}_limit"].to_numpy(dtype=float)
+    feasible = rows["feasible"].to_numpy(dtype=bool)
+    places = np.arange(len(rows))
+    for keeps, colour, label in (
+        (feasible, COMP, "keeps all limits"),
+        (~feasible, COMM, "does not"),
+    ):
+        axes.barh(places[keeps], values[keeps], height=0.65, color=colour, alpha=0.8, label=label)
+    ends = [*values, *limits]
+    axes.set_xlim(0, 1.08 * float(np.nanmax(ends)))
+    axes.vlines(
+        limits, places - 0.5, places + 0.5, colors=SINGLE, ls=(0, (4, 2)), lw=1.6, label="limit"
+    )
+    axes.xaxis.set_major_formatter(lambda value, _: format_quantity(value, metric.unit))
+    axes.locator_params(axis="x", nbins=3)
+    axes.grid(False, axis="y")
+    axes.set_title(metric.quantity)
+    axes.set_xlabel(f"limit: at {'least' if metric.most else 'most'}")
+
+
+def _names(rows: "pd.DataFrame") -> list[str]:
+    """What tells the clusters apart."""
+    columns = [name for name in ("model", "hardware") if several(rows[name])]
+    names = []
+    for row in rows.to_dict("records"):
+        knob = f" at {row['s_comm']:.4g}" if row["s_comm"] == row["s_comm"] else ""
+        count = f"{row['nodes']} node{'s' * (row['nodes'] > 1)}"
+        names.append(
+            ", ".join([*(str(row[name]) for name in columns), row["strategy"] + knob, count])
+        )
+    return names

@@ -1,0 +1,210 @@
+"""The page's document: knots, columns kept once, coefficients that hold, text that stays text."""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import discosim as ds
+from discosim.cli.app import run
+from discosim.errors import DiscosimError
+from discosim.graph.table import Floats
+from discosim.hardware import load_profile, profile_names
+from discosim.page.coefficients import network_json
+from discosim.page.knots import STEPS, knots
+from discosim.page.pool import Pool
+from discosim.page.write import as_json
+from discosim.strategies.strategy import STRATEGIES
+from tests.configurations import on
+
+shares = st.floats(0.05, 0.95)
+sizes = st.floats(1e-3, 1e9)
+
+
+# Functions of S_comm
+
+
+@given(at=shares, low=sizes, kink=sizes, high=sizes, end=sizes)
+def test_straight_pieces_and_a_jump_are_found(
+    at: float, low: float, kink: float, high: float, end: float
+) -> None:
+    def of(s: Floats) -> Floats:
+        bent = np.interp(s, [0.0, at, 1.0], [low, kink, high])
+        return np.stack([np.where(s == 1, end, bent), 3.0 + 0.0 * s], axis=1)
+
+    found = knots(of, knob=True)
+    if found.stepped:  # a bend too slight to be told from none, or too near an end
+        return
+    assert found.s[0] == 0
+    assert found.s[-1] == 1
+    assert (np.diff(found.s) >= 0).all()
+    tried = np.linspace(0.0, 0.998, 57)
+    place = np.clip(np.searchsorted(found.s, tried, side="right") - 1, 0, len(found.s) - 2)
+    a, b = found.s[place], found.s[place + 1]
+    part = ((tried - a) / (b - a))[:, None]
+    values = (1 - part) * found.values[place] + part * found.values[place + 1]
+    scale = max(low, kink, high, end)
+    assert np.abs(values - of(tried)).max() <= 1e-9 * scale
+    assert np.abs(found.values[-1] - [end, 3.0]).max() <= 1e-9 * scale
+
+
+def test_a_bend_and_no_bend() -> None:
+    bent = knots(lambda s: np.minimum(1.0, 3.0 * (1.0 - s))[:, None], knob=True)
+    assert bent.s.tolist() == pytest.approx([0.0, 2 / 3, 1.0])
+    straight = knots(lambda s: (1.0 - s)[:, None], knob=True)
+    assert straight.s.tolist() == [0.0, 1.0]
+    assert knots(lambda s: 7.0 + 0.0 * s[:, None], knob=False).values.tolist() == [[7.0]]
+
+
+def test_whole_features_are_kept_in_steps() -> None:
+    found = knots(lambda s: np.floor((1.0 - s) * 64 + 0.5)[:, None], knob=True)
+    assert found.stepped
+    assert found.s.tolist() == STEPS.tolist()
+
+
+# Columns
+
+
+def test_a_multiple_of_a_column_is_that_column() -> None:
+    pool = Pool()
+    column = np.array([3.0, 0.0, 5.0, 3.0])
+    assert pool.add(column) == [0, 1]
+    assert pool.add(column / 7) == [0, pytest.approx(1 / 7, rel=1e-14)]
+    assert pool.add(np.zeros(4)) == 0
+    assert pool.add(np.array([1.0, 0.0, 0.0, 1.0])) == [1, 1]
+    firsts, kinds = pool.alike(4)
+    assert len(firsts) == 3
+    assert kinds[0] == kinds[3]
+
+
+# Coefficients
+
+
+@pytest.mark.parametrize("model", ["resnet18/8", "deit-ti/3"])
+def test_coefficients_hold_on_every_profile(model: str) -> None:
+    """`Sampled.exact` holds them against `simulate`: where they did not, there would be a curve."""
+    profiles = [load_profile(name) for name in profile_names()]
+    nodes = [profile.hardware(profile.dtypes[0]) for profile in profiles]
+    exact = ("none", "layer", "ideal")
+    found, left_out = network_json(on(model, hardware=nodes[0]), nodes, list(STRATEGIES), [1, 2, 5], exact)
+    assert (found["curves"], left_out) == ({}, [])
+
+
+def test_what_cannot_be_is_left_out_and_told() -> None:
+    node = load_profile("rpi4-gigabit").hardware()
+    base = on("resnet18/8", hardware=node)
+    places, left_out = network_json(base, [node], ["disco"], [2, 5000], ["none"])
+    assert list(places["places"]) == ["0/disco/2"]  # type: ignore[call-overload]
+    assert "5000 nodes" in left_out[0]
+    with pytest.raises(DiscosimError, match="5000 nodes"):
+        network_json(base, [node], ["disco"], [5000], ["none"])
+
+
+# Files
+
+
+def _document(html: str) -> dict[str, object]:
+    [text] = re.findall(r'<script type="application/json" id="document">(.*?)</script>', html, re.S)
+    found: dict[str, object] = json.loads(text)
+    return found
+
+
+def test_a_page_is_whole_and_says_its_version() -> None:
+    page = ds.explore(
+        "resnet18/8", ["rpi4-gigabit", "rpi5-gigabit"], nodes="1:3", bandwidth="5MB/s"
+    )
+    made = _document(page.html)
+    assert (made["format"], made["version"]) == ("discosim-explore", 1)
+    assert [each["name"] for each in made["networks"]] == ["resnet18/8"]  # type: ignore[attr-defined]
+    assert not re.search(r"\{\{|https?://(?!www\.w3\.org/2000/svg)|\bimport .* from", page.html)
+    assert len(page.frame) == 2
+    number = made["profiles"][0]["numbers"]["bandwidth"]  # type: ignore[index]
+    assert number == {"value": 5e6, "text": "5MB/s", "given": True}
+
+
+def test_a_document_stays_text_inside_html() -> None:
+    text = as_json({"name": "</script><!-- & \u2028"})
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == {"name": "</script><!-- & \u2028"}
+
+
+def _command(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["discosim", *shlex.split(line)])
+    return run()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("explore --model resnet18/8 -o page.txt", "wanted a suffix of .html"),
+        ("explore --model resnet18/8 -o nowhere/page.html", "cannot write"),
+        ("explore --model resnet18/8", "wanted -o page.html or --open"),
+        ("explore --model resnet18/8 --nodes 5000 -o page.html", "5000 nodes"),
+        ("explore --model resnet51 -o page.html", "resnet50"),
+        ("explore --model resnet18/8 --strategy disc -o page.html", "disco"),
+        ("explore --model resnet18/8 --s-comm 0,1 -o page.html", "--s-comm takes one value"),
+        ("sweep --model resnet18/8 --html page.htm", "wanted a suffix of .html"),
+        ("size --model resnet18/8 --latency 1s --html nowhere/page.html", "cannot write"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    line: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _command(line, monkeypatch) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "picture"),
+    [
+        ("sweep --model resnet18/8 --nodes 2", True),
+        ("size --model resnet18/8 --latency 1s --max-nodes 2 --jobs 1", True),
+        ("plan --model resnet18/8 --hw rpi4-gigabit", True),
+    ],
+)
+def test_an_answer_is_handed_on_as_one_file(
+    line: str,
+    picture: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "<b>.html"
+    assert _command(f"{line} --html '{path}'", monkeypatch) == 0
+    html = path.read_text(encoding="utf-8")
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[0].split(";")[0] in html
+    assert ("data:image/svg+xml;base64," in html) == picture
+    assert "<table>" in html
+    assert f"discosim {line.split()[0]}" in html
+    assert "<b>" not in html
+    assert not re.search(r"\{\{|<script|https?://", html)
+
+
+def test_the_browser_is_opened_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    path = tmp_path / "page.html"
+    assert _command(f"explore --model resnet18/8 --nodes 2 -o {path} --open", monkeypatch) == 0
+    assert opened == [path.as_uri()]
+    assert _command("explore --model resnet18/8 --nodes 2 --open", monkeypatch) == 0
+    assert opened[1].startswith(tmp_path.as_uri())
+    assert opened[1].endswith("/page.html")
