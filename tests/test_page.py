@@ -92,7 +92,8 @@ def test_coefficients_hold_on_every_profile(model: str) -> None:
     profiles = [load_profile(name) for name in profile_names()]
     nodes = [profile.hardware(profile.dtypes[0]) for profile in profiles]
     exact = ("none", "layer", "ideal")
-    found, left_out = network_json(on(model, hardware=nodes[0]), nodes, list(STRATEGIES), [1, 2, 5], exact)
+    base = on(model, hardware=nodes[0])
+    found, left_out = network_json(base, nodes, list(STRATEGIES), [1, 2, 5], exact)
     assert (found["curves"], left_out) == ({}, [])
 
 

@@ -335,3 +335,30 @@ def test_nothing_stands_in_the_way(browser: Browser, page: Path, width: int, dar
     serious = [each for each in found if each["impact"] in ("serious", "critical")]
     assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
     tab.close()
+
+
+def test_what_holds_of_all_of_a_page_stands_in_its_commands(
+    browser: Browser,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for line in (
+        "--as-built --bw 5MB/s --set efficiency.conv=0.5",
+        "--conventions runtime --no-resend --input 64 --dtype int8 --topology ring --memory 1MB",
+    ):
+        command = f"discosim explore resnet18/8 --hw rpi4-gigabit --nodes 2:3 {line} -o page.html"
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", shlex.split(command))
+        assert run() == 0
+        capsys.readouterr()
+        tab = browser.open(tmp_path / "page.html")
+        for fragment in ("", "overlap=none&s=0.9", "split=rows&overlap=none&nodes=3&bw=1MB/s"):
+            answer = tab.run(f"discosim.answer({fragment!r})")
+            words = [*shlex.split(answer["command"]), "--format", "json"]
+            monkeypatch.setattr(sys, "argv", words)
+            assert run() == 0
+            [row] = json.loads(capsys.readouterr().out)
+            assert row["latency_s"] == pytest.approx(answer["latency_s"], rel=SAME), words
+        assert tab.messages == []
+        tab.close()

@@ -19,11 +19,11 @@ from discosim.door.network import network as as_network
 from discosim.errors import DiscosimError
 from discosim.explore.axes import NUMBERS
 from discosim.files import write_text
+from discosim.graph.network import shape_text
 from discosim.hardware import Hardware
-from discosim.networks import NETWORKS
+from discosim.networks import NETWORKS, NamedSizes
 from discosim.report.frames import as_cells
 from discosim.report.tables import Cells
-from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def explore(
     nodes: given.Counts = NODES,
     s_comm: given.Shares = 0.8,
     strategy: str = "disco",
-    overlap: str = "none",
+    overlap: str | None = None,
     **more: Unpack[Exploring],
 ) -> Page:
     """Return one HTML file that answers whether to distribute, with sliders and no server.
@@ -103,19 +103,20 @@ def explore(
 
     counts = given.counts(nodes)
     begin = given.one("--s-comm", given.shares(s_comm))
-    overlaps = list(dict.fromkeys([*OVERLAPS, str(Overlap.parse(overlap))]))
     counted, changes = (
         {key: value for key, value in more.items() if key in of.__annotations__}
         for of in (CountedAs, Overrides)
     )
     boards = _boards(hardware, cast("Overrides", changes))
     counting = cast("CountedAs", counted)
+    usual = str(given.overlap(overlap, counting))
+    overlaps = list(dict.fromkeys([*OVERLAPS, usual]))
     subjects = _subjects(network, input, boards[0].node, counting, counts)
     start = Start(
         strategy=STRATEGIES[strategy].name,
         nodes=2 if 2 in counts else counts[0],
         s_comm=begin,
-        overlap=overlap,
+        overlap=usual,
         words=_words(input, more),
         given=[word for key, word in GIVEN.items() if changes.get(key) is not None],
         notes=[f"Counted by {given.convention_words(subjects[0].base, counting)} conventions."],
@@ -176,7 +177,7 @@ def _subjects(
 
 def _words(size: int | str | Sizes | None, more: Exploring) -> list[str]:
     """The words that every command of the page ends in: what is not chosen there."""
-    words = ["--input", str(size)] if isinstance(size, int | str) else []
+    words = [] if size is None else ["--input", _size_text(size)]
     for key, value in more.items():
         if value is None or key in GIVEN or USUAL.get(key) == value:
             continue
@@ -185,9 +186,20 @@ def _words(size: int | str | Sizes | None, more: Exploring) -> list[str]:
                 words += ["--set", f"{path}={text}"]
         elif key == "resend":
             words.append("--resend" if value else "--no-resend")
+        elif key == "as_built":
+            words += ["--as-built"] * bool(value)
         else:
             words += [f"--{key.replace('_', '-')}", str(value)]
     return words
+
+
+def _size_text(size: int | str | Sizes) -> str:
+    """The size of an input as it is written."""
+    if isinstance(size, int | str):
+        return str(size)
+    if isinstance(size, NamedSizes):
+        return ",".join(f"{name}={shape_text(shape)}" for name, shape in size.sizes)
+    return shape_text(size)
 
 
 def _rows(

@@ -82,7 +82,7 @@ export function commandOf(document, state, numbers, sComm) {
   if (profile.topology_given || state.topology !== profile.topology) words.push("--topology", state.topology);
   words.push("--strategy", state.strategy, "--nodes", String(state.nodes));
   if (strategy.knob) words.push("--s-comm", String(sComm));
-  if (state.overlap !== "none") words.push("--overlap", state.overlap);
+  if (state.overlap !== "none" || document.words.includes("--as-built")) words.push("--overlap", state.overlap);
   return [...words, ...document.words].map(quoted).join(" ");
 }
 
