@@ -11,9 +11,11 @@ from discosim.graph.network import Network
 from discosim.graph.table import Floats, LayerTable, tabulate
 from discosim.hardware import Hardware
 from discosim.masks.mask_file import check_mask
+from discosim.model.traffic import TOPOLOGIES
 from discosim.partition.collectives import Collective
 from discosim.partition.plan import CONVENTIONS, Conventions, Features, Objective, Plan
 from discosim.partition.split import divides
+from discosim.partition.worth import Worth
 from discosim.simulate import NO_OVERLAP, Cost, Overlap, simulate
 from discosim.strategies.cut import blocks, rows_of
 from discosim.strategies.strategy import STRATEGIES, Strategy, check_nodes
@@ -34,7 +36,8 @@ class Configuration:
     may be arrays (..., 1, 1) that broadcast with it.
     at: block of the strategies with a cut, "" for the one nearest to `target` S_comm.
     plan_file, mask: what strategies with the S_comm knob send, layer by layer or feature by
-    feature. Raises DiscosimError for what is not of this network.
+    feature; worth: of sending less, by which `fused-rows` joins layers, None for that of the
+    hardware. Raises DiscosimError for what is not of this network.
     """
 
     network: Network
@@ -52,6 +55,7 @@ class Configuration:
     collective: Collective = Collective.DIRECT
     plan_file: "PlanFile | None" = None
     mask: "Mask | None" = None
+    worth: Worth | None = None
 
     def __post_init__(self) -> None:
         """Check what names layers of the network; raises DiscosimError."""
@@ -71,6 +75,15 @@ class Configuration:
     def knob(self) -> Floats:
         """S_comm as an array that broadcasts with (..., 1, L)."""
         return np.atleast_2d(np.asarray(self.s_comm, dtype=float))
+
+    @property
+    def weighed(self) -> Worth:
+        """What it is worth to send less and compute more."""
+        return worth_of(self.hardware) if self.worth is None else self.worth
+
+    def planned_here(self) -> "Configuration":
+        """Return the same, whose plan stays what it is whatever numbers the hardware has."""
+        return replace(self, worth=self.weighed)
 
     @property
     def fixed(self) -> bool:
@@ -117,6 +130,24 @@ class Configuration:
     def cost(self) -> Cost:
         """Return what the plan costs, (...) or (..., R, L), and the layers with it."""
         return self.evaluate()[1]
+
+
+def worth_of(hardware: Hardware) -> Worth:
+    """Return what the hardware says of sending and computing, of numbers that are axes the middle.
+
+    A MAC is that of a convolution.
+    """
+    topology = TOPOLOGIES[hardware.topology]
+    bandwidth_Bps, latency_s, rate_macps = (
+        float(np.median(np.asarray(number, dtype=float)))
+        for number in (hardware.bandwidth_Bps, hardware.link_latency_s, hardware.compute_macps)
+    )
+    return Worth(
+        element_s=float(hardware.feature_elem_bytes) / bandwidth_Bps,
+        message_s=latency_s,
+        mac_s=1.0 / (rate_macps * hardware.efficiency.get("conv", 1.0)),
+        one_medium=topology.one_medium,
+    )
 
 
 def _nearest_cut(configuration: Configuration) -> str:

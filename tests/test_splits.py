@@ -1,20 +1,23 @@
 """Layers split by rows, inputs, outputs, whole or on one node: laws of what is sent and held."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from discosim.configuration import worth_of
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
+from discosim.hardware import load_profile
 from discosim.networks import build
 from discosim.partition.bounds import row_bounds
 from discosim.partition.collectives import Collective
-from discosim.partition.fused import ELEMENTS_A_MESSAGE, MACS_AN_ELEMENT, fused
+from discosim.partition.fused import fused, joined, shared_out
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, Rule, follow
 from discosim.partition.lay import Laid, Read, lay
@@ -25,8 +28,11 @@ from discosim.partition.plan import CONVENTIONS, Conventions, Plan
 from discosim.partition.repeated import NOTHING, repeated
 from discosim.partition.split import divides
 from discosim.partition.within_layer import within_layer
+from discosim.partition.worth import Worth
 from discosim.strategies.paired import paired_rule
 from discosim.strategies.rows import rows_rule
+from discosim.strategies.strategy import STRATEGIES
+from tests.configurations import on
 from tests.strategies import tables
 
 PAPER, RUNTIME = CONVENTIONS["paper"], CONVENTIONS["runtime"]
@@ -68,6 +74,10 @@ def at_random(seed: int) -> Callable[[Network], Rule]:
 
 RULES = st.sampled_from([by_rows, by_pairs, by_outputs]) | st.integers(0, 99).map(at_random)
 NODES = st.integers(1, 5)
+WORTHS = st.builds(
+    Worth, st.sampled_from([1e-9, 1e-7, 1e-5]), st.sampled_from([0.0, 1e-4]),
+    st.sampled_from([1e-12, 1e-9]), st.booleans(),
+)  # fmt: skip
 ALGORITHMS = st.sampled_from(["direct", "ring", "root"])
 
 
@@ -393,27 +403,28 @@ def test_fused_rows_of_groups_of_one_are_rows(
 
 
 @settings(max_examples=10, deadline=None)
-@given(tables(), st.integers(2, 4), st.sampled_from([PAPER, RUNTIME]))
+@given(tables(), st.integers(2, 4), st.sampled_from([PAPER, RUNTIME]), WORTHS)
 def test_fused_groups_are_worth_their_repeated_work(
-    table: LayerTable, nodes: int, conventions: Conventions
+    table: LayerTable, nodes: int, conventions: Conventions, worth: Worth
 ) -> None:
     """By the measure of the dynamic program, which counts no group that it does not take."""
     rule = by_rows(table.network)
     laid = lay(table, rule, nodes, conventions)
-    joined = lay(table, rule, nodes, conventions, extents=fused(laid))
+    groups = joined(laid, worth)
     apart, together = (
-        mixed_plan(each, lay_out(table, nodes, conventions), DENSE) for each in (laid, joined)
+        mixed_plan(each, lay_out(table, nodes, conventions), DENSE) for each in (laid, groups)
     )
 
     def measure(plan: Plan) -> float:
         work = np.broadcast_to(plan.local + plan.remote, (nodes, len(table))).sum(0)
         messages = plan.exchange.total_messages.sum()
-        sent = plan.exchange.total.sum() + ELEMENTS_A_MESSAGE * messages
-        return float(sent + (work @ table.macs) / MACS_AN_ELEMENT)
+        sent = plan.exchange.total.sum() * worth.element_s + worth.message_s * messages
+        waiting = nodes if worth.one_medium else 1
+        return float(sent * waiting + (work @ table.macs) * worth.mac_s)
 
     assert measure(together) <= measure(apart) * (1 + 1e-9)
     if conventions.whole:
-        check_coverage(joined)
+        check_coverage(groups)
 
 
 def test_a_group_of_two_convolutions_by_hand() -> None:
@@ -425,7 +436,7 @@ def test_a_group_of_two_convolutions_by_hand() -> None:
     net.conv(net.conv(INPUT, 40, 3, "one"), 5, 3, "two")
     table = tabulate(net.build())
     laid = lay(table, by_rows(table.network), 2, PAPER)
-    extents = fused(laid)
+    extents = fused(laid, worth_of(load_profile("splitnets-hmd").hardware()))
     np.testing.assert_array_equal(extents["one"], [[0, 5], [3, 8]])
     plan = mixed_plan(
         lay(table, laid.rule, 2, PAPER, extents=extents), lay_out(table, 2, PAPER), DENSE
@@ -456,3 +467,34 @@ def test_whole_features_of_a_sum_are_whole_messages() -> None:
     # each node sends the other its summands, then what it has added up
     assert list(sent["runtime"]) == [4 * 1, 4 * 2]
     np.testing.assert_allclose(sent["paper"], [4 * 0.1 * 5, 4 * 0.3 * 5])
+
+
+def test_what_is_sent_and_what_is_repeated_follow_the_hardware() -> None:
+    """Over a slow link more is repeated and less is sent; where sending is free nothing is."""
+    given = on("mobilenetv2", strategy="fused-rows", nodes=3)
+    sent, work = [], []
+    for bandwidth_Bps in (1e5, 1e8, 1e10, np.inf):
+        node = replace(given.hardware, bandwidth_Bps=bandwidth_Bps)
+        plan = replace(given, hardware=node).plan()
+        sent.append(plan.exchange.total.sum())
+        work.append((plan.local + plan.remote).sum(0) @ given.table.macs)
+    assert sent == sorted(sent)
+    assert work == sorted(work, reverse=True)
+    assert sent[0] < sent[-1]
+    rows = replace(given, strategy=STRATEGIES["rows"]).plan()
+    assert sent[-1] == rows.exchange.total.sum()
+
+
+def test_groups_are_found_anew_for_unlike_shares() -> None:
+    """Equal shares give the groups of equal nodes, unlike ones groups of their own, not rows."""
+    given = on("mobilenetv2", strategy="fused-rows", nodes=2, conventions="runtime")
+    laid = given.plan().laid
+    assert laid is not None
+    even, uneven = (shared_out(laid, shares) for shares in ((0.5, 0.5), (0.75, 0.25)))
+    for one, other in zip(laid.parts, even.parts, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+    apart = lay(laid.table, laid.rule, 2, RUNTIME, shares=(0.75, 0.25))
+    check_coverage(uneven)
+    sums = [sum(one.pairs.sum() for r in reads_of(each) for one in r.rounds)
+            for each in (uneven, apart)]  # fmt: skip
+    assert sums[0] < sums[1]

@@ -157,7 +157,7 @@ def _by_strategy(
     of: _Parameters,
 ) -> tuple[Mask | Plan, str]:
     """What a strategy, or a mask, makes of the network, and the words for it."""
-    from discosim.explore.executed import MASKED, S_COMM, planned
+    from discosim.explore.executed import HARDWARE, MASKED, S_COMM, planned
 
     if strategy in MASKED:
         share = MASKED[strategy] if s_comm is None else s_comm
@@ -168,6 +168,8 @@ def _by_strategy(
     split = planned(network, strategy, count, collective, one)
     for line in split.remarks:
         note(line)
+    if strategy == "fused-rows":
+        note(f"no hardware: {strategy} joins layers as is best on {HARDWARE}")
     knob = f", S_comm {one:g}" if STRATEGIES[strategy].has_knob else ""
     return split, f"{strategy}{knob} ({STRATEGIES[strategy].summary}); {of.source}"
 

@@ -121,7 +121,7 @@ def break_even(
     check_s_comm(configuration.s_comm)
     if solve != "nodes" and nodes < 2:
         raise DiscosimError(f"{nodes} nodes against one; wanted 2 or more")
-    contest = Contest(configuration, previous)
+    contest = Contest(configuration.planned_here(), previous)
     if solve == "nodes":
         return [_nodes(contest, most_nodes)]
     return {"bw": _bandwidth, "link-latency": _link_latency, "s-comm": _s_comm}[solve](contest)

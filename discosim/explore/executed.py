@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from discosim.configuration import Configuration
+from discosim.configuration import Configuration, worth_of
 from discosim.errors import DiscosimError
 from discosim.graph.network import Network
 from discosim.hardware import load_profile
@@ -11,6 +11,7 @@ from discosim.partition.lay import Laid
 from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.partition.plan_file import PlanFile
 from discosim.partition.synced import synced
+from discosim.partition.worth import Worth
 from discosim.strategies.strategy import STRATEGIES
 
 MASKED = {"disco": 0.8, "dense": 0.0, "branches": 1.0}
@@ -19,8 +20,13 @@ MASKED = {"disco": 0.8, "dense": 0.0, "branches": 1.0}
 S_COMM = 0.8
 """Of other strategies with that knob, if none is given."""
 
-ANY_HARDWARE = "splitnets-hmd"
-"""What is computed and sent depends on none."""
+HARDWARE = "splitnets-hmd"
+"""By whose numbers `fused-rows` joins layers where nobody says; else a plan depends on none."""
+
+
+def worth_of_a_run() -> Worth:
+    """Return by what the layers are joined that run."""
+    return worth_of(load_profile(HARDWARE).hardware())
 
 
 def executed() -> list[str]:
@@ -51,7 +57,7 @@ def planned(
     chosen = STRATEGIES[strategy]
     plan = Configuration(
         network,
-        load_profile(ANY_HARDWARE).hardware(),
+        load_profile(HARDWARE).hardware(),
         strategy=chosen,
         nodes=nodes,
         s_comm=s_comm,
@@ -70,7 +76,7 @@ def planned_by(network: Network, plan_file: PlanFile) -> Plan:
     """
     given = Configuration(
         network,
-        load_profile(ANY_HARDWARE).hardware(),
+        load_profile(HARDWARE).hardware(),
         nodes=plan_file.nodes,
         conventions=CONVENTIONS["runtime"],
         plan_file=plan_file,

@@ -92,6 +92,7 @@ Part = tuple[Configuration, Floats, int]
 
 def parts_of(configuration: Configuration, s_comm: Floats) -> Iterator[Part]:
     """Yield the rows of one configuration, the hardware's axes outside, S_comm inside."""
+    configuration = configuration.planned_here()
     axes, knob = arrays(configuration.hardware), choices(configuration, s_comm)
     combinations = prod(len(axis) for axis in axes.values())
     block = max(1, BLOCK // configuration.unlike)

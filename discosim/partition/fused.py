@@ -15,37 +15,59 @@ from discosim.graph.network import INPUT
 from discosim.graph.table import Floats, Ints
 from discosim.partition.held import hull, no_rows
 from discosim.partition.kinds import Kind
-from discosim.partition.lay import Laid, Part
+from discosim.partition.lay import Laid, Part, lay
 from discosim.partition.needs import Extents, reached
+from discosim.partition.worth import Worth
 
-MACS_AN_ELEMENT = 1000.0
-"""MACs that are repeated if that saves sending an element: of the order of what a node computes
-meanwhile, from 290 (a Raspberry Pi 4 on gigabit Ethernet) to 13,000 (the paper's Figure 2)."""
 
-ELEMENTS_A_MESSAGE = 100.0
-"""Elements that are sent if that saves a message: few, so that on any link the elements decide."""
+def joined(laid: Laid, worth: Worth) -> Laid:
+    """Return the same with its layers in the groups that are worth most; see `fused`."""
+    if laid.nodes == 1:
+        return laid
+    return lay(
+        laid.table,
+        laid.rule,
+        laid.nodes,
+        laid.conventions,
+        collective=laid.collective,
+        shares=laid.shares,
+        extents=fused(laid, worth),
+        worth=worth,
+    )
+
+
+def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:
+    """Return the same on nodes of which each has its share of all features and rows.
+
+    Groups of layers that are computed without an exchange are found anew.
+    """
+    again = lay(
+        laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
+        shares=shares,
+    )  # fmt: skip
+    return again if laid.worth is None else joined(again, laid.worth)
 
 
 @lru_cache(maxsize=64)
-def fused(laid: Laid) -> Extents:
+def fused(laid: Laid, worth: Worth) -> Extents:
     """Return the rows that each node computes of each layer of a network split by rows.
 
     `laid` computes no row twice; of the groups into which its layers can be joined, those are
-    taken that send least, elements, messages and repeated MACs added up.
+    taken that take least, elements, messages and repeated MACs added up as their `worth` is.
     """
     count, ends = len(laid.parts), _ends(laid)
     best = np.full(count + 1, np.inf)
     best[0], begins = 0.0, np.zeros(count + 1, dtype=np.int64)
     known: Known = {}
     for end in sorted(ends):
-        for begin, cost in _costs(laid, end, known):
+        for begin, cost in _costs(laid, end, worth, known):
             if (begin in ends or begin == 0) and best[begin] + cost < best[end]:
                 best[end], begins[end] = best[begin] + cost, begin
     extents: dict[str, Ints] = {}
     end = count
     while end:
         begin = int(begins[end])
-        for start, _, computed in _groups(laid, end):
+        for start, _, computed in _groups(laid, end, worth):
             if start == begin:
                 extents.update(computed)
                 break
@@ -71,8 +93,8 @@ Known = dict[tuple[object, ...], "tuple[float | None, Known]"]
 """Costs of groups by their layers, the last one first; None where no group begins so early."""
 
 
-def _costs(laid: Laid, end: int, known: Known) -> Iterator[tuple[int, float]]:
-    """The first rows and the costs of the groups that end before row `end`.
+def _costs(laid: Laid, end: int, worth: Worth, known: Known) -> Iterator[tuple[int, float]]:
+    """The first rows and the seconds of the groups that end before row `end`.
 
     Blocks of a network repeat: groups of layers that are connected and laid alike cost the same.
     """
@@ -81,7 +103,7 @@ def _costs(laid: Laid, end: int, known: Known) -> Iterator[tuple[int, float]]:
         sign = signs[begin]
         if sign not in known:
             if groups is None:
-                groups = islice(_groups(laid, end), end - 1 - begin, None)
+                groups = islice(_groups(laid, end, worth), end - 1 - begin, None)
             found = next(groups, None)
             known[sign] = (None if found is None else found[1], {})
         cost, known = known[sign]
@@ -105,8 +127,8 @@ def _signs(laid: Laid) -> list[tuple[object, ...]]:
     ]
 
 
-def _groups(laid: Laid, end: int) -> Iterator[tuple[int, float, dict[str, Ints]]]:
-    """Every group that ends before row `end`: its first row, its cost, the rows it computes.
+def _groups(laid: Laid, end: int, worth: Worth) -> Iterator[tuple[int, float, dict[str, Ints]]]:
+    """Every group that ends before row `end`: its first row, its seconds, the rows it computes.
 
     What a node computes of a layer follows from the readers in the group, which come later.
     """
@@ -115,6 +137,8 @@ def _groups(laid: Laid, end: int) -> Iterator[tuple[int, float, dict[str, Ints]]
     wanted: dict[str, Ints] = {}
     sent: dict[str, Floats] = {}  # elements and messages, of each tensor from before the group
     repeated, unfused = 0.0, 0.0
+    waiting = laid.nodes if worth.one_medium else 1
+    prices = np.array([worth.element_s, worth.message_s]) * waiting
     for begin in range(end - 1, -1, -1):
         part = laid.parts[begin]
         if not _fusible(part):
@@ -135,10 +159,10 @@ def _groups(laid: Laid, end: int) -> Iterator[tuple[int, float, dict[str, Ints]]
             lacks = _lacks(part, operand, need)
             again = laid.conventions.resend and read.tensor in sent
             sent[read.tensor] = sent[read.tensor] + lacks if again else lacks
-            unfused += float(read.missing.sum()) + ELEMENTS_A_MESSAGE * laid.nodes
-        cost = sum(float(each @ [1.0, ELEMENTS_A_MESSAGE]) for each in sent.values())
-        yield begin, cost + repeated / MACS_AN_ELEMENT, computed
-        if repeated / MACS_AN_ELEMENT > unfused:
+            unfused += float(read.missing.sum() * prices[0]) + prices[1] * laid.nodes
+        cost = sum(float(each @ prices) for each in sent.values())
+        yield begin, cost + repeated * worth.mac_s, computed
+        if repeated * worth.mac_s > unfused:
             return
 
 

@@ -32,6 +32,7 @@ from discosim.partition.placement import Owners, parts_of, place
 from discosim.partition.plan import Conventions
 from discosim.partition.split import divides
 from discosim.partition.uneven import place_by_share
+from discosim.partition.worth import Worth
 
 GATHER = "output"
 """The row after the last layer, in which the output goes to node 0."""
@@ -88,6 +89,7 @@ class Laid:
     """A network on nodes: one Part a layer, then the gathering of the output on node 0.
 
     whole: whether features are, under these conventions or because heads or groups do not divide.
+    shares: of unlike nodes; worth: by which layers are joined into groups, None where they are not.
     """
 
     table: LayerTable
@@ -99,6 +101,8 @@ class Laid:
     owners: Mapping[str, Owners]
     rule: Rule
     collective: Collective
+    shares: tuple[float, ...] | None
+    worth: Worth | None
 
 
 def lay(
@@ -110,6 +114,7 @@ def lay(
     collective: Collective = Collective.DIRECT,
     shares: tuple[float, ...] | None = None,
     extents: Extents | None = None,
+    worth: Worth | None = None,
 ) -> Laid:
     """Return how `table` lies on `nodes` nodes when `rule` says how each layer is split."""
     on = nodes_for(table, nodes, conventions, shares=shares, extents=extents)
@@ -126,6 +131,8 @@ def lay(
         owners=on.owners,
         rule=rule,
         collective=collective,
+        shares=shares,
+        worth=worth,
     )
 
 
@@ -170,17 +177,6 @@ def gather_one(
     laying = _Laying(on, conventions, collective)
     laying.state = {name: held}
     return laying.gathering([name])
-
-
-def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:
-    """Return the same on nodes of which each has its share of all features and rows.
-
-    Groups of layers that are computed without an exchange are not joined anew.
-    """
-    return lay(
-        laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
-        shares=shares,
-    )  # fmt: skip
 
 
 @lru_cache(maxsize=64)

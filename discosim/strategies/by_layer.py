@@ -12,7 +12,7 @@ from discosim.graph.network import Network
 from discosim.graph.reach import rows_of
 from discosim.graph.table import Floats, LayerTable
 from discosim.partition.collectives import Collective
-from discosim.partition.fused import fused
+from discosim.partition.fused import joined
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, Rule, follow
 from discosim.partition.lay import Laid, lay
@@ -22,6 +22,7 @@ from discosim.partition.plan import Conventions, Plan
 from discosim.partition.plan_file import PlanFile
 from discosim.partition.remarks import remarks
 from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.partition.worth import Worth
 from discosim.strategies.rows import least_sent
 from discosim.strategies.tokens_kv import all_sent
 
@@ -78,15 +79,14 @@ def laid_by_layer(
     conventions: Conventions,
     collective: Collective,
     rows: ByRows,
+    worth: Worth,
 ) -> Laid:
-    """Return how `table` lies on the nodes."""
+    """Return how `table` lies on the nodes; worth: of joining layers, where `rows` are joined."""
     layers = table.network.layers
     said = {layer.name: split for layer, split in zip(layers, splits, strict=True)}
     rule = rule_of(table.network, conventions, lambda layer: said[layer.name], rows)
     laid = lay(table, rule, nodes, conventions, collective=collective)
-    if not rows.joined or nodes == 1:
-        return laid
-    return lay(table, rule, nodes, conventions, collective=collective, extents=fused(laid))
+    return joined(laid, worth) if rows.joined else laid
 
 
 def plan_by_layer(laid: Laid, density: Floats) -> Plan:
@@ -105,6 +105,7 @@ def planned(given: "Configuration", plan_file: PlanFile) -> Plan:
     """Return the plan of a plan file that says how each layer is split."""
     splits = plan_file.every_split(given.table)
     laid = laid_by_layer(
-        given.table, splits, given.nodes, given.conventions, given.collective, plan_file.rows
-    )
+        given.table, splits, given.nodes, given.conventions, given.collective, plan_file.rows,
+        given.weighed,
+    )  # fmt: skip
     return plan_by_layer(laid, density_of(splits))

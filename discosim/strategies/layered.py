@@ -10,13 +10,14 @@ import numpy as np
 from discosim.graph.network import Network
 from discosim.graph.table import LayerTable
 from discosim.partition.collectives import Collective
-from discosim.partition.fused import fused
+from discosim.partition.fused import joined
 from discosim.partition.kinds import Rule
 from discosim.partition.lay import Laid, lay
 from discosim.partition.layout import lay_out
 from discosim.partition.mixed import mixed_plan
 from discosim.partition.plan import Conventions, Plan
 from discosim.partition.remarks import remarks
+from discosim.partition.worth import Worth
 
 if TYPE_CHECKING:
     from discosim.configuration import Configuration
@@ -30,7 +31,8 @@ KEPT = 64
 
 def layered_plan(given: "Configuration", rule_of: RuleOf, *, fuse: bool = False) -> Plan:
     """Return the plan in which layers are split by a rule; `fuse` joins those split by rows."""
-    key = given.table, rule_of, given.nodes, given.conventions, given.collective, fuse
+    worth = given.weighed if fuse else None
+    key = given.table, rule_of, given.nodes, given.conventions, given.collective, worth
     laid = laid_by(*key)
     if not given.strategy.has_knob:
         return _plan(laid, (1.0,), (1, 1))
@@ -45,14 +47,14 @@ def laid_by(
     nodes: int,
     conventions: Conventions,
     collective: Collective,
-    fuse: bool,
+    worth: Worth | None,
 ) -> Laid:
-    """Return how `table` lies on the nodes, as index sets."""
+    """Return how `table` lies on the nodes, as index sets; worth: of joining layers, or None."""
     rule = rule_of(table.network, conventions)
-    laid = lay(table, rule, nodes, conventions, collective=collective)
-    if not fuse or nodes == 1:
-        return laid
-    return lay(table, rule, nodes, conventions, collective=collective, extents=fused(laid))
+    if worth is None:
+        return lay(table, rule, nodes, conventions, collective=collective)
+    apart = laid_by(table, rule_of, nodes, conventions, collective, None)
+    return joined(apart, worth)
 
 
 @lru_cache(maxsize=KEPT)

@@ -8,7 +8,7 @@ from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
 from discosim.model.traffic import TOPOLOGIES
-from discosim.partition.lay import shared_out
+from discosim.partition.fused import shared_out
 from discosim.partition.layout import Layout
 from discosim.partition.mixed import mixed_plan
 from discosim.partition.plan import Features, Plan

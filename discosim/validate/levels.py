@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from discosim.configuration import Configuration
+from discosim.explore.executed import worth_of_a_run
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware
 from discosim.hardware.profile import Profile
@@ -142,6 +143,7 @@ def _cost(known: Known, level: str, setting: Setting) -> tuple[Plan, Cost]:
         s_comm=s_comm,
         overlap=Overlap.parse(overlap),
         conventions=CONVENTIONS[convention],
+        worth=worth_of_a_run(),
         mask=mask_of(known.table.network, question.nodes, s_comm) if masked else None,
         plan_file=the_plan_file(strategy) if by_plan else None,
     ).evaluate()

@@ -100,6 +100,7 @@ def coefficients(given: Configuration, s_comm: Floats) -> tuple[Rows | Stages | 
     coefficients for several chunks, for chunks with a memory bandwidth, and where calls that take
     time overlap with messages or are of other nodes than the slowest.
     """
+    given = given.planned_here()
     given, overlap = replace(given, s_comm=s_comm[:, None, None]), given.overlap
     node, staged = given.hardware, given.strategy.staged
     unit = replace(

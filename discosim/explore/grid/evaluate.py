@@ -83,6 +83,7 @@ def _broadcast(place: Place, box: Box) -> Iterator[Block]:
 
 def amounts_at(given: Configuration, values: Sequence[Floats]) -> Amounts:
     """Return the amounts by `simulate` where AXES have these values; they broadcast, four axes."""
+    given = given.planned_here()
     knob, *others = (each[..., None, None] for each in values)
     numbers: dict[str, Any] = dict(zip(AXES[1:], others, strict=True))
     node = replace(given.hardware, **numbers)

@@ -65,7 +65,7 @@ class Candidate:
 def priced_plan(given: Configuration, name: str, splits: Splits, rows: ByRows = PLAIN) -> Candidate:
     """Return what it costs to split each layer as it is said."""
     laid = laid_by_layer(
-        given.table, splits, given.nodes, given.conventions, given.collective, rows
+        given.table, splits, given.nodes, given.conventions, given.collective, rows, given.weighed
     )
     return _candidate(given, name, splits, rows, plan_by_layer(laid, density_of(splits)))
 

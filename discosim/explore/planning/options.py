@@ -159,7 +159,7 @@ def options_of(
     pure = {
         kind: laid_by_layer(
             given.table, (LayerSplit(kind),) * count, given.nodes, given.conventions,
-            given.collective, rows,
+            given.collective, rows, given.weighed,
         )
         for kind in (Kind.ROWS, Kind.OUTPUTS, Kind.INPUTS)
     }  # fmt: skip
