@@ -12,12 +12,16 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names and what they stand for; the modules of `package` fill it when they are imported."""
+    """Names and what they stand for; the modules of `package` fill it when they are imported.
+
+    It goes over these; what lies elsewhere is found by its name alone.
+    """
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind = kind
         self.package = package
         self._entries: dict[str, T] = {}
+        self._elsewhere: dict[str, str] = {}
         self._complete = False
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -31,6 +35,10 @@ class Registry(Generic[T]):
 
         return enter
 
+    def elsewhere(self, name: str, module: str) -> None:
+        """Say which module outside the package enters `name`, when it is asked for by name."""
+        self._elsewhere[name] = module
+
     def _load(self) -> None:
         if self._complete:
             return
@@ -41,12 +49,15 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         self._load()
-        return iter(self._entries)
+        return iter([name for name in self._entries if name not in self._elsewhere])
 
     def __getitem__(self, name: str) -> T:
         """Return the entry called `name`; raises UnknownNameError with the nearest names."""
         self._load()
-        return self._entries[one_of(self.kind, name, self._entries)]
+        found = one_of(self.kind, name, dict.fromkeys([*self._entries, *self._elsewhere]))
+        if found not in self._entries:
+            import_module(self._elsewhere[found])
+        return self._entries[found]
 
 
 def one_of(kind: str, given: str, known: Iterable[str]) -> str:

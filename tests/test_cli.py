@@ -169,7 +169,8 @@ def test_there_is_one_record_for_each_combination(cli: Cli) -> None:
 def test_the_knob_is_null_where_a_strategy_has_none(cli: Cli) -> None:
     records = cli("compare --model resnet50 --format json").records
     assert [record["strategy"] for record in records[:3]] == ["single", "dense", "disco"]
-    assert {record["strategy"] for record in records} == set(STRATEGIES)
+    assert {record["strategy"] for record in records} == {*STRATEGIES, "best"}
+    assert records[-1]["strategy"] == "best"
     for record in records:
         knob = STRATEGIES[record["strategy"]].has_knob
         assert record["s_comm"] == (0.8 if knob else None)
@@ -279,10 +280,10 @@ def test_each_family_is_swept(cli: Cli, model: str) -> None:
 @pytest.mark.parametrize("model", each_family())
 def test_each_family_is_compared(cli: Cli, model: str) -> None:
     asked = set(STRATEGIES) if model in KINDS else {"single", "disco", "rows", "paired"}
-    for nodes in NODES if model in KINDS else (3,):
+    for nodes in NODES[::2] if model in KINDS else (3,):
         these = "" if model in KINDS else f"--strategy {','.join(sorted(asked))} "
         answer = cli(f"compare --model {model} --nodes {nodes} {these}--s-comm 0.5 --format json")
-        names = Counter(record["strategy"] for record in answer.records)
+        names = Counter(each for r in answer.records if (each := r["strategy"]) != "best")
         left_out = {name for name in STRATEGIES if f"note: {name} left out" in answer.err}
         assert names == Counter(asked - left_out)
         assert left_out <= {"pipeline"}
@@ -381,7 +382,7 @@ def test_a_picture_is_drawn_beside_the_answer(
 
 def test_notes_do_not_reach_stdout(cli: Cli) -> None:
     answer = cli("compare --model alexnet --nodes 16 --format json")
-    assert len(answer.records) == len(list(STRATEGIES)) - 1
+    assert len(answer.records) == len(list(STRATEGIES))  # with the best, without the pipeline
     assert "pipeline left out: a pipeline of 16 nodes needs as many layers" in answer.err
     assert "no --at: dense-then-split on 16 nodes cuts at" in answer.err
     assert all(line.startswith("note: ") for line in answer.err.splitlines())

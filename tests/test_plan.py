@@ -217,6 +217,29 @@ def test_what_is_written_is_what_was_found(tmp_path: Path) -> None:
         assert other == pytest.approx(best.latency_s)
 
 
+def test_the_best_is_a_strategy_that_no_other_exact_one_beats() -> None:
+    frame = ds.compare("resnet18/8", "rpi5-gigabit", nodes=3).frame
+    assert frame["strategy"].iloc[-1] == "best"
+    exact = frame[frame["exact"].astype(bool)]
+    assert frame["latency_s"].iloc[-1] <= exact["latency_s"].min() * (1 + 1e-9)
+    sized = ds.size("resnet18/8", "rpi5-gigabit", latency=1.0, strategies="best", max_nodes=3)
+    assert sized.frame["strategy"].tolist() == ["best"]
+    at_hand = ds.hardware("rpi5-gigabit", bandwidth="1GB/s")
+    value = ds.breakeven("resnet18/8", at_hand, strategy="best").value
+    assert value is not None
+    there = ds.sweep("resnet18/8", at_hand, strategies="best", nodes=2).frame
+    alone = ds.sweep("resnet18/8", at_hand, strategies="best", nodes=1).frame
+    faster = there["latency_s"].item() < alone["latency_s"].item()
+    assert faster == (value < 1e9)
+
+
+def test_the_best_of_several_numbers_is_planned_once_and_told() -> None:
+    many = ds.hardware("rpi5-gigabit", bandwidth=["10MB/s", "1GB/s"])
+    frame = ds.sweep("resnet18/8", many, strategies="best", nodes=2).frame
+    assert len(frame) == 2
+    assert frame["bytes_per_node"].nunique() == 1
+
+
 def test_no_bound_is_given_where_readers_share_what_comes() -> None:
     answer = ds.plan("resnet18/8", conventions="runtime", exact_only=True)
     pure = min(each.latency_s for each in answer.found.pure)

@@ -23,6 +23,7 @@ from discosim.explore.breakeven import (
     check_strategy,
     speedups,
 )
+from discosim.explore.planning.best import planned_at
 from discosim.explore.target import Reached, reach, solved_for
 from discosim.partition.collectives import Collective
 from discosim.report import breakeven as report
@@ -197,7 +198,7 @@ def breakeven(
     said = [f"{base.model} on {node_text(each)}{how}." for each in kinds]
     how_counted = given.how_counted(base, counted)
     axes = product(kinds, counts, knob)
-    cases = [replace(base, hardware=each, nodes=n, s_comm=s) for each, n, s in axes]
+    cases = [planned_at(replace(base, hardware=each, nodes=n, s_comm=s)) for each, n, s in axes]
     if target is not None:
         return _to_target(cases, solve, given.quantity(target, parse_time), said, how_counted)
     last = MOST_NODES if max_nodes is None else given.one("--max-nodes", given.counts(max_nodes))

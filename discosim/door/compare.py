@@ -62,6 +62,8 @@ def compare(
     if strategies is None:
         every = [*ORDER, *(name for name in STRATEGIES if name not in ORDER)]
         names = possible(base, every, counts)
+        if base.plan_file is None and base.mask is None and max(counts) > 1:
+            names.append("best")
     else:
         names = given.names(strategies)
     overlaps = given.overlaps(overlap, counting)

@@ -39,6 +39,7 @@ class Strategy:
 
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", __package__)
+STRATEGIES.elsewhere("best", "discosim.explore.planning.best")  # which takes a search
 
 Planner = Callable[["Configuration"], Plan]
 

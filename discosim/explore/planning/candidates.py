@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from discosim.configuration import Configuration
+from discosim.errors import DiscosimError
 from discosim.explore.planning.prices import Aim
 from discosim.partition.kinds import Kind
 from discosim.partition.plan import Plan
@@ -113,7 +114,10 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
     for level in sorted({0.0, *s_comm}):
         name = f"disco, S_comm {level:g}" if level else "dense"
         yield priced_plan(given, name, (LayerSplit(Kind.OUTPUTS, level),) * count)
-    stages = by_strategy("pipeline").stage
+    try:
+        stages = by_strategy("pipeline").stage
+    except DiscosimError:  # fewer layers than nodes
+        return
     if stages is not None:
         splits = tuple(LayerSplit(Kind.ONE, node=int(stage)) for stage in stages[:count])
         yield priced_plan(given, "pipeline", splits)

@@ -78,11 +78,13 @@ def plan(
     memory: float | None = None,
     aim: Aim = Aim.LATENCY,
     method: Method = Method.FAST,
+    strict: bool = True,
 ) -> Planned:
     """Return the split of each layer of least latency within `memory` bytes of a node.
 
-    s_comm: values of the layers split by outputs, beside 0; aim: what else is to be least. Raises
-    DiscosimError where no plan that was found keeps the memory, with the least that there is.
+    s_comm: values of the layers split by outputs, beside 0; aim: what else is to be least. Where
+    no plan that was found keeps the memory the one of least memory is returned, or, if `strict`,
+    told in a DiscosimError.
     """
     if given.nodes < 2:
         raise DiscosimError("one node has nothing to split; wanted 2 nodes or more")
@@ -96,7 +98,9 @@ def plan(
     best = _best(search.found, limit, aim)
     if best is None:
         search.with_the_least(every[0])
-        raise _no_plan(given, limit, min(search.found, key=lambda each: each.node_bytes))
+        best = min(search.found, key=lambda each: each.node_bytes)
+        if strict:
+            raise _no_plan(given, limit, best)
     return Planned(
         configuration=given,
         memory=memory,
