@@ -57,6 +57,8 @@ _TIME = _Quantity("a time", "100us or 1ms", {"s": 1.0}, _BELOW_ONE, may_be_zero=
 _POWER = _Quantity("a power", "5W or 300mW", {"W": 1.0}, _BOTH_WAYS, may_be_zero=True)
 _ENERGY = _Quantity("an energy", "1pJ or 20nJ", {"J": 1.0}, _BOTH_WAYS, may_be_zero=True)
 _PRICE = _Quantity("a price", "35USD or $35", {"USD": 1.0, "$": 1.0}, {"": 1.0}, may_be_zero=True)
+INCH = 0.0254
+_LENGTH = _Quantity("a length", "3.3in or 85mm", {"in": INCH, "mm": 1e-3, "cm": 1e-2}, {"": 1.0})
 _QUANTITIES = (_BANDWIDTH, _COMPUTE, _BYTES, _TIME, _POWER, _ENERGY, _PRICE)
 
 
@@ -130,6 +132,11 @@ def parse_power(text: str) -> float:
 def parse_energy(text: str) -> float:
     """Return joules of a text such as 1pJ; DiscosimError says what is wrong."""
     return _read(text, _ENERGY)[0]
+
+
+def parse_length(text: str) -> float:
+    """Return inches of a text such as 3.3in, 85mm or 8.5cm; DiscosimError says what is wrong."""
+    return _read(text, _LENGTH)[0] / INCH
 
 
 def parse_price(text: str) -> float:

@@ -36,6 +36,7 @@ BYTES = types.Parsed("bytes", lambda text: limit(text, parse_bytes))
     options.FORM.saying("[default: table]."),
     options.save("Write the plan to a .json file for --plan.", "plan file", ".json"),
     options.PLOT,
+    *options.LOOKS,
 )
 def command(asked: Asked) -> None:
     """S_comm of each layer that loses least within limits on time, traffic or memory.

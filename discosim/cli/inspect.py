@@ -20,6 +20,7 @@ from discosim.door.inspect import inspect
     options.EVERY_OPERATOR,
     *options.OUTPUT,
     options.PLOT.saying("Draw the graph to a .png, .svg or .pdf file."),
+    *options.LOOKS,
     replace(
         options.save("Write the network to a .json or .csv file.", "network file", ".json", ".csv"),
         flags="--save",

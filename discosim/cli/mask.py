@@ -28,6 +28,7 @@ from discosim.errors import DiscosimError
     options.save("Write the mask to a .npz file.", "mask file"),
     options.FORM.saying("[default: table]."),
     options.PLOT.saying("Draw a layer's mask to a .png, .svg or .pdf file."),
+    *options.LOOKS,
     options.LAYER,
 )
 def command(asked: Asked) -> None:

@@ -342,7 +342,7 @@ FORM = Option("form", "--format", "On stdout [default: table].", FORMATS, To.OUT
 PATH = Option(
     "path",
     "-o --output",
-    "Write to a .csv, .json, .md or .txt file.",
+    "Write to a .csv, .json, .md, .txt or .tex file.",
     None,
     To.OUTPUT,
     complete=FILES,
@@ -363,8 +363,27 @@ HTML = Option(
     To.OUTPUT,
     complete=FILES,
 )
+LOOKS = (
+    Option("width", "--width", "Of the picture: 3.3in, 85mm, 8.5cm.", types.LENGTH, To.OUTPUT),
+    Option(
+        "style",
+        "--style",
+        "Letters and width for a column of a paper (8 pt, 3.3in), or for a slide (16 pt, 10in).",
+        click.Choice(("paper", "slide", "screen")),
+        To.OUTPUT,
+    ),
+    Option(
+        "dpi",
+        "--dpi",
+        "Dots an inch of a .png [default: 150].",
+        click.IntRange(30, 2400),
+        To.OUTPUT,
+    ),
+    Option("title", "--title", "In place of what was asked; --title= for none.", None, To.OUTPUT),
+    Option("log", "--log", "Logarithmic axes.", None, To.OUTPUT, is_flag=True),
+)
 OUTPUT = (FORM, PATH)
-DRAWN = (*OUTPUT, PLOT)
+DRAWN = (*OUTPUT, PLOT, *LOOKS)
 COSTING = (*HARDWARE, INPUT, *COUNTING, *DRAWN)
 """What every command that costs something takes."""
 

@@ -13,24 +13,31 @@ from discosim.report.layout import RULE
 
 if TYPE_CHECKING:
     from discosim.door.answer import Answer
+    from discosim.report.style import Sheet
 
 SUFFIXES = {
     ".csv": "csv",
     ".json": "json",
     ".md": "md",
     ".txt": "table",
+    ".tex": "tex",
     ".parquet": "parquet",
 }
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where an answer goes: the form of its data or table, its file, its picture."""
+    """Where an answer goes: the form of its data or table, its file, its picture and its looks."""
 
     form: str | None = None
     path: str | None = None
     plot_path: str | None = None
     html_path: str | None = None
+    width: float | None = None
+    style: str | None = None
+    dpi: int | None = None
+    title: str | None = None
+    log: bool = False
 
     @property
     def kind(self) -> str:
@@ -48,6 +55,10 @@ class Output:
 
             check_suffix(self.plot_path)
             check_writable(self.plot_path)
+        elif any(each is not None for each in (self.width, self.style, self.dpi, self.title)) or (
+            self.log
+        ):
+            raise DiscosimError("--width, --style, --dpi, --title and --log are of --plot: give it")
 
         check_file(self.html_path, "page", ".html")
 
@@ -76,9 +87,10 @@ class Output:
     def draw(self, answer: "Answer") -> None:
         """Draw an answer where a picture of it is wanted."""
         if self.plot_path is not None:
-            from discosim.report.style import save
+            from discosim.report.style import drawn_on, save
 
-            save(answer.plot(), self.plot_path)
+            with drawn_on(self._sheet()):
+                save(answer.plot(), self.plot_path)
             wrote(self.plot_path)
 
     def hand_on(self, answer: "Answer") -> None:
@@ -88,11 +100,18 @@ class Output:
             write_bytes(self.html_path, answer.page(command).encode())
             wrote(self.html_path)
 
+    def _sheet(self) -> "Sheet":
+        from discosim.report.style import Sheet
+
+        return Sheet(self.width, self.style or "screen", self.dpi, self.title, self.log)
+
     def _content(self, answer: "Answer") -> str | bytes:
         if self.kind == "table":
             return answer.text(*self._width())
         if self.kind == "md":
             return answer.markdown()
+        if self.kind == "tex":
+            return answer.tex()
         from discosim.report import frames
 
         if self.kind == "parquet":

@@ -34,6 +34,7 @@ from discosim.door.plan import plan
     options.save("Write the plan to a .json file for --plan.", "plan file", ".json"),
     options.PLOT,
     options.HTML,
+    *options.LOOKS,
 )
 def command(asked: Asked) -> None:
     """The best split of each layer within a node's memory: rows, outputs, inputs, whole or one.

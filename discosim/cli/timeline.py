@@ -23,6 +23,7 @@ from discosim.door.timeline import timeline
     options.FORM.saying("csv, json: each event."),
     options.save("Write a Chrome trace to a .json file.", "trace file", ".json"),
     options.PLOT,
+    *options.LOOKS,
 )
 def command(asked: Asked) -> None:
     """What each node and each link does when; nodes may be unlike (--hw a,b, in turn).

@@ -21,6 +21,7 @@ from discosim.units import (
     parse_bytes,
     parse_compute,
     parse_energy,
+    parse_length,
     parse_price,
     parse_time,
 )
@@ -71,6 +72,7 @@ COMPUTES = Parsed("rates", series_of(parse_compute, "1GMAC/s:1TMAC/s:100"))
 TIMES = Parsed("times", series_of(parse_time, "10us:10ms:20"))
 S_COMM = Parsed("values", parse_s_comm)
 NODES = Parsed("numbers", parse_nodes)
+LENGTH = Parsed("length", parse_length)
 INPUT = Parsed("size", parse_input)
 NAMES = Parsed("names", parse_names)
 NAMES_IN_PLACE = Parsed("names", parse_each_name)

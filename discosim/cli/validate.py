@@ -34,6 +34,7 @@ from discosim.door.validate import validate
         suffixes=(".json",),
     ),
     options.PLOT,
+    *options.LOOKS,
 )
 def command(asked: Asked) -> None:
     """Run the split network on this machine over a limited link, and compare with predictions.

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, ClassVar
 
 from discosim.errors import DiscosimError
-from discosim.report.tables import TEXT_COLUMNS, Cells, Columns, to_markdown, to_text
+from discosim.report.tables import TEXT_COLUMNS, Cells, Columns, to_markdown, to_tex, to_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,10 @@ class Answer(ABC):
     def markdown(self) -> str:
         """Return the sentences and the table as Markdown."""
         return to_markdown(self.cells, [*self.lines, *self.caveats])
+
+    def tex(self) -> str:
+        """Return the table for TeX, with the sentences as comments."""
+        return to_tex(self.cells, [*self.lines, *self.caveats], self.words)
 
     def __str__(self) -> str:
         """Return what the command line shows."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from discosim.explore.allocation.allocate import FALLBACK, LIMITS, Allocation, Outcome
 from discosim.masks.criteria import the_criterion
-from discosim.report.style import COMM, RC, SINGLE, new_figure
+from discosim.report.style import COMM, SINGLE, legend_below, new_figure, rc
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells, scaled
 from discosim.units import format_quantity
@@ -209,7 +209,7 @@ def draw_allocation(found: Allocation, title: str) -> "Figure":
         each.cost.received_bytes.max(axis=-2).reshape(-1)[places]
         for each in (found.dense, found.plan)
     )
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         figure = new_figure(float(np.clip(6.0 + 0.1 * len(index), 9.0, 16.0)), 7.4, title)
         panels = figure.subplots(3, 1, sharex=True)
         upper, middle, lower = panels
@@ -226,7 +226,7 @@ def draw_allocation(found: Allocation, title: str) -> "Figure":
         named = [axes.get_legend_handles_labels() for axes in panels]
         handles = [each for one, _ in named for each in one]
         labels = [each for _, one in named for each in one]
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        legend_below(figure, handles, labels, ncols=3)
         return figure
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from discosim.configuration import Configuration
 from discosim.explore.breakeven import BreakEven
-from discosim.report.style import RC, SINGLE, new_figure
+from discosim.report.style import SINGLE, columns_of_panels, legend_below, new_figure, rc
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
@@ -162,8 +162,8 @@ def draw_surfaces(
     from matplotlib.patches import Patch
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    with mpl.rc_context(RC):
-        columns = min(3, len(surfaces))
+    with mpl.rc_context(rc()):
+        columns = columns_of_panels(min(3, len(surfaces)), 20)
         high = -(-len(surfaces) // columns)
         figure = new_figure(max(7.0, 1.8 + 3.2 * columns), 1.7 + 2.9 * high, title)
         greens = mpl.colormaps["YlGn"](np.linspace(0.15, 0.95, len(LEVELS) - 1))
@@ -185,14 +185,14 @@ def draw_surfaces(
         panels[0].xaxis.set_major_formatter(lambda value, _: format_quantity(value, unit))
         panels[0].xaxis.set_minor_formatter(NullFormatter())
         panels[0].xaxis.set_major_locator(LogLocator(numticks=4))
-        figure.supylabel("S_comm, fraction of remote features not sent", fontsize=10)
+        figure.supylabel("S_comm, fraction of remote features not sent")
         fewer = surfaces[0].versus
         handles: list[Any] = [
             Patch(color=FEWER, label=f"{fewer} faster"),
             Line2D([], [], color="black", lw=1.8, label="break-even"),
             Line2D([], [], color=SINGLE, ls=":", lw=1.4, label="the hardware at hand"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        legend_below(figure, handles, ncols=3)
         scale = mpl.cm.ScalarMappable(norm, colours)
         bar = figure.colorbar(scale, ax=panels, ticks=LEVELS[:-1], spacing="uniform", pad=0.02)
         bar.ax.set_ylim(LEVELS[0], LEVELS[-1])

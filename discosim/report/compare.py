@@ -6,7 +6,17 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.report.labels import adds_up, bar_names, singles, title
-from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure, time_unit
+from discosim.report.style import (
+    COMM,
+    COMP,
+    SINGLE,
+    legend_below,
+    new_figure,
+    rc,
+    sheet,
+    small,
+    time_unit,
+)
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -27,7 +37,7 @@ def draw_compare(frame: "pd.DataFrame") -> "Figure":
     count = len(frame)
     if count > MOST_BARS:
         raise DiscosimError(f"{count:,} rows are too many bars; wanted at most {MOST_BARS}")
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         single = singles(frame)
         factor, unit = time_unit([*frame["latency_s"], *single.values()])
         figure = new_figure(9.0, 1.8 + (0.4 if count <= 30 else 0.24) * count, title(frame))
@@ -58,12 +68,18 @@ def draw_compare(frame: "pd.DataFrame") -> "Figure":
                 xytext=(4, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=9,
+                fontsize=small(),
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85},
             )
         axes.set_yticks(places, bar_names(frame))
         axes.set_ylim(count - 0.4, -0.6)
         axes.grid(False, axis="y")
-        axes.set(xlabel=f"latency [{unit}]", xlim=(0, 1.13 * max(latency.max(), alone.max())))
-        figure.legend(loc="outside lower center", ncols=3)
+        axes.set(xlabel=f"latency [{unit}]", xlim=(0, _room() * max(latency.max(), alone.max())))
+        legend_below(figure, ncols=3)
         return figure
+
+
+def _room() -> float:
+    """How far the axis goes beyond the longest bar, for the letters at its end."""
+    width = sheet().inches
+    return 1.13 if width is None else 1.13 + 0.06 * sheet().letters / width

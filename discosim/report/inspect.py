@@ -12,7 +12,7 @@ from discosim.graph.network import Network, inputs_text, shape_text
 from discosim.graph.table import tabulate
 from discosim.partition.plan import Plan
 from discosim.partition.split import split
-from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
+from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc, small
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
@@ -146,7 +146,7 @@ def draw_graph(network: Network, nodes: int, plan: Plan | None = None, how: str 
         for tensor in network.operands(layer.name)
         if heads[tensor] != heads[layer.name]
     }
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         height = 1.6 + INCH_A_ROW * len(members)
         title = f"{network.name} at {inputs_text(network)}, on {nodes} nodes{how}"
         figure = new_figure(9.0, height, title)
@@ -159,10 +159,12 @@ def draw_graph(network: Network, nodes: int, plan: Plan | None = None, how: str 
         for name, row in place.items():
             kind, colour = _kind(network, name, frame)
             kinds[kind] = axes.plot([0], [row], "o", ms=5, color=colour)[0]
-            axes.text(0.35, row, _label(network, name, members[name]), va="center", fontsize=7)
+            axes.text(
+                0.35, row, _label(network, name, members[name]), va="center", fontsize=small()
+            )
         axes.set_xlim(-0.35 * wide - 0.5, 12)
         axes.set_ylim(len(members) - 0.4, -0.6)
-        figure.legend(kinds.values(), kinds.keys(), loc="outside lower center", ncols=2)
+        legend_below(figure, list(kinds.values()), list(kinds), ncols=2)
         return figure
 
 

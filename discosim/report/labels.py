@@ -47,10 +47,10 @@ def title(frame: "pd.DataFrame") -> str:
     """Return what all rows share: the network and the hardware, and below them the rest."""
     models = ", ".join(dict.fromkeys(frame["model"] + " at " + frame["input"]))
     names = ", ".join(dict.fromkeys(frame["hardware"]))
-    shared = [*NUMBERS, "strategy", "overlap", "nodes"]
+    shared = [*NUMBERS, "strategy", "nodes", "s_comm", "overlap"]
     split = frame[frame["nodes"] > 1] if (frame["nodes"] > 1).any() else frame
     row = split.iloc[0].to_dict()
-    same = [c for c in shared if not several(split[c]) and row[c] not in (0.0, "none")]
+    same = [c for c in shared if not several(split[c]) and (row[c] != 0 or c == "s_comm")]
     return f"{models} on {names}\n{words(row, same)}"
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from discosim.report.style import COMM, COMP, RC, log_y, new_figure, time_unit
+from discosim.report.style import COMM, COMP, legend_below, log_y, new_figure, rc, small, time_unit
 from discosim.report.tables import Cells, cells, percent
 from discosim.units import format_quantity
 
@@ -22,14 +22,15 @@ def draw_layers(frame: "pd.DataFrame", title: str) -> "Figure":
     import matplotlib as mpl
     from matplotlib.ticker import MaxNLocator
 
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         wide = float(np.clip(6.0 + 0.1 * len(frame), 9.0, 16.0))
         figure = new_figure(wide, 4.8, title)
         axes: Axes = figure.subplots()
         factor, unit = time_unit([*frame["comm_s"], *frame["comp_s"]])
         index = np.arange(1, len(frame) + 1)
         times = frame[["comm_s", "comp_s"]].to_numpy() / factor
-        size = float(np.clip(34 * wide / len(frame), 2.0, 5.5))
+        wide = figure.get_figwidth()
+        size = float(np.clip(34 * wide / len(frame), 1.8, 5.5))
         both = (times > 0).all(axis=1)
         colours = np.where(times[both, 0] > times[both, 1], COMM, COMP)
         axes.vlines(
@@ -50,7 +51,7 @@ def draw_layers(frame: "pd.DataFrame", title: str) -> "Figure":
         axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, steps=[1, 2, 5, 10]))
         axes.grid(False, axis="x")
         _mark_blocks(axes, frame, wide - 1.0)
-        figure.legend(loc="outside lower center", ncols=2)
+        legend_below(figure, ncols=2)
         return figure
 
 
@@ -81,7 +82,7 @@ def _mark_blocks(axes: "Axes", frame: "pd.DataFrame", wide: float) -> None:
             rotation=45 if slanted else 0,
             rotation_mode="anchor",
             ha="left" if slanted else "center",
-            fontsize=8,
+            fontsize=small(),
             color="#555555",
         )
 

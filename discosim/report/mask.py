@@ -8,7 +8,7 @@ import pandas as pd
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.network import Network, shape_text
 from discosim.masks.mask import Bools, LayerMask, Mask
-from discosim.report.style import COMM, COMP, RC, new_figure
+from discosim.report.style import COMM, COMP, legend_below, new_figure, rc
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
@@ -92,7 +92,7 @@ def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure
     chosen = drawn_layer(mask, layer)
     groups = network.graph.nodes[chosen.layer]["layer"].groups
     kinds, in_owner, out_owner = _matrix(chosen, groups)
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         sent = 100 * (kinds == 2).any(axis=1).mean()
         title = (
             f"{mask.model}, {chosen.layer} on {mask.nodes} nodes: {mask.criterion}\n"
@@ -115,7 +115,7 @@ def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure
             Patch(color=COMM, label="received"),
             Patch(facecolor="white", edgecolor="#999999", label="pruned"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        legend_below(figure, handles, ncols=3)
         return figure
 
 

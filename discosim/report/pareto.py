@@ -12,7 +12,16 @@ from discosim.explore.grid.metrics import METRICS
 from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import DECADES, PER_DECADE, State
 from discosim.report.labels import several
-from discosim.report.style import COMP, LINES, RC, legend_right, new_figure, plain_ticks
+from discosim.report.style import (
+    COMP,
+    LINES,
+    legend_right,
+    new_figure,
+    plain_ticks,
+    rc,
+    sheet,
+    small,
+)
 from discosim.report.tables import Cells, cells
 from discosim.units import format_quantity
 
@@ -137,6 +146,11 @@ LOG_FROM = 30
 
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"))
 MARKERS = "osD^vP*X"
+WITHOUT_PREFIX = frozenset(m.column for m in METRICS.values() if not m.unit)
+"""Columns without a unit, which take no prefix."""
+
+MOST_COUNTS = 24
+"""Points of a front that have their number of nodes beside them."""
 
 
 def draw_front(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
@@ -149,7 +163,7 @@ def draw_front(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
     first = METRICS[by[0]]
     second = METRICS[by[1]] if len(by) > 1 else METRICS["nodes"]
     third = METRICS[by[2]] if len(by) > 2 else None
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         figure = new_figure(7.6, 4.6, _title(frame, by))
         axes = figure.add_subplot()
         shades = frame[third.column] / _factor(frame[third.column]) if third is not None else None
@@ -171,6 +185,8 @@ def draw_front(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
             )
         if len(by) == 2:
             _staircase(axes, frame, by)
+        if "nodes" not in by and len(frame) <= MOST_COUNTS and several(frame["nodes"]):
+            _write_nodes(axes, frame, first.column, second.column)
         _scale(axes, "x", frame[first.column])
         _scale(axes, "y", frame[second.column])
         axes.set_xlabel(_label(by[0], frame[first.column]))
@@ -185,13 +201,32 @@ def draw_front(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
     return figure
 
 
+def _write_nodes(axes: "Axes", frame: pd.DataFrame, first: str, second: str) -> None:
+    """Write the number of nodes beside each point."""
+    places = zip(
+        frame[first] / _factor(frame[first]),
+        frame[second] / _factor(frame[second]),
+        frame["nodes"],
+        strict=True,
+    )
+    for x, y, nodes in places:
+        axes.annotate(
+            f"{nodes}",
+            (x, y),
+            xytext=(4, 3),
+            textcoords="offset points",
+            fontsize=small(),
+            color="#555555",
+        )
+
+
 def draw_histogram(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
     """Return how many configurations fall into each tenth of a decade of a metric."""
     import matplotlib as mpl
 
     metric = METRICS[by[0]]
     factor = _factor(frame["low"])
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         count = f"{frame['count'].sum():,} configurations by {metric.quantity}"
         figure = new_figure(7.0, 3.8, count)
         axes = figure.add_subplot()
@@ -239,6 +274,8 @@ def _factor(values: pd.Series) -> float:
 
 def _prefix(values: pd.Series) -> tuple[float, str]:
     """The power of a thousand in which most of the values read easily."""
+    if values.name in WITHOUT_PREFIX:
+        return 1.0, ""
     sizes = np.abs(values.to_numpy(dtype=float))
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     typical = float(np.median(sizes)) if len(sizes) else 1.0
@@ -247,19 +284,22 @@ def _prefix(values: pd.Series) -> tuple[float, str]:
 
 def _label(name: str, values: pd.Series) -> str:
     metric = METRICS[name]
-    factor, prefix = _prefix(values)
+    prefix = _prefix(values)[1]
     if not metric.unit:
-        return metric.quantity if factor == 1.0 else f"{metric.quantity} [1/{1 / factor:g}]"
+        return metric.quantity
     return f"{metric.quantity} [{prefix}{metric.unit}]"
 
 
 def _scale(axes: "Axes", which: str, values: pd.Series) -> None:
-    """Make an axis logarithmic where its values are far apart, and start a linear one at zero."""
+    """Make an axis logarithmic where its values are far apart; start a linear one near zero there.
+
+    Values that are close to each other, as accuracies, begin where the data does.
+    """
     low, high = float(values.min()), float(values.max())
     axis = axes.xaxis if which == "x" else axes.yaxis
-    if low > 0 and high > LOG_FROM * low:
+    if low > 0 and (high > LOG_FROM * low or (sheet().log and high > low)):
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
         plain_ticks(axis, low, high)
         return
-    if low > 0:
+    if 0 < low < high / 2:
         (axes.set_xlim if which == "x" else axes.set_ylim)(0.0, None)

@@ -10,7 +10,7 @@ from discosim.explore.planning.candidates import Candidate
 from discosim.explore.planning.plan import MET, Planned
 from discosim.explore.planning.prices import Aim
 from discosim.partition.kinds import Kind
-from discosim.report.style import COMM, COMP, LINES, RC, SINGLE, new_figure, time_unit
+from discosim.report.style import COMM, COMP, LINES, SINGLE, legend_below, new_figure, rc, time_unit
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells, cells
 from discosim.units import format_quantity
@@ -214,7 +214,7 @@ def draw_plan(found: Planned, title: str) -> "Figure":
     from matplotlib.patches import Patch
 
     frame = to_frame(found)
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         figure = new_figure(10.0, 4.6, title)
         axes: Axes = figure.subplots()
         factor, unit = time_unit([float(frame["layer_s"].sum())])
@@ -245,7 +245,7 @@ def draw_plan(found: Planned, title: str) -> "Figure":
         ]
         if not found.best.exact:
             handles.append(Patch(fc="#FFFFFF", ec="#777777", hatch="////", label="sparse"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        legend_below(figure, handles, ncols=len(handles))
         return figure
 
 

@@ -9,7 +9,17 @@ import numpy as np
 import pandas as pd
 
 from discosim.explore.grid.front import pareto_front
-from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure, plain_ticks, time_unit
+from discosim.report.style import (
+    COMM,
+    COMP,
+    SINGLE,
+    legend_below,
+    new_figure,
+    plain_ticks,
+    rc,
+    small,
+    time_unit,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +44,7 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
     """Return published accuracy against computed latency, the Pareto front marked."""
     import matplotlib as mpl
 
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         figure = new_figure(9.0, 5.6)
         axes: Axes = figure.subplots()
         factor, unit = time_unit(frame["latency_s"])
@@ -76,7 +86,7 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
                     xytext=shift,
                     textcoords="offset points",
                     ha=("center", "left", "right")[int(np.sign(shift[0]))],
-                    fontsize=7,
+                    fontsize=small(),
                     color="#555555",
                 )
         single = float(frame["single_s"].iloc[0]) / factor
@@ -87,8 +97,8 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
         plain_ticks(axes.xaxis, latency.min(), latency.max())
         axes.margins(0.08, 0.1)
         axes.set(xlabel=f"computed latency [{unit}], no overlap", ylabel=f"published {measure}")
-        axes.set_title(title, fontsize=11)
-        figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+        axes.set_title(title, fontsize="large")
+        legend_below(figure, ncols=4)
         return figure
 
 
@@ -96,17 +106,17 @@ def draw_schemes(frame: pd.DataFrame) -> "Figure":
     """Return two lanes of layers for each scheme; an arrow that crosses is an exchange."""
     import matplotlib as mpl
 
-    with mpl.rc_context({**RC, "axes.grid": False}):
+    with mpl.rc_context({**rc(), "axes.grid": False}):
         schemes = list(dict.fromkeys(frame["scheme"]))
         figure = new_figure(9.0, 0.8 + 1.35 * len(schemes))
         panels = figure.subplots(len(schemes), 1, sharex=True, squeeze=False)[:, 0]
         for axes, scheme in zip(panels, schemes, strict=True):
             _draw_scheme(axes, frame[frame["scheme"] == scheme])
-            axes.set_title(scheme, fontsize=10, loc="left", pad=2)
+            axes.set_title(scheme, loc="left", pad=2)
         for label, width, style in EXCHANGES:
             panels[0].plot([], [], color=COMM, lw=width, ls=style, label=label)
         panels[0].plot([], [], color="#555555", lw=1.0, label="own features")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        legend_below(figure, *panels[0].get_legend_handles_labels(), ncols=3)
         return figure
 
 
@@ -121,7 +131,7 @@ def _draw_scheme(axes: "Axes", rows: pd.DataFrame) -> None:
                 name,
                 ha="center",
                 va="center",
-                fontsize=8,
+                fontsize=small(),
                 bbox={
                     "boxstyle": "round,pad=0.35",
                     "facecolor": "white" if place == 0 else f"{COMP}33",
@@ -153,7 +163,7 @@ def draw_parallelism(frame: pd.DataFrame, base_s: float) -> "Figure":
     """Return latency by N: model parallel, and a pipeline for each definition of memory."""
     import matplotlib as mpl
 
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         overlaps = list(dict.fromkeys(frame["overlap"]))
         memories = list(dict.fromkeys(frame["memory"]))
         figure = new_figure(11.0, 4.8)
@@ -177,7 +187,7 @@ def draw_parallelism(frame: pd.DataFrame, base_s: float) -> "Figure":
                     for x, height, divisor in zip(middle, heights, divisors, strict=True):
                         axes.text(
                             x, 1.05 * height, f"/{divisor:.2f}", ha="center", va="bottom",
-                            fontsize=7,
+                            fontsize=small(),
                         )  # fmt: skip
             label = "ResNet50/8 on one node"
             axes.axhline(base_s / factor, color=SINGLE, ls="--", lw=1.4, label=label)
@@ -185,13 +195,13 @@ def draw_parallelism(frame: pd.DataFrame, base_s: float) -> "Figure":
             axes.set_ylim(base_s / factor / 2)
             plain_ticks(axes.yaxis, *axes.get_ylim())
             axes.set_xticks(places, [f"N = {count}" for count in counts])
-            axes.set_title(f"overlap: {overlap}", fontsize=10)
+            axes.set_title(f"overlap: {overlap}")
             axes.grid(False, axis="x")
         panels[0].set_ylabel(f"latency [{unit}]")
         figure.suptitle(
             "Figure 4: at the memory of ResNet50/8 a node; /X above a bar: pipeline of ResNet50/X",
-            fontsize=11,
+            fontsize="large",
         )
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+        legend_below(figure, handles, labels, ncols=3)
         return figure

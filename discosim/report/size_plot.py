@@ -7,7 +7,7 @@ import numpy as np
 from discosim.explore.grid.metrics import METRICS
 from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
-from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
+from discosim.report.style import COMM, COMP, SINGLE, new_figure, rc
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def draw_size(frame: "pd.DataFrame") -> "Figure":
 
     rows = frame.head(MOST)
     limits = [name for name in NAMES if _shown(rows, name)] or ["memory"]
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         left = f", the first {MOST} of {len(frame)}" if len(frame) > MOST else ""
         title = f"{', '.join(dict.fromkeys(rows['model']))}: the smallest clusters{left}"
         width = max(7.0, 3.4 + 2.9 * len(limits))

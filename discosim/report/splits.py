@@ -12,7 +12,7 @@ from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind
 from discosim.partition.lay import Laid, Part, lay
 from discosim.partition.plan import CONVENTIONS
-from discosim.report.style import COMM, COMP, RC, new_figure
+from discosim.report.style import COMM, COMP, legend_below, new_figure, rc, small
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,14 +38,14 @@ def draw_splits() -> "Figure":
     import matplotlib as mpl
     from matplotlib.patches import Patch
 
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         figure = new_figure(8.5, 10.5, "A 3x3 convolution on two nodes, split in five ways")
         panels = figure.subplots(len(SPLITS), 3)
         for row, (name, kind, words) in zip(panels, SPLITS, strict=True):
             part = _second(kind)
             sent = _draw_row(row, part)
             row[0].set_ylabel(f"{name}\n\nfeatures", fontweight="bold")
-            row[1].set_xlabel(f"{words}: {sent} elements sent in all", fontsize=9)
+            row[1].set_xlabel(f"{words}: {sent} elements sent in all", fontsize=small())
         for axes, title in zip(panels[0], ("input: what each has", "what node 0 gets", "output"),
                                strict=True):  # fmt: skip
             axes.set_title(title)
@@ -57,7 +57,7 @@ def draw_splits() -> "Figure":
             Patch(fc=RECEIVED, label="sent to node 0"),
             Patch(fc="#FFFFFF", ec="#333333", hatch="///", label="summands, to be added up"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        legend_below(figure, handles, ncols=len(handles))
     return figure
 
 

@@ -1,14 +1,17 @@
 """How all pictures look: colours for the colour-blind, one unit per axis, files written whole."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, UnknownNameError
 from discosim.files import write_whole
 
 if TYPE_CHECKING:
@@ -40,18 +43,125 @@ RC: Any = {
     "figure.titlesize": 11,
     "legend.frameon": False,
     "svg.hashsalt": "discosim",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
 }
+"""Letters are fonts in all formats: none of Type 3, which journals refuse."""
+
+LETTERS = {"screen": 10.0, "paper": 8.0, "slide": 16.0}
+"""Points of the letters by the style of a picture."""
+
+WIDTHS = {"paper": 3.3, "slide": 10.0}
+"""Inches of a column and of a slide."""
+
+LEAST_LETTERS = 6.0
+LINES_THERE = 2
+"""Lines of a title and of a legend for which a picture has room."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a picture is drawn for: inches across, style, dots an inch, its title, a log axis.
+
+    width: None for what its content asks for; title: None for the one that tells what was asked.
+    """
+
+    width: float | None = None
+    style: str = "screen"
+    dpi: int | None = None
+    title: str | None = None
+    log: bool = False
+
+    @property
+    def inches(self) -> float | None:
+        """The width, that of the style where none is given."""
+        return self.width if self.width is not None else WIDTHS.get(self.style)
+
+    @property
+    def letters(self) -> float:
+        """Points of the letters."""
+        return LETTERS[self.style]
+
+
+SCREEN = Sheet()
+_SHEET: ContextVar[Sheet] = ContextVar("sheet", default=SCREEN)
+
+
+def sheet() -> Sheet:
+    """Return what pictures are drawn for."""
+    return _SHEET.get()
+
+
+@contextmanager
+def drawn_on(given: Sheet) -> Iterator[None]:
+    """Draw what is drawn inside for `given`; raises UnknownNameError for its style."""
+    if given.style not in LETTERS:
+        raise UnknownNameError("style", given.style, LETTERS)
+    token = _SHEET.set(given)
+    try:
+        yield
+    finally:
+        _SHEET.reset(token)
+
+
+def rc() -> Any:
+    """Return matplotlib's settings for the sheet."""
+    letters = sheet().letters
+    sizes = {
+        "font.size": letters,
+        "axes.titlesize": letters,
+        "figure.titlesize": 1.1 * letters,
+        "figure.labelsize": letters,
+    }
+    thick = max(0.8, letters / 10)
+    return {
+        **RC,
+        **sizes,
+        "legend.fontsize": max(LEAST_LETTERS, 0.9 * letters),
+        "xtick.labelsize": max(LEAST_LETTERS, 0.9 * letters),
+        "ytick.labelsize": max(LEAST_LETTERS, 0.9 * letters),
+        "axes.linewidth": 0.8 * thick,
+        "legend.borderaxespad": 0.2,
+    }
+
+
+def small() -> float:
+    """Return the points of small letters, which can still be read."""
+    return max(LEAST_LETTERS, 0.8 * sheet().letters)
+
+
+def columns_of_panels(most: int, letters: int = 14) -> int:
+    """Return how many panels lie side by side, at most `most`, each as wide as so many letters."""
+    width = sheet().inches
+    if width is None:
+        return most
+    return max(1, min(most, int(width * 72 / (letters * sheet().letters))))
 
 
 def new_figure(width: float, height: float, title: str = "") -> "Figure":
     """Return an empty figure of that many inches, its title in as many lines as it needs."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    asked = sheet()
+    if asked.inches is not None:
+        height *= max(asked.inches / width, 0.062 * asked.letters)
+        width = asked.inches
+    figure = Figure(figsize=(width, height), dpi=asked.dpi or 150, layout="constrained")
+    title = title if asked.title is None else asked.title
     if title:
-        lines = [textwrap.fill(line, int(11 * width)) for line in title.splitlines()]
+        letters = int(110 * width / asked.letters)
+        lines = [textwrap.fill(line, letters) for line in title.splitlines()]
         figure.suptitle("\n".join(lines))
+        if asked.inches is not None:
+            _taller(figure, len("\n".join(lines).splitlines()) - LINES_THERE)
     return figure
+
+
+def _taller(figure: "Figure", lines: int) -> None:
+    """Make room for more lines of letters."""
+    more = max(0, lines) * 1.5 * sheet().letters / 72
+    figure.set_figheight(figure.get_figheight() + more)
 
 
 def time_unit(values_s: Iterable[float]) -> tuple[float, str]:
@@ -103,10 +213,37 @@ def plain_ticks(axis: "Axis", low: float, high: float) -> None:
 
 
 def legend_right(figure: "Figure", handles: Sequence[Any], labels: Sequence[str]) -> "Legend":
-    """Return a legend right of all axes, in as many columns as the height asks for."""
+    """Return a legend right of all axes, in as many columns as the height asks for.
+
+    On a narrow sheet it lies below them.
+    """
+    if sheet().inches is not None:
+        return legend_below(figure, handles, labels, ncols=len(labels))
     columns = -(-len(labels) // int(4 * figure.get_figheight()))
     figure.set_figwidth(figure.get_figwidth() + 2.6 * (columns - 1))
     return figure.legend(handles, labels, loc="outside right center", ncols=columns)
+
+
+def legend_below(
+    figure: "Figure",
+    handles: Sequence[Any] | None = None,
+    labels: Sequence[str] | None = None,
+    *,
+    ncols: int,
+) -> "Legend":
+    """Return a legend below all axes, in `ncols` columns or as many as there is room for."""
+    if handles is None:
+        pairs = [axes.get_legend_handles_labels() for axes in figure.axes]
+        found = {label: handle for pair in pairs for handle, label in zip(*pair, strict=True)}
+        handles, labels = list(found.values()), list(found)
+    if labels is None:
+        labels = [str(handle.get_label()) for handle in handles]
+    longest = max(map(len, labels), default=1)
+    room = int(figure.get_figwidth() * 72 / (0.55 * sheet().letters * (longest + 6)))
+    columns = ncols if sheet().inches is None else max(1, min(ncols, room))
+    if sheet().inches is not None:
+        _taller(figure, -(-len(labels) // columns) - LINES_THERE)
+    return figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def check_suffix(path: str) -> None:
@@ -120,7 +257,7 @@ def as_svg(figure: "Figure") -> bytes:
     import matplotlib as mpl
 
     content = BytesIO()
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         figure.savefig(content, format="svg", metadata={"Date": None})
     return content.getvalue()
 
@@ -132,5 +269,5 @@ def save(figure: "Figure", path: str) -> None:
     check_suffix(path)
     suffix = Path(path).suffix.lower()
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(suffix)
-    with mpl.rc_context(RC):  # the same figure gives the same bytes
+    with mpl.rc_context(rc()):  # the same figure gives the same bytes
         write_whole(path, lambda whole: figure.savefig(whole, format=suffix[1:], metadata=metadata))

@@ -25,13 +25,15 @@ from discosim.report.labels import (
 from discosim.report.style import (
     COMM,
     COMP,
-    RC,
     SINGLE,
+    columns_of_panels,
     graded_styles,
     legend_right,
     line_styles,
     log_y,
     new_figure,
+    rc,
+    sheet,
     time_unit,
 )
 from discosim.report.tables import Cells, Columns, as_columns, cells
@@ -79,7 +81,7 @@ class Look:
         else:
             styles = line_styles(len(labels), marked=frame[x].nunique() <= 15)
         once = not frame.duplicated([x, *columns, *panel]).any()
-        parts = len(labels) == 1 and once and bool(frame[x].notna().all())
+        parts = len(labels) == 1 and once and bool(frame[x].notna().all()) and not sheet().log
         return cls(x, factor, unit, columns, dict(zip(labels, styles, strict=True)), parts)
 
 
@@ -104,13 +106,13 @@ def draw_sweep(frame: "pd.DataFrame") -> "Figure":
         panel, lines = ["nodes"], differing(split, SERIES)
     else:
         panel, lines = differing(split, SERIES), ["nodes"]
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         return _draw_panels(split, Look.of(split, x, lines, panel), panel)
 
 
 def _draw_panels(frame: "pd.DataFrame", look: Look, by: list[str]) -> "Figure":
     parts = groups(frame, by)
-    columns = min(4, len(parts))
+    columns = columns_of_panels(min(4, len(parts)))
     high = -(-len(parts) // columns)
     figure = new_figure(max(8.5, 2.6 + 2.4 * columns), 1.4 + 2.7 * high, title(frame))
     panels: list[Axes] = []
@@ -123,8 +125,12 @@ def _draw_panels(frame: "pd.DataFrame", look: Look, by: list[str]) -> "Figure":
         below, leftmost = index + columns >= len(parts), index % columns == 0
         panel.tick_params(labelbottom=below, labelleft=leftmost)
     _scale(panels[0], frame, look)
-    figure.supylabel(f"latency [{look.unit}]", fontsize=10)
-    figure.supxlabel(COLUMNS[look.x].quantity, fontsize=10)
+    figure.supylabel(f"latency [{look.unit}]")
+    if sheet().inches is None:
+        figure.supxlabel(COLUMNS[look.x].quantity)
+    else:  # below which the legend lies
+        for panel in panels[-columns:]:
+            panel.set_xlabel(COLUMNS[look.x].over)
     drawn = [panel.get_legend_handles_labels() for panel in panels]
     entries = {label: handle for pair in drawn for handle, label in zip(*pair, strict=True)}
     labels = list(entries)
@@ -175,27 +181,50 @@ def _draw_line(axes: "Axes", rows: "pd.DataFrame", label: str, look: Look) -> No
     stacked = adds_up(rows)
     if look.parts and not stacked:
         style = {**style, "lw": 4.5, "marker": ""}  # seen beside a part that hides the other
-    axes.plot(x, latency, label=name, **style, **clip)
+    sends = (x < 1) | (look.x != "s_comm")
+    axes.plot(x[sends], latency[sends], label=name, **style, **clip)
+    if not sends.all():  # nothing is sent there: no line leads to it
+        axes.plot(
+            x[~sends],
+            latency[~sends],
+            ls="",
+            marker=style.get("marker") or "o",
+            ms=style.get("ms", 4),
+            mfc="white",
+            color=style["color"],
+            clip_on=False,
+            zorder=6,
+        )
     if "latency_low_s" in rows:
-        low, high = (rows[f"latency_{end}_s"] / look.factor for end in ("low", "high"))
+        low, high = (rows[f"latency_{end}_s"].to_numpy() / look.factor for end in ("low", "high"))
         if look.parts:
-            axes.plot(x, low, x, high, color=SINGLE, ls=":", lw=1.2, label="at best, at worst")
-        else:
-            axes.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
+            ends: dict[str, Any] = {"color": SINGLE, "ls": ":", "lw": 1.2}
+            ends["label"] = "at best, at worst"
+            axes.plot(x[sends], low[sends], x[sends], high[sends], **ends)
+        axes.fill_between(x[sends], low[sends], high[sends], color=style["color"], alpha=0.15, lw=0)
     if look.parts and stacked:
         axes.fill_between(
-            x, comp, latency, color=COMM, alpha=0.55, lw=0, label="of it communication"
+            x[sends],
+            comp[sends],
+            latency[sends],
+            color=COMM,
+            alpha=0.55,
+            lw=0,
+            label="of it communication",
         )
-        axes.fill_between(x, 0, comp, color=COMP, alpha=0.8, lw=0, label="of it computation")
+        axes.fill_between(
+            x[sends], 0, comp[sends], color=COMP, alpha=0.8, lw=0, label="of it computation"
+        )
     elif look.parts:
-        axes.plot(x, comm, color=COMM, lw=1.6, zorder=5, label="communication")
-        axes.plot(x, comp, color=COMP, lw=1.6, zorder=5, label="computation")
+        axes.plot(x[sends], comm[sends], color=COMM, lw=1.6, zorder=5, label="communication")
+        axes.plot(x[sends], comp[sends], color=COMP, lw=1.6, zorder=5, label="computation")
 
 
 def _scale(axes: "Axes", frame: "pd.DataFrame", look: Look) -> None:
     """Linear from zero where parts are shown; logarithmic for lines far apart."""
     shown = np.array([*frame["latency_s"], *singles(frame).values()]) / look.factor
-    if not look.parts and shown.min() > 0 and shown.max() > LOG_FROM * shown.min():
+    far = shown.max() > LOG_FROM * shown.min() or sheet().log
+    if not look.parts and shown.min() > 0 and far:
         log_y(axes, shown.min(), shown.max())
     else:
         parts = frame[["comm_s", "comp_s"]].max().max() / look.factor if look.parts else 0.0

@@ -52,6 +52,36 @@ def _cell(value: str) -> str:
     return " ".join(value.split()).replace("|", "\\|")
 
 
+TEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
+"""Letters that mean something to TeX."""
+
+
+def to_tex(cells: Cells, summary: Sequence[str], words: Collection[str] = TEXT_COLUMNS) -> str:
+    """Return the table for TeX, with booktabs; the summary's lines are comments above it."""
+    sides = "".join("l" if name in words else "r" for name in cells)
+    rows = [list(cells), *zip(*cells.values(), strict=True)]
+    head, *lines = (" & ".join(map(_tex, row)) + r" \\" for row in rows)
+    return "\n".join(
+        [
+            *(f"% {line}" for line in summary),
+            rf"\begin{{tabular}}{{{sides}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _tex(value: str) -> str:
+    """A cell of a TeX table."""
+    text = " ".join(value.split()).replace("\\", r"\textbackslash ")
+    return "".join(TEX.get(letter, letter) for letter in text).replace("~", r"\textasciitilde ")
+
+
 def as_columns(frame: "Columns | pd.DataFrame") -> Columns:
     """Return results as arrays by the name of their column, from these or from a frame."""
     return {str(name): np.asarray(frame[str(name)]) for name in frame}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from discosim.report.style import COMM, COMP, RC, new_figure, time_unit
+from discosim.report.style import COMM, COMP, legend_below, new_figure, rc, time_unit
 from discosim.report.tables import Cells, percent, scaled
 from discosim.timeline.schedule import Event, Timeline, interval_s
 from discosim.timeline.totals import energy_J, price_usd
@@ -154,7 +154,7 @@ def draw_gantt(events: Sequence[Event], nodes: Sequence[str], title: str) -> "Fi
     import matplotlib as mpl
     from matplotlib.patches import Patch
 
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         end_s = max((event.end_s for event in events), default=1.0)
         factor, unit = time_unit([end_s])
         tracks = _tracks(events, nodes)
@@ -175,7 +175,7 @@ def draw_gantt(events: Sequence[Event], nodes: Sequence[str], title: str) -> "Fi
         axes.grid(False, axis="y")
         seen = {event.kind for event in events}
         handles = [Patch(color=COLOURS[k], label=w) for k, w in WORDS.items() if k in seen]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        legend_below(figure, handles, ncols=3)
         hidden = len({e.track for e in events if e.kind == "message"}) - MOST_LINKS
         if hidden > 0:
             axes.set_title(f"the {MOST_LINKS} busiest links; {hidden} more are not drawn")

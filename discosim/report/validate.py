@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discosim.report.style import LINES, RC, SINGLE, new_figure, plain_ticks, time_unit
+from discosim.report.style import (
+    LINES,
+    SINGLE,
+    legend_below,
+    new_figure,
+    plain_ticks,
+    rc,
+    small,
+    time_unit,
+)
 from discosim.report.tables import Cells, in_columns
 from discosim.units import format_quantity
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
@@ -103,13 +112,13 @@ def draw_validation(records: pd.DataFrame, rows: pd.DataFrame, title: str) -> "F
     """
     import matplotlib as mpl
 
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         figure = new_figure(11.0, 5.4, title)
         left, right = figure.subplots(1, 2)
         _draw_latencies(left, records)
         _draw_layers(right, rows)
         handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        legend_below(figure, handles, labels, ncols=4)
         return figure
 
 
@@ -159,4 +168,4 @@ def _draw_layers(axes: "Axes", rows: pd.DataFrame) -> None:
         xlim=(-100, 100),
         ylim=(0, 1),
     )
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=small())
