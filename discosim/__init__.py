@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from discosim.door.breakeven import breakeven
     from discosim.door.calibrate import calibrate
     from discosim.door.compare import compare
+    from discosim.door.evidence import evidence
     from discosim.door.explore import explore
+    from discosim.door.fit import fit
     from discosim.door.hardware import hardware
     from discosim.door.inspect import inspect
     from discosim.door.layers import layers
@@ -45,7 +47,9 @@ __all__ = [
     "breakeven",
     "calibrate",
     "compare",
+    "evidence",
     "explore",
+    "fit",
     "hardware",
     "inspect",
     "layers",

@@ -12,6 +12,14 @@ class DiscosimError(ValueError):
     """A request that cannot be served as it was put; its text is one line for the user."""
 
 
+class FaultsError(DiscosimError):
+    """Several mistakes at once, each one line for the user."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = tuple(lines)
+
+
 class UnknownNameError(DiscosimError):
     """A name that is not among the known ones; the text offers the nearest right names."""
 

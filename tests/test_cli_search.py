@@ -73,7 +73,7 @@ def test_size_takes_all_profiles_in_a_data_type_that_they_have(
     assert call(f"{SIZE} --latency 1ms --hw all --max-nodes 2 -o all.csv", monkeypatch) == 0
     assert "edgetpu-usb has no fp32 rate: taken in int8" in capsys.readouterr().err
     rows = pd.read_csv("all.csv")
-    assert set(rows["dtype"]) == {"fp32", "int8"}
+    assert set(rows["dtype"]) == {"fp32", "fp16", "int8"}
     assert call(f"{SIZE} --latency 1ms --hw all --price 500USD -o all.json", monkeypatch) == 0
     assert "state no price: a100-nvlink" in capsys.readouterr().err
 

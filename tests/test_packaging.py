@@ -21,7 +21,8 @@ import pytest
 import discosim
 
 ROOT = Path(__file__).parents[1]
-PROFILES = {path.name: path.read_bytes() for path in (ROOT / "hardware_profiles").glob("*.toml")}
+PROFILES = {path.name: path.read_bytes() for path in (ROOT / "hardware_profiles").iterdir()}
+"""And the table of measurements that they are fitted to."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 QUESTION = ["sweep", "--model", "resnet50", "--bw", "37.5MB/s"]
 PIP = [sys.executable, "-m", "pip"]

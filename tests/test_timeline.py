@@ -273,6 +273,8 @@ def test_faster_by_x_takes_one_xth(
         memory_Bps=None if node.memory_Bps is None else node.memory_Bps * x,
         link_latency_s=node.link_latency_s / x,
         overhead_s={kind: each / x for kind, each in node.overhead_s.items()},
+        run_s=node.run_s / x,
+        spill_Bps=None if node.spill_Bps is None else node.spill_Bps * x,
     )
     split = _given(table, nodes, s_comm, "runtime")
     slow, fast = (_schedule(_work(split, each), overlap).latency_s for each in (node, faster))

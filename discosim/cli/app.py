@@ -10,7 +10,7 @@ from discosim import __version__
 from discosim.cli.output import note
 from discosim.cli.progress import LazyProgress
 from discosim.door.hearing import Listener, listening
-from discosim.errors import DiscosimError, UnknownNameError
+from discosim.errors import DiscosimError, FaultsError, UnknownNameError
 
 COMMANDS = {
     "sweep": "Latency over S_comm and N, and whether one node is faster.",
@@ -27,6 +27,8 @@ COMMANDS = {
     "timeline": "What each node and each link does when.",
     "calibrate": "Measure this machine: a hardware profile of it.",
     "validate": "Run the split network over a limited link, and compare.",
+    "fit": "A hardware profile from latencies of whole networks.",
+    "evidence": "Published latencies beside predictions.",
     "inspect": "What a network is made of, and what was not understood.",
     "networks": "The networks that can be named, with their counts.",
     "hardware": "The hardware profiles, and where each number comes from.",
@@ -79,6 +81,8 @@ def run() -> int:
         with listening(Listener(_once(note), LazyProgress)):
             result = cli.main(prog_name="discosim", standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except FaultsError as error:
+        return max(_refuse(line) for line in error.lines)
     except DiscosimError as error:
         return _refuse(str(error))
     except click.UsageError as error:

@@ -19,8 +19,10 @@ def profiles() -> Listing:
         profile = load_profile(name)
         node = profile.hardware(profile.dtypes[0])
         numbers = {column: getattr(node, column) for column in COLUMNS}
-        rows.append({**numbers, "description": profile.description})
-    frame = pd.DataFrame(rows)
+        document = profile.document
+        of = {"runtime": document.runtime or "", "held_out_error": document.held_out_error}
+        rows.append({**numbers, **of, "description": profile.description})
+    frame = pd.DataFrame(rows).astype({"held_out_error": float})
     return Listing(rows=frame, shown=show_profiles(frame))
 
 
@@ -29,5 +31,10 @@ def figures(name: str, settings: Mapping[str, str] | None = None) -> Listing:
     """Return every number of a profile, or of one's own .toml file, with its source."""
     profile = load_profile(name, settings)
     rows = pd.DataFrame(profile.figures()).rename(columns={"path": "figure", "reference": "source"})
-    said = (f"{profile.name}: {profile.description}",)
+    said = [f"{profile.name}: {profile.description}"]
+    if profile.measured_as:
+        said.append(f"Measured on: {profile.measured_as}.")
+    if profile.document.held_out_error is not None:
+        error = 100 * profile.document.held_out_error
+        said.append(f"Networks that it was not fitted to are off by {error:.0f} % (median).")
     return Listing(rows=rows, said=said, shown=as_cells(rows))

@@ -23,10 +23,12 @@ WINOGRAD_FEATURES = 16
 """Features from which on runtimes transform a 3x3 convolution (ncnn's convolution_arm.cpp)."""
 
 FOLDED = frozenset(
-    {"batch_norm", "affine", "activation", "flatten", "reshape", "view", "slice", "shuffle",
-     "constant", "side_output", "gather"}
-)  # fmt: skip
+    {"batch_norm", "affine", "flatten", "reshape", "view", "constant", "side_output", "gather"}
+)
 """Operators that runtimes fold into the one before them, or that only rename what is there."""
+
+CLAMPS = frozenset({"", "relu", "relu6", "leaky_relu", "prelu", "hardtanh"})
+"""Activations that runtimes compute while they write the operator before them."""
 
 Placing = Literal["mixes", "carries", "aligns", "joins", "looks-up", "reduces", "exchanges"]
 """How an operator's output features lie on the nodes.
@@ -142,6 +144,11 @@ class Layer:
         return "depthwise" if depthwise else self.op
 
     @property
+    def folded(self) -> bool:
+        """Whether a runtime computes it with the operator before it, or only renames features."""
+        return self.op in FOLDED or (self.op == "activation" and self.function in CLAMPS)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Operator classes by which a profile may state a number, the narrowest first.
 
@@ -149,10 +156,10 @@ class Layer:
         """
         if self.kind != "conv":
             return (self.kind,)
-        if self.groups > 1:
-            return ("grouped", "conv")
         if max(self.kernel) == 1:
             return ("pointwise", "conv")
+        if self.groups > 1:
+            return ("grouped", "conv")
         even = self.kernel == (3, 3) and max(self.stride, default=1) == 1 and self.dilation == 1
         wide = min(self.in_features, self.out_features) >= WINOGRAD_FEATURES
         return ("conv3x3", "conv") if even and wide else ("conv",)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discosim.graph.carry import is_fused
-from discosim.graph.layer import FOLDED, Layer
+from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.parameters import Parameter, shared_parameters
 
@@ -129,7 +129,7 @@ def tabulate(network: Network) -> LayerTable:
         op=tuple(layer.op for layer in rows),
         kind=tuple(layer.kind for layer in rows),
         classes=tuple(layer.classes for layer in rows),
-        folded=np.array([layer.op in FOLDED for layer in rows]),
+        folded=np.array([layer.folded for layer in rows]),
         block=tuple(layer.block for layer in rows),
         in_elems=column([layer.in_elems for layer in rows]),
         out_elems=column([layer.out_elems for layer in rows]),

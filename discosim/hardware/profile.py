@@ -49,6 +49,7 @@ __all__ = [
     "FloatOrArray",
     "Hardware",
     "Profile",
+    "data_folder",
     "duplex_of",
     "load_profile",
     "profile_names",
@@ -214,7 +215,7 @@ class Profile:
 
 def profile_names() -> list[str]:
     """Return the names of the profiles that come with the package, sorted."""
-    return sorted(path.stem for path in _folder().glob("*.toml"))
+    return sorted(path.stem for path in data_folder().glob("*.toml"))
 
 
 def load_profile(name_or_path: str, overrides: Mapping[str, str] | None = None) -> Profile:
@@ -229,7 +230,7 @@ def load_profile(name_or_path: str, overrides: Mapping[str, str] | None = None) 
     )
     if not own:
         name_or_path = _profile_called(name_or_path)
-    path = Path(name_or_path) if own else _folder() / f"{name_or_path}.toml"
+    path = Path(name_or_path) if own else data_folder() / f"{name_or_path}.toml"
     title = f"profile {_printable(name_or_path)}"
     raw = _read(path, title)
     _override(raw, overrides or {})
@@ -267,8 +268,8 @@ def _checked(raw: dict[str, Any], title: str) -> Document:
         raise DiscosimError(f"{title}: {count}: {'; '.join(found)}") from None
 
 
-def _folder() -> Path:
-    """Return the folder of the profiles: inside an installed package, beside it in a checkout."""
+def data_folder() -> Path:
+    """Return the folder of the data: inside an installed package, beside it in a checkout."""
     inside = Path(__file__).parents[1] / "hardware_profiles"
     return inside if inside.is_dir() else Path(__file__).parents[2] / "hardware_profiles"
 

@@ -30,4 +30,6 @@ def _written(value: Any) -> str:
         return "{ " + ", ".join(_line(key, value[key]) for key in keys) + " }"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value!r}".removesuffix(".0")

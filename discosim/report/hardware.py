@@ -37,5 +37,9 @@ def show_profiles(frame: pd.DataFrame) -> Cells:
             )
         ],
         "memory": quantities("memory_bytes", "B"),
+        "runtime": [runtime or "-" for runtime in frame["runtime"]],
+        "off by [%]": [
+            "-" if np.isnan(error) else f"{100 * error:.0f}" for error in frame["held_out_error"]
+        ],
         "description": list(frame["description"]),
     }

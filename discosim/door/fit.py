@@ -1,0 +1,171 @@
+"""`fit`: published latencies of whole networks, as a hardware profile."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from discosim.door.answer import Answer
+from discosim.door.hearing import command, note
+from discosim.errors import DiscosimError, FaultsError, suggest
+from discosim.evidence import names
+from discosim.evidence.fitting import (
+    Fit,
+    Observation,
+    Target,
+    kind_of,
+    network_of,
+    one_inference,
+    usable,
+)
+from discosim.evidence.fitting import fit as fitted
+from discosim.evidence.measured import Measurement, read_measured, shipped_table
+from discosim.evidence.predict import fitted_boards
+from discosim.evidence.profiles import fitted_profile
+from discosim.hardware import DTYPES, Profile, load_profile
+from discosim.hardware.schema import CostFigures
+from discosim.report import fit as report
+from discosim.report.tables import Cells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LINK_OF = "rpi4-gigabit"
+"""Whose link a profile of a device has that no profile is of."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fitted(Answer):
+    """Numbers fitted to a device's rows, with the error on networks left out."""
+
+    found: Fit
+    kinds: tuple[Target, ...]
+    base: Profile
+    clock: str | None
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """One row a measurement."""
+        return report.fit_frame(self.found, self.kinds)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """How well the numbers fit, and which the rows do not carry."""
+        return report.fit_findings(self.found, self.kinds)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """One row a number."""
+        return report.show_numbers(self.found, self.kinds)
+
+    def save(self, path: "str | PathLike[str]") -> None:
+        """Write the profile to a .toml file, which `hardware` takes; raises DiscosimError."""
+        from discosim.files import write_text
+        from discosim.hardware.toml import to_toml
+
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        first = self.found.rows_of(self.kinds[0])[0].measured
+        base = self.base.document.model_copy(
+            update={
+                "description": f"{first.device} under {self.kinds[0].engine}; "
+                f"link and capacity of {self.base.name}",
+                "clock": None,
+                "threads": None,
+                "cost": CostFigures(),
+            }
+        )
+        document = fitted_profile(self.found, self.kinds, base, today, self.clock, new=True)
+        write_text(fspath(path), to_toml(document))
+
+
+@command
+def fit(
+    measured: "str | PathLike[str]",
+    *,
+    device: str,
+    runtime: str | None = None,
+    threads: int | None = None,
+    clock: str | None = None,
+    link_of: str | None = None,
+) -> Fitted:
+    """Return a device's numbers from latencies of whole networks, and their error on others.
+
+    measured: a table of the columns of `hardware_profiles/measured.csv`; device, runtime,
+    threads: whose rows; clock: in words, for the profile; link_of: the profile whose link and
+    capacity it has. The shipped table tells what is usual. Raises DiscosimError with all faults.
+    """
+    table = read_measured(fspath(measured))
+    chosen = _chosen(table, device, runtime, threads)
+    rows = [Observation(each, network_of(each), kind_of(each)) for each in chosen]
+    own = {(row.kind[:3], row.name) for row in rows}
+    usual = [row for row in usable(read_measured(shipped_table()))
+             if (row.kind[:3], row.name) not in own]  # fmt: skip
+    here = {row.kind[:3] for row in rows}
+    others = [row for row in usual if row.kind[:3] not in here]
+    found = fitted([*rows, *others], fewest=1)
+    kinds = sorted({row.kind for row in rows}, key=lambda kind: list(DTYPES).index(kind.dtype))
+    boards = {kind.device: profile for kind, profile in fitted_boards().items()}
+    like = boards.get(kinds[0].device)
+    if link_of is None and like is None:
+        note(f"no link was measured: that of {LINK_OF}; --link-of NAME takes another profile's")
+    base = load_profile(link_of) if link_of else like or load_profile(LINK_OF)
+    return Fitted(found=found, kinds=tuple(kinds), base=base, clock=clock)
+
+
+def _chosen(
+    table: Sequence[Measurement], device: str, runtime: str | None, threads: int | None
+) -> list[Measurement]:
+    """The rows that are asked for; raises FaultsError with all that is wrong with them."""
+    wanted = names.device_words(device)
+    of_device = [row for row in table if names.device_words(row.device) == wanted]
+    if not of_device:
+        known = sorted({row.device for row in table})
+        raise DiscosimError(f"no row of device {device!r}; {suggest(device, known)}")
+    rows = [row for row in of_device if not one_inference(row)]
+    engines = sorted({names.engine(row.runtime) for row in rows})
+    if runtime is not None:
+        rows = [row for row in rows if names.engine(row.runtime) == names.engine(runtime)]
+        if not rows:
+            raise DiscosimError(f"no row of runtime {runtime!r}; {suggest(runtime, engines)}")
+    elif len(engines) > 1:
+        raise DiscosimError(f"rows of {len(engines)} runtimes: --runtime {' or '.join(engines)}")
+    counts = sorted({names.thread_count(row.threads, row.runtime) or 0 for row in rows})
+    if threads is not None:
+        rows = [r for r in rows if names.thread_count(r.threads, r.runtime) == threads]
+        if not rows:
+            raise DiscosimError(f"no row of {threads} threads, only of {_or(counts)}")
+    elif len(counts) > 1:
+        raise DiscosimError(f"rows of {_or(counts)} threads: give --threads")
+    faults = [f"line {row.line}: {fault}" for row in rows for fault in _faults(row)]
+    clocks = sorted({clock for row in rows for clock in names.clocks(row.note)})
+    if len(clocks) > 1:
+        faults.append(f"two clocks in one fit: {', '.join(clocks)}")
+    networks = {row.network for row in rows}
+    if len(networks) < FEWEST_NETWORKS:
+        faults.append(
+            f"{len(networks)} network, fewer than the numbers to fit; wanted {FEWEST_NETWORKS} or "
+            "more"
+        )
+    if faults:
+        raise FaultsError(faults)
+    return rows
+
+
+FEWEST_NETWORKS = 2
+"""One to fit to while another is left out."""
+
+
+def _faults(row: Measurement) -> list[str]:
+    found = []
+    for read in (network_of, kind_of):
+        try:
+            read(row)
+        except DiscosimError as error:
+            found.append(str(error))
+    return found
+
+
+def _or(counts: Sequence[int]) -> str:
+    return " or ".join(str(count) for count in counts)

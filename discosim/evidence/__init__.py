@@ -1,0 +1,1 @@
+"""Everybody's measurements: profiles fitted to them, and predictions beside them."""

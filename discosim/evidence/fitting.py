@@ -1,0 +1,211 @@
+"""Rows of a table -> devices with their numbers, and what each network takes without its rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+
+from discosim.errors import DiscosimError
+from discosim.evidence import names
+from discosim.evidence.estimate import Beliefs, Estimate, estimate, predicted_s
+from discosim.evidence.measured import Measurement, read_measured, shipped_table
+from discosim.evidence.work import AMOUNTS, amounts_of
+from discosim.graph.network import Network
+from discosim.graph.table import Floats
+from discosim.hardware import DTYPES
+from discosim.networks import build
+
+NEAR_BYTES = {"Edge TPU": 7.5e6}
+"""Weights that an engine's device keeps: 8 MB less what a program takes of it (coral.ai)."""
+
+UNSTATED = "data type not stated"
+"""In a note: the data type of a row is a guess."""
+
+LEFT_OUT = (
+    ("h7a3zi", "Cube.AI"), ("h7a3zi", "Cube.AI 7"), ("h7a3zi", "Plumerai"), ("h7a3zi", "Bosch"),
+    ("f746ng", "Plumerai"), ("4", "ncnn of 2020"), ("4", "OpenCV DNN"), ("nano", "OpenCV DNN CUDA"),
+)  # fmt: skip
+"""Word of a device and engine whose two or three networks say nothing of a further one.
+
+Each of the three of MLPerf Tiny is of another kind (held out, off by 49 to 62 % in the median and
+8x at worst); OpenCV's times have pre- and postprocessing in them; ncnn of 2020: 92 %.
+"""
+
+FEWEST = 2
+"""Networks from which on a device has numbers of its own."""
+
+
+class Target(NamedTuple):
+    """What the numbers of a fit are of: those of a device under an engine in one data type."""
+
+    device: frozenset[str]
+    engine: str
+    threads: int | None
+    dtype: str
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """A measurement with its network."""
+
+    measured: Measurement
+    network: Network
+    kind: Target
+
+    @property
+    def name(self) -> str:
+        """The network's name as it is known here, whatever its input."""
+        return self.network.name
+
+    @property
+    def seconds(self) -> float:
+        """What was measured."""
+        assert self.measured.seconds is not None
+        return self.measured.seconds
+
+    @property
+    def amounts(self) -> Floats:
+        """What an inference asks of the node, (A,)."""
+        return amounts_of(self.network, self.kind.dtype, NEAR_BYTES.get(self.kind.engine))
+
+
+def kind_of(row: Measurement) -> Target:
+    """Return what a measurement is of; raises DiscosimError for a data type that is not known."""
+    if row.dtype not in DTYPES:
+        raise DiscosimError(f"data type {row.dtype!r}; wanted one of {', '.join(DTYPES)}")
+    threads = names.thread_count(row.threads, row.runtime)
+    return Target(names.device_words(row.device), names.engine(row.runtime), threads, row.dtype)
+
+
+def network_of(row: Measurement) -> Network:
+    """Return the network of a measurement at its input; raises DiscosimError."""
+    sizes = row.input.lower().split("(")[0].strip()
+    parts = sizes.split("x") if sizes else []
+    if not all(part.strip().isdecimal() for part in parts):
+        raise DiscosimError(f"input {row.input!r}; wanted a size as 3x224x224")
+    return build(row.network, tuple(int(part) for part in parts) or None)
+
+
+def one_inference(row: Measurement) -> str:
+    """Return why a measurement is not of one inference on one node, "" where it is."""
+    if row.seconds is None:
+        return f"the metric is {row.metric!r}, no latency of an inference"
+    if row.nodes > 1:
+        return f"it is of {row.nodes} nodes, and how they split the network is not stated"
+    return "its data type is not stated" if UNSTATED in row.note else ""
+
+
+def usable(measured: Iterable[Measurement]) -> list[Observation]:
+    """Return the rows of one node whose network and data type are known."""
+    rows = []
+    for each in measured:
+        if one_inference(each):
+            continue
+        try:
+            row = Observation(each, network_of(each), kind_of(each))
+        except DiscosimError:
+            continue
+        if not any(word in row.kind.device and engine == row.kind.engine
+                   for word, engine in LEFT_OUT):  # fmt: skip
+            rows.append(row)
+    return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Numbers fitted to `rows`, of all `kinds`; `without` a network, one fit each.
+
+    estimate: seconds an amount, (F, G, A): the first fold has all rows, each other one is without
+    a network.
+    """
+
+    rows: tuple[Observation, ...]
+    kinds: tuple[Target, ...]
+    without: tuple[str, ...]
+    estimate: Estimate
+
+    def rows_of(self, kind: Target) -> list[Observation]:
+        """Return the rows that the numbers of a kind are fitted to."""
+        return [row for row in self.rows if row.kind == kind]
+
+    @cached_property
+    def by_kind(self) -> dict[Target, frozenset[str]]:
+        """The networks that each kind is fitted to."""
+        return {kind: frozenset(row.name for row in self.rows_of(kind)) for kind in self.kinds}
+
+    def seconds_each(self, kind: Target, without: str | None = None) -> Floats:
+        """Return the numbers of a kind, (A,), by default those of all rows."""
+        fold = 0 if without is None else 1 + self.without.index(without)
+        numbers: Floats = self.estimate.seconds_each[fold, self.kinds.index(kind)]
+        return numbers
+
+    def carried(self, kind: Target) -> Floats:
+        """Return how far a kind's own rows say its numbers, (A,)."""
+        shares: Floats = self.estimate.carried[0, self.kinds.index(kind)]
+        return shares
+
+    def held_out_s(self, row: Observation) -> float:
+        """Return what a row's network takes by the numbers fitted without it."""
+        without = row.name if row.name in self.without else None
+        return float(predicted_s(row.amounts[None], self.seconds_each(row.kind, without))[0])
+
+    def fitted_s(self, row: Observation) -> float:
+        """Return what a row's network takes by the numbers of all rows."""
+        return float(predicted_s(row.amounts[None], self.seconds_each(row.kind))[0])
+
+    def held_out_error(self, kinds: Iterable[Target]) -> float:
+        """Return the median error of rows predicted without their network, as a fraction."""
+        chosen = set(kinds)
+        errors = [self.held_out_s(row) / row.seconds - 1 for row in self.rows if row.kind in chosen]
+        return float(median(abs(error) for error in errors))
+
+    def residual(self, kinds: Iterable[Target]) -> float:
+        """Return the median error of rows that are fitted, as a fraction."""
+        chosen = set(kinds)
+        errors = [self.fitted_s(row) / row.seconds - 1 for row in self.rows if row.kind in chosen]
+        return float(median(abs(error) for error in errors))
+
+
+def fit(rows: Sequence[Observation], beliefs: Beliefs | None = None, fewest: int = FEWEST) -> Fit:
+    """Return the numbers of every kind with enough networks, all at once and without each network.
+
+    Raises DiscosimError where no kind has `fewest`.
+    """
+    found: dict[Target, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.kind, set()).add(row.name)
+    enough: dict[tuple[object, ...], set[str]] = {}
+    for kind, each in found.items():
+        enough.setdefault(kind[:3], set()).update(each)
+    kinds = [kind for kind in found if len(enough[kind[:3]]) >= fewest]
+    if not kinds:
+        raise DiscosimError(f"no device has {fewest} networks or more: fewer rows than numbers")
+    chosen = [row for row in rows if row.kind in set(kinds)]
+    without = sorted({row.name for row in chosen})
+    rows_of = [[row for row in chosen if row.kind == kind] for kind in kinds]
+    most = max(len(each) for each in rows_of)
+    amounts = np.zeros((len(kinds), most, len(AMOUNTS)))
+    seconds = np.zeros((len(kinds), most))
+    counted = np.zeros((1 + len(without), len(kinds), most))
+    for place, its_rows in enumerate(rows_of):
+        for index, row in enumerate(its_rows):
+            amounts[place, index] = row.amounts
+            seconds[place, index] = row.seconds
+            counted[:, place, index] = [1.0, *(float(row.name != left_out) for left_out in without)]
+    kin = [(names.family(kind.engine), kind.dtype) for kind in kinds]
+    order = {each: number for number, each in enumerate(dict.fromkeys(kin))}
+    families = np.array([order[each] for each in kin])
+    of = beliefs or Beliefs()
+    whole = estimate(amounts, seconds, counted[:1], families, of)
+    each_fold = estimate(amounts, seconds, counted, families, of, whole.seconds_each[0])
+    return Fit(tuple(chosen), tuple(kinds), tuple(without), each_fold)
+
+
+@lru_cache(maxsize=1)
+def shipped_fit() -> Fit:
+    """Return the fit of the table that comes with the package."""
+    return fit(usable(read_measured(Path(shipped_table()))))

@@ -1,0 +1,140 @@
+"""Each row of a table beside what the profile of its device says."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from discosim.configuration import Configuration
+from discosim.errors import DiscosimError
+from discosim.evidence import names
+from discosim.evidence.fitting import Fit, Observation, Target, kind_of, network_of, one_inference
+from discosim.evidence.measured import Measurement
+from discosim.graph.network import Network
+from discosim.graph.table import tabulate
+from discosim.hardware import Profile, load_profile, profile_names
+from discosim.partition.plan import Plan
+from discosim.simulate import simulate
+from discosim.strategies.strategy import STRATEGIES
+
+WIRED = ("-gigabit", "-usb", "-nvlink", "-ethernet")
+"""Of profiles that differ in their link alone, which stands for the board."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A row with what its profile says, or with the reason why nothing can be said.
+
+    predicted_s: by the profile; held_out_s: by one fitted without this network, the same where the
+    profile was not fitted to it.
+    """
+
+    measured: Measurement
+    profile: str = ""
+    kind: Target | None = None
+    predicted_s: float = float("nan")
+    held_out_s: float = float("nan")
+    fitted: bool = False
+    reason: str = ""
+
+    @property
+    def error(self) -> float:
+        """What the profile's prediction is off by, as a fraction of what was measured."""
+        return self.predicted_s / (self.measured.seconds or float("nan")) - 1
+
+    @property
+    def held_out_error(self) -> float:
+        """The same of a profile that never saw the network."""
+        return self.held_out_s / (self.measured.seconds or float("nan")) - 1
+
+
+def fitted_boards(paths: Sequence[str] | None = None) -> dict[Target, Profile]:
+    """Return the profiles that state device and runtime, by what they are of, without a data type.
+
+    Of those that differ in their link alone, one. paths: names or files, by default all shipped.
+    """
+    found: dict[Target, Profile] = {}
+    chosen = profile_names() if paths is None else list(paths)
+    order = sorted(chosen, key=lambda name: not name.endswith(WIRED))
+    for name in order:
+        profile = load_profile(name)
+        document = profile.document
+        if document.device is None or document.runtime is None:
+            continue
+        engine = names.engine(document.runtime)
+        kind = Target(names.device_words(document.device), engine, document.threads, "")
+        found.setdefault(kind, profile)
+    return found
+
+
+def predict(
+    measured: Iterable[Measurement], boards: dict[Target, Profile], fit: Fit | None
+) -> list[Judged]:
+    """Return every row beside its profile; fit: the one that the profiles rest on."""
+    return [_one(row, boards, fit) for row in measured]
+
+
+def _one(row: Measurement, boards: dict[Target, Profile], fit: Fit | None) -> Judged:
+    why = one_inference(row)
+    if why:
+        return Judged(row, reason=why)
+    try:
+        kind = kind_of(row)
+        place, profile = _board(row, kind, boards)
+        network = network_of(row)
+        hardware = profile.hardware(kind.dtype)
+    except DiscosimError as error:
+        return Judged(row, reason=str(error))
+    predicted_s = float(simulate(tabulate(network), _whole(network), hardware).latency_s.item())
+    own = place._replace(dtype=kind.dtype)
+    fitted = fit is not None and network.name in fit.by_kind.get(own, frozenset())
+    held_out_s = predicted_s
+    if fit is not None and fitted:
+        held_out_s = fit.held_out_s(Observation(row, network, own))
+    return Judged(row, profile.name, own, predicted_s, held_out_s, fitted)
+
+
+@lru_cache(maxsize=512)
+def _whole(network: Network) -> Plan:
+    """The plan of one node."""
+    node = load_profile("splitnets-hmd").hardware()
+    single = STRATEGIES["single"]
+    return Configuration(network, node, strategy=single, nodes=1).plan()
+
+
+def _board(row: Measurement, kind: Target, boards: dict[Target, Profile]) -> tuple[Target, Profile]:
+    """The profile of a row's device under its engine; raises DiscosimError with what there is."""
+    device = [each for each in boards if each.device == kind.device]
+    if not device:
+        raise DiscosimError(f"no profile of {row.device}")
+    same = [each for each in device if each.engine == kind.engine]
+    if not same:
+        has = ", ".join(sorted({each.engine for each in device}))
+        raise DiscosimError(f"no profile of {row.device} under {row.runtime}, only under {has}")
+    exact = [each for each in same if each.threads == kind.threads]
+    if exact:
+        return exact[0], boards[exact[0]]
+    if kind.threads is None or any(each.threads is None for each in same):
+        most = max(same, key=lambda each: each.threads or 0)
+        return most, boards[most]
+    has = " or ".join(
+        str(each.threads) for each in sorted(same, key=lambda each: each.threads or 0)
+    )
+    raise DiscosimError(f"no profile of {row.device} with {kind.threads} threads, only with {has}")
+
+
+def pairs_right(predictions: Sequence[Judged], apart: float = 0.1) -> tuple[int, int]:
+    """Return how many pairs of one kind are named right, and of how many that lie `apart`."""
+    groups: dict[tuple[object, ...], list[Judged]] = {}
+    for each in predictions:
+        row = each.measured
+        groups.setdefault((row.device, row.runtime, row.threads, row.dtype), []).append(each)
+    right = total = 0
+    for group in groups.values():
+        measured = np.array([each.measured.seconds for each in group], dtype=float)
+        said = np.array([each.held_out_s for each in group])
+        slower = measured[:, None] > (1 + apart) * measured[None]
+        total += int(slower.sum())
+        right += int((slower & (said[:, None] > said[None])).sum())
+    return right, total

@@ -1,0 +1,178 @@
+"""Measurements beside predictions: as data, in words, as tables and as a picture."""
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from discosim.evidence.predict import Judged, pairs_right
+from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
+from discosim.report.tables import Cells
+from discosim.units import format_quantity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BAND = 0.2
+"""The band of the picture, about equality."""
+
+
+def evidence_frame(predictions: Sequence[Judged]) -> pd.DataFrame:
+    """Return one row a measurement; what could not be predicted has a reason and no numbers."""
+    return pd.DataFrame(
+        [
+            {
+                "device": each.measured.device,
+                "runtime": each.measured.runtime,
+                "network": each.measured.network,
+                "input": each.measured.input,
+                "dtype": each.measured.dtype,
+                "threads": each.measured.threads,
+                "nodes": each.measured.nodes,
+                "measured_s": each.measured.seconds,
+                "predicted_s": each.predicted_s,
+                "error": each.error,
+                "held_out_s": each.held_out_s,
+                "held_out_error": each.held_out_error,
+                "fitted": each.fitted,
+                "profile": each.profile,
+                "source": each.measured.source,
+                "reason": each.reason,
+            }
+            for each in predictions
+        ]
+    ).astype({"measured_s": float})
+
+
+def predicted_rows(predictions: Sequence[Judged]) -> list[Judged]:
+    """Return those that a profile says something of."""
+    return [each for each in predictions if not each.reason]
+
+
+def one_node_rows(predictions: Sequence[Judged]) -> list[Judged]:
+    """Return those that are latencies of one inference on one node."""
+    return [e for e in predictions if e.measured.seconds is not None and e.measured.nodes == 1]
+
+
+def off_by(each: Judged) -> float:
+    """Return by what factor a prediction of a network that was not fitted is off, from 1 up."""
+    ratio = 1.0 + each.held_out_error
+    return max(ratio, 1.0 / ratio)
+
+
+def median_error(predictions: Sequence[Judged]) -> float:
+    """Return the median error on networks that were not fitted, as a fraction."""
+    return float(median(abs(each.held_out_error) for each in predictions))
+
+
+def by_profile(predictions: Sequence[Judged]) -> dict[str, list[Judged]]:
+    """Return what each profile predicts, in the order of the rows."""
+    found: dict[str, list[Judged]] = {}
+    for each in predicted_rows(predictions):
+        found.setdefault(each.profile, []).append(each)
+    return found
+
+
+def show_profiles_errors(predictions: Sequence[Judged]) -> Cells:
+    """Return one row a profile: its errors on networks that were not fitted."""
+    names = ("profile", "device", "runtime", "rows", "median error [%]", "worst", "pairs right")
+    cells: dict[str, list[str]] = {name: [] for name in names}
+    for profile, each in by_profile(predictions).items():
+        right, total = pairs_right(each)
+        values = (
+            profile,
+            each[0].measured.device,
+            each[0].kind.engine if each[0].kind else "",
+            str(len(each)),
+            f"{100 * median_error(each):.0f}",
+            f"{max(off_by(one) for one in each):.2f}x",
+            f"{right}/{total}",
+        )
+        for name, value in zip(names, values, strict=True):
+            cells[name].append(value)
+    return cells
+
+
+def show_rows(predictions: Sequence[Judged]) -> Cells:
+    """Return one row a measurement, for people."""
+
+    def time(seconds: float | None) -> str:
+        known = seconds is not None and np.isfinite(seconds)
+        return format_quantity(float(seconds or 0.0), "s") if known else "-"
+
+    def percent(error: float) -> str:
+        return f"{100 * error:+.0f}" if np.isfinite(error) else "-"
+
+    return {
+        "runtime": [each.measured.runtime for each in predictions],
+        "network": [each.measured.network for each in predictions],
+        "input": [each.measured.input for each in predictions],
+        "dtype": [each.measured.dtype for each in predictions],
+        "threads": [each.measured.threads or "-" for each in predictions],
+        "measured": [time(each.measured.seconds) for each in predictions],
+        "predicted": [time(each.predicted_s) for each in predictions],
+        "error [%]": [percent(each.error) for each in predictions],
+        "not fitted [%]": [percent(each.held_out_error) for each in predictions],
+        "reason": [each.reason or "-" for each in predictions],
+    }
+
+
+def findings(predictions: Sequence[Judged]) -> list[str]:
+    """Return the errors in words, and what could not be predicted."""
+    rows, said = one_node_rows(predictions), predicted_rows(predictions)
+    lines = []
+    if said:
+        lines.append(headline(predictions))
+        right, total = pairs_right(said)
+        worst = max(said, key=off_by)
+        pairs = f"{100 * right / total:.1f} % of {total} pairs" if total else "no pairs"
+        lines.append(
+            f"The faster of two networks is named right in {pairs} that differ by over 10 %; "
+            f"the worst prediction is off by {off_by(worst):.2f}x: {worst.measured.network} on "
+            f"{worst.measured.device}, {worst.measured.runtime}."
+        )
+    share = f" ({100 * len(said) / len(rows):.0f} %)" if rows else ""
+    lines.append(f"Covered: {len(said)} of {len(rows)} rows of one node{share}.")
+    reasons = Counter(each.reason for each in predictions if each.reason)
+    lines += [f"Not predicted, {count} of {len(predictions)}: {reason}"
+              for reason, count in reasons.most_common(12)]  # fmt: skip
+    left = len(predictions) - len(said) - sum(count for _, count in reasons.most_common(12))
+    return lines + ([f"Not predicted for other reasons: {left}."] if left else [])
+
+
+def headline(predictions: Sequence[Judged]) -> str:
+    """Return the one line: how far predictions of networks that were not fitted are off."""
+    said = predicted_rows(predictions)
+    devices = {each.measured.device for each in said}
+    return (
+        f"Over {len(said)} published latencies of {len(devices)} devices, predictions of networks "
+        f"that were not fitted are off by {100 * median_error(said):.0f} % (median)."
+    )
+
+
+def draw_evidence(predictions: Sequence[Judged]) -> "Figure":
+    """Return measured against predicted times: hollow as fitted, solid without the network."""
+    from matplotlib import rc_context
+
+    said = predicted_rows(predictions)
+    measured = np.array([each.measured.seconds for each in said], dtype=float)
+    fitted = np.array([each.fitted for each in said], dtype=bool)
+    with rc_context(RC):
+        figure = new_figure(6.4, 6.0, "Published latencies beside predictions")
+        axes = figure.subplots()
+        if len(said):
+            both = np.array([measured.min() / 2, measured.max() * 2])
+            axes.fill_between(both, both * (1 - BAND), both * (1 + BAND), color="#DDDDDD",
+                              label=f"within {100 * BAND:.0f} %")  # fmt: skip
+            axes.plot(both, both, color=SINGLE, linewidth=0.8)
+            axes.plot(measured[fitted], np.array([e.predicted_s for e in said])[fitted], "o",
+                      markersize=4, markerfacecolor="none", color=COMM,
+                      label="fitted to this network too")  # fmt: skip
+            axes.plot(measured, [each.held_out_s for each in said], "o", markersize=2.5, color=COMP,
+                      label="not fitted to this network")  # fmt: skip
+            axes.set(xscale="log", yscale="log", xlabel="measured [s]", ylabel="predicted [s]")
+            axes.legend(loc="upper left")
+        return figure

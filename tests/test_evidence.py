@@ -1,0 +1,315 @@
+"""Everybody's measurements: laws of the fit, tables, and that profiles and page are theirs."""
+
+import csv
+import datetime
+import json
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import discosim as ds
+from discosim.cli.app import run
+from discosim.errors import DiscosimError, FaultsError
+from discosim.evidence import names
+from discosim.evidence.estimate import Beliefs, estimate, predicted_s
+from discosim.evidence.fitting import Fit, fit, shipped_fit, usable
+from discosim.evidence.measured import COLUMNS, read_measured, shipped_table, written
+from discosim.evidence.predict import fitted_boards, pairs_right, predict
+from discosim.evidence.profiles import fitted_profile, kinds_like
+from discosim.evidence.work import AMOUNTS, amounts_of
+from discosim.hardware import load_profile
+from discosim.networks import build
+from discosim.report.evidence_page import page
+
+ROOT = Path(__file__).parents[1]
+BOARD = ("My board", "engine", "", "", "fp32", 2, 1, "", "latency", 0, "ms", "mine", "", "")
+TODAY = datetime.date(2026, 11, 26)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Fit:
+    return shipped_fit()
+
+
+def table(tmp_path: Path, *rows: dict[str, object], name: str = "mine.csv") -> Path:
+    """A table of one board's rows; what a row does not say is as in BOARD."""
+    path = tmp_path / name
+    lines = [[row.get(c, usual) for c, usual in zip(COLUMNS, BOARD, strict=True)] for row in rows]
+    path.write_text(written(lines), encoding="utf-8")
+    return path
+
+
+OWN = [
+    {"network": "resnet18", "value": 60},
+    {"network": "mobilenetv2-1.0", "input": "3x224x224", "value": 30},
+    {"network": "VGG16", "value": 420},
+    {"network": "squeezenet1-1", "value": 20},
+]
+
+
+# Laws of the estimate
+
+
+def synthetic(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Three devices of one family, eight networks each, their times without noise."""
+    rng = np.random.default_rng(seed)
+    networks = ["resnet18", "vgg16", "mobilenetv2", "squeezenet1-1", "alexnet", "densenet121",
+                "mnasnet-1.0", "resnet50"]  # fmt: skip
+    amounts = np.stack([amounts_of(build(name), "fp32") for name in networks])
+    amounts = np.broadcast_to(amounts, (3, *amounts.shape))
+    numbers = np.exp(Beliefs().start + rng.normal(0, 1, (3, 1)))
+    return amounts, predicted_s(amounts, numbers), numbers
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_times_without_noise_are_given_back(seed: int) -> None:
+    amounts, seconds, _ = synthetic(seed)
+    found = estimate(amounts, seconds, np.ones((1, 3, 8)), np.zeros(3, int), Beliefs())
+    assert predicted_s(amounts, found.seconds_each[0]) == pytest.approx(seconds, rel=0.03)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0.01, 100))
+def test_a_device_that_is_x_times_slower_has_numbers_x_times_larger(x: float) -> None:
+    amounts, seconds, _ = synthetic(0)
+    free = replace(Beliefs(), speed=100.0, calls_share=1.0)
+    one, other = (
+        estimate(amounts[:1], seconds[:1] * each, np.ones((1, 1, 8)), np.zeros(1, int), free)
+        for each in (1.0, x)
+    )
+    assert other.seconds_each == pytest.approx(one.seconds_each * x, rel=0.02)
+
+
+def test_a_network_that_is_left_out_changes_nothing() -> None:
+    rows = [row for row in usable(read_measured(shipped_table())) if "5" in row.kind.device]
+    without = fit(rows)
+    lied = [replace(r, measured=replace(r.measured, seconds=9.0)) if r.name == "vgg16" else r
+            for r in rows]  # fmt: skip
+    with_lies = fit(lied)
+    for row, lie in zip(without.rows, with_lies.rows, strict=True):
+        if row.name == "vgg16":
+            assert with_lies.held_out_s(lie) == pytest.approx(without.held_out_s(row), rel=0.05)
+
+
+def test_numbers_that_no_row_asks_for_are_their_familys(shipped: Fit) -> None:
+    for kind in shipped.kinds:
+        asked = sum(row.amounts for row in shipped.rows_of(kind)) > 0
+        assert np.all(shipped.carried(kind)[~asked] < 0.01)
+
+
+# Profiles are what is fitted
+
+
+@pytest.mark.parametrize(
+    "name", ["rpi4-gigabit", "rpi5-wifi", "jetson-nano-gigabit", "edgetpu-usb"]
+)
+def test_a_shipped_profile_is_the_fit_of_the_shipped_table(name: str, shipped: Fit) -> None:
+    profile = load_profile(name)
+    document = profile.document
+    [kind] = [kind for kind, each in fitted_boards([name]).items() if each.name == name]
+    kinds = kinds_like(shipped, kind)
+    again = fitted_profile(shipped, kinds, document, TODAY, document.clock)
+    assert again.model_dump() == document.model_dump()
+    assert document.held_out_error == round(shipped.held_out_error(kinds), 3)
+
+
+def test_a_profile_predicts_what_the_fit_does(shipped: Fit) -> None:
+    predictions = predict(read_measured(shipped_table()), fitted_boards(), shipped)
+    fitted = {(row.measured.line): shipped.fitted_s(row) for row in shipped.rows}
+    found = [each for each in predictions if each.fitted]
+    assert len(found) > 300
+    for each in found:
+        assert each.predicted_s == pytest.approx(fitted[each.measured.line], rel=5e-3)
+
+
+def test_every_fitted_figure_names_rows_residual_and_date() -> None:
+    for profile in fitted_boards().values():
+        document = profile.document
+        assert document.held_out_error is not None
+        for row in profile.figures():
+            if "discosim fit" in row.reference and row.kind == "source":
+                assert "2026-11-26" in row.reference
+                assert "residual" in row.reference or row.path == "memory.overlap"
+
+
+def test_the_page_is_what_is_computed() -> None:
+    assert (ROOT / "docs" / "evidence-hardware.md").read_text(encoding="utf-8") == page()
+
+
+# What is promised of predictions of networks that were not fitted
+
+
+def test_the_errors_are_within_what_the_readme_says() -> None:
+    found = ds.evidence()
+    assert found.lines[0] in (ROOT / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    frame = found.frame
+    said = frame[frame["reason"] == ""]
+    assert said["held_out_error"].abs().median() < 0.16
+    one_node = frame[frame["measured_s"].notna() & (frame["nodes"] == 1)]
+    assert len(said) / len(one_node) > 0.88
+    right, total = pairs_right([each for each in found.predictions if not each.reason])
+    assert right / total > 0.9
+
+
+# Tables
+
+
+def test_all_faults_of_a_table_at_once(tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        {"network": "resnet18", "value": -3},
+        {"network": "resnet18", "value": "fast"},
+        {"network": "resnet18", "value": 3, "unit": ""},
+        {"network": "resnet18", "value": 3, "unit": "parsec"},
+        {"network": "resnet18", "value": 3, "nodes": 0},
+        {"network": "resnet18", "value": 3, "device": ""},
+    )
+    with pytest.raises(FaultsError) as caught:
+        read_measured(path)
+    lines = caught.value.lines
+    assert len(lines) == 6
+    for line, word in zip(
+        lines,
+        ("above 0", "not a number", "no unit", "parsec", "'0' nodes", "no device"),
+        strict=True,
+    ):
+        assert word in line
+        assert str(path) in line
+
+
+def test_a_table_without_columns_or_rows_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "none.csv"
+    path.write_text("device,netwrok\n", encoding="utf-8")
+    with pytest.raises(FaultsError, match="did you mean netwrok"):
+        read_measured(path)
+    with pytest.raises(DiscosimError, match="no rows"):
+        read_measured(table(tmp_path))
+    with pytest.raises(DiscosimError, match="cannot be read"):
+        read_measured(tmp_path / "absent.csv")
+
+
+def test_rates_count_as_latencies(tmp_path: Path) -> None:
+    path = table(
+        tmp_path, {"network": "resnet18", "metric": "throughput", "unit": "fps", "value": 5}
+    )
+    assert read_measured(path)[0].seconds == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Raspberry Pi 4B", "Raspberry Pi 4 Model B 4GB"),
+        ("Jetson Nano 4GB", "NVIDIA Jetson Nano"),
+        ("NVIDIA A100", "A100 SXM4 40GB"),
+        ("Coral USB Accelerator (USB3)", "Google Coral USB Accelerator"),
+    ],
+)
+def test_a_device_is_known_however_it_is_written(one: str, other: str) -> None:
+    assert names.device_words(one) == names.device_words(other)
+
+
+def test_devices_that_differ_are_told_apart() -> None:
+    devices = ["Raspberry Pi 4B", "Raspberry Pi 5", "Jetson Nano 4GB", "Jetson Nano 4GB CPU",
+               "Jetson Orin Nano 8GB", "Jetson Orin Nano 8GB Super"]  # fmt: skip
+    assert len({names.device_words(each) for each in devices}) == len(devices)
+
+
+def test_what_cannot_be_predicted_has_its_reason(tmp_path: Path) -> None:
+    pi = {"device": "Raspberry Pi 4B", "runtime": "ncnn CPU", "threads": 4, "value": 5}
+    path = table(
+        tmp_path,
+        {**pi, "network": "resnet18"},
+        {**pi, "network": "resnet19000"},
+        {**pi, "network": "resnet18", "runtime": "abacus"},
+        {**pi, "network": "resnet18", "device": "Toaster"},
+        {**pi, "network": "resnet18", "dtype": "fp8"},
+        {**pi, "network": "resnet18", "threads": 3},
+        {**pi, "network": "resnet18", "nodes": 2},
+        {**pi, "network": "resnet18", "input": "wide"},
+        {**pi, "network": "llama", "metric": "latency per token"},
+    )
+    frame = ds.evidence(measured=path).frame
+    words = [
+        "",
+        "resnet19000",
+        "abacus",
+        "Toaster",
+        "fp8",
+        "3 threads",
+        "2 nodes",
+        "wide",
+        "metric",
+    ]
+    for reason, word in zip(frame["reason"], words, strict=True):
+        assert word in reason
+        assert bool(reason) == bool(word)
+    assert frame["predicted_s"].notna().tolist() == [True] + [False] * 8
+
+
+# From a table to a profile and back
+
+
+def call(command: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    return run()
+
+
+def test_a_table_becomes_a_profile_that_predicts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path, *OWN)
+    command = 'discosim fit mine.csv --device "My board" --hw-out mine.toml'
+    assert call(command, monkeypatch) == 0
+    out = capsys.readouterr().out
+    assert "4 rows of 4 networks" in out
+    profile = load_profile("mine.toml")
+    assert profile.measured_as == "My board, engine, 2 threads"
+    assert profile.dtypes == ["fp32"]
+    command = "discosim evidence --measured mine.csv --hw mine.toml --format json --plot pictures"
+    assert call(command, monkeypatch) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert all(abs(row["error"]) < 0.5 for row in rows)
+    assert (tmp_path / "pictures" / "evidence.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{"network": "resnet18000", "value": 3}, *OWN], ["resnet18"]),
+        ([{**OWN[0], "note": "1.5 GHz"}, {**OWN[1], "note": "1.8 GHz"}], ["two clocks"]),
+        ([OWN[0]], ["fewer than the numbers"]),
+        ([{"network": "nonesuch", "value": 3}, {**OWN[0], "dtype": "q4"}], ["nonesuch", "q4"]),
+        ([{**OWN[0], "runtime": "a"}, {**OWN[1], "runtime": "b"}], ["2 runtimes"]),
+        ([{**OWN[0], "threads": 1}, {**OWN[1], "threads": 2}], ["--threads"]),
+    ],
+)
+def test_what_cannot_be_fitted_is_said_line_by_line(
+    rows: list[dict[str, object]],
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path, *rows)
+    assert call('discosim fit mine.csv --device "My board"', monkeypatch) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    for line in said:
+        assert line.startswith("discosim: ")
+    for word in words:
+        assert any(word in line for line in said)
+
+
+def test_the_shipped_table_is_read_as_it_is_written() -> None:
+    with shipped_table().open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))
+    assert tuple(lines[0]) == COLUMNS
+    assert len(read_measured(shipped_table())) == len(lines) - 1
+    assert len(AMOUNTS) == len(set(AMOUNTS))
