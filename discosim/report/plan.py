@@ -104,7 +104,9 @@ def _stretches(found: Planned) -> list[str]:
         lines = [f"{told}."]
     repeats = sum(bool(split.rows) for split in best.splits)
     if repeats:
-        lines.append(f"{repeats} layers by rows compute rows of their neighbours besides.")
+        lines.append(
+            f"{repeats} layers by rows compute rows of other nodes as well, which so need not come."
+        )
     if best.rows.joined:
         lines.append("Rows in groups without an exchange: the overlap is computed again.")
     if not best.rows.repeated:
@@ -200,7 +202,11 @@ def show(found: Planned) -> Cells:
                 ("node_bytes", [each.node_bytes for _, each in rows]),
             )
         ),
-        "memory kept": ["yes" if _keeps(found, each) else "no" for _, each in rows],
+        **(
+            {}
+            if found.memory is None
+            else {"memory kept": ["yes" if _keeps(found, each) else "no" for _, each in rows]}
+        ),
         "training": ["none" if each.exact else "needed" for _, each in rows],
     }
 
