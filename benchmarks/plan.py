@@ -24,7 +24,7 @@ SAME = 1 + 1e-9
 
 
 def worse(given: Configuration) -> tuple[float, float, float]:
-    """Return the plan's latency over the best strategy's, free and within the median memory, and s."""
+    """Return the latency over the best strategy's, free and within the median memory, and s."""
     exact = [STRATEGIES[n] for n in STRATEGIES if STRATEGIES[n].exact]
     costs = []
     for each in exact:
