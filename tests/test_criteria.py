@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
-from discosim.masks.criteria import CRITERIA, LEVELS, the_criterion
+from discosim.masks.criteria import CRITERIA, LEVELS, Seen, Wants, criterion, the_criterion
 from discosim.masks.saliency import saliency_curves
 from discosim.masks.select import find_candidates, select
 from discosim.masks.sub_rows import Floats, masked_layers, prunable
@@ -266,6 +266,25 @@ def test_the_log_of_what_is_left_is_that_of_all_norms_of_the_layer() -> None:
         whole = np.abs(weights[f"{layer.name}.weight"]).sum(dtype=float)
         wanted = -np.log(1 - raw[layer.name] / whole)
         np.testing.assert_allclose(logs[layer.name], wanted, rtol=1e-6, atol=1e-12)
+
+
+def test_a_new_criterion_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discosim.masks.criteria.CRITERIA", dict(CRITERIA))
+
+    @criterion("largest", Wants.WEIGHTS, "largest weight of sub-rows")
+    def largest(seen: Seen) -> Floats:
+        """Return something that is no sum."""
+        assert seen.weight is not None
+        return np.abs(seen.weight).max() * np.arange(seen.nodes * seen.layer.in_features).reshape(
+            seen.nodes, -1
+        )
+
+    network = build("resnet18/8", (32,))
+    weights = {name: each.numpy() for name, each in random_state(network).items()}
+    mask = select(network, 2, 0.5, weights, "largest", "pair")
+    assert mask.criterion == "largest per pair, S_comm 0.5"
+    lost = saliency_curves(network, 2, weights, criterion="largest")
+    assert all(curve[-1] > 0 for name, curve in lost.items() if name != "conv1")
 
 
 def test_scores_in_one_unit_are_not_compared_with_their_layers_mean() -> None:

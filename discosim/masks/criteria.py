@@ -154,9 +154,11 @@ def as_measured(candidates: Candidates, s_comm: Floats, pruned: Floats) -> Float
     return np.interp(s_comm, LEVELS, candidates.seen.measured)
 
 
-def _enters(
+def criterion(
     name: str, wants: Wants, says: str, loss: Loss = summed, *, in_one_unit: bool = False
 ) -> Callable[[Score], Score]:
+    """Return a decorator that makes a criterion of what scores sub-rows; `Criterion` says how."""
+
     def enter(score: Score) -> Score:
         CRITERIA[name] = Criterion(name, wants, says, score, loss, in_one_unit)
         return score
@@ -164,49 +166,53 @@ def _enters(
     return enter
 
 
-@_enters("l1", Wants.WEIGHTS, "L1 norms of sub-rows")
+@criterion("l1", Wants.WEIGHTS, "L1 norms of sub-rows")
 def l1(seen: Seen) -> Floats:
     """Return the sum of absolute weights (the paper's Section III-C)."""
     return sub_row_norms(seen.layer, _weight(seen), seen.out_owner, seen.nodes)
 
 
-@_enters("l1-log", Wants.WEIGHTS, "-log of the share of L1 norm left", log_of_share_left)
+@criterion("l1-log", Wants.WEIGHTS, "-log of the share of L1 norm left", log_of_share_left)
 def l1_log(seen: Seen) -> Floats:
     """Return the sum of absolute weights; a layer loses by the share of norm that is left."""
     return l1(seen)
 
 
-@_enters("l2", Wants.WEIGHTS, "L2 norms of sub-rows")
+@criterion("l2", Wants.WEIGHTS, "L2 norms of sub-rows")
 def l2(seen: Seen) -> Floats:
     """Return the root of the sum of squares."""
     return sub_row_norms(seen.layer, _weight(seen), seen.out_owner, seen.nodes, 2)
 
 
-@_enters("taylor", Wants.LABELS, "squared slope of the loss in each gate", in_one_unit=True)
+@criterion("taylor", Wants.LABELS, "squared slope of the loss in each gate", in_one_unit=True)
 def taylor(seen: Seen) -> Floats:
     """Return the mean over inputs of (d loss/dg)^2."""
     return _measured(seen)
 
 
-@_enters("gauss-newton", Wants.INPUTS, "squared slope of the output in each gate", in_one_unit=True)
+@criterion(
+    "gauss-newton", Wants.INPUTS, "squared slope of the output in each gate", in_one_unit=True
+)
 def gauss_newton(seen: Seen) -> Floats:
     """Return the mean over inputs of (d r.y/dg)^2, r a random projection of the output y."""
     return _measured(seen)
 
 
-@_enters("sensitivity", Wants.INPUTS, "squared output change without a layer's least", as_measured)
+@criterion(
+    "sensitivity", Wants.INPUTS, "squared output change without a layer's least", as_measured
+)
 def sensitivity(seen: Seen) -> Floats:
     """Return the L1 norms: within a layer it chooses as the paper does."""
     return l1(seen)
 
 
-@_enters("random", Wants.NOTHING, "random scores", in_one_unit=True)
+@criterion("random", Wants.NOTHING, "random scores", in_one_unit=True)
 def random(seen: Seen) -> Floats:
     """Return scores that are drawn: the paper's ablation."""
     return seen.draws.of(seen.layer, seen.nodes)
 
 
-@_enters("branches", Wants.NOTHING, "nothing off the diagonal is kept")
+@criterion("branches", Wants.NOTHING, "nothing off the diagonal is kept")
 def branches(seen: Seen) -> Floats:
     """Return nothing for every sub-row: none off the diagonal is kept."""
     return np.zeros((seen.nodes, seen.layer.in_features))
