@@ -29,9 +29,9 @@ from discosim.units import format_quantity
 
 DEFAULT_LEVELS = tuple(i / 20 for i in range(20))
 FINE_LEVELS = tuple(i / 100 for i in range(100))
-"""Where a uniform S_comm of COARSE_UP_TO does not meet the limits."""
+"""Where the uniform S_comm that meets the limits is not within COARSE."""
 
-COARSE_UP_TO = 0.9
+COARSE = (0.2, 0.9)
 MOST_LEVELS = 1000
 
 
@@ -133,7 +133,7 @@ def allocate(
     `limits` are of latency_s, bytes_per_node and node_bytes, the columns of a sweep. `lost` says
     what layers lose; without it, the curves of the mask by `criterion` (by default one that was
     measured on inputs, else l1-log), which gives nothing else, and without a mask a surrogate.
-    levels: by default 0, 0.05, …, 0.95, and in hundredths up to 0.99 where those are too coarse.
+    levels: by default 0, 0.05, …, 0.95, or hundredths where nearly all or nothing is to be sent.
     Layers that read a tensor which is sent once share one S_comm, and where their selections are
     independent the limits hold for the most that is sent, so that any mask of the plan keeps them
     (per pair of nodes, as features are rounded). Raises DiscosimError for what
@@ -235,9 +235,9 @@ def default_criterion(mask: Mask) -> str:
 
 
 def _default_levels(worst: Configuration, bounds: Mapping[str, float]) -> Floats:
-    """Coarse ones, where a uniform S_comm among them meets the limits."""
-    enough = _met(replace(worst, s_comm=COARSE_UP_TO).cost(), bounds)
-    return np.array(DEFAULT_LEVELS if enough else FINE_LEVELS)
+    """Fine ones where nearly all or nearly nothing is to be sent."""
+    little, much = (_met(replace(worst, s_comm=s).cost(), bounds) for s in COARSE)
+    return np.array(DEFAULT_LEVELS if much and not little else FINE_LEVELS)
 
 
 def _met(cost: Cost, bounds: Mapping[str, float]) -> bool:
