@@ -1,5 +1,6 @@
 """Hypothesis strategies: small networks with every kind of operator, and hardware."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -92,4 +93,18 @@ def hardware(draw: st.DrawFn, *, alpha: bool = True, memory: bool = True) -> Har
         idle_power_W=None,
         energy_per_mac_J=None,
         energy_per_byte_J=None,
+    )
+
+
+def sped_up(node: Hardware, x: float) -> Hardware:
+    """Return a node of which everything is faster by `x`."""
+    return replace(
+        node,
+        bandwidth_Bps=node.bandwidth_Bps * x,
+        compute_macps=node.compute_macps * x,
+        memory_Bps=None if node.memory_Bps is None else node.memory_Bps * x,
+        link_latency_s=node.link_latency_s / x,
+        overhead_s={kind: each / x for kind, each in node.overhead_s.items()},
+        run_s=node.run_s / x,
+        spill_Bps=None if node.spill_Bps is None else node.spill_Bps * x,
     )

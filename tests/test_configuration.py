@@ -15,6 +15,7 @@ import discosim as ds
 from discosim.columns import COLUMNS
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
+from discosim.explore.allocation.allocate import Limit
 from discosim.explore.allocation.layer_costs import layer_costs
 from discosim.explore.band import band_columns
 from discosim.explore.grid.engine import reduce_grid
@@ -85,7 +86,7 @@ def test_where_nothing_is_exchanged_there_is_nothing_to_allocate() -> None:
     given = on(_convolutions(1), nodes=2)
     assert layer_costs(given, np.array([0.0, 0.5])).choices == ()
     with pytest.raises(DiscosimError, match="exchanges nothing to be chosen"):
-        allocated(given, HMD, {})
+        allocated(given, HMD, {"bytes_per_node": Limit(1.0)})
 
 
 @pytest.mark.parametrize("words", [Objective, Features, Rounding])

@@ -16,7 +16,7 @@ from discosim.partition.split import split
 from discosim.simulate import Cost
 from discosim.strategies.strategy import STRATEGIES
 from tests.configurations import on, swept
-from tests.strategies import hardware, tables
+from tests.strategies import hardware, sped_up, tables
 
 NODES = st.integers(1, 5)
 S_COMM = st.floats(0, 1)
@@ -92,16 +92,7 @@ def test_faster_by_x_takes_one_xth(
 ) -> None:
     if strategy == "pipeline":
         nodes = min(nodes, int(table.mixes.sum()))
-    faster = replace(
-        node,
-        bandwidth_Bps=node.bandwidth_Bps * x,
-        compute_macps=node.compute_macps * x,
-        memory_Bps=None if node.memory_Bps is None else node.memory_Bps * x,
-        link_latency_s=node.link_latency_s / x,
-        overhead_s={kind: each / x for kind, each in node.overhead_s.items()},
-        run_s=node.run_s / x,
-        spill_Bps=None if node.spill_Bps is None else node.spill_Bps * x,
-    )
+    faster = sped_up(node, x)
     slow, fast = (
         _cost(table, each, nodes, s_comm, overlap, convention, strategy) for each in (node, faster)
     )

@@ -30,7 +30,7 @@ from discosim.timeline.schedule import Event, Timeline, parse_overlap, schedule
 from discosim.timeline.shares import balanced_shares, shares_by_speed
 from discosim.timeline.work import Work, work_of
 from tests.configurations import on
-from tests.strategies import hardware, tables
+from tests.strategies import hardware, sped_up, tables
 
 NODES = st.integers(1, 5)
 S_COMM = st.floats(0, 1)
@@ -266,16 +266,7 @@ def test_no_track_does_two_things_at_once_and_nothing_is_lost(
 def test_faster_by_x_takes_one_xth(
     table: LayerTable, node: Hardware, nodes: int, s_comm: float, overlap: str, x: float
 ) -> None:
-    faster = replace(
-        node,
-        bandwidth_Bps=node.bandwidth_Bps * x,
-        compute_macps=node.compute_macps * x,
-        memory_Bps=None if node.memory_Bps is None else node.memory_Bps * x,
-        link_latency_s=node.link_latency_s / x,
-        overhead_s={kind: each / x for kind, each in node.overhead_s.items()},
-        run_s=node.run_s / x,
-        spill_Bps=None if node.spill_Bps is None else node.spill_Bps * x,
-    )
+    faster = sped_up(node, x)
     split = _given(table, nodes, s_comm, "runtime")
     slow, fast = (_schedule(_work(split, each), overlap).latency_s for each in (node, faster))
     assert fast * x == pytest.approx(slow)

@@ -203,9 +203,9 @@ def _kept(
         raise DiscosimError(
             f"{said}: kept/{layer.name} is not {nodes} x {layer.in_features} true or false"
         )
-    own = True if in_owner is None else in_owner == np.arange(nodes)[:, None]
+    own = np.asarray(True if in_owner is None else in_owner == np.arange(nodes)[:, None])
     may = prunable(layer, in_owner, out_owner, nodes)
-    if not (kept | ~np.asarray(own)).all() or (kept & ~own & ~may).any():
+    if not (kept | ~own).all() or (kept & ~own & ~may).any():
         raise DiscosimError(
             f"{said}: kept/{layer.name} leaves out a node's own features, or has one that no "
             "output of the node depends on"
