@@ -69,6 +69,24 @@ def test_it_never_keeps_less(network: Network, nodes: int, s_comm: float) -> Non
     assert after >= before - 1e-6
 
 
+def test_it_keeps_no_less_where_tied_features_begin_apart() -> None:
+    """A shuffle is added to a convolution: in blocks these lie apart, and keep more at S_comm 1."""
+    net = Builder("shuffled", (3, 8, 8))
+    x = net.conv(net.conv(INPUT, 6, 1, "first"), 6, 3, "grouped", groups=2)
+    x = net.shuffle(x, 2, "shuffle")
+    for name in ("one", "two"):
+        x = net.add(net.conv(x, 6, 3, name), x, f"{name}.add")
+    x = net.global_pool(net.conv(x, 6, 3, "last", groups=2), "pool", size=2)
+    net.linear(net.flatten(x, "flat"), 9, "fc")
+    network = net.build()
+    weights = random_weights(network, 2)
+    for nodes in (2, 3):
+        for s_comm in (0.5, 1.0):
+            before = _retained(network, nodes, s_comm, weights, place(network, nodes))
+            found = search_placement(network, nodes, s_comm, weights)
+            assert _retained(network, nodes, s_comm, weights, found) >= before - 1e-6
+
+
 def test_a_hidden_structure_is_found() -> None:
     """Two networks side by side, their features shuffled: apart, nothing has to be sent."""
     draws = np.random.default_rng(0)

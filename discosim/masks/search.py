@@ -6,7 +6,7 @@ pool of interchangeable features in turn is reassigned by swaps, while all else 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -85,6 +85,8 @@ def search_placement(
                 progress(number * len(ties.pools) + step, MOST_ROUNDS * len(ties.pools))
         if _retained(now) - before <= least:
             break
+    if _retained(now) < _retained([_in_blocks(each, node, nodes) for each in couplings]):
+        return blocks  # tied features lie apart there, which may keep more
     chosen = {}
     for layer in masked_layers(network):
         members, held = ties.members[layer.name], blocks[layer.name]
@@ -92,6 +94,16 @@ def search_placement(
         assert held is not None
         chosen[layer.name] = _owner(members, node, held)
     return place(network, nodes, chosen)
+
+
+def _in_blocks(coupling: Coupling, node: Ints, nodes: int) -> Kept:
+    """What a layer keeps where all features stay in contiguous blocks."""
+    stays = replace(
+        coupling,
+        inputs=np.full_like(coupling.inputs, -1),
+        outputs=np.full_like(coupling.outputs, -1),
+    )
+    return _keep(stays, node, _norms(stays, node, nodes))
 
 
 def _retained(now: list[Kept]) -> float:
