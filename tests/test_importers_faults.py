@@ -22,7 +22,7 @@ from discosim.graph.table import tabulate
 from discosim.importers.nodelink import read_json, to_json
 from discosim.importers.torch.trace import trace
 from discosim.networks import build
-from tests.configurations import swept
+from tests.configurations import on, swept
 from tests.importing import model
 
 pytestmark = pytest.mark.extras
@@ -758,3 +758,34 @@ def test_nothing_is_said_of_a_plain_network() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert remarks(build("resnet18")) == []
+
+
+# Norms over groups of features that lie on several nodes
+
+
+@pytest.mark.parametrize(
+    ("groups", "nodes", "by_features", "by_rows"),
+    [  # 12 features: two scalars a group, from each node that has some to each other one
+        (1, 2, 2 * 2 * 1, 2 * 2 * 1),
+        (1, 3, 6 * 2 * 1, 6 * 2 * 1),
+        (2, 2, 0, 2 * 2 * 2),
+        (2, 3, 4 * 2, 6 * 2 * 2),  # the node in the middle has half of either group
+        (3, 2, 2 * 2, 2 * 2 * 3),  # one of three groups lies on both
+        (12, 3, 0, 6 * 2 * 12),  # an instance norm
+    ],
+)
+def test_group_norms_send_the_statistics_of_groups_that_are_spread(
+    groups: int, nodes: int, by_features: int, by_rows: int
+) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 12, 1), nn.GroupNorm(groups, 12), nn.Conv2d(12, 4, 1))
+    network = trace(module, torch.zeros(1, 3, 6, 6))
+    row = ops(network).index("group_norm")
+    for strategy, scalars in (("dense", by_features), ("rows", by_rows)):
+        sent = {
+            convention: on(network, strategy=strategy, nodes=nodes, conventions=convention)
+            .plan()
+            .exchange.total[..., row]
+            .sum()
+            for convention in ("paper", "runtime")
+        }
+        assert sent == {"paper": 0, "runtime": scalars}

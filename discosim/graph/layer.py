@@ -54,6 +54,7 @@ class Layer:
     runs of indices from `start` on; see `carry.strided`.
     weight, held: the names of parameters that other rows read too: of the kernel or matrix, and of
     those among the biases, with their elements. Rows that name one parameter hold it once.
+    groups: of a convolution, a shuffle, or the features that a group norm normalises together.
     padding, dilation, function and factor change no count; they say what a run computes.
     function: of an activation (relu, gelu, …), a pooling (max, mean) or an upsampling (nearest,
     bilinear); factor: its parameter, as the slope of leaky_relu.
@@ -228,7 +229,8 @@ class Operator:
     in_place: the output may take the memory of an operand that nobody reads later.
     statistics: scalars per position that each node sends when features are spread over nodes.
     reach: the rows of an operand that rows of the output are made of (graph/reach.py); None where
-    they are not known. row_statistics: scalars per feature that each node sends when rows are.
+    they are not known. row_statistics: scalars per group of features that each node sends when
+    rows, or the features of the group, are spread.
     scratch: elements that live inside the row alone where its steps are written out.
     reads_nothing: its operand only says where it stands, and need not be in memory for it.
     """

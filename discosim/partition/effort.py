@@ -12,6 +12,7 @@ from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind
 from discosim.partition.messages import Round
 from discosim.partition.needs import Nodes, members_of, own_inputs, own_rows, reached
+from discosim.partition.split import shared_groups
 
 if TYPE_CHECKING:
     from discosim.partition.lay import Read
@@ -104,17 +105,25 @@ def statistics_of(on: Nodes, layer: Layer, choice: Choice, held: Held, out: Held
     """Return the scalars that each node with a part of the operand sends each other one.
 
     A norm over features that lie on several nodes needs those of each position, a norm over
-    positions that lie on several nodes those of each feature.
+    positions that lie on several nodes those of each group of features, and so does one over a
+    group of features that lies on several.
     """
     scalars = 0
+    if choice.kind is Kind.OUTPUTS and layer.operator.row_statistics and held.owners is not None:
+        shared = layer.operator.row_statistics * shared_groups(layer, held.owners, on.nodes)
+        return _scalars(shared) if shared.any() else None
     if choice.kind is Kind.OUTPUTS and out.owners is not None and held.owners is not None:
         scalars = layer.operator.statistics * prod(layer.in_shape[1:])
         has = np.bincount(out.owners, minlength=on.nodes) > 0
     elif choice.kind is Kind.ROWS and out.layout == "rows":
-        scalars = layer.operator.row_statistics * layer.out_features
+        scalars = layer.operator.row_statistics * layer.groups
         has = out.rows[:, 1] > out.rows[:, 0]
     if not scalars or on.nodes == 1:
         return None
     pairs = scalars * (has[:, None] & has[None] & ~np.eye(on.nodes, dtype=bool)).astype(float)
+    return _scalars(pairs)
+
+
+def _scalars(pairs: Floats) -> Round:
     none = np.zeros_like(pairs)
     return Round("statistics", pairs, none, (pairs > 0).astype(float), none, list)

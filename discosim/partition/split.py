@@ -181,6 +181,8 @@ def _counted(
         moved = _moved(layer, operands, out, nodes)
         if moved is not None:
             return moved
+    if layer.operator.row_statistics and first is not None:
+        return _of_groups(layer, first, nodes)
     if not whole and peers:
         return None
     if table.mixes[row] and first is not None and layer.kind != "depthwise":
@@ -191,6 +193,22 @@ def _counted(
         needed = np.outer(has, has > 0)
         return CountedRow(needed, np.zeros_like(needed), has, float(table.positions[row]), SERVICE)
     return None
+
+
+def _of_groups(layer: Layer, first: Owners, nodes: int) -> CountedRow | None:
+    """The scalars of a norm over groups of features that lie on several nodes."""
+    needed = layer.operator.row_statistics * shared_groups(layer, first, nodes)
+    if not needed.any():
+        return None
+    return CountedRow(needed, np.zeros_like(needed), needed.max(1), 1.0, SERVICE)
+
+
+def shared_groups(layer: Layer, owners: Owners, nodes: int) -> Floats:
+    """Return how many groups of a layer's features lie on both of two nodes, (N, N)."""
+    has = (_per_group(owners, layer.groups, nodes) > 0).astype(float)
+    shared: Floats = has.T @ has
+    np.fill_diagonal(shared, 0.0)
+    return shared
 
 
 def _mixed(layer: Layer, first: Owners, out: Owners, nodes: int, when: str) -> CountedRow:

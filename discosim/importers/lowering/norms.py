@@ -67,7 +67,11 @@ def group_norm(writer: Writer, node: Node) -> None:
     whole = writer.whole(view, node.label)
     shape = writer.net.shape(whole.tensor)
     learned = sum(parameters.values())
-    name = writer.append("group_norm", node.label, (whole.tensor,), shape, learned=learned)
+    groups = int(node.attributes.get("num_groups", shape[0]))  # of an instance norm each feature
+    groups = groups if shape[0] % max(1, groups) == 0 else shape[0]
+    name = writer.append(
+        "group_norm", node.label, (whole.tensor,), shape, learned=learned, groups=groups
+    )
     writer.reads(name, parameters)
     writer.give(node, View(name, whole.axes))
 

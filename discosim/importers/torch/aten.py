@@ -139,6 +139,14 @@ def _norm(op: str) -> Translation:
     return lambda call: single(op, [call["input"], call["weight"], call["bias"]])
 
 
+def _group_norm(groups: str) -> Translation:
+    def translation(call: Call) -> list[Step]:
+        operands = [call["input"], call["weight"], call["bias"]]
+        return single("GroupNormalization", operands, num_groups=call[groups])
+
+    return translation
+
+
 def _layer_norm(call: Call) -> list[Step]:
     axis = -len(listed(call["normalized_shape"]))
     bias = [call["bias"]] if call["bias"] else []
@@ -197,7 +205,8 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
             ("batch_norm", "_native_batch_norm_legit_no_training", "native_batch_norm"),
             _norm("BatchNormalization"),
         ),
-        **dict.fromkeys(("group_norm", "native_group_norm"), _norm("GroupNormalization")),
+        "group_norm": _group_norm("num_groups"),
+        "native_group_norm": _group_norm("group"),
         "instance_norm": _norm("InstanceNormalization"),
         **dict.fromkeys(("layer_norm", "native_layer_norm", "rms_norm"), _layer_norm),
         **dict.fromkeys((*POOLS, *(f"{pool}_with_indices" for pool in POOLS)), _pool),
