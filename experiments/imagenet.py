@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from allocation_report import spread
 from matplotlib.image import imread
 from torch import Tensor, nn
 
@@ -151,12 +152,8 @@ def table(rows: pd.DataFrame) -> str:
     cells: dict[str, list[str]] = {}
     for key, group in grouped:
         values = dict(zip(("model", "nodes", "keeps", "plan"), map(str, key), strict=True))
-        values["answers alike [%]"] = (
-            f"{group['percent'].mean():.0f} ± {group['percent'].std(ddof=1):.0f}"
-        )
-        values["divergence"] = (
-            f"{group['divergence'].mean():.3f} ± {group['divergence'].std(ddof=1):.3f}"
-        )
+        values["answers alike [%]"] = spread(group["percent"], 0)
+        values["divergence"] = spread(group["divergence"], 3)
         values["seeds"] = str(len(group))
         for name, value in values.items():
             cells.setdefault(name, []).append(value)
