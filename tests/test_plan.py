@@ -249,8 +249,10 @@ def test_no_bound_is_given_where_readers_share_what_comes() -> None:
 
 
 def test_a_memory_that_no_plan_keeps_is_told_with_the_least() -> None:
-    with pytest.raises(DiscosimError, match=r"keeps 1 kB a node; the least found needs .* in "):
+    with pytest.raises(DiscosimError, match=r"keeps 1 kB a node; .* needs .* in .*; nor do more"):
         ds.plan("resnet18/8", memory="1kB")
+    with pytest.raises(DiscosimError, match=r"; \d+ nodes keep it, disco at S_comm 0.9, with "):
+        ds.plan("resnet18/8", memory="1MB")
 
 
 def test_one_node_has_nothing_to_split() -> None:

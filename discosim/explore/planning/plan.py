@@ -33,6 +33,9 @@ MOST_PRICED = 3
 SECONDS = 40.0
 """The longest that the exact method searches."""
 
+MOST_NODES = 64
+"""Up to which it is looked for how many keep a memory."""
+
 MET = 1e-4
 """Relative gap up to which the fast method has found the best."""
 
@@ -100,7 +103,7 @@ def plan(
         search.with_the_least(every[0])
         best = min(search.found, key=lambda each: each.node_bytes)
         if strict:
-            raise _no_plan(given, limit, best)
+            raise _no_plan(given, s_comm, limit, best)
     return Planned(
         configuration=given,
         memory=memory,
@@ -181,9 +184,25 @@ def _best(every: Iterable[Candidate], limit: float, aim: Aim) -> Candidate | Non
     return min(fitting, key=lambda each: each.by(aim), default=None)
 
 
-def _no_plan(given: Configuration, limit: float, least: Candidate) -> DiscosimError:
+def _no_plan(
+    given: Configuration, s_comm: tuple[float, ...], limit: float, least: Candidate
+) -> DiscosimError:
     return DiscosimError(
         f"no plan of {given.model} on {given.nodes} nodes keeps {format_quantity(limit, 'B')} a "
         f"node; the least found needs {format_quantity(least.node_bytes, 'B')}, in "
-        f"{format_quantity(least.latency_s, 's')}"
+        f"{format_quantity(least.latency_s, 's')}; {_enough(given, max((0.0, *s_comm)), limit)}"
     )
+
+
+def _enough(given: Configuration, s_comm: float, limit: float) -> str:
+    """On how many nodes features split alike keep the memory, in words."""
+    for nodes in range(given.nodes + 1, MOST_NODES + 1):
+        asked = replace(given, strategy=STRATEGIES["disco"], nodes=nodes, s_comm=s_comm)
+        try:
+            needs = float(asked.cost().node_bytes.squeeze())
+        except DiscosimError:  # fewer features than nodes
+            break
+        if needs <= limit:
+            how = f"disco at S_comm {s_comm:g}" if s_comm else "dense"
+            return f"{nodes} nodes keep it, {how}, with {format_quantity(needs, 'B')}"
+    return "nor do more nodes, all layers split by outputs"

@@ -1,18 +1,25 @@
 """One group of the dynamic program: what its options cost by what is live."""
 
+from itertools import product
+
 import numpy as np
 
 from discosim.explore.planning.prices import Prices
 from discosim.graph.table import Floats, Ints
 
+FACTORS = (0.3, 0.6, 1.0, 1.5, 2.0, 3.0)
+"""Of a price on weights that is known to bound well, those that are tried."""
 
-def step_of(prices: Prices, group: int, rates: Floats, caps: Floats | None) -> Floats:
+
+def step_of(
+    prices: Prices, group: int, rates: Floats, caps: Floats | None, node: int | None = None
+) -> Floats:
     """Return the cost and priced weights of a group, (B, K, ..., S): axes of all live groups."""
     live, reads = prices.groups.live[group], prices.groups.reads[group]
     states, aim = prices.states, prices.aim[group]
     shape = [states[each] if each in reads else 1 for each in live] + [aim.shape[-1]]
     rate = rates.reshape(-1, *[1] * len(shape))
-    cost: Floats = aim.reshape(shape) + rate * prices.weights[group].mean(0).reshape(shape)
+    cost: Floats = aim.reshape(shape) + rate * on_nodes(prices.weights[group], node).reshape(shape)
     if caps is None:
         return cost
     over = prices.features[group].mean(0) > caps.reshape(-1, *[1] * len(shape))
@@ -37,12 +44,19 @@ def by_state(prices: Prices, group: int, step: Floats) -> tuple[Floats, Ints]:
     return least, picked
 
 
-def togo_of(prices: Prices, rate: float) -> list[Floats]:
+def on_nodes(of_each: Floats, node: int | None) -> Floats:
+    """Return what one of the nodes tracked has, or all of them in the mean."""
+    found: Floats = of_each.mean(0) if node is None else of_each[node]
+    return found
+
+
+def togo_of(prices: Prices, rate: float, node: int | None = None) -> list[Floats]:
     """Return the least cost and priced weights from each group on, by what is live."""
     groups = prices.groups
     found: list[Floats] = [np.zeros(())] * (len(groups) + 1)
     for group in range(len(groups) - 1, -1, -1):
-        step = by_state(prices, group, step_of(prices, group, np.array([rate]), None))[0][0]
+        step = step_of(prices, group, np.array([rate]), None, node)
+        step = by_state(prices, group, step)[0][0]
         axes = (*groups.live[group], group)
         after = groups.live[group + 1] if group + 1 < len(groups) else ()
         shape = [prices.states[each] if each in after else 1 for each in axes]
@@ -52,13 +66,13 @@ def togo_of(prices: Prices, rate: float) -> list[Floats]:
     return found
 
 
-def marginals(prices: Prices, rate: float) -> list[Floats]:
+def marginals(prices: Prices, rate: float, node: int | None = None) -> list[Floats]:
     """Return the least cost and priced weights of any choice with each option of a group, (S,)."""
-    groups, togo = prices.groups, togo_of(prices, rate)
+    groups, togo = prices.groups, togo_of(prices, rate, node)
     so_far, found = np.zeros(()), []
     for group in range(len(groups)):
         live = groups.live[group]
-        step = step_of(prices, group, np.array([rate]), None)[0] + so_far[..., None]
+        step = step_of(prices, group, np.array([rate]), None, node)[0] + so_far[..., None]
         after = groups.live[group + 1] if group + 1 < len(groups) else ()
         lies = prices.lies[group]
         shape = [prices.states[each] if each in after else 1 for each in live]
@@ -79,10 +93,16 @@ def marginals(prices: Prices, rate: float) -> list[Floats]:
 
 
 def without(prices: Prices, rate: float, memory: float, upper: float) -> Prices:
-    """Return the prices without options that no choice has which keeps the memory below `upper`."""
-    floor = max(float(each.mean(0).min()) for each in prices.features)
-    left = rate * (memory - floor)
-    slack = abs(upper) * 1e-9
-    return prices.kept(
-        [np.flatnonzero(each - left <= upper + slack).tolist() for each in marginals(prices, rate)]
-    )
+    """Return the prices without options that no choice has which keeps the memory below `upper`.
+
+    rate: a price of a byte of weights about which others are tried too, on each node tracked.
+    """
+    nodes = (None, *range(len(prices.weights[0])))
+    for node, factor in product(nodes, FACTORS):
+        if not all(prices.options):
+            break
+        floor = max(float(on_nodes(each, node).min()) for each in prices.features)
+        most = upper * (1 + 1e-9) + factor * rate * (memory - floor)
+        every = marginals(prices, factor * rate, node)
+        prices = prices.kept([np.flatnonzero(each <= most).tolist() for each in every])
+    return prices
