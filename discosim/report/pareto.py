@@ -77,6 +77,8 @@ def _best(frame: pd.DataFrame, name: str) -> str:
     s_comm = "" if np.isnan(row["s_comm"]) else f", S_comm {row['s_comm']:.6g}"
     nodes = "one node" if row["nodes"] == 1 else f"{row['nodes']} nodes"
     value = format_quantity(float(row[metric.column]), metric.unit)
+    if row["s_comm"] == 1 and row["nodes"] > 1:
+        s_comm += ", independent branches, which costs accuracy"
     sense = _sense(name)
     return (
         f"{sense[0].upper()}{sense[1:]}: {value}, {row['strategy']} on {nodes}{s_comm} "
