@@ -111,9 +111,7 @@ def _check_verdicts(answer: ds.Answer) -> None:
     assert len(verdicts(rows)) == len(answer.cells["verdict"])
 
 
-@pytest.mark.parametrize(
-    "model", [name for name in KINDS if "resnet50" in name or "deit" in name][:2]
-)
+@pytest.mark.parametrize("model", ["resnet50", "resnet18"])
 def test_what_is_said_of_accuracy_stands_in_the_table(model: str) -> None:
     answer = ds.sweep(model, NODE, nodes=[2, 4], s_comm=[0, 0.8, 1])
     known = answer.frame["accuracy"].notna().any()
