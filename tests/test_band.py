@@ -23,7 +23,7 @@ from discosim.timeline.work import work_of
 from tests.configurations import on, swept
 from tests.strategies import hardware, tables
 
-PI = load_profile("rpi4-gigabit").hardware()
+PI = replace(load_profile("rpi4-gigabit").hardware(), held_out_error=None)
 STUDY = on("resnet18")
 
 
@@ -88,6 +88,16 @@ def test_arrays_of_the_hardware_keep_their_order() -> None:
     assert ideal[LOW].tolist() == pytest.approx(busy.tolist())
     none = frame[frame["overlap"] == "none"]
     assert none[HIGH].tolist() == pytest.approx(none["latency_s"].tolist())
+
+
+def test_the_error_of_a_profile_widens_the_band() -> None:
+    sure, off = _banded(PI, ["none"]), _banded(replace(PI, held_out_error=0.5), ["none"])
+    assert sure["latency_s"].tolist() == off["latency_s"].tolist()
+    alone = off[off["strategy"] == "single"]
+    assert alone[LOW].tolist() == pytest.approx((alone["latency_s"] / 1.5).tolist())
+    assert alone[HIGH].tolist() == pytest.approx((alone["latency_s"] * 1.5).tolist())
+    assert (off[LOW] <= sure[LOW] * (1 + 1e-12)).all()
+    assert (off[HIGH] >= sure[HIGH] * (1 - 1e-12)).all()
 
 
 def test_one_node_has_no_band() -> None:

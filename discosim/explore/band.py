@@ -2,7 +2,8 @@
 
 Of overlap and latency per message little is known before a program runs: at best communication
 is hidden as far as any schedule can, across layers too, and messages are free; at worst nothing
-overlaps and each message costs what the profile says.
+overlaps and each message costs what the profile says. Nodes compute as much faster and slower as
+the profile's own error says, where it has one.
 """
 
 from collections.abc import Sequence
@@ -36,11 +37,12 @@ def band_columns(
     overlap, the profile's alpha, or the row's own latency where its many messages make it slower.
     """
     knob = check_s_comm(s_comm)
-    every = variations(base, {"hardware": hardware, "strategy": strategies, "nodes": nodes})
+    fast, slow = ([off_by(node, up) for node in hardware] for up in (True, False))
+    every = variations(base, {"hardware": fast, "strategy": strategies, "nodes": nodes})
     low = np.concatenate([_low_s(*part) for each in every for part in parts_of(each, knob)])
     high = sweep_columns(
         base,
-        hardware=hardware,
+        hardware=slow,
         strategies=strategies,
         nodes=nodes,
         s_comm=s_comm,
@@ -54,6 +56,23 @@ def band_columns(
     names = list(columns)
     place = names.index("latency_s") + 1
     return {n: columns.get(n, band.get(n)) for n in (*names[:place], LOW, HIGH, *names[place:])}
+
+
+def off_by(node: Hardware, faster: bool) -> Hardware:
+    """Return a node that computes faster, or slower, by the error of its profile."""
+    if node.held_out_error is None:
+        return node
+    times = 1.0 + node.held_out_error if faster else 1.0 / (1.0 + node.held_out_error)
+    memory_Bps = None if node.memory_Bps is None else node.memory_Bps * times
+    spill_Bps = None if node.spill_Bps is None else node.spill_Bps * times
+    return replace(
+        node,
+        compute_macps=node.compute_macps * times,
+        memory_Bps=memory_Bps,
+        spill_Bps=spill_Bps,
+        overhead_s={name: seconds / times for name, seconds in node.overhead_s.items()},
+        run_s=node.run_s / times,
+    )
 
 
 def _low_s(given: Configuration, knob: Floats, count: int) -> Floats:

@@ -90,6 +90,7 @@ class Hardware:
     run_s: float = 0.0  # what an inference takes of each node besides
     fast_bytes: float = 0.0  # weights that are kept near
     spill_Bps: float | None = None  # at which those beyond arrive, where they do
+    held_out_error: float | None = None  # of the times of one node, as a fraction, the median
 
 
 class FigureRow(NamedTuple):
@@ -185,6 +186,7 @@ class Profile:
             run_s=calls.pop("run", 0.0),
             fast_bytes=_si(memory.fast, parse_bytes) or 0.0,
             spill_Bps=_si(memory.spill, parse_bandwidth),
+            held_out_error=None if rate.source == COMMAND_LINE else document.held_out_error,
             efficiency=shares,
             overhead_s=calls,
             price_usd=_si(cost.price, parse_price),

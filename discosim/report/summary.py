@@ -135,6 +135,7 @@ class _Found:
             *self._misfits(),
             *_best(rows, single_s, self.alone["fits"]),
             *self._on_the_wire(),
+            *self._off(),
             *_nothing_sent(rows),
             *(beaten(rows, self.exact) if self.exact is not None else []),
             *_same_cost(rows),
@@ -193,6 +194,14 @@ class _Found:
         head = f"One node is faster than {slower.sum()} of {kept}"
         froms = _from(split, faster, counts)
         return [f"{head}; splitting wins: {froms} (of the values asked for)."]
+
+    def _off(self) -> list[str]:
+        """How far the profile's own predictions were off."""
+        error = self.each.held_out_error
+        if error is None:
+            return []
+        off = f"{self.each.name} alone was off by {100 * error:.2g} % in the median"
+        return [f"{off}, on networks that its profile was not fitted to."]
 
     def _memory(self) -> str:
         """What one node and the least row need, and of what is there."""
