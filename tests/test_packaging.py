@@ -106,6 +106,9 @@ def test_the_wheel_holds_the_package_and_every_profile(wheel: Path) -> None:
     assert found == DATA
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "discosim").rglob("*.py")}
     assert {name for name in files if name.endswith(".py")} == code
+    page = {path.name for path in (ROOT / "discosim" / "page").iterdir() if path.suffix != ".py"}
+    assert {"page.html", "page.css", "page.js"} <= page
+    assert {f"discosim/page/{name}" for name in page if "." in name} <= set(files)
     assert "discosim/py.typed" in files
     tops = {name.split("/")[0] for name in files}
     assert tops == {"discosim", f"discosim-{discosim.__version__}.dist-info"}

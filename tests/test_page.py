@@ -18,7 +18,7 @@ from discosim.graph.table import Floats
 from discosim.hardware import load_profile, profile_names
 from discosim.page.coefficients import network_json
 from discosim.page.knots import STEPS, knots
-from discosim.page.pool import Pool
+from discosim.page.pool import Pool, packed
 from discosim.page.write import as_json
 from discosim.strategies.strategy import STRATEGIES
 from tests.configurations import on
@@ -74,13 +74,18 @@ def test_whole_features_are_kept_in_steps() -> None:
 def test_a_multiple_of_a_column_is_that_column() -> None:
     pool = Pool()
     column = np.array([3.0, 0.0, 5.0, 3.0])
-    assert pool.add(column) == [0, 1]
-    assert pool.add(column / 7) == [0, pytest.approx(1 / 7, rel=1e-14)]
+    assert pool.add(4 * column) == [0, 4]
+    assert pool.columns[0].tolist() == column.tolist()
+    assert pool.add(column / 7) == [0, pytest.approx(1 / 7, rel=1e-13)]
     assert pool.add(np.zeros(4)) == 0
     assert pool.add(np.array([1.0, 0.0, 0.0, 1.0])) == [1, 1]
     firsts, kinds = pool.alike(4)
     assert len(firsts) == 3
     assert kinds[0] == kinds[3]
+
+
+def test_zeros_are_packed() -> None:
+    assert packed([0.0, 0.0, 2.0, 2.0, 0.0, 0.5]) == [-2, 2, 2, -1, 0.5]
 
 
 # Coefficients

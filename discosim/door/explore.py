@@ -134,14 +134,12 @@ def _boards(items: given.Nodes, changes: Overrides) -> list["Board"]:
 
     found: dict[str, Board] = {}
     for item in given.listed(items):
-        node, figures, description, ops = as_hardware(item, **changes), [], "", None
+        node = as_hardware(item, **changes)
         if any(np.ndim(getattr(node, name)) for name in NUMBERS):
             raise DiscosimError("a page begins with one value of each number, not with several")
-        if not isinstance(item, Hardware):
-            profile = profile_of(item, **changes)
-            figures, description, ops = profile.figures(), profile.description, profile.ops_per_mac
+        profile = None if isinstance(item, Hardware) else profile_of(item, **changes)
         word = fspath(item) if isinstance(item, str | PathLike) else node.name
-        found.setdefault(word, Board(word, node, description, figures, ops))
+        found.setdefault(word, Board(word, node, profile))
     names = [board.node.name for board in found.values()]
     for name in names:
         if names.count(name) > 1:

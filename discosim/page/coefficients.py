@@ -15,7 +15,7 @@ from discosim.hardware import Hardware, duplex_of
 from discosim.model.traffic import TOPOLOGIES
 from discosim.page.knots import STEPS, Knots, knots
 from discosim.page.lines import COMPUTE, TOTALS, WIRE, Lines, follows, latency_s, lines, wired
-from discosim.page.pool import Pool, rounded
+from discosim.page.pool import Pool, packed, rounded
 from discosim.simulate import NO_OVERLAP, Overlap, simulate
 from discosim.strategies.strategy import STRATEGIES
 
@@ -31,6 +31,9 @@ OTHER = (0.37, 5.3e-5, 2.9)
 """Bandwidth and compute rate over the hardware's, and alpha, at which they are too."""
 
 SAME = 1e-11
+
+CURVE_DIGITS = 8
+"""Of latencies that are computed beforehand."""
 
 
 def kind_of(node: Hardware) -> tuple[object, ...]:
@@ -115,7 +118,7 @@ class Sampled:
         found = self.at(STEPS if self.knob else np.zeros(1))
         cost = simulate(self.given.table, found.plan, node, Overlap.parse(overlap))
         seconds = np.broadcast_to(cost.latency_s, (len(STEPS) if self.knob else 1,))
-        return [rounded(value) for value in seconds.tolist()]
+        return [rounded(value, CURVE_DIGITS) for value in seconds.tolist()]
 
 
 @dataclass(eq=False)
@@ -235,7 +238,7 @@ def network_json(
         ],
         "layer_of_row": group.tolist(),
         "kind_of_row": alike.tolist(),
-        "columns": [[rounded(v) for v in each[firsts].tolist()] for each in pool.columns],
+        "columns": [packed(each[firsts].tolist()) for each in pool.columns],
         "compute": export.compute.found,
         "totals": export.totals.found,
         "wires": export.wires.found,

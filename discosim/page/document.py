@@ -12,8 +12,7 @@ from discosim import __version__
 from discosim.configuration import Configuration
 from discosim.explore.accuracy import NODES, TABLES, published_accuracy
 from discosim.graph.network import inputs_text
-from discosim.hardware import TOPOLOGIES, Hardware
-from discosim.hardware.profile import FigureRow
+from discosim.hardware import TOPOLOGIES, Hardware, Profile
 from discosim.model.memory import WORKSPACE
 from discosim.page.coefficients import EXACT, Json, network_json
 from discosim.page.knots import STEPS
@@ -30,12 +29,6 @@ from discosim.units import (
 )
 
 FORMAT, VERSION = "discosim-explore", 1
-
-NO_ERROR = (
-    "No error of this profile is known: it is made of data sheets and estimates, each below with "
-    "its source. Of networks really run on a machine that was measured, the model is off by a few "
-    "per cent on average (docs/accuracy.md)."
-)
 
 
 class Settable(NamedTuple):
@@ -69,13 +62,14 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """A profile of the page: the word that names it, in SI, and where its numbers come from."""
+    """A profile of the page: the word that names it, in SI, and where its numbers come from.
+
+    profile: what its numbers were read from, None where hardware is given as numbers only.
+    """
 
     word: str
     node: Hardware
-    description: str
-    figures: Sequence[FigureRow]
-    ops_per_mac: float | None
+    profile: Profile | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +145,7 @@ def _quantity(noun: str) -> dict[str, Json]:
 
 def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
     """A profile in SI; `given` are the quantities that its file does not state so."""
-    node = board.node
+    node, profile = board.node, board.profile
     numbers: dict[str, Json] = {}
     for name, of in QUANTITIES.items():
         value = getattr(node, of.field)
@@ -167,7 +161,7 @@ def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
     return {
         "word": board.word,
         "name": node.name,
-        "description": board.description,
+        "description": "" if profile is None else profile.description,
         "dtype": node.dtype,
         "numbers": numbers,
         "topology": node.topology,
@@ -177,9 +171,10 @@ def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
         "runtime_bytes": float(node.runtime_bytes),
         "workspace": node.workspace,
         "attention": node.attention,
-        "ops_per_mac": board.ops_per_mac,
-        "error": NO_ERROR,
-        "figures": [list(figure) for figure in board.figures],
+        "ops_per_mac": None if profile is None else profile.ops_per_mac,
+        "held_out_error": None if profile is None else profile.document.held_out_error,
+        "measured_as": "" if profile is None else profile.measured_as,
+        "figures": [] if profile is None else [list(figure) for figure in profile.figures()],
     }
 
 

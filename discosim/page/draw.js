@@ -87,7 +87,7 @@ export function forgetWidths() {
 }
 
 // Lines over x with a mark at what is chosen; `pick` is called with the x of a click.
-export function lineChart(host, { lines, x, words, label, mark, pick, log }) {
+export function lineChart(host, { lines, x, words, label, mark, pick, hover, log }) {
   const box = frame(host, 300);
   const all = lines.flatMap((line) => line.points.map((point) => point[1])).filter(Number.isFinite);
   const low = log ? Math.min(...all) / 1.15 : 0, high = Math.max(...all) * 1.06 || 1;
@@ -103,12 +103,13 @@ export function lineChart(host, { lines, x, words, label, mark, pick, log }) {
     picture.append(svg("line", { class: "cursor", x1: across(mark[0]), x2: across(mark[0]), y1: box.top, y2: box.bottom }));
     picture.append(svg("circle", { class: "mark", cx: across(mark[0]), cy: up(mark[1]), r: 5 }));
   }
-  pointing(picture, box, (px) => pick(Math.min(x[1], Math.max(x[0], across.back(px)))));
+  const inside = (then) => (px) => then(Math.min(x[1], Math.max(x[0], across.back(px))));
+  pointing(picture, inside(pick), inside(hover));
   host.replaceChildren(picture);
 }
 
 // Speed-ups (rows of y, columns of x) as colours, the line where they are 1, and a cursor.
-export function heatMap(host, { xs, ys, values, levels, colours, words, label, cursor, pick }) {
+export function heatMap(host, { xs, ys, values, levels, colours, words, label, cursor, pick, hover }) {
   const box = frame(host, 340);
   const across = scale(xs[0], xs.at(-1), box.left, box.right, true), up = scale(0, 1, box.bottom, box.top);
   let canvas = host.querySelector("canvas");
@@ -131,7 +132,8 @@ export function heatMap(host, { xs, ys, values, levels, colours, words, label, c
     picture.append(svg("line", { class: "cursor", x1: box.left, x2: box.right, y1: y, y2: y }));
     picture.append(svg("circle", { class: "mark", cx: x, cy: y, r: 6 }));
   }
-  pointing(picture, box, (px, py) => pick(across.back(px), Math.min(1, Math.max(0, up.back(py)))));
+  const inside = (then) => (px, py) => then(Math.min(xs.at(-1), Math.max(xs[0], across.back(px))), Math.min(1, Math.max(0, up.back(py))));
+  pointing(picture, inside(pick), inside(hover));
   host.lastElementChild.replaceWith(picture);
 }
 
@@ -187,16 +189,17 @@ export function layerBars(host, { parts, styles, words, label, chosen, choose })
   paths.forEach((d, k) => picture.append(svg("path", { class: styles[k], d })));
   picture.append(svg("rect", { class: "chosen", x: across(chosen) - 1, width: width + 2, y: box.top, height: box.bottom - box.top }));
   const at = (px) => choose(Math.min(parts.length - 1, Math.max(0, Math.floor(across.back(px)))));
-  pointing(picture, box, at, true);
+  pointing(picture, at, at);
   host.replaceChildren(picture);
 }
 
-// Calls `pick` with the place of a click, or of the pointer where `hover`, in the picture's pixels.
-function pointing(picture, box, pick, hover = false) {
-  const at = (event) => {
+// Calls `pick` with the place of a click and `hover` with that of the pointer, in the picture's pixels.
+function pointing(picture, pick, hover) {
+  const { width, height } = picture.viewBox.baseVal;
+  const at = (then) => (event) => {
     const bounds = picture.getBoundingClientRect();
-    pick(((event.clientX - bounds.left) / bounds.width) * box.width, ((event.clientY - bounds.top) / bounds.height) * box.height);
+    then(((event.clientX - bounds.left) / bounds.width) * width, ((event.clientY - bounds.top) / bounds.height) * height);
   };
-  picture.addEventListener("click", at);
-  if (hover) picture.addEventListener("pointermove", at);
+  picture.addEventListener("click", at(pick));
+  picture.addEventListener("pointermove", at(hover));
 }

@@ -8,7 +8,8 @@ export class Engine {
   constructor(document, network) {
     this.document = document;
     this.network = network;
-    this.kinds = network.columns.length ? network.columns[0].length : 1;
+    this.columns = network.columns.map(unpacked);
+    this.kinds = this.columns.length ? this.columns[0].length : 1;
     this.counts = new Float64Array(this.kinds);
     for (const kind of network.kind_of_row) this.counts[kind] += 1;
     this.kept = new Map();
@@ -67,7 +68,7 @@ export class Engine {
     for (const [knot, weight] of weights(block, sComm)) {
       const reference = references[knot];
       if (!reference || weight === 0) continue;
-      const column = this.network.columns[reference[0]];
+      const column = this.columns[reference[0]];
       const factor = reference[1] * weight;
       for (let k = 0; k < values.length; k += 1) values[k] += factor * column[k];
     }
@@ -163,6 +164,11 @@ export class Engine {
     }
     return 1 / high;
   }
+}
+
+// A column as it is: -3 stands for three zeros.
+function unpacked(column) {
+  return column.flatMap((value) => (value < 0 ? new Array(-value).fill(0) : value));
 }
 
 // A number of a block at one S_comm.

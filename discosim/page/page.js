@@ -18,6 +18,7 @@ const seconds = (value) => formatQuantity(value, "s");
 const bytes = (value) => formatQuantity(value, "B");
 const share = (value) => String(Number(value.toFixed(4)));
 const many = (nodes) => `${COUNTS[nodes] ?? nodes} ${nodes === 1 ? "node" : "nodes"}`;
+const percent = (value) => `${formatRatio(100 * value)} %`;
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 let state = readState(data, location.hash);
@@ -167,12 +168,20 @@ function showVerdict() {
   byId("subject").textContent = `${network.name} at ${network.input} on ${profile.name}: ${profile.description}`;
   const lines = [];
   if (chosen.nodes > 1) {
-    lines.push(chosen.exact ? "Exact: nothing is pruned, the network computes what it was trained to." : "Pruned: the network has to be trained for this split.");
+    lines.push(chosen.exact ? "Exact: nothing is pruned, the network computes what it was trained to."
+      : `${chosen.strategy.knob ? `Each layer does without ${percent(chosen.s_comm)} of the other nodes' features` : "Some layers do without the other nodes' features"}: the network has to be trained for that.`);
   }
   if (chosen.precomputed) lines.push(`Overlap ${state.overlap}: curves computed when this page was made, on ${profile.name} as it is. Bandwidth, latency, compute rate and topology do not move them.`);
   const words = { yes: "fits", tight: "fits tightly", no: "does not fit" };
   const need = (each) => `${bytes(each.node_bytes)}${each.fits ? `, which ${words[each.fits]}` : ""}`;
-  lines.push(`Memory: one node needs at least ${need(one)}${chosen.nodes > 1 ? `; each of ${many(chosen.nodes)} ${need(chosen)}` : ""}${numbers.memory === null ? "; none is stated" : ` (of ${bytes(numbers.memory)})`}.`);
+  lines.push(`Memory: one node needs at least ${need(one)}${chosen.nodes > 1 ? `; each of ${many(chosen.nodes)} ${need(chosen)}` : ""}${numbers.memory === null ? "; how much a node has is not stated" : ` (of ${bytes(numbers.memory)})`}.`);
+  if (profile.held_out_error !== null) {
+    const error = profile.held_out_error;
+    const band = (each) => `${seconds(each.latency_s * (1 - Math.min(error, 1)))} to ${seconds(each.latency_s * (1 + error))}`;
+    const gain = Math.max(one.latency_s / chosen.latency_s, chosen.latency_s / one.latency_s);
+    const open = chosen.nodes > 1 && gain < 1 + error ? " The difference is within that: take it as open." : "";
+    lines.push(`The profile is off by ${percent(error)} in the median: one node takes ${band(one)}${chosen.nodes > 1 ? `, ${many(chosen.nodes)} ${band(chosen)}` : ""}.${open}`);
+  }
   if (chosen.nodes > 1 && chosen.bytes_per_node === 0) lines.push("Nothing is sent: the nodes are independent branches, which costs accuracy.");
   byId("more").replaceChildren(...lines.map((line) => html("li", {}, line)));
 }
@@ -224,6 +233,11 @@ function showLatency() {
     words: { x: (v) => (over ? share(v) : String(v)), y: seconds, xLabel: over ? "S_comm, fraction of remote features not sent" : "nodes", yLabel: `latency${log ? ", logarithmic" : ""}` },
     label: `Latency over ${over ? "S_comm" : "nodes"}: ${keys.map((key) => key[1]).join("; ")}. Chosen: ${seconds(chosen.latency_s)}.`,
     mark: [over ? (chosen.s_comm ?? numbers.sComm) : chosen.nodes, chosen.latency_s],
+    hover: (x) => {
+      const here = over ? `S_comm ${share(x)}` : many(Math.round(x));
+      const told = lines.map((line, n) => [keys[n][1].split(":")[0], at(line.points, over ? x : Math.round(x))]).filter((each) => each[1] !== null);
+      byId("latency-note").textContent = `Under the pointer, ${here}: ${told.map(([name, value]) => `${name} ${seconds(value)}`).join("; ")}. A click goes there.`;
+    },
     pick: (x) => {
       if (over) state.share = share(Math.round(x * 200) / 200);
       else state.nodes = data.nodes.reduce((near, n) => (Math.abs(n - x) < Math.abs(near - x) ? n : near));
@@ -232,6 +246,15 @@ function showLatency() {
   });
   legend("latency-legend", keys);
   byId("latency-note").textContent = chosen.precomputed ? `Overlap ${state.overlap}: computed when this page was made, on the profile's own numbers.` : "";
+}
+
+// The value of a line at x, between its two points there; null outside.
+function at(points, x) {
+  const n = points.findIndex((point) => point[0] >= x);
+  if (n < 0 || (n === 0 && points[0][0] > x)) return null;
+  if (points[n][0] === x) return points[n][1];
+  const [[a, from], [b, to]] = [points[n - 1], points[n]];
+  return from + ((x - a) / (b - a)) * (to - from);
 }
 
 function colours() {
@@ -251,6 +274,7 @@ function showMap() {
   const knob = chosen.strategy.knob;
   const none = chosen.nodes === 1 || chosen.precomputed || one.precomputed;
   host.hidden = none;
+  byId("map-here").textContent = "";
   if (none) {
     byId("map-words").textContent = chosen.nodes === 1 ? "With one node there is nothing to compare." : `Overlap ${state.overlap} has no exact coefficients: no map.`;
     legend("map-legend", []);
@@ -260,8 +284,9 @@ function showMap() {
   const engine = engineOf(data, state.network);
   const home = numbers.bandwidth, base = middle("bandwidth");
   const around = Math.abs(Math.log10(home / base)) > 2.3 ? home : base;
-  const xs = Array.from({ length: 121 }, (_, n) => around * 10 ** (-2.5 + (5 * n) / 120));
-  const ys = Array.from({ length: 76 }, (_, n) => n / 75);
+  const fine = state.overlap === "none" ? 180 : 120; // without overlap a point is one line's value
+  const xs = Array.from({ length: fine + 1 }, (_, n) => around * 10 ** (-2.5 + (5 * n) / fine));
+  const ys = Array.from({ length: fine / 2 + 11 }, (_, n) => n / (fine / 2 + 10));
   const slowness = xs.map((x) => 1 / x);
   const topology = data.topologies.indexOf(state.topology);
   const row = (s) => engine.latencies(engine.rows(chosen.place, topology, s), numbers, state.overlap, chosen.place.staged, slowness).map((value) => one.latency_s / value);
@@ -273,6 +298,11 @@ function showMap() {
     xs, ys, values, levels: LEVELS, colours: colours(), cursor: [home, knob ? chosen.s_comm : numbers.sComm],
     words: { x: (v) => formatQuantity(v, "B/s"), y: share, xLabel: "bandwidth of a link, logarithmic", yLabel: "S_comm" },
     label: byId("map-words").textContent,
+    hover: (x, y) => {
+      const s = knob ? `, S_comm ${share(y)}` : "";
+      const value = values[Math.round(y * (ys.length - 1))][Math.round(((Math.log10(x / around) + 2.5) / 5) * (xs.length - 1))];
+      if (value) byId("map-here").textContent = `Under the pointer, ${formatQuantity(x, "B/s")}${s}: ${value >= 1 ? `${formatRatio(value)}x faster than one node` : `one node is ${formatRatio(1 / value)}x faster`}. A click goes there.`;
+    },
     pick: (x, y) => {
       state.texts.bandwidth = short("bandwidth", x);
       if (knob) state.share = share(Math.round(y * 200) / 200);
@@ -408,7 +438,9 @@ function showAssumed() {
   if (shown === assumedShown) return;
   assumedShown = shown;
   table("assumed", [["number", 1], ["value"], ["kind", 1], ["where it comes from", 2]], rows);
-  byId("error").textContent = profile.error;
+  byId("error").textContent = profile.held_out_error === null
+    ? "No error of this profile is known: it is made of data sheets and estimates, each with its source below. Of networks really run on a machine that was measured, the model is off by a few per cent on average (docs/accuracy.md)."
+    : `Off by ${percent(profile.held_out_error)} in the median, of networks that were measured${profile.measured_as ? ` on ${profile.measured_as}` : ""} and not fitted; each number with its source below.`;
   const network = data.networks[state.network];
   byId("notes").replaceChildren(...[...data.notes, ...network.notes].map((line) => html("li", {}, line)));
 }

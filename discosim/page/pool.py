@@ -1,6 +1,8 @@
 """Columns of numbers over a network's layers, each kept once, whatever it is multiplied by."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 
@@ -28,7 +30,7 @@ class Pool:
         key = np.round(values / most, DIGITS).tobytes()
         place = self._places.setdefault(key, len(self.columns))
         if place == len(self.columns):
-            self.columns.append(np.array(values))
+            self.columns.append(_simplest(values))
         return [place, rounded(most / float(self.columns[place].max()))]
 
     def alike(self, length: int) -> tuple[Ints, Ints]:
@@ -40,7 +42,25 @@ class Pool:
         return firsts, kinds.ravel()
 
 
-def rounded(value: float) -> float:
-    """Return a number of 15 digits, whole where it is so."""
-    short = float(f"{value:.15g}")
+def _simplest(values: Floats) -> Floats:
+    """A multiple of the values in short numbers: whole ones without a common divisor."""
+    whole = np.round(values)
+    if float(whole.max()) >= 2**53 or (whole != values).any():
+        return np.array(values)
+    simplest: Floats = whole / np.gcd.reduce(whole.astype(np.int64))
+    return simplest
+
+
+def packed(values: Iterable[float]) -> list[float]:
+    """Return numbers that are not negative in short: -3 stands for three zeros."""
+    found: list[float] = []
+    for value, run in groupby(values):
+        count = len(list(run))
+        found += [-count] if value == 0 else [rounded(value)] * count
+    return found
+
+
+def rounded(value: float, digits: int = 14) -> float:
+    """Return a number in so many digits, whole where it is so."""
+    short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < 2**53 else short
