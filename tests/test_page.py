@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,14 @@ from discosim.page.coefficients import network_json
 from discosim.page.knots import STEPS, knots
 from discosim.page.pool import Pool, packed
 from discosim.page.write import as_json
+from discosim.simulate import simulate
 from discosim.strategies.strategy import STRATEGIES
 from tests.configurations import on
 
 shares = st.floats(0.05, 0.95)
 sizes = st.floats(1e-3, 1e9)
+FREE = [name for name in STRATEGIES if not STRATEGIES[name].weighs]
+"""Strategies whose plans are the same whatever the numbers of the hardware."""
 
 
 # Functions of S_comm
@@ -98,8 +102,20 @@ def test_coefficients_hold_on_every_profile(model: str) -> None:
     nodes = [profile.hardware(profile.dtypes[0]) for profile in profiles]
     exact = ("none", "layer", "ideal")
     base = on(model, hardware=nodes[0])
-    found, left_out = network_json(base, nodes, list(STRATEGIES), [1, 2, 5], exact)
+    found, left_out = network_json(base, nodes, FREE, [1, 2, 5], exact)
     assert (found["curves"], left_out) == ({}, [])
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_a_plan_that_does_not_weigh_is_the_same_on_other_numbers(name: str) -> None:
+    node = load_profile("rpi4-gigabit").hardware()
+    other = replace(node, bandwidth_Bps=1e4, link_latency_s=0.1, compute_macps=1e13)
+    base = on("deit-ti/3", hardware=node, strategy=name, nodes=3)
+    costs = [
+        simulate(base.table, replace(base, hardware=each).plan(), node) for each in (node, other)
+    ]
+    assert costs[0].latency_s == costs[1].latency_s
+    assert costs[0].node_bytes == costs[1].node_bytes
 
 
 def test_what_cannot_be_is_left_out_and_told() -> None:
@@ -154,6 +170,7 @@ def _command(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
         ("explore --model resnet18/8 --nodes 5000 -o page.html", "5000 nodes"),
         ("explore --model resnet51 -o page.html", "resnet50"),
         ("explore --model resnet18/8 --strategy disc -o page.html", "disco"),
+        ("explore --model resnet18/8 --strategy best -o page.html", "discosim plan"),
         ("explore --model resnet18/8 --s-comm 0,1 -o page.html", "--s-comm takes one value"),
         ("sweep --model resnet18/8 --html page.htm", "wanted a suffix of .html"),
         ("size --model resnet18/8 --latency 1s --html nowhere/page.html", "cannot write"),

@@ -65,24 +65,31 @@ def tab(browser: Browser, page: Path) -> Iterator[Tab]:
 
 
 def _states(count: int) -> list[dict[str, str]]:
-    """Random states: each what `sweep` can be asked, with its words."""
+    """Random states: each what `sweep` can be asked, with its words.
+
+    What is laid out for the profile as it is has the profile's own numbers.
+    """
     draw = Random(18)
-    strategies = list(ds.compare("resnet18/8", nodes=2).frame["strategy"])
+    strategies = [name for name in STRATEGIES if name != "best"]
     states = []
     for _ in range(count):
+        split = draw.choice(strategies)
+        node = {
+            "bw": f"{10 ** draw.uniform(4, 10):.4g}B/s",
+            "latency": draw.choice(["0s", f"{10 ** draw.uniform(-6, -2):.4g}s"]),
+            "compute": f"{10 ** draw.uniform(8, 12):.4g}MAC/s",
+            "topology": draw.choice(list(TOPOLOGIES)),
+        }
         states.append(
             {
+                **({} if STRATEGIES[split].weighs else node),
                 "model": draw.choice(MODELS),
                 "hw": draw.choice(KINDS),
-                "bw": f"{10 ** draw.uniform(4, 10):.4g}B/s",
-                "latency": draw.choice(["0s", f"{10 ** draw.uniform(-6, -2):.4g}s"]),
-                "compute": f"{10 ** draw.uniform(8, 12):.4g}MAC/s",
                 "memory": draw.choice(["1MB", "64MiB"]),
                 "nodes": str(draw.choice([1, 2, 3, 4, 5])),
-                "split": draw.choice(strategies),
+                "split": split,
                 "s": draw.choice(["0", "0.8", "1", f"{draw.random():.3f}"]),
                 "overlap": draw.choice(["none", "layer", "ideal"]),
-                "topology": draw.choice(list(TOPOLOGIES)),
             }
         )
     return states
@@ -91,17 +98,21 @@ def _states(count: int) -> list[dict[str, str]]:
 def _swept(state: dict[str, str], s_comm: float | None) -> dict[str, object]:
     node = ds.hardware(
         state["hw"],
-        bandwidth=state["bw"],
-        link_latency=state["latency"],
-        compute=state["compute"],
+        bandwidth=state.get("bw"),
+        link_latency=state.get("latency"),
+        compute=state.get("compute"),
         memory=state["memory"],
-        topology=state["topology"],
+        topology=state.get("topology"),
     )
     asked = {} if s_comm is None else {"s_comm": s_comm}
     rows = ds.sweep(
-        state["model"], node, nodes=int(state["nodes"]), strategies=state["split"],
-        overlap=state["overlap"], **asked,
-    ).rows  # fmt: skip
+        state["model"],
+        node,
+        nodes=int(state["nodes"]),
+        strategies=state["split"],
+        overlap=state["overlap"],
+        **asked,
+    ).rows
     return {name: values[0] for name, values in rows.items()}
 
 
@@ -113,6 +124,7 @@ def test_random_states_are_what_sweep_says(tab: Tab) -> None:
     for state, answer in zip(states, answers, strict=True):
         expected = _swept(state, answer["s_comm"])
         assert not answer["precomputed"]
+        assert not answer["laid_for_profile"]
         for name in (
             "latency_s",
             "comm_s",
@@ -247,6 +259,13 @@ def test_steps_and_curves_are_said_so(tab: Tab) -> None:
     assert answer["precomputed"]
     rows = ds.sweep(MODELS[0], KINDS[0], nodes=2, s_comm=0.8, overlap="layer:best").rows
     assert answer["latency_s"] == pytest.approx(rows["latency_s"][0], rel=1e-7)
+
+
+def test_what_is_laid_out_for_the_profile_is_said_so(tab: Tab) -> None:
+    _visit(tab, "split=fused-rows")
+    assert "laid out" not in _text(tab, "#more")
+    _visit(tab, "split=fused-rows&bw=1MB/s")
+    assert "laid out here for rpi4-gigabit as it is" in _text(tab, "#more")
 
 
 def test_a_measured_error_is_a_band(browser: Browser, tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ OVERLAPS = ("none", "layer", "ideal", "layer:best")
 
 NODES = "1:8"
 
+SEARCHED = "best"
+"""The strategy that is not on the page."""
+
 GIVEN = {
     "bandwidth": "bandwidth",
     "link_latency": "latency",
@@ -101,6 +104,11 @@ def explore(
     from discosim.page.document import Start, document
     from discosim.page.write import explorer
 
+    if strategy == SEARCHED:
+        raise DiscosimError(
+            f"{SEARCHED} is searched anew for each number of nodes and hardware, which a page "
+            f"cannot: discosim plan, or sweep --strategy {SEARCHED}; wanted another strategy"
+        )
     counts = given.counts(nodes)
     begin = given.one("--s-comm", given.shares(s_comm))
     counted, changes = (
@@ -119,9 +127,14 @@ def explore(
         overlap=usual,
         words=_words(input, more),
         given=[word for key, word in GIVEN.items() if changes.get(key) is not None],
-        notes=[f"Counted by {given.convention_words(subjects[0].base, counting)} conventions."],
+        notes=[
+            f"Counted by {given.convention_words(subjects[0].base, counting)} conventions.",
+            f"The strategy {SEARCHED} is not here: it is searched for each number of nodes and "
+            "hardware by discosim plan.",
+        ],
     )
-    names = [name for name in dict.fromkeys([*ORDER, *STRATEGIES]) if name in STRATEGIES]
+    known = set(STRATEGIES) - {SEARCHED}
+    names = [name for name in dict.fromkeys([*ORDER, *STRATEGIES]) if name in known]
     made = document(subjects, boards, names, counts, overlaps, start)
     models = ", ".join(each.base.model for each in subjects)
     title = f"{models} on {', '.join(board.node.name for board in boards)}"

@@ -10,6 +10,13 @@ export function engineOf(document, network) {
   return engines.get(network);
 }
 
+// Whether numbers that a plan may go by are others than the profile's.
+function moved(document, state, numbers) {
+  const profile = document.profiles[state.profile];
+  const others = ["bandwidth", "latency", "compute"].some((name) => numbers[name] !== profile.numbers[name].value);
+  return others || state.topology !== profile.topology;
+}
+
 // Times and bytes of one split, or null where it cannot be. Overlaps without exact coefficients
 // have the curve that was computed when the page was made: `precomputed`.
 export function costs(document, state, numbers, strategy, asked, sComm) {
@@ -31,6 +38,7 @@ export function costs(document, state, numbers, strategy, asked, sComm) {
   return {
     strategy, nodes, s_comm: strategy.knob ? s : null, place, rows, ...times,
     precomputed: Boolean(curve),
+    laid_for_profile: nodes > 1 && strategy.weighs && moved(document, state, numbers),
     node_bytes: nodeBytes,
     weight_bytes: rows.weight_bytes,
     feature_bytes: rows.feature_bytes,

@@ -17,7 +17,7 @@ from discosim.page.knots import STEPS, Knots, knots
 from discosim.page.lines import COMPUTE, TOTALS, WIRE, Lines, follows, latency_s, lines, wired
 from discosim.page.pool import Pool, packed, rounded
 from discosim.simulate import NO_OVERLAP, Overlap, simulate
-from discosim.strategies.strategy import STRATEGIES
+from discosim.strategies.strategy import STRATEGIES, Strategy
 
 Json: TypeAlias = "dict[str, Json] | Sequence[Json] | str | float | bool | None"
 
@@ -144,27 +144,37 @@ class Export:
 
     def gather(self, strategies: Sequence[str], nodes: Sequence[int]) -> None:
         """Gather every place; one that cannot be is left out, and told."""
-        for name, count, kind in product(strategies, nodes, range(max(self.kinds) + 1)):
+        for name, count in product(strategies, nodes):
             strategy = STRATEGIES[name]
             if strategy.nodes is not None and count != nodes[0]:
                 continue
-            node = self.hardware[self.kinds.index(kind)]
-            asked = replace(self.base, strategy=strategy, nodes=count, hardware=node)
+            asked = replace(self.base, strategy=strategy, nodes=count)
             try:
-                self._gather(asked.resolved(), kind)
+                for word, numbers in self._groups(strategy).items():
+                    node = self.hardware[numbers[0]]
+                    self._gather(replace(asked, hardware=node).resolved(), word, numbers)
             except DiscosimError as refusal:
                 self.left_out[f"{name} on {count} nodes is left out: {refusal}"] = None
 
-    def _gather(self, given: Configuration, kind: int) -> None:
+    def _groups(self, strategy: Strategy) -> dict[str, list[int]]:
+        """The hardware of each place: of one kind, or each its own where plans weigh numbers."""
+        found: dict[str, list[int]] = {}
+        for number, kind in enumerate(self.kinds):
+            word = f"profile{number}" if strategy.weighs else str(kind)
+            found.setdefault(word, []).append(number)
+        return found
+
+    def _gather(self, given: Configuration, word: str, numbers: Sequence[int]) -> None:
         """One place, and of a pipeline, whose stages overlap differs for, another one."""
+        given = given.planned_here()
         staged = given.strategy.staged
         key = f"{given.strategy.name}/{given.nodes}"
         for overlapped in (False, True) if staged else (False,):
             overlap = Overlap.parse("ideal") if overlapped else NO_OVERLAP
             place = Sampled(replace(given, overlap=overlap))
-            self.places[f"{kind}/{key}" + "/overlapped" * overlapped] = self._place(place)
+            self.places[f"{word}/{key}" + "/overlapped" * overlapped] = self._place(place)
             if not staged:
-                self._curves(place, kind, key)
+                self._curves(place, numbers, key)
 
     def _place(self, place: Sampled) -> list[Json]:
         """The numbers of its blocks: compute, totals, and the wires of each topology."""
@@ -195,14 +205,14 @@ class Export:
                 block[name] = references
         return block
 
-    def _curves(self, place: Sampled, kind: int, key: str) -> None:
+    def _curves(self, place: Sampled, numbers: Sequence[int], key: str) -> None:
         """Latencies on each hardware as it is, for overlaps that coefficients do not give."""
         for overlap in self.overlaps:
             if overlap in EXACT and place.exact(overlap):
                 continue
-            for number, node in enumerate(self.hardware):
-                if self.kinds[number] == kind:
-                    self.curves[f"{number}/{key}/{overlap}"] = place.curve(node, overlap)
+            for number in numbers:
+                curve = place.curve(self.hardware[number], overlap)
+                self.curves[f"{number}/{key}/{overlap}"] = curve
 
 
 def _at(found: Knots) -> dict[str, Json]:

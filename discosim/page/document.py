@@ -115,6 +115,7 @@ def document(
                 "knob": each.has_knob,
                 "exact": each.exact,
                 "staged": each.staged,
+                "weighs": each.weighs,
             }
             for each in (STRATEGIES[name] for name in strategies)
         ],

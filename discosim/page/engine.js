@@ -17,7 +17,7 @@ export class Engine {
 
   // The place of a configuration, or null: a strategy that cannot have so many nodes.
   place(profile, strategy, nodes, overlap) {
-    const kind = this.network.kind_of_profile[profile];
+    const kind = strategy.weighs ? `profile${profile}` : this.network.kind_of_profile[profile];
     const hidden = strategy.staged && overlap !== "none" ? "/overlapped" : "";
     const key = `${kind}/${strategy.name}/${nodes}`;
     const found = this.network.places[key + hidden];

@@ -171,6 +171,7 @@ function showVerdict() {
     lines.push(chosen.exact ? "Exact: nothing is pruned, the network computes what it was trained to."
       : `${chosen.strategy.knob ? `Each layer does without ${percent(chosen.s_comm)} of the other nodes' features` : "Some layers do without the other nodes' features"}: the network has to be trained for that.`);
   }
+  if (chosen.laid_for_profile) lines.push(`${capital(chosen.strategy.name)} is laid out here for ${profile.name} as it is: the command lays it out for these numbers, and may be faster.`);
   if (chosen.precomputed) lines.push(`Overlap ${state.overlap}: curves computed when this page was made, on ${profile.name} as it is. Bandwidth, latency, compute rate and topology do not move them.`);
   const words = { yes: "fits", tight: "fits tightly", no: "does not fit" };
   const need = (each) => `${bytes(each.node_bytes)}${each.fits ? `, which ${words[each.fits]}` : ""}`;
@@ -401,7 +402,7 @@ function showFits() {
     const button = html("button", { type: "button" }, each.strategy.name);
     button.addEventListener("click", () => { state.strategy = each.strategy.name; render(); });
     const speedup = one.latency_s / each.latency_s;
-    return [button, String(each.nodes), each.s_comm === null ? "-" : String(each.s_comm), seconds(each.latency_s), `${formatRatio(speedup)}x`, bytes(each.bytes_per_node), bytes(each.node_bytes), each.fits ?? "-", each.exact ? "exact" : "needs training"];
+    return [button, String(each.nodes), each.s_comm === null ? "-" : String(each.s_comm), seconds(each.latency_s), `${formatRatio(speedup)}x`, bytes(each.bytes_per_node), bytes(each.node_bytes), each.fits ?? "-", `${each.exact ? "exact" : "needs training"}${each.laid_for_profile ? ", laid out for the profile" : ""}`];
   });
   table("fits", [["split", 1], ["N"], ["S_comm"], ["latency"], ["vs one node"], ["sent per node"], ["memory at least"], ["fits"], ["result", 1]], rows, (n) => sorted[n].strategy === chosen.strategy);
   if (focused) [...byId("fits").querySelectorAll("button")].find((each) => each.textContent === focused)?.focus();
@@ -493,8 +494,8 @@ globalThis.discosim = {
   document: data,
   answer(fragment) {
     const { chosen, one, command } = answer(data, readState(data, fragment));
-    const { latency_s, comm_s, comp_s, s_comm, nodes, node_bytes, weight_bytes, bytes_per_node, avg_s_comm, precomputed } = chosen;
-    return { latency_s, comm_s, comp_s, s_comm, nodes, node_bytes, weight_bytes, bytes_per_node, avg_s_comm, precomputed, fits: chosen.fits, single_s: one.latency_s, command };
+    const { latency_s, comm_s, comp_s, s_comm, nodes, node_bytes, weight_bytes, bytes_per_node, avg_s_comm, precomputed, laid_for_profile } = chosen;
+    return { latency_s, comm_s, comp_s, s_comm, nodes, node_bytes, weight_bytes, bytes_per_node, avg_s_comm, precomputed, laid_for_profile, fits: chosen.fits, single_s: one.latency_s, command };
   },
   read: (text, name, opsPerMac) => readQuantity(text, data.quantities[name], opsPerMac),
   breakEven: (fragment) => breakEven(data, answer(data, readState(data, fragment))),

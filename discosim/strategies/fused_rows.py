@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     "fused-rows",
     "as rows, groups of layers without an exchange, overlap recomputed",
     exact=True,
+    weighs=True,
     split="rows",
 )
 def fused_rows(given: "Configuration") -> Plan:

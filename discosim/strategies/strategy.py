@@ -24,7 +24,8 @@ class Strategy:
 
     has_knob: S_comm changes the plan; has_cut: `at` does; nodes: the only N there is, or None;
     staged: layers are placed whole, so that consecutive inputs overlap; exact: the network is
-    computed as it was trained, nothing pruned; split: of its layers (partition/kinds.py).
+    computed as it was trained, nothing pruned; weighs: the plan goes by the numbers of the
+    hardware; split: of its layers (partition/kinds.py).
     """
 
     name: str
@@ -35,6 +36,7 @@ class Strategy:
     nodes: int | None = None
     staged: bool = False
     exact: bool = False
+    weighs: bool = False
     split: str = "outputs"
 
 
@@ -53,13 +55,14 @@ def strategy(
     nodes: int | None = None,
     staged: bool = False,
     exact: bool = False,
+    weighs: bool = False,
     split: str = "outputs",
 ) -> Callable[[Planner], Planner]:
     """Return a decorator that registers a function from a Configuration to a Plan under `name`."""
 
     def enter(planner: Planner) -> Planner:
         STRATEGIES.register(name)(
-            Strategy(name, summary, planner, has_knob, has_cut, nodes, staged, exact, split)
+            Strategy(name, summary, planner, has_knob, has_cut, nodes, staged, exact, weighs, split)
         )
         return planner
 

@@ -73,6 +73,7 @@ BEST = Strategy(
     "the fastest split of each layer that changes nothing, within the memory (plan)",
     best_plan,
     exact=True,
+    weighs=True,
     split="of each layer",
 )
 STRATEGIES.register("best")(BEST)
