@@ -14,7 +14,17 @@ from discosim.graph.table import Floats
 from discosim.hardware import Hardware, duplex_of
 from discosim.model.traffic import TOPOLOGIES
 from discosim.page.knots import STEPS, Knots, knots
-from discosim.page.lines import COMPUTE, TOTALS, WIRE, Lines, follows, latency_s, lines, wired
+from discosim.page.lines import (
+    COMPUTE,
+    SECOND,
+    TOTALS,
+    WIRE,
+    Lines,
+    follows,
+    latency_s,
+    lines,
+    wired,
+)
 from discosim.page.pool import Pool, packed, rounded
 from discosim.simulate import NO_OVERLAP, Overlap, simulate
 from discosim.strategies.strategy import STRATEGIES, Strategy
@@ -39,6 +49,8 @@ CURVE_DIGITS = 8
 def kind_of(node: Hardware) -> tuple[object, ...]:
     """Return what of the hardware changes coefficients; its other numbers are the page's to set."""
     implied = node.duplex == duplex_of(node.topology)
+    called = node.overhead_s or node.run_s or node.spill_Bps is not None
+    weighs_memory = called or node.memory_overlap != "full"  # which node is slowest goes by it
     return (
         node.feature_elem_bytes,
         node.weight_elem_bytes,
@@ -46,6 +58,7 @@ def kind_of(node: Hardware) -> tuple[object, ...]:
         tuple(sorted(node.efficiency.items())),
         tuple(sorted(node.overhead_s.items())),
         (node.memory_overlap, node.folds, node.run_s, node.fast_bytes, node.spill_Bps),
+        node.memory_Bps if weighs_memory else None,
         "" if implied else (node.topology, node.duplex),
     )
 
@@ -76,6 +89,15 @@ class Sampled:
     def knob(self) -> bool:
         """Whether S_comm changes anything."""
         return not self.given.fixed
+
+    @cached_property
+    def two_slow(self) -> bool:
+        """Whether one node has most MACs and another one takes longest in all else."""
+        return not all(
+            np.array_equal(found.compute[name], found.compute[other])
+            for found in (self.at(s) for s in ((TRIED, STEPS) if self.knob else (np.zeros(1),)))
+            for name, other in zip(COMPUTE, SECOND, strict=True)
+        )
 
     def at(self, s_comm: Floats) -> Lines:
         """Return the amounts at each S_comm."""
@@ -179,12 +201,15 @@ class Export:
     def _place(self, place: Sampled) -> list[Json]:
         """The numbers of its blocks: compute, totals, and the wires of each topology."""
         follow = follows(place.at(TRIED if place.knob else np.zeros(1)))
-        stated = COMPUTE[:-1] if follow else COMPUTE
+        stated: Sequence[str] = COMPUTE[:-1] if follow else COMPUTE
+        if place.two_slow:
+            stated = (*COMPUTE, *SECOND)
         compute = place.knots(lambda found: [found.compute[name] for name in stated])
         totals = place.knots(lambda found: list(found.totals.values()))
         whole = _whole(totals, TOTALS)
+        columns = self._columns(compute, stated)
         blocks: list[Json] = [
-            self.compute.add(self._columns(compute, stated)),
+            self.compute.add({**columns, "two": True} if place.two_slow else columns),
             self.totals.add({**_at(totals), **whole}),
         ]
         for name in TOPOLOGIES:
@@ -201,7 +226,7 @@ class Export:
         for number, name in enumerate(names):
             each = found.values[:, number * length : (number + 1) * length]
             references = [self.pool.add(values) for values in each]
-            if any(references) or name == "waiting_touched":
+            if any(references) or name == "waiting_touched":  # which is not stated to follow
                 block[name] = references
         return block
 

@@ -53,6 +53,8 @@ export class Engine {
     const rows = {};
     for (const name of WORK) rows[name] = this.column(compute, name, sComm);
     for (const name of WIRE) rows[name] = this.column(wire, name, sComm);
+    rows.two = Boolean(compute.two);
+    if (rows.two) for (const name of WORK) rows[`${name}_2`] = this.column(compute, `${name}_2`, sComm);
     if (!compute.waiting_touched) {
       rows.waiting_touched = rows.touched.map((v, k) => (rows.macs[k] > 0 ? (v * rows.waiting_macs[k]) / rows.macs[k] : 0));
     }
@@ -80,16 +82,16 @@ export class Engine {
   parts(rows, numbers, overlap, staged) {
     const { latency, compute, memoryRate, beside } = numbers;
     const together = beside ? Math.max : (a, b) => a + b;
-    const work = new Float64Array(this.kinds), head = new Float64Array(this.kinds);
     const serial = overlap === "none" || staged;
-    for (let k = 0; k < this.kinds; k += 1) {
-      work[k] = together(rows.macs[k] / compute, rows.touched[k] / memoryRate) + rows.calls[k];
-      head[k] = rows.messages[k] * latency;
-      if (serial) head[k] += work[k];
-      else if (overlap !== "ideal") {
-        head[k] += together(rows.waiting_macs[k] / compute, rows.waiting_touched[k] / memoryRate) + rows.waiting_calls[k];
-      }
-    }
+    // of the node that takes longer, where two may
+    const slower = (macs, touched, calls) => rows[macs].map((value, k) => {
+      const first = together(value / compute, rows[touched][k] / memoryRate) + rows[calls][k];
+      if (!rows.two) return first;
+      return Math.max(first, together(rows[`${macs}_2`][k] / compute, rows[`${touched}_2`][k] / memoryRate) + rows[`${calls}_2`][k]);
+    });
+    const work = slower("macs", "touched", "calls");
+    const wait = serial || overlap === "ideal" ? null : slower("waiting_macs", "waiting_touched", "waiting_calls");
+    const head = work.map((value, k) => rows.messages[k] * latency + (serial ? value : wait ? wait[k] : 0));
     return { work, head, serial };
   }
 

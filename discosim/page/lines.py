@@ -9,11 +9,13 @@ With B, alpha, C and the memory bandwidth M, a layer takes (docs/explore.md)
     comm = sent / B + messages alpha
     none: comm + work;  layer: max(work, comm + wait);  ideal: max(work, comm)
 
-all of the slowest node; of a pipeline comm + work always. These are the lines of
+all of the slowest node; of a pipeline comm + work always. Where one node has most MACs and another
+one touches most or calls longest, `…_2` is that other node's, and work and wait are the larger of
+both nodes'. These are the lines of
 explore/grid/coefficients.py, layer by layer; `simulate` is what they are held against.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -27,13 +29,17 @@ from discosim.partition.plan import Plan
 from discosim.simulate import Cost, compute_s, simulate, traffic_of
 
 COMPUTE = ("macs", "touched", "calls", "waiting_macs", "waiting_calls", "waiting_touched")
+EQUAL = 1e-12
+"""Of MACs or seconds, what two nodes differ by that have as many."""
+
+SECOND = tuple(f"{name}_2" for name in COMPUTE)
 WIRE = ("sent", "messages")
 TOTALS = ("weight_bytes", "feature_bytes", "avg_s_comm", "avg_s_comp")
 
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """Amounts of the slowest node at each S_comm: (S, L) of COMPUTE, (S,) of TOTALS.
+    """Amounts of the slowest node at each S_comm: (S, L) of COMPUTE and SECOND, (S,) of TOTALS.
 
     wires: WIRE (S, L) of each topology; bytes_per_node: (S,) of each. All but `plan` are bytes,
     MACs over efficiency, seconds of calls and shares, whatever the numbers of the hardware.
@@ -72,14 +78,21 @@ def lines(given: Configuration, s_comm: Floats) -> Lines:
         compute_s(table, plan, replace(free, memory_Bps=1.0)),
         compute_s(table, plan, called),
     )
-    work = [local + remote for local, remote in each]
-    macs, touched, calls = (remote for _, remote in each)
-    amounts = [*work, macs, calls, touched]
+    macs, touched, calls, macs_2, touched_2, calls_2 = _ends(
+        [local + remote for local, remote in each], node
+    )
+    waiting, read, called_later, waiting_2, read_2, called_later_2 = _ends(
+        [remote for _, remote in each], node
+    )
+    first = [macs, touched, calls, waiting, called_later, read]
+    amounts = [*first, macs_2, touched_2, calls_2, waiting_2, called_later_2, read_2]
     traffic = {name: traffic_of(plan, wired(node, name)) for name in TOPOLOGIES}
     totals = _totals(simulate(table, plan, unit, given.overlap, given.features), node)
     return Lines(
         plan=plan,
-        compute={n: _slowest(v, shape) for n, v in zip(COMPUTE, amounts, strict=True)},
+        compute={
+            n: np.broadcast_to(v, shape) for n, v in zip(COMPUTE + SECOND, amounts, strict=True)
+        },
         totals={n: np.broadcast_to(v, shape[:1]) for n, v in totals.items()},
         wires={
             name: {
@@ -97,6 +110,27 @@ def lines(given: Configuration, s_comm: Floats) -> Lines:
 
 def _slowest(values: Floats, shape: tuple[int, int]) -> Floats:
     return np.broadcast_to(values.max(-2), shape)
+
+
+def _ends(parts: Sequence[Floats], node: Hardware) -> list[Floats]:
+    """MACs, bytes and calls of the node with most MACs, then of that which takes longest else.
+
+    (..., L) of (..., R, L) each. Where calls take all nodes equally long and memory traffic hides,
+    the largest of each are those of one node, twice.
+    """
+    macs, touched, calls = np.broadcast_arrays(*parts)
+    if node.memory_overlap == "full" and (calls == calls.max(-2, keepdims=True)).all():
+        return [each.max(-2) for each in (macs, touched, calls)] * 2
+    memory = inf if node.memory_Bps is None else float(np.asarray(node.memory_Bps))
+    others = touched / memory + calls
+    found = []
+    for first, then in ((macs, others), (others, macs)):
+        most = first >= first.max(-2, keepdims=True) * (1.0 - EQUAL)
+        slowest = np.where(most, then, -1.0).argmax(-2)[..., None, :]
+        found += [
+            np.take_along_axis(each, slowest, -2)[..., 0, :] for each in (macs, touched, calls)
+        ]
+    return found
 
 
 def _totals(cost: Cost, node: Hardware) -> dict[str, Floats]:
@@ -120,10 +154,17 @@ def latency_s(found: Lines, node: Hardware, overlap: str, *, staged: bool) -> Fl
     memory = inf if node.memory_Bps is None else node.memory_Bps
     comm = wire["sent"] / node.bandwidth_Bps + wire["messages"] * node.link_latency_s
     together = np.maximum if node.memory_overlap == "full" else np.add
-    work, wait = (
-        together(of[f"{w}macs"] / node.compute_macps, of[f"{w}touched"] / memory) + of[f"{w}calls"]
-        for w in ("", "waiting_")
-    )
+
+    def slower(word: str) -> Floats:
+        each = [
+            together(of[f"{word}macs{n}"] / node.compute_macps, of[f"{word}touched{n}"] / memory)
+            + of[f"{word}calls{n}"]
+            for n in ("", "_2")
+        ]
+        longest: Floats = np.maximum(*each)
+        return longest
+
+    work, wait = slower(""), slower("waiting_")
     each = comm + work
     if overlap != "none" and not staged:
         each = np.maximum(work, comm + wait if overlap == "layer" else comm)
