@@ -15,7 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.cli.app import run
-from discosim.errors import install_hint
+from discosim.door.calibrate import Calibrated
+from discosim.errors import DiscosimError, install_hint
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
@@ -130,6 +131,22 @@ def test_what_is_inconclusive_is_left_out_where_others_are_enough() -> None:
 
 
 # The profile
+
+
+def test_a_profile_of_a_busy_machine_is_written_by_force_alone_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsure = [Case(layer, _exact(_takes(layer), conclusive=False)) for layer in LAYERS]
+    found = calibrate(unsure, {n: _exact(1e-3 + n / 1e6) for n in SIZES})
+    assert found.unsure
+    monkeypatch.setattr("discosim.door.calibrate.measure_footprint", lambda _: None)
+    path = tmp_path / "mine.toml"
+    busy = Calibrated(found=found, threads=1, where="TCP")
+    with pytest.raises(DiscosimError, match=r"inconclusive, so .*mine\.toml is not written"):
+        busy.save(path)
+    assert not path.exists()
+    replace(busy, force=True).save(path)
+    assert "this machine was busy" in path.read_text(encoding="utf-8")
 
 
 def test_the_profile_has_the_numbers(calibration: Calibration, tmp_path: Path) -> None:
@@ -364,7 +381,9 @@ def test_the_command_writes_a_profile_that_loads(
     answer: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.toml"
-    code, out, err = answer("--seconds", "0.1", "--hw-out", str(path), "--format", "json")
+    code, out, err = answer(
+        "--seconds", "0.1", "--force", "--hw-out", str(path), "--format", "json"
+    )
     assert code == 0, err
     rows = json.loads(out)
     assert all(row["measured_s"] > 0 and row["fitted_s"] > 0 for row in rows)

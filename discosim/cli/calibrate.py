@@ -22,6 +22,7 @@ PLACE = "HOST:PORT"
         options.save("Write the profile to a .toml file.", "profile", ".toml"), flags="--hw-out"
     ),
     Option("seconds", "--seconds", "How long to measure.", click.FloatRange(0.1, 3600)),
+    Option("force", "--force", "Write the profile of a busy machine too.", is_flag=True),
     Option("threads", "--threads", "Threads of a node.", click.IntRange(1, 1024)),
     Option(
         "listen",

@@ -7,7 +7,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
 from discosim.door.answer import Answer
-from discosim.door.hearing import command, progress
+from discosim.door.hearing import command, note, progress
 from discosim.errors import DiscosimError
 from discosim.report import calibrate as report
 from discosim.report.tables import Cells
@@ -32,6 +32,7 @@ class Calibrated(Answer):
     found: Calibration
     threads: int
     where: str
+    force: bool = False
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -51,8 +52,15 @@ class Calibrated(Answer):
     def save(self, path: "str | PathLike[str]") -> None:
         """Write the profile to a .toml file, which `hardware` takes; raises DiscosimError.
 
-        What the runtime takes of memory is measured then, in a process of its own.
+        What the runtime takes of memory is measured then, in a process of its own. A fit that rests
+        on inconclusive measurements is not written unless it is forced, and says so in its file.
         """
+        if self.found.unsure and not self.force:
+            of = f"{self.found.inconclusive} of {self.found.measured} measurements"
+            raise DiscosimError(
+                f"{of} are inconclusive, so {fspath(path)} is not written: close what keeps the "
+                "machine busy, measure longer (--seconds), or write it all the same (--force)"
+            )
         from discosim.files import write_text
 
         today = datetime.datetime.now(tz=datetime.UTC).date()
@@ -62,11 +70,18 @@ class Calibrated(Answer):
 
 
 @command
-def calibrate(*, seconds: float = 60.0, threads: int = 1, connect: str | None = None) -> Calibrated:
+def calibrate(
+    *,
+    seconds: float = 60.0,
+    threads: int = 1,
+    connect: str | None = None,
+    force: bool = False,
+) -> Calibrated:
     """Return what operators and messages take on this machine, and a profile fitted to them.
 
     seconds: how long to measure; threads: of a node; connect: "HOST:PORT" of another machine that
-    listens. Raises DiscosimError.
+    listens; force: whether a profile is written whose measurements are inconclusive. Raises
+    DiscosimError.
     """
     link_s = LINK_SHARE * seconds
     with progress("messages") as shown:
@@ -78,9 +93,11 @@ def calibrate(*, seconds: float = 60.0, threads: int = 1, connect: str | None = 
             with echo() as port, connected("127.0.0.1", port) as connection:
                 messages = one_way_s(connection, link_s, shown)
             where = "TCP between two processes of this machine"
+    note(f"operators are measured for about {seconds - link_s:g} s: keep the machine quiet")
     with progress("operators") as shown:
         cases = measure(seconds - link_s, threads, shown)
-    return Calibrated(found=fitted(cases, messages), threads=threads, where=where)
+    found = fitted(cases, messages)
+    return Calibrated(found=found, threads=threads, where=where, force=force)
 
 
 def address(text: str) -> tuple[str, int]:

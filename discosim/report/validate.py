@@ -64,7 +64,10 @@ def validation_findings(validation: Validation) -> list[str]:
         text = f"{level}: mean absolute error {_percent(mean_error(records, level))}"
         if unseen:
             text += f", {_percent(mean_error(unseen, level))} at S_comm that were not profiled"
-        lines.append(f"{text}; the faster of two is named right in {right} of {total} pairs.")
+        told = f"the faster of two is named right in {right} of {total} pairs"
+        if not total:
+            told = "no two configurations are further apart than that, to be told which is faster"
+        lines.append(f"{text}; {told}.")
     errors = np.array([abs(row.error) for row in validation.rows])
     middle, high = np.percentile(errors, [50, 90])
     lines.append(

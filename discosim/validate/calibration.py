@@ -70,6 +70,16 @@ class Calibration:
         return sum(samples.refused for samples in every)
 
     @property
+    def measured(self) -> int:
+        """Measurements in all."""
+        return len(self.cases) + len(self.messages)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether most of what the fit rests on is inconclusive."""
+        return 2 * self.inconclusive > self.measured
+
+    @property
     def inconclusive(self) -> int:
         """Measurements for which too few samples were left."""
         every = [case.samples for case in self.cases] + list(self.messages.values())
@@ -190,7 +200,8 @@ def profile_file(
     """Return the TOML file of the `calibrated_profile`, with what its numbers rest on."""
     notes = [
         f"{calibration.refused} samples were refused: a busy core, or an unusual speed;",
-        f"{calibration.inconclusive} measurements are inconclusive.",
+        f"{calibration.inconclusive} of {calibration.measured} measurements are inconclusive"
+        + (": this machine was busy, and these numbers say little." if calibration.unsure else "."),
         f"Over all operators the model is within {100 * residual(calibration):.0f} % on average.",
     ]
     return to_toml(calibrated_profile(calibration, threads, where, today, footprint), notes)
