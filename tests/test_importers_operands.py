@@ -55,6 +55,7 @@ CASES: dict[str, Case] = {
     "Gather": Case((TOKENS, (3,)), ((1, 3, 8),), {"axis": 1}),
     **{op: Case(((6, 1, 8), (1, 32, 8), (1, 32, 8), (1, 64), None, (1, 1, 8), (1, 1, 8), (1, 24)),
                 ((6, 1, 1, 8), (1, 1, 8), (1, 1, 8))) for op in ("LSTM", "GRU", "RNN")},
+    "OneHot": Case(((1, 6), (1,), (2,)), ((1, 6, 8),)),
     "TopK": Case((TOKENS, (1,)), ((1, 6, 2), (1, 6, 2))),
     **{op: Case((TOKENS, (1, 6, 8), (1, 6, 8)), (TOKENS,))
        for op in ("GatherElements", "GatherND", "ScatterND", "ScatterElements")},

@@ -191,7 +191,7 @@ def _per_position(layer: Layer) -> int:
 
 
 def _bias(layer: Layer) -> int:
-    return layer.out_features * layer.bias
+    return layer.out_features * layer.bias + layer.learned
 
 
 def _scale_and_shift(layer: Layer) -> int:

@@ -49,10 +49,18 @@ def exchange(
             main = writer.row(op, node.label, tensors, lie, in_shapes=in_shapes, **fields)
             writer.values[name] = main
         else:
-            label = f"{node.label}.{node.outputs.index(name)}"
-            writer.values[name] = writer.row("side_output", label, (main.tensor,), lie)
+            beside(writer, node, main.tensor, node.outputs.index(name), lie)
     writer.reads(main.tensor, learned)
     writer.remarks[main.tensor] = reason
+
+
+def beside(writer: Writer, node: Node, main: str, output: int, lie: Axes | None = None) -> None:
+    """Write a further output of a node, made with the row `main`; lie: where its features are."""
+    shape = writer.shape(node, output)
+    likely = writer.features_at(node.outputs[output], (1 if len(shape) > 3 else len(shape) - 1))
+    axes = lie or plain(shape, likely if shape else None)
+    label = f"{node.label}.{output}"
+    writer.values[node.outputs[output]] = writer.row("side_output", label, (main,), axes)
 
 
 def _computed(writer: Writer, node: Node) -> list[View]:

@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, some_of
 from discosim.graph.network import Network
 from discosim.importers.lowering.blocks import write_blocks
-from discosim.importers.lowering.exchange import exchange
+from discosim.importers.lowering.exchange import beside, exchange
 from discosim.importers.lowering.ops import COMPUTED, TABLE
 from discosim.importers.lowering.products import write_scores
-from discosim.importers.lowering.program import Constant, Node, Program
+from discosim.importers.lowering.program import (
+    MOVING,
+    SELECTING,
+    Constant,
+    Node,
+    Program,
+    base_of,
+    part_of,
+    which_part,
+)
 from discosim.importers.lowering.spelled import written_out
 from discosim.importers.lowering.values import Value, View
 from discosim.importers.lowering.writer import Writer
@@ -29,9 +38,37 @@ def lower(program: Program) -> Network:
     if not writer.net.names():
         raise DiscosimError(f"{program.name}: nothing is computed between its input and output")
     writer.net.reorder(sorted(writer.net.names(), key=writer.made.__getitem__))
+    writer.keep_whole(_stored(program))
     writer.name_shared()
     write_blocks(writer.net, outputs)
-    return writer.net.build(writer.remarks, program.dtype, outputs, program.notes)
+    notes = (*program.notes, *writer.made_weights(), *_unread(program))
+    return writer.net.build(writer.remarks, program.dtype, outputs, notes)
+
+
+def _stored(program: Program) -> dict[str, int]:
+    """Elements of all parameters of a program, whole."""
+    constants = program.constants.values()
+    held = {name: n for each in constants for name, n in each.parameters.items()}
+    return {name: n for name, n in held.items() if name == base_of(name)}
+
+
+def _unread(program: Program) -> tuple[str, ...]:
+    """The note on parameters that nothing reads on which an output depends, if there are any."""
+    read = {name for node in program.nodes for name in node.inputs} | set(program.outputs)
+    used: set[str] = set()
+    held: dict[str, int] = {}
+    for name, constant in program.constants.items():
+        if name in read:
+            used |= set(constant.parameters)
+        else:
+            held.update(constant.parameters)
+    left = {name: n for name, n in held.items() if not {name, base_of(name)} & used}
+    if not left:
+        return ()
+    return (
+        f"{sum(left.values()):,} parameters are read by nothing on which an output depends, and "
+        f"do not count: {some_of(list(left))}",
+    )
 
 
 def _outputs(writer: Writer) -> list[str]:
@@ -79,12 +116,14 @@ def _fold(writer: Writer, node: Node, values: Sequence[Value]) -> None:
     parameters: dict[str, int] = {}
     for value in values:
         parameters.update(value.parameters if isinstance(value, Constant) else {})
+    numbers = [value.value for value in values[1:] if isinstance(value, Constant)]
     for output, name in enumerate(node.outputs):
         if name:
             shape, held = writer.shape(node, output), parameters
-            if node.op == "Split":  # each part holds its own
-                held = {f"{x}[{output}]": min(n, prod(shape)) for x, n in parameters.items()}
-            writer.give(node, Constant(shape, held), output)
+            if node.op in SELECTING:
+                held = part_of(parameters, shape, which_part(output, numbers, node.attributes))
+            zero = node.op in MOVING and isinstance(values[0], Constant) and values[0].is_zero
+            writer.give(node, Constant(shape, held, is_zero=zero), output)
 
 
 def _handle(writer: Writer, node: Node) -> None:
@@ -96,6 +135,10 @@ def _handle(writer: Writer, node: Node) -> None:
             exchange(writer, node, reason, op="opaque")
             return
     TABLE[node.op](writer, node)
+    first = node.outputs[0]
+    for output, name in enumerate(node.outputs):
+        if name and writer.uses[name] and name not in writer.values:
+            beside(writer, node, writer.view(first).tensor, output)
 
 
 def _wanted(program: Program) -> tuple[Node, ...]:

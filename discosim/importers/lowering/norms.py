@@ -97,6 +97,12 @@ def layer_norm(writer: Writer, node: Node) -> None:
     learned = _parameters(writer, node, 1)
     function = Function(view, node.label, writer.now, learned, statistics=2 if over else 0)
     writer.give(node, writer.written(function))
+    over_axes = tuple(range(axis, len(view.axes)))
+    bare = Function(view, node.label, writer.now, applied=False)
+    for output, name in enumerate(node.outputs):  # the mean and the deviation of each position
+        if output and name and writer.uses[name]:
+            label, shape = f"{node.label}.{output}", writer.shape(node, output)
+            writer.give(node, ReducedValue(bare, label, writer.now, shape, over_axes, True), output)
 
 
 def softmax(writer: Writer, node: Node) -> None:

@@ -199,12 +199,18 @@ def lookup(writer: Writer, node: Node) -> None:
     writer.give(node, view)
 
 
+def one_hot(writer: Writer, node: Node) -> None:
+    """1 at the index, 0 elsewhere, which no table has to hold."""
+    shape = writer.shape(node)
+    axis = int(node.attributes.get("axis", -1)) % len(shape)
+    index = writer.view(node.inputs[0])
+    at = writer.features_at(node.outputs[0], axis)
+    writer.give(node, writer.row("lookup", node.label, (index.tensor,), plain(shape, at)))
+
+
 def gather(writer: Writer, node: Node) -> None:
     """Rows of a table, or a selection of positions or features."""
-    data, index = (writer.value(name) for name in node.inputs[:2])
-    if isinstance(data, Constant) and isinstance(index, Constant):
-        writer.give(node, Constant(writer.shape(node), data.parameters))
-    elif isinstance(data, Constant):
+    if writer.constant(node, 0) is not None:
         lookup(writer, node)
     else:
         moves.gather(writer, node)
@@ -253,6 +259,7 @@ TABLE: Mapping[str, Handler] = MappingProxyType(
         **dict.fromkeys(RECURRENT, recurrent),
         "Attention": attention,
         "Gather": gather,
+        "OneHot": one_hot,
         **dict.fromkeys(HANDED_ON, same),
         **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), control_flow),
         **dict.fromkeys(("NonMaxSuppression", "NonZero", "Unique", "Compress"), data_shaped),

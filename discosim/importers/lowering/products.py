@@ -15,7 +15,7 @@ from discosim.importers.lowering.layout import (
     renumbered,
     transposed,
 )
-from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.program import Constant, Node, base_of
 from discosim.importers.lowering.values import Function, Scores, Value, View
 from discosim.importers.lowering.writer import Writer
 
@@ -25,7 +25,7 @@ NO_HEADS = "its placement cannot be derived: no heads that lie apart; costed as 
 def weight_label(node: Node, weight: Constant) -> str:
     """Return a layer's name: that of its weight, as torch calls both, or the node's own."""
     for parameter in weight.parameters:
-        stem, dot, last = parameter.partition("[")[0].rpartition(".")
+        stem, dot, last = base_of(parameter).rpartition(".")
         if dot and last == "weight":
             return stem
     return node.label

@@ -3,8 +3,9 @@
 Shapes here are the file's own, batch included.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from discosim.graph.layer import Ints, Shape
@@ -31,12 +32,48 @@ class Constant:
     """A tensor that does not depend on the network's input.
 
     parameters: what has to be stored for it, elements by name; value: of small tensors whose
-    numbers shapes may depend on, else None.
+    numbers shapes may depend on, else None; is_zero: whether all its numbers are known to be 0.
     """
 
     shape: Shape
     parameters: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     value: Ints | None = None
+    is_zero: bool = False
+
+
+SELECTING = ("Slice", "Split", "Gather", "GatherElements", "GatherND", "Compress")
+"""Operators that take a part of a tensor."""
+
+
+MOVING = (*SELECTING, "Expand", "Identity", "Reshape", "Squeeze", "Tile", "Transpose", "Unsqueeze")
+"""Operators that take numbers of a tensor as they are."""
+
+
+PART = " part "
+
+
+def part_of(parameters: Mapping[str, int], shape: Shape, which: str) -> dict[str, int]:
+    """Return the parameters of a part of a constant: each part of one is its own, called `which`.
+
+    A part that is taken twice is the same one.
+    """
+    count = prod(shape)
+    return {
+        name if n <= count else f"{name}{PART}{which}": min(n, count)
+        for name, n in parameters.items()
+    }
+
+
+def base_of(parameter: str) -> str:
+    """Return the parameter that one is a part of, or itself."""
+    return parameter.partition(PART)[0]
+
+
+def which_part(output: int, numbers: Iterable[Any], attributes: Mapping[str, Any]) -> str:
+    """Return what tells one part of a constant from another: where an operator takes it."""
+    known = [tuple(each.ravel().tolist()) for each in numbers if each is not None]
+    given = sorted((key, value) for key, value in attributes.items())
+    return f"{output} of {known}, {given}"
 
 
 @dataclass(frozen=True, eq=False)

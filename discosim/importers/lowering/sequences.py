@@ -1,5 +1,6 @@
 """Operators on sequences that are one in a file: attention, and recurrent layers."""
 
+from dataclasses import replace
 from math import prod
 
 from discosim.graph.layer import Shape
@@ -86,6 +87,7 @@ def recurrent(writer: Writer, node: Node) -> None:
 
     T x directions x gates x H (I + H) products; element by element operations count none.
     """
+    node = _without_zero_states(writer, node)
     matrices = node.attributes.get("matrices", (1, 2))
     products = sum(prod(writer.shapes[node.inputs[at]]) for at in matrices)
     view = writer.view(node.inputs[0])
@@ -97,7 +99,8 @@ def recurrent(writer: Writer, node: Node) -> None:
     ]
     operands = [source, *(view for view in beside if view.tensor != source.tensor)]
     in_shapes = [in_shape, *(network_shape(view.axes) for view in operands[1:])]
-    axes = {name: _states(writer.shapes[name]) for name in node.outputs if name}
+    over = 2 if node.attributes.get("layout") else 1
+    axes = {name: _states(writer.shapes[name], over) for name in node.outputs if name}
     exchange(
         writer,
         node,
@@ -110,10 +113,22 @@ def recurrent(writer: Writer, node: Node) -> None:
     )
 
 
-def _states(shape: Shape) -> Axes:
-    """States of all directions are features: the last axis, and (steps, directions, batch, H)."""
+def _without_zero_states(writer: Writer, node: Node) -> Node:
+    """The node without states of zeros, which is what it begins with where none are given."""
+    if "matrices" in node.attributes:  # torch makes its zeros, and holds none
+        return node
+    zero = [at for at in (5, 6) if (state := writer.constant(node, at)) and state.is_zero]
+    return replace(
+        node, inputs=tuple("" if at in zero else name for at, name in enumerate(node.inputs))
+    )
+
+
+def _states(shape: Shape, over: int) -> Axes:
+    """States of all directions are features: the last axis, and axis `over` where there are four.
+
+    (steps, directions, batch, H), or (batch, steps, directions, H).
+    """
     width = shape[-1]
-    over = {4: 1, 3: 0}.get(len(shape), len(shape))
     return tuple(
         merged(((size, 1),))
         if at == len(shape) - 1

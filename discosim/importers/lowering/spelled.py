@@ -6,11 +6,13 @@ normalisation) a multiplication: each reads the tensor that it is given.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from types import MappingProxyType
 
 from discosim.graph.layer import Shape
 from discosim.importers.lowering.equations import equation_of, steps_of
 from discosim.importers.lowering.program import Constant, Node
+from discosim.importers.lowering.values import Value
 from discosim.importers.lowering.writer import Writer
 
 SCALED: Mapping[int, str] = MappingProxyType({1: "Mul", 2: "Add"})
@@ -35,15 +37,23 @@ def written_out(writer: Writer, node: Node) -> list[Node]:
     """Return the operators that a node stands for: itself, where its weights are constants."""
     if node.op == "Einsum":
         return _equations(writer, node)
-    applied = APPLIED.get(node.op, {})
-    computed = [
-        at
-        for at in applied
-        if at < len(node.inputs)
-        and node.inputs[at]
-        and not isinstance(writer.value(node.inputs[at]), Constant)
-    ]
-    return _Steps(writer, node).without(computed) if computed else [node]
+    given = [at for at in APPLIED.get(node.op, {}) if at < len(node.inputs) and node.inputs[at]]
+    values = {at: writer.value(node.inputs[at]) for at in given}
+    if node.op == "Gemm" and 2 in values and not float(node.attributes.get("beta", 1.0)):
+        return [replace(node, inputs=node.inputs[:2])]
+    added = [at for at in given if not _is_own(writer, node, values[at])]
+    return _Steps(writer, node).without(added) if added else [node]
+
+
+def _is_own(writer: Writer, node: Node, value: Value) -> bool:
+    """Whether an operand is a constant of the operator itself, as a bias of one number a feature.
+
+    The third operand of Gemm may be of any shape that repeats to the output's.
+    """
+    if not isinstance(value, Constant):
+        return False
+    width = writer.shape(node)[-1:]
+    return node.op != "Gemm" or value.shape[-1:] == width == (prod(value.shape),)
 
 
 def _equations(writer: Writer, node: Node) -> list[Node]:

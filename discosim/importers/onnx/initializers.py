@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from onnx import GraphProto, TensorProto, numpy_helper
 
 from discosim.importers.lowering.program import Constant
@@ -21,6 +22,8 @@ MASKED = ("Add", "Sub", "Mul", "Where", "Attention")
 # fmt: on
 MOST_MASK_ELEMENTS = 1 << 24
 """Of a constant that is looked at for being a mask."""
+MOST_STATE_ELEMENTS = 1 << 16
+"""Of a constant that is looked at for being a state of zeros."""
 
 DTYPES = {
     TensorProto.FLOAT: "fp32",
@@ -48,7 +51,8 @@ def strip(graph: GraphProto) -> dict[str, Constant]:
         weighs = count > 1 and tensor.data_type in DTYPES
         if weighs and tensor.name in added and is_mask(tensor):
             weighs = False
-        constants[tensor.name] = Constant(shape, {tensor.name: count} if weighs else {})
+        held = {tensor.name: count} if weighs else {}
+        constants[tensor.name] = Constant(shape, held, is_zero=weighs and is_zero(tensor))
         if count > INLINE_ELEMENTS and tensor.data_location != TensorProto.EXTERNAL:
             for numbers in NUMBERS:
                 tensor.ClearField(numbers)
@@ -59,15 +63,27 @@ def strip(graph: GraphProto) -> dict[str, Constant]:
     return constants
 
 
+def is_zero(tensor: TensorProto) -> bool:
+    """Whether all numbers of a constant are 0, as of the states that exporters write."""
+    numbers = _numbers(tensor, MOST_STATE_ELEMENTS)
+    with np.errstate(invalid="ignore"):
+        return numbers is not None and not numbers.any()
+
+
+def _numbers(tensor: TensorProto, most: int) -> Any:
+    """The numbers of a constant with up to so many, None where they are not there."""
+    if tensor.data_location == TensorProto.EXTERNAL or prod(tensor.dims) > most:
+        return None
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
 def is_mask(tensor: TensorProto) -> bool:
     """Whether a constant holds 0 and one other number, as masks do, which nobody learned."""
-    if len(tensor.dims) < 2 or tensor.data_location == TensorProto.EXTERNAL:
-        return False
-    if prod(tensor.dims) > MOST_MASK_ELEMENTS:
-        return False
-    try:
-        numbers: Any = numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError):
+    numbers = _numbers(tensor, MOST_MASK_ELEMENTS) if len(tensor.dims) > 1 else None
+    if numbers is None:
         return False
     low, high = numbers.min(), numbers.max()
     return bool(low != high and 0 in (low, high) and ((numbers == low) | (numbers == high)).all())

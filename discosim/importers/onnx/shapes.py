@@ -25,7 +25,13 @@ from onnx import (
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Ints, Shape
-from discosim.importers.lowering.program import Constant
+from discosim.importers.lowering.program import (
+    NOTHING,
+    SELECTING,
+    Constant,
+    part_of,
+    which_part,
+)
 from discosim.importers.lowering.rows import LARGEST_TENSOR
 from discosim.importers.onnx.control import CONTROL_FLOW, unfold
 from discosim.importers.onnx.folding import evaluate
@@ -97,7 +103,7 @@ class _Inference:
         if min(shape, default=1) < 0 or prod(shape) > LARGEST_TENSOR:
             raise DiscosimError(f"{self.name}: tensor {tensor!r} cannot have the shape {shape}")
 
-    def know(self, tensor: str, numbers: Any, held: Iterable[Mapping[str, int]] = ()) -> None:
+    def know(self, tensor: str, numbers: Any, held: Mapping[str, int] = NOTHING) -> None:
         """Keep the numbers of a small tensor, made of others that hold parameters."""
         if numbers is None:
             return
@@ -107,10 +113,10 @@ class _Inference:
         if numbers.dtype.kind in "iub":
             value = numbers.astype("int64")
         before = self.constants.get(tensor)
-        parameters = dict(before.parameters) if before else {}
-        for each in held:
-            parameters.update(each)
-        self.constants[tensor] = Constant(numbers.shape, parameters, value)
+        parameters = {**(before.parameters if before else {}), **held}
+        with np.errstate(invalid="ignore"):
+            zero = numbers.dtype.kind == "f" and not numbers.any()
+        self.constants[tensor] = Constant(numbers.shape, parameters, value, zero)
 
     def hold(self, graph: GraphProto) -> None:
         """Take the constants of a subgraph in."""
@@ -150,9 +156,16 @@ class _Inference:
             self._shape(node, attributes)
         elif node.input and all(name in self.numbers or not name for name in node.input):
             inputs = {name: self.numbers[name] for name in node.input if name}
-            held = [self.constants[name].parameters for name in node.input if name]
-            for name, numbers in (evaluate(node, inputs, self.opsets) or {}).items():
-                self.know(name, numbers, held)
+            held: dict[str, int] = {}
+            for name in filter(None, node.input):
+                held.update(self.constants[name].parameters)
+            found = evaluate(node, inputs, self.opsets) or {}
+            for output, (name, numbers) in enumerate(found.items()):
+                own = held
+                if node.op_type in SELECTING:
+                    which = which_part(output, list(inputs.values())[1:], attributes)
+                    own = part_of(held, numbers.shape, which)
+                self.know(name, numbers, own)
         for name in node.output:
             if (
                 name not in self.read and not self._inside
@@ -190,7 +203,8 @@ class _Inference:
         self._check(out)
         count = prod(shape)
         floats = number is None or number.dtype.kind == "f"
-        self.constants[out] = Constant(shape, {out: count} if floats and count > 1 else {})
+        held = {out: count} if floats and count > 1 else {}
+        self.constants[out] = Constant(shape, held, is_zero=number is None or not number.any())
         if not floats:
             inputs = {node.input[0]: self.numbers[node.input[0]]}
             for numbers in (evaluate(node, inputs, self.opsets) or {}).values():
