@@ -28,6 +28,7 @@ from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.schedule import schedule
 from discosim.timeline.work import work_of
+from tests.configurations import on
 
 HMD = load_profile("splitnets-hmd").hardware()
 HUNDREDTHS = st.integers(0, 100).map(lambda i: Decimal(i) / 100)
@@ -473,3 +474,42 @@ def test_an_operand_that_an_addition_moves_is_in_the_peak() -> None:
         arriving = plan.exchange.received[:, row]
         assert (arriving > 0).all()
         assert plan.buffer_elems[:, row].tolist() == arriving.tolist()
+
+
+@pytest.mark.parametrize(
+    ("selection", "features"),
+    [("independent", 7), ("common", 4), ("apart", 8)],  # of eight: 8 (1 - 1/8), 4, min(8, 12)
+)
+def test_what_three_readers_of_a_tensor_select(selection: str, features: int) -> None:
+    """Each selects half of the eight features of the other node, on 4x4 positions."""
+    net = Builder("readers", (4, 4, 4))
+    x = net.conv(INPUT, 16, 1, "first")
+    one, two, three = (net.conv(x, 16, 1, f"reader{number}") for number in range(3))
+    net.add(net.add(one, two, "sum"), three, "sums")
+    chosen = Conventions(resend=False, whole=True, service=False, selection=Selection(selection))
+    plan = on(net.build(), nodes=2, s_comm=0.5, conventions=chosen).plan()
+    assert plan.exchange.sent.sum(-1).max() == features * 16
+
+
+@pytest.mark.parametrize("nodes", [3, 4, 5, 6])
+def test_gathering_on_a_ring_takes_half_of_all_parts(nodes: int) -> None:
+    """(N - 1) / 2 of N parts pass the busiest link; opposite nodes send half either way."""
+    net = Builder("gathered", (4, 4, 4))
+    net.conv(INPUT, 60, 1, "only")
+    ring = replace(
+        load_profile("splitnets-hmd").hardware(), topology="ring", bandwidth_Bps=1.0,
+        compute_macps=np.inf,
+    )  # fmt: skip
+    given = on(net.build(), hardware=ring, strategy="dense", nodes=nodes, conventions="runtime")
+    wanted = (nodes - 1) / 2 * 60 / nodes * 16 * 4
+    assert float(given.cost().latency_s.squeeze()) == pytest.approx(wanted)
+
+
+def test_the_busiest_node_has_two_of_six_heads() -> None:
+    """On four nodes, of the attention and of the matrix before it: ceil(6 / 4) of 6."""
+    net = Builder("heads", (12, 5))
+    net.linear(net.attention(net.linear(INPUT, 36, "qkv", heads=6), 6, "attention"), 12, "out")
+    given = on(net.build(), strategy="dense", nodes=4)
+    cost = given.cost()
+    busiest = (cost.local_s + cost.remote_s).max(-2)[..., :2].ravel() * given.hardware.compute_macps
+    assert busiest == pytest.approx(given.table.macs[:2] * 2 / 6)

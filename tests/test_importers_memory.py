@@ -19,6 +19,7 @@ from discosim.importers import load
 from discosim.importers.nodelink import to_json
 from discosim.importers.torch.trace import trace
 from discosim.networks import build
+from tests.configurations import on, swept
 from tests.holding import elems, peak, walked_peak
 from tests.importing import model
 
@@ -422,3 +423,31 @@ def test_every_spelling_of_attention_has_its_scores(how: str) -> None:
     written_out = table.live_elems + table.scratch_elems
     assert written_out.max() == 2 * 1024**2 + 3 * 32 * 1024 == 2195456
     assert table.live_elems.max() == 4 * 32 * 1024 == 131072
+
+
+class Read(nn.Module):
+    """Gives its convolution, what reads it, and the convolution or the image once more."""
+
+    def __init__(self, again: str) -> None:
+        super().__init__()
+        self.conv, self.again = nn.Conv2d(3, 4, 1), again
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        y = self.conv(x)
+        return (y, torch.relu(y), {"conv": y, "image": x}[self.again])
+
+
+@pytest.mark.parametrize(
+    ("again", "elements", "gathered"),
+    [
+        ("conv", 256 + 256, 2 * 128),  # the output is not overwritten, and there once
+        ("image", 192 + 256 + 256, 2 * 128),  # the image is an output: kept, and at home
+    ],
+)
+def test_outputs_that_are_read_or_given_twice(again: str, elements: int, gathered: int) -> None:
+    """On 8x8: 192 elements of an image, 256 of the convolution's output; half lies elsewhere."""
+    network = trace(Read(again), torch.zeros(1, 3, 8, 8))
+    [alone] = swept(network, strategies=["single"], nodes=[1]).to_dict("records")
+    assert alone["peak_feature_bytes"] == 4 * elements
+    plan = on(network, strategy="dense", nodes=2, conventions="runtime").plan()
+    assert plan.exchange.total[..., -1].sum() == gathered

@@ -26,7 +26,7 @@ from discosim.timeline.shares import balanced_shares
 from discosim.timeline.stages import unlike_stages
 from discosim.timeline.totals import energy_J, price_usd
 from discosim.timeline.work import work_of
-from tests.configurations import swept
+from tests.configurations import on, swept
 from tests.strategies import tables
 
 HMD = load_profile("splitnets-hmd").hardware()
@@ -296,3 +296,25 @@ def test_balanced_shares_fit_the_memory_of_each_node() -> None:
     full, over = (work_of(given, cluster, each).fullness for each in (shares, unbounded))
     assert full <= 1 < over
     assert shares[0] < unbounded[0]
+
+
+@pytest.mark.parametrize(
+    ("topology", "duplex", "overlap", "seconds"),
+    [  # stages of 0.4, 1.6 and 0.4 s; each hands 400 elements of 4 B on in 1.6 s
+        ("full-mesh", "full", "none", 1.6 + 1.6 + 1.6),  # receives, computes, sends
+        ("full-mesh", "full", "ideal", 1.6),
+        ("switch", "half", "ideal", 2 * 1.6),  # the port in the middle does both in turn
+        ("shared", "half", "ideal", 2 * 1.6),  # and so does the one medium
+    ],
+)
+def test_the_interval_of_three_stages_by_hand(
+    topology: str, duplex: str, overlap: str, seconds: float
+) -> None:
+    net = Builder("stages", (1, 10, 10))
+    net.conv(net.conv(net.conv(INPUT, 4, 1, "one"), 4, 1, "two"), 1, 1, "three")
+    node = replace(
+        load_profile("splitnets-hmd").hardware(),
+        topology=topology, duplex=duplex, bandwidth_Bps=1e3, compute_macps=1e3,
+    )  # fmt: skip
+    given = on(net.build(), hardware=node, strategy="pipeline", nodes=3, overlap=overlap)
+    assert float(given.cost().interval_s.squeeze()) == pytest.approx(seconds)

@@ -78,7 +78,7 @@ def test_the_schedule_equals_the_closed_form(
     if strategy == "pipeline":
         nodes = min(nodes, int(table.mixes.sum()))
     split = _given(table, nodes, s_comm, convention, strategy)
-    split = replace(split, overlap=Overlap.parse(overlap))  # a pipeline's cut depends on it
+    split = replace(split, overlap=Overlap.parse(overlap), hardware=node)  # both decide on plans
     cost = _cost(split, node, overlap)
     timeline = _schedule(_work(split, node), overlap)
     closed = cost.latency_s.item()
@@ -410,3 +410,25 @@ def test_a_pipeline_has_no_shares_and_too_many_events_are_refused(
     monkeypatch.setattr(schedule_module, "MOST_EVENTS", 3)
     with pytest.raises(DiscosimError, match="too many for a timeline"):
         _schedule(_work(split, HMD), "none")
+
+
+@pytest.mark.parametrize(
+    ("unlike", "seconds"),
+    [  # 1,024 B each way: four features of 8x8; 12,288 MACs a node
+        ({"bandwidth_Bps": 1e5}, 1024 / 1e5 + 12288 / 1e9),
+        ({"link_latency_s": 0.5}, 1024 / 1e6 + 0.5 + 12288 / 1e9),
+        ({"efficiency": {"conv": 0.5}}, 1024 / 1e6 + 2 * 12288 / 1e9),
+        ({"compute_macps": 5e8}, 1024 / 1e6 + 2 * 12288 / 1e9),
+    ],
+)
+def test_each_node_has_its_own_end_of_a_link_and_its_own_rate(
+    unlike: dict[str, object], seconds: float
+) -> None:
+    """Two convolutions of two nodes, by hand: the slower end of a link and the slower node decide."""
+    net = Builder("pair", (4, 8, 8))
+    net.conv(net.conv(INPUT, 8, 1, "one"), 8, 1, "two")
+    one = replace(HMD, bandwidth_Bps=1e6, compute_macps=1e9)
+    other = replace(one, name="other", **unlike)
+    given = on(net.build(), strategy="dense", nodes=2)
+    line = _schedule(work_of(given, Cluster((one, other)), (0.5, 0.5)), "none")
+    assert line.latency_s == pytest.approx(seconds)
