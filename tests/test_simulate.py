@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from discosim.configuration import worth_of
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
@@ -276,7 +277,7 @@ def test_an_array_of_configurations_equals_one_call_each(
         node = replace(HMD, bandwidth_Bps=b, compute_macps=c, link_latency_s=a)
         return on(
             table, hardware=node, nodes=3, s_comm=s, overlap=overlap, conventions=convention,
-            strategy=strategy, at=at,
+            strategy=strategy, at=at, worth=worth_of(HMD),
         ).cost()  # fmt: skip
 
     together = cost(*(v[:, None, None] for v in (s_comm, bandwidth, compute, alpha)))

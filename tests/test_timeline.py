@@ -414,17 +414,17 @@ def test_a_pipeline_has_no_shares_and_too_many_events_are_refused(
 
 @pytest.mark.parametrize(
     ("unlike", "seconds"),
-    [  # 1,024 B each way: four features of 8x8; 12,288 MACs a node
-        ({"bandwidth_Bps": 1e5}, 1024 / 1e5 + 12288 / 1e9),
-        ({"link_latency_s": 0.5}, 1024 / 1e6 + 0.5 + 12288 / 1e9),
-        ({"efficiency": {"conv": 0.5}}, 1024 / 1e6 + 2 * 12288 / 1e9),
-        ({"compute_macps": 5e8}, 1024 / 1e6 + 2 * 12288 / 1e9),
+    [  # 1,024 B each way: four features of 8x8; 3,072 MACs a node
+        ({"bandwidth_Bps": 1e5}, 1024 / 1e5 + 3072 / 1e9),
+        ({"link_latency_s": 0.5}, 1024 / 1e6 + 0.5 + 3072 / 1e9),
+        ({"efficiency": {"conv": 0.5}}, 1024 / 1e6 + 2 * 3072 / 1e9),
+        ({"compute_macps": 5e8}, 1024 / 1e6 + 2 * 3072 / 1e9),
     ],
 )
 def test_each_node_has_its_own_end_of_a_link_and_its_own_rate(
     unlike: dict[str, object], seconds: float
 ) -> None:
-    """Two convolutions of two nodes, by hand: the slower end of a link and the slower node decide."""
+    """By hand: the slower end of a link and the slower node decide."""
     net = Builder("pair", (4, 8, 8))
     net.conv(net.conv(INPUT, 8, 1, "one"), 8, 1, "two")
     one = replace(HMD, bandwidth_Bps=1e6, compute_macps=1e9)
