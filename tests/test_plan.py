@@ -240,6 +240,25 @@ def test_the_best_of_several_numbers_is_planned_once_and_told() -> None:
     assert frame["bytes_per_node"].nunique() == 1
 
 
+def test_unlike_nodes_have_shares_that_suit_them() -> None:
+    answer = ds.plan("resnet18/8", "rpi4-gigabit,rpi5-gigabit", exact_only=True)
+    frame = answer.frame
+    alone = [ds.sweep("resnet18/8", each, strategies="single", nodes=1).frame["latency_s"].item()
+             for each in ("rpi4-gigabit", "rpi5-gigabit")]  # fmt: skip
+    best = frame.iloc[:2]
+    assert best["latency_s"].iloc[0] == frame["latency_s"].min() <= min(alone) * (1 + 1e-9)
+    for node, seconds in enumerate(alone):
+        mine = frame[frame["plan"] == f"node {node} alone"]
+        assert mine["latency_s"].iloc[0] == pytest.approx(seconds)
+    rows = frame[frame["plan"].str.contains("rows|plan")]
+    assert (rows.groupby("hardware")["share"].mean()).is_monotonic_increasing
+    assert "no bound" in answer.lines[-1]
+    with pytest.raises(DiscosimError, match="unlike nodes are planned for latency"):
+        ds.plan("resnet18/8", "rpi4-gigabit,rpi5-gigabit", objective="bytes")
+    with pytest.raises(DiscosimError, match="2 profiles for 1 nodes"):
+        ds.plan("resnet18/8", "rpi4-gigabit,rpi5-gigabit", nodes=1)
+
+
 def test_no_bound_is_given_where_readers_share_what_comes() -> None:
     answer = ds.plan("resnet18/8", conventions="runtime", exact_only=True)
     pure = min(each.latency_s for each in answer.found.pure)

@@ -9,7 +9,9 @@ import pandas as pd
 from discosim.explore.planning.candidates import Candidate
 from discosim.explore.planning.plan import MET, Planned
 from discosim.explore.planning.prices import Aim
+from discosim.graph.table import LayerTable
 from discosim.partition.kinds import Kind
+from discosim.partition.splits import ByRows, Splits
 from discosim.report.style import COMM, COMP, LINES, SINGLE, legend_below, new_figure, rc, time_unit
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells, cells
@@ -68,7 +70,7 @@ def findings(found: Planned, convention: str) -> list[str]:
     lines = [
         f"{given.model} on {given.nodes} nodes of {node_text(given.hardware)}; overlap "
         f"{given.overlap}, {convention} conventions",
-        *_stretches(found),
+        *stretches(given.table, best.splits, best.rows),
     ]
     comm = float(best.cost.total_comm_s.squeeze())
     lines.append(
@@ -89,11 +91,10 @@ def findings(found: Planned, convention: str) -> list[str]:
     return lines
 
 
-def _stretches(found: Planned) -> list[str]:
-    """The splits of consecutive layers with MACs, a line where few, by their kind where many."""
-    table, best = found.configuration.table, found.best
-    rows = [row for row in range(len(best.splits)) if table.mixes[row] or table.macs[row]]
-    runs = [(split, list(each)) for split, each in groupby(rows, lambda row: str(best.splits[row]))]
+def stretches(table: LayerTable, splits: Splits, by_rows: ByRows) -> list[str]:
+    """Return the splits of consecutive layers with MACs, in a line, by their kind where many."""
+    rows = [row for row in range(len(splits)) if table.mixes[row] or table.macs[row]]
+    runs = [(split, list(each)) for split, each in groupby(rows, lambda row: str(splits[row]))]
     if len(runs) > MOST_RUNS:
         named = sorted({split for split, _ in runs}, key=[split for split, _ in runs].index)
         counts = [sum(len(each) for split, each in runs if split == name) for name in named]
@@ -102,14 +103,14 @@ def _stretches(found: Planned) -> list[str]:
     else:
         told = "; ".join(f"{_ends(table.name, each)}: {split}" for split, each in runs)
         lines = [f"{told}."]
-    repeats = sum(bool(split.rows) for split in best.splits)
+    repeats = sum(bool(split.rows) for split in splits)
     if repeats:
         lines.append(
             f"{repeats} layers by rows compute rows of other nodes as well, which so need not come."
         )
-    if best.rows.joined:
+    if by_rows.joined:
         lines.append("Rows in groups without an exchange: the overlap is computed again.")
-    if not best.rows.repeated:
+    if not by_rows.repeated:
         lines.append("Keys and values of other rows are sent, not computed again.")
     return lines
 

@@ -1,0 +1,142 @@
+"""Plans for nodes that differ: what alike nodes would do, with shares that suit each of them.
+
+The plan is sought on nodes of the mean speed. It and the strategies are then laid out on the nodes
+there are, with shares by speed of rows and features; the best one's are balanced event by event.
+"""
+
+from dataclasses import dataclass, replace
+
+from discosim.configuration import Configuration
+from discosim.explore.planning.plan import plan as planned
+from discosim.graph.network import shape_text
+from discosim.hardware import Hardware
+from discosim.partition.kinds import Kind
+from discosim.partition.plan_file import PlanFile
+from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.strategies.strategy import STRATEGIES
+from discosim.timeline.cluster import Cluster
+from discosim.timeline.schedule import schedule
+from discosim.timeline.shares import balanced_shares, shares_by_speed
+from discosim.timeline.work import work_of
+
+
+@dataclass(frozen=True, eq=False)
+class UnlikeCandidate:
+    """A way to split on unlike nodes, and what it costs: fullness over 1 does not fit a node."""
+
+    name: str
+    splits: Splits
+    rows: ByRows
+    shares: tuple[float, ...]
+    latency_s: float
+    node_bytes: tuple[float, ...]
+    fullness: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether the network computes what it was trained to."""
+        return all(split.exact for split in self.splits)
+
+
+@dataclass(frozen=True, eq=False)
+class UnlikePlanned:
+    """The best that was found on unlike nodes, and all that was weighed, the best first."""
+
+    configuration: Configuration
+    cluster: Cluster
+    every: tuple[UnlikeCandidate, ...]
+
+    @property
+    def best(self) -> UnlikeCandidate:
+        """The fastest that every node's memory keeps, or what comes nearest."""
+        return self.every[0]
+
+    def plan_file(self, path: str) -> PlanFile:
+        """Return what `timeline --plan` takes."""
+        given, best = self.configuration, self.best
+        return _file(given, path, best.splits, best.rows)
+
+
+def mean_node(cluster: Cluster) -> Hardware:
+    """Return a node of the mean speed of a cluster, its least memory and its slowest link."""
+    nodes, first = cluster.nodes, cluster.nodes[0]
+    memory = [node.memory_bytes for node in nodes if node.memory_bytes is not None]
+    rates = [node.memory_Bps for node in nodes if node.memory_Bps is not None]
+    return replace(
+        first,
+        compute_macps=sum(float(node.compute_macps) for node in nodes) / len(nodes),
+        memory_Bps=sum(map(float, rates)) / len(nodes) if len(rates) == len(nodes) else None,
+        memory_bytes=float(min(memory)) if memory else None,
+        bandwidth_Bps=float(cluster.link_Bps.min()),
+        link_latency_s=float(cluster.link_latency_s.max()),
+    )
+
+
+def unlike_plan(
+    given: Configuration, cluster: Cluster, *, s_comm: tuple[float, ...]
+) -> UnlikePlanned:
+    """Return the splits of least latency that are found for the nodes of `cluster`."""
+    node = mean_node(cluster)
+    memory = None if node.memory_bytes is None else float(node.memory_bytes)
+    alike = planned(replace(given, hardware=node), s_comm=s_comm, memory=memory, strict=False)
+    count = len(given.network.layers)
+    asked: list[tuple[str, Splits, ByRows]] = []
+    for each in (alike.best, alike.exact):
+        if each is not None:
+            splits = tuple(replace(split, rows=()) for split in each.splits)
+            asked.append(("plan", splits, replace(each.rows, joined=False)))
+            asked.append(("plan, rows in groups", splits, replace(each.rows, joined=True)))
+    asked += [(each.name, each.splits, each.rows) for each in alike.pure if _spread(each.splits)]
+    asked += [
+        (f"node {node} alone", (LayerSplit(Kind.ONE, node=node),) * count, ByRows())
+        for node in range(given.nodes)
+    ]
+    seen: dict[tuple[Splits, ByRows], str] = {}
+    for name, splits, rows in asked:
+        seen.setdefault((splits, rows), name)
+    found = [
+        _candidate(given, cluster, name, splits, rows, shares_by_speed(given, cluster))
+        for (splits, rows), name in seen.items()
+    ]
+    found.sort(key=_order)
+    best = found[0]
+    if _spread(best.splits):
+        shares = balanced_shares(_of(given, best.splits, best.rows), cluster)
+        found.append(_candidate(given, cluster, best.name, best.splits, best.rows, shares))
+        found.remove(max((best, found[-1]), key=_order))
+    return UnlikePlanned(given, cluster, tuple(sorted(found, key=_order)))
+
+
+def _order(candidate: UnlikeCandidate) -> tuple[float, float]:
+    return max(1.0, candidate.fullness), candidate.latency_s
+
+
+def _spread(splits: Splits) -> bool:
+    """Whether some layer is on several nodes."""
+    return any(split.kind is not Kind.ONE for split in splits)
+
+
+def _of(given: Configuration, splits: Splits, rows: ByRows) -> Configuration:
+    named = _file(given, "plan", splits, rows)
+    return replace(given, strategy=STRATEGIES["disco"], plan_file=named)
+
+
+def _file(given: Configuration, path: str, splits: Splits, rows: ByRows) -> PlanFile:
+    names = [layer.name for layer in given.network.layers]
+    named = dict(zip(names, splits, strict=True))
+    shape = shape_text(given.network.input_shape)
+    return PlanFile(path, given.model, given.nodes, {}, shape, named, rows)
+
+
+def _candidate(
+    given: Configuration,
+    cluster: Cluster,
+    name: str,
+    splits: Splits,
+    rows: ByRows,
+    shares: tuple[float, ...],
+) -> UnlikeCandidate:
+    work = work_of(_of(given, splits, rows), cluster, shares)
+    latency_s = schedule(work, given.overlap).latency_s
+    node_bytes = tuple(float(each) for each in work.node_bytes)
+    return UnlikeCandidate(name, splits, rows, shares, latency_s, node_bytes, work.fullness)

@@ -1,0 +1,95 @@
+"""Plans on unlike nodes: as data, in words and as a picture."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from discosim.explore.planning.unlike import UnlikePlanned
+from discosim.report.plan import stretches
+from discosim.report.style import LINES, RC, new_figure, time_unit
+from discosim.report.tables import Cells, cells
+from discosim.units import format_quantity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def to_frame(found: UnlikePlanned) -> pd.DataFrame:
+    """Return one row a way to split and node, SI units, the best first."""
+    return pd.DataFrame(
+        [
+            {
+                "plan": each.name,
+                "exact": each.exact,
+                "latency_s": each.latency_s,
+                "node": place,
+                "hardware": node.name,
+                "share": each.shares[place],
+                "node_bytes": each.node_bytes[place],
+            }
+            for each in found.every
+            for place, node in enumerate(found.cluster.nodes)
+        ]
+    )
+
+
+def findings(found: UnlikePlanned, convention: str) -> list[str]:
+    """Return what was asked, the splits, the shares and what they take."""
+    given, best = found.configuration, found.best
+    names = ", ".join(node.name for node in found.cluster.nodes)
+    lines = [
+        f"{given.model} on {given.nodes} nodes, {names}; overlap {given.overlap}, {convention} "
+        "conventions",
+        *stretches(given.table, best.splits, best.rows),
+    ]
+    alone = [each for each in found.every if each.name.endswith("alone")]
+    fastest = min(alone, key=lambda each: each.latency_s)
+    ratio = fastest.latency_s / best.latency_s
+    lines.append(
+        f"{format_quantity(best.latency_s, 's')}; {fastest.name}: "
+        f"{format_quantity(fastest.latency_s, 's')}, {ratio:.3g}x as long."
+    )
+    shares = ", ".join(f"{100 * share:.3g} %" for share in best.shares)
+    needs = ", ".join(format_quantity(each, "B") for each in best.node_bytes)
+    lines.append(f"Shares of the nodes: {shares}; memory: {needs}.")
+    if best.fullness > 1:
+        lines.append(f"No plan that was found fits: a node needs {best.fullness:.3g}x its memory.")
+    lines.append(
+        "Nothing has to be trained: the network computes what it did."
+        if best.exact
+        else "Layers at an S_comm over 0 have to be trained so."
+    )
+    lines.append("Sought on nodes of the mean speed, then balanced event by event: no bound.")
+    return lines
+
+
+def show(found: UnlikePlanned) -> Cells:
+    """Return what was weighed, a row each, with the shares that suit it."""
+    return {
+        "plan": [each.name for each in found.every],
+        **dict([cells("latency_s", [each.latency_s for each in found.every])]),
+        "shares": [
+            ""
+            if each.name.endswith("alone")
+            else ", ".join(f"{share:.2f}" for share in each.shares)
+            for each in found.every
+        ],
+        "fits": ["yes" if each.fullness <= 1 else "no" for each in found.every],
+        "training": ["none" if each.exact else "needed" for each in found.every],
+    }
+
+
+def draw(found: UnlikePlanned, title: str) -> "Figure":
+    """Return a bar for each way to split."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(RC):
+        figure = new_figure(8.0, 0.6 + 0.32 * len(found.every), title)
+        axes = figure.subplots()
+        factor, unit = time_unit([each.latency_s for each in found.every])
+        names = [each.name for each in found.every][::-1]
+        values = [each.latency_s / factor for each in found.every][::-1]
+        axes.barh(range(len(names)), values, color=LINES[3])
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xlabel(f"latency [{unit}]")
+        return figure
