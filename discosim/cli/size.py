@@ -1,11 +1,21 @@
 """`discosim size`."""
 
+from typing import cast
+
 import click
 
 from discosim.cli import options
 from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
-from discosim.door.size import size
+from discosim.cli.options import Option, To
+from discosim.door.hardware import Overrides
+from discosim.door.network import network
+from discosim.door.own import Owned, inventory, own
+from discosim.door.size import S_COMM, STRATEGIES, size
+from discosim.door.text import parse_names, parse_s_comm
+
+DEFAULTS = (parse_s_comm(S_COMM), parse_names(STRATEGIES), "", "memory", "direct")
+"""Values of options that are not given."""
 
 
 @click.command("size", cls=Asking, page="size.md")
@@ -14,6 +24,14 @@ from discosim.door.size import size
     options.MODELS,
     options.LATENCY,
     options.THROUGHPUT,
+    Option(
+        "own",
+        "--own",
+        "Nodes that are there, alike or not: rpi5-gigabit,3xrpi4-gigabit. Which of them, with "
+        "which shares, under which split?",
+        to=To.COMMAND,
+        complete=options.HW.complete,
+    ),
     options.NODES.saying("Those that there are: 4, in place of --max-nodes."),
     options.MOST_NODES,
     options.ACCURACY,
@@ -37,7 +55,43 @@ def command(asked: Asked) -> None:
     \b
     discosim size resnet50 --hw rpi4-gigabit,rpi5-gigabit --latency 100ms
     discosim size resnet50 --hw rpi4-gigabit --nodes 4 --latency 100ms
+    discosim size resnet50 --own rpi5-gigabit,3xrpi4-gigabit --latency 100ms
     discosim size resnet50 --memory 8MiB --throughput 10/s --max-nodes 8
     discosim size mobilenetv2 --hw all --latency 20ms --price 500USD
     """
-    asked.give(asked.answer())
+    asked.give(asked.answer() if asked.values["own"] is None else _owned(asked))
+
+
+WITH_OWN = ("latency", "throughput", "overlap")
+"""What may be asked of nodes that are there."""
+
+
+def _owned(asked: Asked) -> Owned:
+    """The answer of --own; raises click.UsageError for limits that it does not take."""
+    values = asked.values
+    counted = {each.keyword: values[each.keyword] for each in options.COUNTED}
+    names = [*WITH_OWN, *counted, "settings", "dtype"]
+    others = [
+        each.flags.split("/")[0]
+        for each in asked.options
+        if each.to in (To.CALL, To.HARDWARE)
+        and each.keyword not in names
+        and values[each.keyword] not in (None, *DEFAULTS)
+        and each.keyword not in ("bandwidth", "link_latency", "topology", "weight_dtype")
+    ]
+    if others:
+        raise click.UsageError(f"--own takes no {others[0]}: its nodes are all there is to choose")
+    changes: Overrides = cast("Overrides", asked.given(To.HARDWARE))
+    changes["settings"] = dict(values["settings"])
+    [name] = values["network"] if len(values["network"]) == 1 else [None]
+    if name is None:
+        raise click.UsageError("--own takes one network")
+    overlap = None if values["overlap"] is None else ",".join(values["overlap"])
+    return own(
+        network(name, input=values["input"]),
+        inventory(values["own"], **changes),
+        latency=values["latency"],
+        throughput=values["throughput"],
+        overlap=overlap,
+        **{keyword: value for keyword, value in counted.items() if value is not None},
+    )

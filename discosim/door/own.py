@@ -1,0 +1,100 @@
+"""`size --own`: which of the nodes that are there, with which shares, under which split."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Unpack
+
+from discosim.door import given
+from discosim.door.answer import Answer
+from discosim.door.given import CountedAs
+from discosim.door.hardware import Overrides, hardware
+from discosim.door.hearing import command
+from discosim.door.network import NetworkLike
+from discosim.door.text import parse_each_name, parse_rate
+from discosim.errors import DiscosimError
+from discosim.explore.own import Choice, choices, in_turn_per_s
+from discosim.hardware import Hardware
+from discosim.report import own as report
+from discosim.report.tables import TEXT_COLUMNS, Cells
+from discosim.units import parse_time
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OF = re.compile(r"(?:(\d{1,3})\s*x\s*)?(.+)")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Owned(Answer):
+    """A row a part of the inventory and a way to split, the best first."""
+
+    words = TEXT_COLUMNS | {"cluster"}
+    model: str
+    found: Sequence[Choice]
+    latency_s: float
+    per_s: float
+    counted: str
+
+    @cached_property
+    def frame(self) -> "pd.DataFrame":
+        """One row a choice (docs/size.md)."""
+        return report.to_frame(self.model, self.found)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """What does it, or comes nearest, and how it is counted."""
+        said = report.sentences(self.model, self.found, self.latency_s, self.per_s)
+        return [*said, f"Counted with {self.counted}."]
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The choices."""
+        return report.show(self.found)
+
+
+def inventory(text: str, **overrides: Unpack[Overrides]) -> list[tuple[Hardware, int]]:
+    """Return nodes of rpi5-gigabit,3xrpi4-gigabit with how many there are; raises DiscosimError."""
+    counts: dict[str, int] = {}
+    for each in parse_each_name(text):
+        found = OF.fullmatch(each)
+        number, name = found.groups() if found else (None, each)
+        counts[name] = counts.get(name, 0) + int(number or 1)
+    if min(counts.values()) < 1:
+        raise DiscosimError(f"{text!r} has none of a node; wanted rpi5-gigabit,3xrpi4-gigabit")
+    return [(hardware(name, **overrides), count) for name, count in counts.items()]
+
+
+@command
+def own(
+    network: NetworkLike,
+    nodes: str | Sequence[tuple[Hardware, int]],
+    *,
+    latency: float | str | None = None,
+    throughput: float | str | None = None,
+    overlap: str | None = None,
+    **counted: Unpack[CountedAs],
+) -> Owned:
+    """Return which of the nodes that are there keep a latency, with which shares and which split.
+
+    nodes: "rpi5-gigabit,3xrpi4-gigabit", or hardware with how many of it; throughput: as a latency,
+    of one inference after another. Raises DiscosimError.
+    """
+    if latency is None and throughput is None:
+        raise DiscosimError("nothing to keep; wanted --latency or --throughput with --own")
+    limits = []
+    if latency is not None:
+        limits.append(given.quantity(latency, parse_time))
+    if throughput is not None:
+        limits.append(1 / given.quantity(throughput, parse_rate))
+    there = inventory(nodes) if isinstance(nodes, str) else list(nodes)
+    base = given.configuration(given.the_network(network), there[0][0], counted)
+    base = replace(base, overlap=given.overlap(overlap, counted))
+    return Owned(
+        model=base.model,
+        found=choices(base, there, min(limits)),
+        latency_s=min(limits),
+        per_s=in_turn_per_s(base, there),
+        counted=given.how_counted(base, counted),
+    )
