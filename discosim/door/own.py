@@ -14,7 +14,7 @@ from discosim.door.hearing import command
 from discosim.door.network import NetworkLike
 from discosim.door.text import parse_each_name, parse_rate
 from discosim.errors import DiscosimError
-from discosim.explore.own import Choice, choices, in_turn_per_s
+from discosim.explore.own import Muster, choices, in_turn_per_s
 from discosim.hardware import Hardware
 from discosim.report import own as report
 from discosim.report.tables import TEXT_COLUMNS, Cells
@@ -32,7 +32,7 @@ class Owned(Answer):
 
     words = TEXT_COLUMNS | {"cluster"}
     model: str
-    found: Sequence[Choice]
+    found: Sequence[Muster]
     latency_s: float
     per_s: float
     counted: str

@@ -28,7 +28,7 @@ SPLITS = ("rows", "disco")
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class Muster:
     """Some of the nodes, how they split the network, and what that takes.
 
     s_comm: NaN where nothing is pruned; fullness: the largest part of its memory that a node holds.
@@ -46,7 +46,7 @@ class Choice:
 
 def choices(
     base: Configuration, inventory: Sequence[tuple[Hardware, int]], latency_s: float
-) -> list[Choice]:
+) -> list[Muster]:
     """Return the best way to use each part of an inventory, those that keep the latency first.
 
     Among them the fewest nodes come first, then the least S_comm, then the fastest; of the others
@@ -57,7 +57,7 @@ def choices(
     if not found:
         raise DiscosimError("nothing to choose from; wanted nodes as rpi5-gigabit,3xrpi4-gigabit")
 
-    def order(each: Choice) -> tuple[bool, float, float, float]:
+    def order(each: Muster) -> tuple[bool, float, float, float]:
         pruned = 0.0 if np.isnan(each.s_comm) else each.s_comm
         if each.kept:
             return False, len(each.nodes), pruned, each.latency_s
@@ -81,7 +81,7 @@ def _parts(inventory: Sequence[tuple[Hardware, int]]) -> Iterator[tuple[Hardware
 
 def _of_part(
     base: Configuration, nodes: tuple[Hardware, ...], latency_s: float
-) -> Iterator[Choice]:
+) -> Iterator[Muster]:
     if len(nodes) == 1:
         yield _played(base, nodes, "single", float("nan"), latency_s)
         return
@@ -97,7 +97,7 @@ def _of_part(
 
 def _played(
     base: Configuration, nodes: tuple[Hardware, ...], name: str, s_comm: float, latency_s: float
-) -> Choice:
+) -> Muster:
     """What some nodes take, with the better shares."""
     cluster = Cluster(nodes)
     given = replace(
@@ -120,10 +120,10 @@ def _at_shares(
     shares: tuple[float, ...],
     s_comm: float,
     latency_s: float,
-) -> Choice:
+) -> Muster:
     work = work_of(given, cluster, None if cluster.alike else shares)
     took_s = schedule(work, given.overlap).latency_s
-    return Choice(
+    return Muster(
         nodes=cluster.nodes,
         strategy=given.strategy.name,
         s_comm=s_comm,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from discosim.explore.own import Choice
+from discosim.explore.own import Muster
 from discosim.hardware import Hardware
 from discosim.report.tables import Cells, cells, s_comm_texts
 from discosim.units import format_quantity
@@ -17,7 +17,7 @@ def cluster_text(nodes: Sequence[Hardware]) -> str:
     return ", ".join(f"{n} {name}" for name, n in Counter(node.name for node in nodes).items())
 
 
-def to_frame(model: str, found: Sequence[Choice]) -> pd.DataFrame:
+def to_frame(model: str, found: Sequence[Muster]) -> pd.DataFrame:
     """Return one row a choice, SI units, the best first."""
     return pd.DataFrame(
         {
@@ -35,7 +35,7 @@ def to_frame(model: str, found: Sequence[Choice]) -> pd.DataFrame:
     )
 
 
-def show(found: Sequence[Choice]) -> Cells:
+def show(found: Sequence[Muster]) -> Cells:
     """Return the choices for people."""
     fits = ["yes" if each.fullness <= 1 else "no" for each in found]
     return {
@@ -50,7 +50,7 @@ def show(found: Sequence[Choice]) -> Cells:
     }
 
 
-def sentences(model: str, found: Sequence[Choice], latency_s: float, rate: float) -> list[str]:
+def sentences(model: str, found: Sequence[Muster], latency_s: float, rate: float) -> list[str]:
     """Return what does it, or comes nearest; what does it exactly; and whole nodes in turn."""
     best = found[0]
     limit = format_quantity(latency_s, "s")
@@ -66,7 +66,7 @@ def sentences(model: str, found: Sequence[Choice], latency_s: float, rate: float
     return lines
 
 
-def _choice(each: Choice) -> str:
+def _choice(each: Muster) -> str:
     knob = "" if np.isnan(each.s_comm) else f" at S_comm {each.s_comm:g}"
     how = "" if len(each.nodes) == 1 else f" by {each.strategy}{knob}, shares {_shares(each)} %"
     need = format_quantity(each.node_bytes, "B")
@@ -75,7 +75,7 @@ def _choice(each: Choice) -> str:
     return f"{cluster_text(each.nodes)}{how}, {took}, at most {need} a node{full}"
 
 
-def _shares(each: Choice) -> str:
+def _shares(each: Muster) -> str:
     """Shares in percent, those of alike nodes once."""
     names = [node.name for node in each.nodes]
     once = dict(zip(names, each.shares, strict=True))
