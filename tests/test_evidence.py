@@ -252,6 +252,24 @@ def test_what_cannot_be_predicted_has_its_reason(tmp_path: Path) -> None:
     assert frame["predicted_s"].notna().tolist() == [True] + [False] * 8
 
 
+def test_rows_of_several_nodes_that_say_how_they_split_are_predicted(tmp_path: Path) -> None:
+    pi = {"device": "Raspberry Pi 4B", "runtime": "ncnn CPU", "threads": 4, "network": "resnet18"}
+    note = "strategy disco; S_comm 0.5; overlap none"
+    path = table(
+        tmp_path,
+        {**pi, "nodes": 2, "value": 100, "link": "11.8MB/s full-mesh", "note": note},
+        {**pi, "nodes": 2, "value": 100, "link": "118MB/s switch", "note": note},
+        {**pi, "nodes": 2, "value": 100, "note": "strategy nonesuch"},
+    )
+    slow, fast, unknown = ds.evidence(measured=path).predictions
+    assert slow.predicted_s > fast.predicted_s > 0
+    assert "nonesuch" in unknown.reason
+    node = load_profile("rpi4-gigabit").hardware()
+    given = ds.sweep("resnet18", replace(node, bandwidth_Bps=11.8e6), nodes=2, s_comm=0.5,
+                     conventions="runtime")  # fmt: skip
+    assert given.frame["latency_s"].item() == pytest.approx(slow.predicted_s)
+
+
 # From a table to a profile and back
 
 
@@ -313,3 +331,22 @@ def test_the_shipped_table_is_read_as_it_is_written() -> None:
     assert tuple(lines[0]) == COLUMNS
     assert len(read_measured(shipped_table())) == len(lines) - 1
     assert len(AMOUNTS) == len(set(AMOUNTS))
+
+
+def test_what_a_change_moved_is_told_towards_or_away() -> None:
+    import importlib.util
+
+    path = ROOT / "benchmarks" / "evidence.py"
+    spec = importlib.util.spec_from_file_location("benchmark_evidence", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    before = {"a": 0.5, "b": 0.1, "c": None, "d": 0.2, "e": 0.3}
+    after = {"a": 0.2, "b": -0.4, "c": 0.1, "d": 0.2, "e": None}
+    found = module.compare(before, after, 0.01)
+    words = {each.row: each.word for each in found}
+    assert words == {"a": "towards", "b": "away", "c": "covered", "e": "lost"}
+    assert len(module.told(found)) == 4
+    assert module.middle(before) == pytest.approx(0.25)

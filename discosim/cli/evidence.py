@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import Option, To
 from discosim.cli.output import Output
@@ -15,7 +16,7 @@ from discosim.files import check_writable
 PICTURE = "evidence.png"
 
 
-@click.command("evidence")
+@click.command("evidence", cls=Asking, page="evidence-hardware.md")
 @asks(
     evidence,
     Option(

@@ -5,12 +5,13 @@ from dataclasses import replace
 import click
 
 from discosim.cli import options
+from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import Option
 from discosim.door.fit import fit
 
 
-@click.command("fit")
+@click.command("fit", cls=Asking, page="evidence-hardware.md")
 @click.argument("measured")
 @asks(
     fit,

@@ -24,7 +24,12 @@ from discosim.door.validate import validate
     options.OVERLAPS.saying("none: an exchange, then computation; layer: both at once."),
     options.RUNS,
     options.FORM,
-    options.save("Write records, layers and machine to a .json file.", "-o", ".json"),
+    options.save(
+        "Write records, layers and machine to a .json file, or times to a .csv file.",
+        "-o",
+        ".json",
+        ".csv",
+    ),
     Option(
         "save_trace",
         "--trace",

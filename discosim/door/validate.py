@@ -60,7 +60,13 @@ class Validated(Answer):
         return report.draw_validation(self.frame, rows, title)
 
     def save(self, path: "str | PathLike[str]") -> None:
-        """Write command, machine, records and layers to a .json file; raises DiscosimError."""
+        """Write command, machine, records and layers to a .json file; raises DiscosimError.
+
+        To a .csv file, the conclusive times alone, as `evidence` reads them.
+        """
+        if fspath(path).lower().endswith(".csv"):
+            write_text(fspath(path), report.to_table(self.found, self.question.input_shape))
+            return
         said = " ".join(["discosim", *sys.argv[1:]])
         write_text(fspath(path), report.to_document(self.found, said))
 

@@ -1,5 +1,6 @@
 """Rows of a table -> devices with their numbers, and what each network takes without its rows."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -73,6 +74,20 @@ class Observation:
         return amounts_of(self.network, self.kind.dtype, NEAR_BYTES.get(self.kind.engine))
 
 
+class Split(NamedTuple):
+    """How several nodes ran a network."""
+
+    strategy: str
+    s_comm: float
+    overlap: str
+
+
+SPLIT = re.compile(
+    r"strategy (?P<strategy>[\w-]+)(; S_comm (?P<s_comm>[\d.]+))?(; overlap (?P<overlap>[\w:]+))?"
+)
+"""In a note: `strategy disco; S_comm 0.9; overlap none`."""
+
+
 def kind_of(row: Measurement) -> Target:
     """Return what a measurement is of; raises DiscosimError for a data type that is not known."""
     if row.dtype not in DTYPES:
@@ -90,11 +105,19 @@ def network_of(row: Measurement) -> Network:
     return build(row.network, tuple(int(part) for part in parts) or None)
 
 
+def split_of(row: Measurement) -> Split | None:
+    """Return how several nodes split a network, where the note says it as `validate -o` does."""
+    found = SPLIT.search(row.note)
+    if found is None:
+        return None
+    return Split(found["strategy"], float(found["s_comm"] or 0.0), found["overlap"] or "none")
+
+
 def one_inference(row: Measurement) -> str:
     """Return why a measurement is not of one inference on one node, "" where it is."""
     if row.seconds is None:
         return f"the metric is {row.metric!r}, no latency of an inference"
-    if row.nodes > 1:
+    if row.nodes > 1 and split_of(row) is None:
         return f"it is of {row.nodes} nodes, and how they split the network is not stated"
     return "its data type is not stated" if UNSTATED in row.note else ""
 
@@ -103,7 +126,7 @@ def usable(measured: Iterable[Measurement]) -> list[Observation]:
     """Return the rows of one node whose network and data type are known."""
     rows = []
     for each in measured:
-        if one_inference(each):
+        if one_inference(each) or each.nodes > 1:
             continue
         try:
             row = Observation(each, network_of(each), kind_of(each))
@@ -200,8 +223,7 @@ def fit(rows: Sequence[Observation], beliefs: Beliefs | None = None, fewest: int
     order = {each: number for number, each in enumerate(dict.fromkeys(kin))}
     families = np.array([order[each] for each in kin])
     of = beliefs or Beliefs()
-    whole = estimate(amounts, seconds, counted[:1], families, of)
-    each_fold = estimate(amounts, seconds, counted, families, of, whole.seconds_each[0])
+    each_fold = estimate(amounts, seconds, counted, families, of)
     return Fit(tuple(chosen), tuple(kinds), tuple(without), each_fold)
 
 

@@ -1,7 +1,7 @@
 """Each row of a table beside what the profile of its device says."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,14 +9,23 @@ import numpy as np
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.evidence import names
-from discosim.evidence.fitting import Fit, Observation, Target, kind_of, network_of, one_inference
+from discosim.evidence.fitting import (
+    Fit,
+    Observation,
+    Target,
+    kind_of,
+    network_of,
+    one_inference,
+    split_of,
+)
 from discosim.evidence.measured import Measurement
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
-from discosim.hardware import Profile, load_profile, profile_names
-from discosim.partition.plan import Plan
-from discosim.simulate import simulate
+from discosim.hardware import Hardware, Profile, load_profile, profile_names
+from discosim.partition.plan import CONVENTIONS, Plan
+from discosim.simulate import Overlap, simulate
 from discosim.strategies.strategy import STRATEGIES
+from discosim.units import parse_bandwidth
 
 WIRED = ("-gigabit", "-usb", "-nvlink", "-ethernet")
 """Of profiles that differ in their link alone, which stands for the board."""
@@ -84,15 +93,35 @@ def _one(row: Measurement, boards: dict[Target, Profile], fit: Fit | None) -> Ju
         place, profile = _board(row, kind, boards)
         network = network_of(row)
         hardware = profile.hardware(kind.dtype)
+        predicted_s = _latency_s(row, network, hardware)
     except DiscosimError as error:
         return Judged(row, reason=str(error))
-    predicted_s = float(simulate(tabulate(network), _whole(network), hardware).latency_s.item())
     own = place._replace(dtype=kind.dtype)
     fitted = fit is not None and network.name in fit.by_kind.get(own, frozenset())
     held_out_s = predicted_s
-    if fit is not None and fitted:
+    if fit is not None and fitted and row.nodes == 1:
         held_out_s = fit.held_out_s(Observation(row, network, own))
     return Judged(row, profile.name, own, predicted_s, held_out_s, fitted)
+
+
+def _latency_s(row: Measurement, network: Network, hardware: Hardware) -> float:
+    """What the profile says of a row; raises DiscosimError for a split that cannot be."""
+    split = split_of(row)
+    if row.nodes == 1 or split is None:
+        return float(simulate(tabulate(network), _whole(network), hardware).latency_s.item())
+    bandwidth = row.link.partition(" ")[0]
+    if bandwidth:
+        hardware = replace(hardware, bandwidth_Bps=parse_bandwidth(bandwidth))
+    given = Configuration(
+        network,
+        hardware,
+        strategy=STRATEGIES[split.strategy],
+        nodes=row.nodes,
+        s_comm=split.s_comm,
+        overlap=Overlap.parse(split.overlap),
+        conventions=CONVENTIONS["runtime"],
+    )
+    return float(given.cost().latency_s.item())
 
 
 @lru_cache(maxsize=512)
@@ -129,7 +158,9 @@ def pairs_right(predictions: Sequence[Judged], apart: float = 0.1) -> tuple[int,
     groups: dict[tuple[object, ...], list[Judged]] = {}
     for each in predictions:
         row = each.measured
-        groups.setdefault((row.device, row.runtime, row.threads, row.dtype), []).append(each)
+        groups.setdefault((row.device, row.runtime, row.threads, row.dtype, row.nodes), []).append(
+            each
+        )
     right = total = 0
     for group in groups.values():
         measured = np.array([each.measured.seconds for each in group], dtype=float)

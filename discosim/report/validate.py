@@ -1,10 +1,12 @@
 """Measured against predicted: tables for people, the document that is kept, the picture."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from discosim.evidence.measured import written
 from discosim.report.style import (
     LINES,
     SINGLE,
@@ -17,6 +19,7 @@ from discosim.report.style import (
 )
 from discosim.report.tables import Cells, in_columns
 from discosim.units import format_quantity
+from discosim.validate.calibration import RUNTIME
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
 from discosim.validate.levels import LEVELS, Validation
 from discosim.validate.records import ValidationFile
@@ -98,6 +101,22 @@ def to_document(validation: Validation, command: str) -> str:
         records=validation.records,
         layers=validation.rows,
     ).to_json()
+
+
+def to_table(validation: Validation, size: Sequence[int] | None) -> str:
+    """Return the measured times as a table for `evidence --measured`: one row a configuration."""
+    about = validation.about
+    rows = [
+        (
+            about.machine, RUNTIME, record.model, "x".join(map(str, size or ())), "fp32", 1,
+            record.nodes, f"{record.bandwidth_Bps / 1e6:g}MB/s full-mesh", "latency",
+            f"{1e3 * record.measured_s:.4g}", "ms", f"discosim validate, {about.date}", "",
+            f"strategy {record.strategy}; S_comm {record.s_comm:g}; overlap {record.overlap}",
+        )
+        for record in validation.records
+        if record.conclusive and record.level == validation.records[0].level
+    ]  # fmt: skip
+    return written(rows)
 
 
 def _percent(share: float) -> str:

@@ -17,6 +17,9 @@ from discosim.validate.footprint import Footprint
 from discosim.validate.gate import Samples
 from discosim.validate.pingpong import fit_link
 
+RUNTIME = "discosim run (torch)"
+"""What splits and computes a network here, in tables of measurements."""
+
 MIXING = ("conv", "depthwise", "linear", "attention")
 """Operator classes with MACs."""
 
@@ -150,6 +153,9 @@ def calibrated_profile(
     memory |= _of_runtime(footprint, by)
     return Document.model_validate(
         {
+            "device": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "runtime": RUNTIME,
+            "threads": threads,
             "description": f"{platform.machine()} under {platform.system()}, "
             f"{_count(threads)} a node",
             "link": {
