@@ -74,7 +74,7 @@ class Observation:
         return amounts_of(self.network, self.kind.dtype, NEAR_BYTES.get(self.kind.engine))
 
 
-class Split(NamedTuple):
+class StatedSplit(NamedTuple):
     """How several nodes ran a network."""
 
     strategy: str
@@ -105,12 +105,12 @@ def network_of(row: Measurement) -> Network:
     return build(row.network, tuple(int(part) for part in parts) or None)
 
 
-def split_of(row: Measurement) -> Split | None:
+def split_of(row: Measurement) -> StatedSplit | None:
     """Return how several nodes split a network, where the note says it as `validate -o` does."""
     found = SPLIT.search(row.note)
     if found is None:
         return None
-    return Split(found["strategy"], float(found["s_comm"] or 0.0), found["overlap"] or "none")
+    return StatedSplit(found["strategy"], float(found["s_comm"] or 0.0), found["overlap"] or "none")
 
 
 def one_inference(row: Measurement) -> str:
