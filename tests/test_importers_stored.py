@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
-from discosim.graph.counts import remarks
+from discosim.errors import DiscosimError
+from discosim.graph.counts import COSTED, remarks
 from discosim.graph.network import Network
+from discosim.hardware.schema import DTYPES
 from discosim.importers.torch.trace import trace
 from discosim.networks import build
 from tests.importing import model
@@ -241,3 +243,173 @@ def test_one_hot_words_need_no_table(tmp_path: Path) -> None:
     network = read(graph, tmp_path)
     assert ops(network) == ["lookup", "linear"]
     assert network.params == 16 * 32
+
+
+# Data types
+
+
+def as_half(graph: onnx.ModelProto) -> onnx.ModelProto:
+    for tensor in graph.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            tensor.data_type = onnx.TensorProto.FLOAT16
+            tensor.raw_data = bytes(2 * prod(tensor.dims))
+    return graph
+
+
+def test_features_are_what_is_computed_not_what_enters(tmp_path: Path) -> None:
+    """Converters keep inputs and outputs in fp32 and cast: all between is fp16."""
+    nodes = [
+        node("Cast", ["x"], ["half"], to=onnx.TensorProto.FLOAT16),
+        node("Conv", ["half", "w"], ["a"], kernel_shape=[1, 1]),
+        node("Conv", ["a", "v"], ["b"], kernel_shape=[1, 1]),
+        node("Cast", ["b"], ["y"], to=onnx.TensorProto.FLOAT),
+    ]
+    weights = {"w": (64, 3, 1, 1), "v": (4, 64, 1, 1)}
+    network = read(as_half(model(nodes, {"x": [1, 3, 4, 4]}, {"y": None}, weights)), tmp_path)
+    assert network.dtype == "fp16"
+    lines = remarks(network)
+    assert any("give --dtype fp16" in line for line in lines)
+    assert any(f"{16 * 71:,} in fp16, 64 in fp32" in line for line in lines)
+
+
+def test_a_module_that_casts_has_the_features_that_it_computes() -> None:
+    class Casting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 80).bfloat16()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.b(self.a(x).bfloat16())
+
+    network = trace(Casting(), torch.zeros(1, 8))
+    assert network.dtype == "bf16"
+    assert any("88 in bf16, 8 in fp32" in line for line in remarks(network))
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("INT8", "int8"), ("INT16", "int16"), ("FLOAT8E4M3FN", "fp8")]
+)
+def test_features_are_quantised_to_what_the_file_says(
+    kind: str, dtype: str, tmp_path: Path
+) -> None:
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        node("MatMul", ["d", "w"], ["y"]),
+    ]
+    graph = model(nodes, {"x": [1, 5, 8]}, {"y": None}, {"w": (8, 8)}, opset=21)
+    zero = helper.make_tensor("z", getattr(onnx.TensorProto, kind), [], [0])
+    graph.graph.initializer.extend([helper.make_tensor("s", 1, [], [0.1]), zero])
+    network = read(graph, tmp_path)
+    assert network.dtype == dtype
+    [line] = remarks(network)
+    assert ("give --dtype" in line) == (dtype == "int8")
+
+
+def test_scales_of_weights_are_not_learned(tmp_path: Path) -> None:
+    """8 x 8 in int8 with a scale and a zero for each of 8 columns: 64."""
+    nodes = [
+        node("DequantizeLinear", ["q", "s", "z"], ["w"], axis=1),
+        node("MatMul", ["x", "w"], ["y"]),
+    ]
+    graph = model(nodes, {"x": [1, 5, 8]}, {"y": None}, {"s": (8,)})
+    whole = [helper.make_tensor("q", 3, [8, 8], [1] * 64), helper.make_tensor("z", 3, [8], [0] * 8)]
+    graph.graph.initializer.extend(whole)
+    assert read(graph, tmp_path).params == 64
+
+
+def test_the_data_types_that_are_offered_are_those_that_are_taken() -> None:
+    assert set(COSTED) == set(DTYPES)
+
+
+# Control flow, and data beside the file
+
+
+def test_a_constant_in_the_body_of_a_loop_is_stored_once(tmp_path: Path) -> None:
+    values = helper.make_tensor_value_info
+    matrix = helper.make_tensor("matrix", 1, [8, 8], [1.0] * 64)
+    body = helper.make_graph(
+        [
+            node("Constant", [], ["w"], value=matrix),
+            node("MatMul", ["h", "w"], ["m"]),
+            node("Identity", ["go"], ["on"]),
+        ],
+        "body",
+        [values("i", 7, []), values("go", 9, []), values("h", 1, None)],
+        [values("on", 9, []), values("m", 1, None)],
+    )
+    nodes = [node("Loop", ["count", "", "x"], ["y"], body=body)]
+    graph = model(nodes, {"x": [1, 6, 8]}, {"y": None})
+    graph.graph.initializer.append(helper.make_tensor("count", 7, [], [3]))
+    network = read(graph, tmp_path)
+    assert network.params == 64
+    assert network.macs == 3 * 6 * 64
+
+
+def beside(tensor: onnx.TensorProto) -> None:
+    for field in ("raw_data", "int64_data", "float_data"):
+        tensor.ClearField(field)
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="numbers.bin")
+
+
+def test_shapes_that_lie_beside_the_file_are_read(tmp_path: Path) -> None:
+    """As onnx.save_model writes them where everything is external."""
+    nodes = [node("Gemm", ["x", "w"], ["a"]), node("Reshape", ["a", "s"], ["b"])]
+    nodes.append(node("MatMul", ["b", "v"], ["y"]))
+    weights = {"w": (8, 40), "v": (10, 3)}
+    graph = model(nodes, {"x": [1, 8]}, {"y": None}, weights, {"s": [1, 4, 10]})
+    for tensor in graph.graph.initializer:
+        beside(tensor)
+    shape = next(tensor for tensor in graph.graph.initializer if tensor.name == "s")
+    shape.external_data.add(key="length", value="24")
+    with pytest.raises(DiscosimError, match=r"'s'.*put its external data beside it"):
+        read(graph, tmp_path)
+    (tmp_path / "numbers.bin").write_bytes(np.array([1, 4, 10], np.int64).tobytes())
+    assert read(graph, tmp_path).macs == 8 * 40 + 4 * 10 * 3
+
+
+def test_missing_data_of_a_constant_operator_is_told(tmp_path: Path) -> None:
+    matrix = helper.make_tensor("matrix", 1, [8, 40], [1.0] * 320)
+    nodes = [node("Constant", [], ["w"], value=matrix), node("Gemm", ["x", "w"], ["y"])]
+    graph = model(nodes, {"x": [1, 8]}, {"y": None})
+    beside(graph.graph.node[0].attribute[0].t)
+    network = read(graph, tmp_path)
+    assert network.params == 320
+    assert any("'numbers.bin' is missing" in line for line in remarks(network))
+
+
+# Tables
+
+HEADER = (
+    "Layer name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,"
+)
+
+
+def table(folder: Path, *lines: str) -> Network:
+    target = folder / "net.csv"
+    target.write_text("\n".join(lines), encoding="utf-8")
+    return build(str(target))
+
+
+def test_one_filter_that_could_be_depthwise_is_told(tmp_path: Path) -> None:
+    """7 x 7 over all of 256 channels, before 256: MobileFaceNet's is depthwise, and called so."""
+    rows = (HEADER, "a,9,9,3,3,64,256,1,", "{},7,7,7,7,256,1,1,", "b,1,1,1,1,256,10,1,")
+    network = table(tmp_path, *(row.format("whole") for row in rows))
+    assert network.layers[1].out_features == 1
+    [line] = remarks(network)
+    assert "whole" in line
+    assert "a name with dw" in line
+    network = table(tmp_path, *(row.format("depth_wise") for row in rows))
+    assert network.layers[1].out_features == 256
+
+
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_cells_may_stand_between_other_characters(between: str, tmp_path: Path) -> None:
+    lines = [line.replace(",", between) for line in (HEADER, "a,8,8,3,3,3,8,1,")]
+    assert table(tmp_path, *lines).macs == 36 * 27 * 8
+
+
+def test_products_of_a_table_say_what_they_are_taken_for(tmp_path: Path) -> None:
+    [line] = remarks(table(tmp_path, "Layer, M, N, K", "scores, 128, 128, 64"))
+    assert "K x N weights" in line

@@ -37,6 +37,10 @@ def counts(network: Network) -> dict[str, object]:
     }
 
 
+COSTED = ("fp32", "fp16", "bf16", "int8")
+"""Data types that `--dtype` takes."""
+
+
 def _touched(layers: Iterable[Layer]) -> int:
     return sum(layer.in_elems + layer.out_elems for layer in layers)
 
@@ -80,8 +84,9 @@ def remarks(network: Network) -> list[str]:
         lines.append(_unknown_placement(network, unplaced))
     if network.dtype:
         lines.append(
-            f"{network.name} holds {network.dtype}: give --dtype {network.dtype}, or weights, "
-            "features and traffic are costed in fp32, or what --dtype says"
+            f"{network.name} holds {network.dtype}: "
+            + (f"give --dtype {network.dtype}, or " if network.dtype in COSTED else "")
+            + "weights, features and traffic are costed in fp32, or what --dtype says"
         )
     return [*lines, *(f"{network.name}: {note}" for note in network.notes)]
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
-from discosim.errors import DiscosimError, suggest
+from discosim.errors import DiscosimError, some_of, suggest
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer, Shape
 from discosim.graph.network import INPUT, Network, shape_text
@@ -47,7 +47,10 @@ def read_csv(path: str, given: Shape | None) -> Network:
     except UnicodeDecodeError:
         raise DiscosimError(f"{path} is not a table: it is not text") from None
     try:
-        lines = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
+        first_line = text.strip().partition("\n")[0]
+        between = next((x for x in ",;\t" if x in first_line), ",")
+        read = csv.reader(io.StringIO(text), delimiter=between)
+        lines = [row for row in read if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise DiscosimError(f"{path} is not a table: {error}") from None
     if len(lines) < 2 or len(lines) > MOST_ROWS:
@@ -65,26 +68,38 @@ def read_csv(path: str, given: Shape | None) -> Network:
             "change them"
         )
     net = Builder(path, shape)
-    depthwise = []
+    depthwise, single = [], []
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         if gemm:
             _add_product(net, *row)
         elif _is_depthwise(row, following):
             depthwise.append(_add(net, *row, depthwise=True))
         else:
-            _add(net, *row, depthwise=False)
-    notes = _notes(lines[0], places, depthwise)
+            name = _add(net, *row, depthwise=False)
+            single += [name] * _could_be_depthwise(row, following)
+    notes = _notes(lines[0], places, depthwise, single)
     return net.build(outputs=net.names()[-1:], notes=notes)
 
 
-def _notes(header: list[str], places: dict[str, int], depthwise: list[str]) -> list[str]:
+def _notes(
+    header: list[str], places: dict[str, int], depthwise: list[str], single: list[str]
+) -> list[str]:
     """What was assumed of a table, and which of its columns say nothing here."""
     notes = []
     if depthwise:
-        more = f" and {len(depthwise) - 3} more" if len(depthwise) > 3 else ""
         notes.append(
             f"one filter over many channels, followed by as many, is read as a depthwise layer: "
-            f"{', '.join(depthwise[:3])}{more}"
+            f"{some_of(depthwise)}"
+        )
+    if single:
+        notes.append(
+            f"one filter over all of many channels is read as a layer of one output, though as "
+            f"many channels follow: {some_of(single)}; a name with dw says that it is depthwise"
+        )
+    if "K" in places:
+        notes.append(
+            "each product is read as one with K x N weights: a table does not tell those of two "
+            "tensors that are computed, as attention's"
         )
     others = [
         cell.strip() for at, cell in enumerate(header) if cell.strip() and at not in places.values()
@@ -154,12 +169,24 @@ def _is_depthwise(row: Row, following: Row | None) -> bool:
     if sizes["Num Filter"] != 1 or sizes["Channels"] == 1:
         return False
     lower = name.lower()
-    if "depthwise" in lower or re.search(r"(^|[^a-z])dw([^a-z]|$)", lower):
+    if re.search(r"depth[\s_-]?wise", lower) or re.search(r"(^|[^a-z])dw([^a-z]|$)", lower):
         return True
     window = (sizes["Filter Height"], sizes["Filter Width"])
     whole = window == (sizes["IFMAP Height"], sizes["IFMAP Width"])
-    follows = following is not None and following[1]["Channels"] == sizes["Channels"]
-    return follows and not whole and window != (1, 1)
+    return _follows(row, following) and not whole and window != (1, 1)
+
+
+def _follows(row: Row, following: Row | None) -> bool:
+    """Whether the next layer reads as many channels as a layer has."""
+    return following is not None and following[1]["Channels"] == row[1]["Channels"]
+
+
+def _could_be_depthwise(row: Row, following: Row | None) -> bool:
+    """Whether a layer that is read as one of one output could be depthwise: nothing else tells."""
+    sizes = row[1]
+    window = (sizes["Filter Height"], sizes["Filter Width"])
+    several = sizes["Num Filter"] == 1 < sizes["Channels"] and window != (1, 1)
+    return several and _follows(row, following)
 
 
 def _name(net: Builder, wanted: str) -> str:

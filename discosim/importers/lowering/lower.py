@@ -114,7 +114,8 @@ def _lower(writer: Writer, node: Node) -> None:
 def _fold(writer: Writer, node: Node, values: Sequence[Value]) -> None:
     """Give outputs that depend on constants alone: they hold the parameters of these."""
     parameters: dict[str, int] = {}
-    for value in values:
+    scaled = node.op in ("QuantizeLinear", "DequantizeLinear")  # by numbers that nobody learned
+    for value in values[:1] if scaled else values:
         parameters.update(value.parameters if isinstance(value, Constant) else {})
     numbers = [value.value for value in values[1:] if isinstance(value, Constant)]
     for output, name in enumerate(node.outputs):

@@ -14,6 +14,8 @@ from discosim.graph.layer import Shape
 
 BRANCHES, LOOPS, SCANS = "If", "Loop", "Scan"
 CONTROL_FLOW = (BRANCHES, LOOPS, SCANS)
+REPEATED = "~"
+"""Stands between the name of a tensor in a loop's body and the repetition that makes it."""
 MOST_NODES = 100_000
 """Operators that loops are written out to."""
 
@@ -134,7 +136,7 @@ def _repeat(scope: Scope, body: GraphProto, entering: Sequence[str], tag: str) -
     """Put a body at the end, with names of its own; return what it makes."""
     names = dict(zip((value.name for value in body.input), entering, strict=True))
     for node in body.node:
-        names |= {name: f"{name}~{tag}" for name in node.output if name}
+        names |= {name: f"{name}{REPEATED}{tag}" for name in node.output if name}
         scope.take(_renamed(node, names, tag))
     return [names.get(value.name, value.name) for value in body.output]
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import GraphProto, TensorProto, numpy_helper
+from onnx import AttributeProto, GraphProto, TensorProto, numpy_helper
+from onnx.checker import ValidationError
+from onnx.external_data_helper import load_external_data_for_tensor
 
 from discosim.importers.lowering.program import Constant
 from discosim.importers.onnx.protos import INLINE_ELEMENTS
@@ -18,6 +20,7 @@ NUMBERS = (
     "raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data",
     "string_data",
 )
+SHAPES = (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
 MASKED = ("Add", "Sub", "Mul", "Where", "Attention")
 # fmt: on
 MOST_MASK_ELEMENTS = 1 << 24
@@ -100,17 +103,36 @@ def stored(graph: GraphProto) -> Counter[str]:
 
 
 def _weights(graph: GraphProto) -> Iterator[TensorProto]:
+    """All tensors that a graph holds, those of branches and loops too."""
     yield from graph.initializer
     for node in graph.node:
-        if node.op_type == "Constant":
-            yield from (each.t for each in node.attribute if each.name == "value")
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "value":
+                yield attribute.t
+            elif attribute.type == AttributeProto.GRAPH:
+                yield from _weights(attribute.g)
+
+
+def read_small(graph: GraphProto, folder: Path) -> None:
+    """Read the small tensors of whole numbers that lie beside the graph: shapes follow from them.
+
+    Those that cannot be read are left as they are.
+    """
+    for tensor in _weights(graph):
+        beside = tensor.data_location == TensorProto.EXTERNAL
+        if beside and tensor.data_type in SHAPES and prod(tensor.dims) <= INLINE_ELEMENTS:
+            try:
+                load_external_data_for_tensor(tensor, str(folder))
+            except (OSError, ValueError, ValidationError):
+                continue
+            tensor.data_location = TensorProto.DEFAULT
 
 
 def missing_data(graph: GraphProto, folder: Path) -> list[str]:
     """Return what is wrong with the files beside the graph that hold its weights."""
     sizes: dict[str, int | None] = {}
     faults = {}
-    for tensor in graph.initializer:
+    for tensor in _weights(graph):
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 from onnx.defs import onnx_opset_version
 from onnx.inliner import inline_local_functions
 
 from discosim.errors import DiscosimError
 from discosim.importers.lowering.program import Node, Program
-from discosim.importers.onnx.initializers import DTYPES, missing_data, stored, strip
+from discosim.importers.onnx.initializers import missing_data, read_small, stored, strip
 from discosim.importers.onnx.shapes import Inferred, infer
 from discosim.importers.sizes import NamedSizes, Sizes, check_names, size_of
 from discosim.importers.stored import as_stored
@@ -37,6 +37,7 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
     name = Path(path).stem
     _check(model, name)
     told = missing_data(model.graph, Path(path).parent)
+    read_small(model.graph, Path(path).parent)
     numbers = _set_inputs(model.graph, name, given)
     kinds = stored(model.graph)
     initial = strip(model.graph)
@@ -49,7 +50,7 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
     entering = [value for value in model.graph.input if value.name not in known]
     indices = frozenset(v.name for v in entering if _is_whole(v.type.tensor_type.elem_type))
     ops = {node.op for node in nodes}
-    dtype, notes = as_stored(kinds, _features_dtype(entering), ops)
+    dtype, notes = as_stored(kinds, inferred.made, ops)
     return Program(
         name=name,
         inputs=tuple(sorted((v.name for v in entering), key=lambda n: n in indices)),
@@ -61,12 +62,6 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
         indices=indices,
         notes=(*told, *notes),
     )
-
-
-def _features_dtype(entering: list[ValueInfoProto]) -> str:
-    """What the first input of numbers is, or "" where all are indices."""
-    kinds = [DTYPES.get(value.type.tensor_type.elem_type, "") for value in entering]
-    return next(filter(None, kinds), "")
 
 
 def _load(path: str) -> ModelProto:

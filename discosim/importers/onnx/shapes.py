@@ -5,6 +5,7 @@ Gather, Concat, Reshape), the small tensors on the way are evaluated and the res
 by node.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -33,19 +34,26 @@ from discosim.importers.lowering.program import (
     which_part,
 )
 from discosim.importers.lowering.rows import LARGEST_TENSOR
-from discosim.importers.onnx.control import CONTROL_FLOW, unfold
+from discosim.importers.onnx.control import CONTROL_FLOW, REPEATED, unfold
 from discosim.importers.onnx.folding import evaluate
-from discosim.importers.onnx.initializers import strip
+from discosim.importers.onnx.initializers import DTYPES, strip
 from discosim.importers.onnx.protos import array_of, attributes_of
+
+SHAPED = ("Reshape", "Expand", "Tile", "Slice", "Pad", "Resize", "ConstantOfShape", "Range", "TopK")
+"""Operators whose output has the shape that numbers of an operand say."""
 
 
 @dataclass(frozen=True, eq=False)
 class Inferred:
-    """What is known of a graph: shapes of all tensors, what is constant, and its operators."""
+    """What is known of a graph: shapes of all tensors, what is constant, and its operators.
+
+    made: elements of all tensors that are computed, by data type.
+    """
 
     shapes: dict[str, Shape]
     constants: dict[str, Constant]
     nodes: list[tuple[NodeProto, dict[str, Any]]]
+    made: Counter[str]
 
 
 def infer(
@@ -61,7 +69,7 @@ def infer(
         found.know(tensor, value)
     for node in model.graph.node:
         found.take(node)
-    return Inferred(found.shapes, found.constants, found.nodes)
+    return Inferred(found.shapes, found.constants, found.nodes, found.made())
 
 
 class _Inference:
@@ -97,6 +105,21 @@ class _Inference:
             if all(shape) or all(dim.HasField("dim_value") for dim in dims):
                 self.shapes[tensor] = shape
                 self._check(tensor)
+
+    def made(self) -> Counter[str]:
+        """Return the elements of all tensors that are computed, by data type."""
+        found: Counter[str] = Counter()
+        fixed = set(self.constants)
+        for node, _ in self.nodes:
+            if all(name in fixed for name in node.input):
+                fixed.update(node.output)
+                continue
+            for name in filter(None, node.output):
+                kind = self.types.get(name)
+                dtype = DTYPES.get(kind.tensor_type.elem_type) if kind is not None else None
+                if dtype:
+                    found[dtype] += prod(self.shapes.get(name, ()))
+        return found
 
     def _check(self, tensor: str) -> None:
         shape = self.shapes[tensor]
@@ -180,7 +203,8 @@ class _Inference:
         if tensor is not None:
             shape = tuple(tensor.dims)
             weighs = prod(shape) > 1 and tensor.data_type in (1, 10, 11, 16)
-            self.constants[out] = Constant(shape, {out: prod(shape)} if weighs else {})
+            held = self._of_body(out)
+            self.constants[out] = Constant(shape, {held: prod(shape)} if weighs else {})
             self.shapes[out] = shape
             self.know(out, array_of(tensor))
             return
@@ -192,6 +216,10 @@ class _Inference:
         ):
             if key in attributes:
                 self.know(out, np.array(attributes[key], dtype=kind))
+
+    def _of_body(self, tensor: str) -> str:
+        """The name of a constant inside a loop: it is the same one each time."""
+        return tensor.partition(REPEATED)[0] if self._inside else tensor
 
     def _filled(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         """A tensor of one number: of floats it stands for weights, as in files without them."""
@@ -256,6 +284,17 @@ class _Inference:
 
     def _refusal(self, node: NodeProto, tensor: str) -> DiscosimError:
         label = node.name or tensor
+        beside = [
+            name
+            for name in node.input
+            if name in self.types and name in self.constants and name not in self.numbers
+        ]
+        if beside and node.op_type in SHAPED:
+            return DiscosimError(
+                f"{self.name}: the shape of {tensor!r} follows from the numbers of {beside[0]!r} "
+                f"({node.op_type} {label!r}), which are not in the file: put its external data "
+                "beside it"
+            )
         return DiscosimError(
             f"{self.name}: the shape of {tensor!r} depends on the data ({node.op_type} {label!r})"
         )

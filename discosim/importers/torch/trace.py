@@ -174,7 +174,7 @@ class _ExportReader:
         self.inputs: list[str] = []
         self.indices: set[str] = set()
         self.kinds: Counter[str] = Counter()  # elements of parameters by data type
-        self.features = ""  # data type of the first input that is not whole numbers
+        self.made: Counter[str] = Counter()  # elements of what is computed, by data type
 
     def program(self) -> Program:
         """Return the program; raises DiscosimError for control flow."""
@@ -186,7 +186,7 @@ class _ExportReader:
                 nodes += list(self._call(node))
             elif node.op == "output":
                 outputs = tuple(self._tensors(node.args[0]))
-        dtype, notes = as_stored(self.kinds, self.features, ())
+        dtype, notes = as_stored(self.kinds, self.made, ())
         wanted = set(self.exported.graph_signature.user_outputs)
         mutated = len(outputs) - len(wanted) if len(outputs) > len(wanted) else 0
         return Program(
@@ -225,9 +225,7 @@ class _ExportReader:
             self.constants[node.name] = Constant(shape, {}, self._numbers(buffer or lifted, shape))
         else:
             self.inputs.append(node.name)
-            if value.dtype.is_floating_point:
-                self.features = self.features or _dtype_of(value)
-            else:
+            if not value.dtype.is_floating_point:
                 self.indices.add(node.name)
 
     def _numbers(self, name: str | None, shape: Shape) -> Any:
@@ -259,6 +257,9 @@ class _ExportReader:
         shapes = tuple(tuple(int(s) for s in v.shape) if hasattr(v, "shape") else () for v in found)
         if kind in SKIPPED or not shapes:
             return
+        for value in found:
+            if hasattr(value, "dtype") and value.dtype.is_floating_point:
+                self.made[_dtype_of(value)] += value.numel()
         call = Call(node.name, self._arguments(node, schema), shapes)
         outputs = output_names(call) if several else (node.name,)
         label = _label(node)
