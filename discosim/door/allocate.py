@@ -48,6 +48,7 @@ class Allocated(Answer):
 
     found: Allocation
     convention: str
+    counted: str
     judgement: "Judgement | None" = None
 
     @cached_property
@@ -58,7 +59,8 @@ class Allocated(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """What was asked, what the plan takes and loses, and the uniform plan beside it."""
-        return report.findings(self.found, self.convention, self.judgement)
+        said = report.findings(self.found, self.convention, self.judgement)
+        return [*said, f"Counted with {self.counted}."]
 
     @cached_property
     def cells(self) -> Cells:
@@ -136,7 +138,8 @@ def allocate(
         )
     words = given.convention_words(base, counted)
     judgement = _judged(allocation, base.mask, weights, inputs)
-    return Allocated(found=allocation, convention=words, judgement=judgement)
+    how = given.how_counted(allocation.configuration, counted)
+    return Allocated(found=allocation, convention=words, counted=how, judgement=judgement)
 
 
 def _inputs(

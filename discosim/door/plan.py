@@ -38,6 +38,7 @@ class BestPlan(Answer):
 
     found: Planned
     convention: str
+    counted: str
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -47,7 +48,8 @@ class BestPlan(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """The splits, what they cost, what binds, and what has to be trained."""
-        return report.findings(self.found, self.convention)
+        said = report.findings(self.found, self.convention)
+        return [*said, f"Counted with {self.counted}."]
 
     @cached_property
     def cells(self) -> Cells:
@@ -71,6 +73,7 @@ class UnlikePlan(Answer):
 
     found: UnlikePlanned
     convention: str
+    counted: str
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -80,7 +83,8 @@ class UnlikePlan(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """The splits, the shares, and what they take."""
-        return unlike_report.findings(self.found, self.convention)
+        said = unlike_report.findings(self.found, self.convention)
+        return [*said, f"Counted with {self.counted}."]
 
     @cached_property
     def cells(self) -> Cells:
@@ -132,11 +136,13 @@ def plan(
     asked = replace(base, nodes=given.one("--nodes", given.nodes_or_default(nodes, base, default)))
     given.tell_whole(base, [asked.nodes])
     words = given.convention_words(base, counted)
+    how = given.how_counted(base, counted)
     aim = Aim(objective)
     if len({node.name for node in kinds}) > 1:
         if aim is not Aim.LATENCY or method != "fast":
             raise DiscosimError("unlike nodes are planned for latency, by the fast method")
-        return UnlikePlan(found=_unlike(asked, kinds, limit, levels), convention=words)
+        found = _unlike(asked, kinds, limit, levels)
+        return UnlikePlan(found=found, convention=words, counted=how)
     node = kinds[0]
     if limit is None and node.memory_bytes is not None:
         limit = float(given.one("memory", [node.memory_bytes]))
@@ -146,7 +152,7 @@ def plan(
     best = planned(asked, s_comm=levels, memory=limit, aim=aim, method=Method(method))
     for line in best.best.plan.remarks:
         note(line)
-    return BestPlan(found=best, convention=words)
+    return BestPlan(found=best, convention=words, counted=how)
 
 
 def _unlike(

@@ -60,7 +60,7 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
             alpha=0.35,
             solid_capstyle="butt",
             zorder=1,
-            label="Pareto front",
+            label="Pareto front of the distributed ones",
         )
         axes.scatter(latency[front], accuracy[front], s=150, color=FRONT, alpha=0.35, zorder=1)
         for method, (name, colour, marker, shift) in METHODS.items():
