@@ -42,6 +42,12 @@ Bound: TypeAlias = float | str | Limit
 """A limit in SI, as text with its unit, or as "30%" of what dense takes."""
 
 
+WHATEVER_IS_SELECTED = (
+    "the limits hold whatever features the readers of a tensor select (--selection apart); what is "
+    "shown is expected of independent selections"
+)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Allocated(Answer):
     """The S_comm of each layer, and what it takes and loses."""
@@ -132,10 +138,7 @@ def allocate(
         note(f"by the fast method; the exact one needs scipy: {install_hint('scipy')}")
     given.tell_whole(base, [count])
     if not base.conventions.resend and base.conventions.selection is Selection.INDEPENDENT:
-        note(
-            "the limits hold whatever features the readers of a tensor select (--selection apart); "
-            "what is shown is expected of independent selections"
-        )
+        note(WHATEVER_IS_SELECTED)
     words = given.convention_words(base, counted)
     judgement = _judged(allocation, base.mask, weights, inputs)
     how = given.how_counted(allocation.configuration, counted)
