@@ -252,6 +252,9 @@ def test_a_mask_without_the_curves_that_are_asked_for_is_one_line(measured: Cli)
     assert (code, out) == (2, "")
     assert "by l1, l1-log, gauss-newton, not by taylor" in err
     assert len(err.splitlines()) == 1
+    code, _, err = measured(f"{line} --criterion branches")
+    assert code == 2
+    assert "branches does not say what layers lose" in err
     for criterion in ("l1", "l1-log", "gauss-newton"):
         *_, summary = measured.records(f"{line} --criterion {criterion}")
         assert summary["criterion"] == criterion

@@ -160,6 +160,17 @@ def test_a_criterion_is_measured_on_the_first_inputs(criterion: str, cli: Cli) -
     assert bool(mask.scores) == (criterion != "sensitivity")
 
 
+@pytest.mark.parametrize(
+    ("criterion", "known"),
+    [("l1", {"l1", "l1-log"}), ("l2", {"l1", "l1-log", "l2"}), ("random", {"l1", "l1-log"})],
+)
+def test_a_file_says_what_layers_lose_by_the_criterion_too(
+    criterion: str, known: set[str], cli: Cli
+) -> None:
+    cli(f"{MASK} --criterion {criterion} -o masks.npz")
+    assert set(read_mask("masks.npz", build("resnet18/8", (64,))).curves) == known
+
+
 def test_parameters_are_taken_by_order_where_names_are_others(cli: Cli) -> None:
     _data()
     state = random_state(build("resnet18/8", (64,)), 3)

@@ -19,7 +19,7 @@ from discosim.explore.allocation.masks import mask_rows
 from discosim.explore.sweep import sweep
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
-from discosim.masks.criteria import the_criterion
+from discosim.masks.criteria import Wants, the_criterion
 from discosim.masks.mask import Mask
 from discosim.masks.mask_file import write_mask
 from discosim.masks.measure import figures, retained_share
@@ -99,7 +99,8 @@ class Masked(Answer):
 
     def save(self, path: "str | PathLike[str]") -> None:
         """Write the mask to an .npz file, which `mask=` takes; raises DiscosimError."""
-        by = dict.fromkeys([*FROM_WEIGHTS, *([self.chosen_by] if self.measured else [])])
+        says = the_criterion(self.chosen_by).wants is not Wants.NOTHING
+        by = dict.fromkeys([*FROM_WEIGHTS, *([self.chosen_by] if says else [])])
         curves = {
             criterion: saliency_curves(
                 self.network,

@@ -5,7 +5,7 @@ import pandas as pd
 
 from discosim.errors import DiscosimError
 from discosim.explore.allocation.surrogate import Curve, Curves
-from discosim.masks.criteria import LEVELS, the_criterion
+from discosim.masks.criteria import LEVELS, Wants, the_criterion
 from discosim.masks.mask import Mask
 from discosim.masks.measure import LayerFigures
 
@@ -20,10 +20,12 @@ def mask_rows(layers: tuple[LayerFigures, ...]) -> pd.DataFrame:
 
 def mask_curves(mask: Mask, criterion: str = "l1") -> Curves:
     """Return what each layer loses over S_comm by a criterion; raises DiscosimError if unknown."""
-    the_criterion(criterion)
+    chosen = the_criterion(criterion)
+    if chosen.wants is Wants.NOTHING:
+        raise DiscosimError(f"criterion {criterion} does not say what layers lose; wanted l1-log")
     if criterion not in mask.curves:
         known = ", ".join(mask.curves) or "no criterion"
-        data = " --data FILE" * the_criterion(criterion).measured
+        data = " --data FILE" * chosen.measured
         raise DiscosimError(
             f"the mask of {mask.model} says what its layers lose by {known}, not by {criterion}; "
             f"discosim mask --criterion {criterion}{data} -o does"
