@@ -107,8 +107,10 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
         ("tokens-kv", ByRows(repeated=False)),
         ("paired", PLAIN),
     ):
+        if not rows.repeated and len(row_rules(given)) == 1:
+            continue  # nothing would be repeated: as rows
         plan = by_strategy(name)
-        if plan.laid is not None and (rows.repeated or len(row_rules(given)) > 1):
+        if plan.laid is not None:
             splits = tuple(LayerSplit(p.choice.kind, node=p.choice.node) for p in plan.laid.parts)
             yield _candidate(given, name, splits, rows, plan)
     for level in sorted({0.0, *s_comm}):

@@ -55,6 +55,7 @@ class Columns:
         self.on = nodes_for(given.table, given.nodes, given.conventions)
         self.blocks: list[WaysLaid] = []
         self.at: list[Ints] = []
+        self._lying: dict[int, Floats] = {}
         every = Ways(given, options)
         seen: dict[tuple[object, ...], Ints] = {}
         total = 0
@@ -92,6 +93,9 @@ class Columns:
             self.given.network.kinds[layer.name],
             parts_of(self.given.network, layer),
             tuple(tensors.index(name) for name in tensors),
+            len(others),
+            self.options.follows(row),
+            self.options.alone(row),
             lying,
             self.options.splits[group],
             tuple(None if owner is None else np.asarray(owner).tobytes() for owner in owners),
@@ -184,9 +188,12 @@ class Columns:
 
     def lying_bytes(self, row: int) -> Floats:
         """Return the bytes of a row's output on the nodes tracked, by how it lies, (T, K)."""
+        if row in self._lying:
+            return self._lying[row]
         whole, tracked = self.on.whole, list(self.options.tracked)
         elems = np.array([held.elems(whole)[tracked] for held in self.options.held[row]])
         bytes_: Floats = elems.T * float(np.max(self.given.hardware.feature_elem_bytes))
+        self._lying[row] = bytes_
         return bytes_
 
     def gathering_s(self) -> dict[int, Floats]:

@@ -7,7 +7,7 @@ picks such a range for each layer, so that groups without an exchange begin and 
 
 import numpy as np
 
-from discosim.graph.table import Ints
+from discosim.graph.table import Bools, Ints
 from discosim.partition.held import hull, no_rows
 from discosim.partition.kinds import Kind, RowRanges
 from discosim.partition.lay import Laid, Part
@@ -22,19 +22,19 @@ def ranges_of(rows: Ints) -> RowRanges:
     return tuple((int(first), int(last)) for first, last in rows)
 
 
-def levels_of(laid: Laid) -> list[list[RowRanges]]:
+def levels_of(laid: Laid, free: Bools) -> list[list[RowRanges]]:
     """Return the rows that nodes may compute of each layer instead of their own, fewest first.
 
-    `laid` is split by rows and computes no row twice.
+    `laid` is split by rows and computes no row twice; free: layers that choose theirs, (L,).
     """
     found: list[list[RowRanges]] = [[] for _ in laid.parts]
     for end, part in enumerate(laid.parts):
-        if _joins(part) and any(read.missing.any() for read in part.reads):
-            _followed(laid, end, found)
+        if free[end] and _joins(part) and any(read.missing.any() for read in part.reads):
+            _followed(laid, end, free, found)
     return found
 
 
-def _followed(laid: Laid, end: int, found: list[list[RowRanges]]) -> None:
+def _followed(laid: Laid, end: int, free: Bools, found: list[list[RowRanges]]) -> None:
     """Note what each layer before `end` would compute for it."""
     wanted: dict[str, Ints] = {}
     _reach(laid.parts[end], laid.parts[end].rows, wanted)
@@ -42,6 +42,8 @@ def _followed(laid: Laid, end: int, found: list[list[RowRanges]]) -> None:
         part = laid.parts[row]
         if part.layer.name not in wanted:
             continue
+        if not free[row]:
+            return
         more = wanted.pop(part.layer.name)
         rows = hull(part.rows, more)
         if not _joins(part) or (rows == part.rows).all():

@@ -97,21 +97,22 @@ class Options:
         """
         layer, network = self.given.network.layers[row], self.given.network
         return (
-            self._alone(row)
+            self.alone(row)
             and not self.given.table.macs[row]
             and layer.operator.placing in ("carries", "aligns")
             and all(shape == layer.out_shape for shape in layer.in_shapes)
             and len(list(network.graph.successors(layer.name))) == 1
         )
 
-    def _alone(self, row: int) -> bool:
+    def alone(self, row: int) -> bool:
+        """Return whether a layer is a group of its own."""
         return int((self.groups.of[:-1] == self.groups.of[row]).sum()) == 1
 
     def useful(self, row: int) -> Bools:
         """Return which ways to lie and splits of a layer a best plan may have, (K, ..., S)."""
         others, group = self.others(row), int(self.groups.of[row])
         shape = [*(self.states(each) for each in others), len(self.splits[group])]
-        if not others or not self._alone(row):
+        if not others or not self.alone(row):
             return np.ones(shape, dtype=bool)
         if not self.follows(row):
             return self._apart(row, others, shape)
@@ -163,7 +164,8 @@ def options_of(
         )
         for kind in (Kind.ROWS, Kind.OUTPUTS, Kind.INPUTS)
     }  # fmt: skip
-    ranges = levels_of(pure[Kind.ROWS])
+    sizes = np.bincount(groups.of[:-1], minlength=len(groups))
+    ranges = levels_of(pure[Kind.ROWS], sizes[groups.of[:-1]] == 1)
     ends = sorted({0, given.nodes - 1})
     splits, lies, leaving = [], [], []
     for group in range(len(groups)):
