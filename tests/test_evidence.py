@@ -25,7 +25,7 @@ from discosim.evidence.profiles import fitted_profile, kinds_like
 from discosim.evidence.work import AMOUNTS, amounts_of
 from discosim.hardware import load_profile
 from discosim.networks import build
-from discosim.report.evidence_page import page
+from discosim.report.evidence_page import REASONS, beyond, page
 
 ROOT = Path(__file__).parents[1]
 BOARD = ("My board", "engine", "", "", "fp32", 2, 1, "", "latency", 0, "ms", "mine", "", "")
@@ -157,6 +157,10 @@ def test_the_errors_are_within_what_the_readme_says() -> None:
     assert right / total > 0.9
 
 
+def test_a_profile_that_is_off_says_which_measurements_show_why() -> None:
+    assert set(beyond(ds.evidence().predictions)) <= set(REASONS)
+
+
 # Tables
 
 
@@ -268,6 +272,19 @@ def test_rows_of_several_nodes_that_say_how_they_split_are_predicted(tmp_path: P
     given = ds.sweep("resnet18", replace(node, bandwidth_Bps=11.8e6), nodes=2, s_comm=0.5,
                      conventions="runtime")  # fmt: skip
     assert given.frame["latency_s"].item() == pytest.approx(slow.predicted_s)
+
+
+def test_sizes_types_and_threads_are_read_as_others_write_them(tmp_path: Path) -> None:
+    pi = {"device": "Raspberry Pi 4 Model B", "runtime": "ncnn", "network": "ResNet-18", "value": 5}
+    path = table(
+        tmp_path,
+        {**pi, "threads": 4, "input": "3x224x224"},
+        {**pi, "threads": "4 threads", "input": "1x3x224x224", "dtype": "float32"},
+        {**pi, "threads": 4, "input": "224×224", "dtype": "FP32"},
+        {**pi, "threads": 4, "input": "224", "unit": "s", "value": 0.005},
+    )
+    said = ds.evidence(measured=path).frame["predicted_s"]
+    assert said.nunique() == 1
 
 
 # From a table to a profile and back

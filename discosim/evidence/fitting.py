@@ -36,6 +36,12 @@ Each of the three of MLPerf Tiny is of another kind (held out, off by 49 to 62 %
 8x at worst); OpenCV's times have pre- and postprocessing in them; ncnn of 2020: 92 %.
 """
 
+DTYPE_NAMES = {
+    "float32": "fp32", "float": "fp32", "f32": "fp32", "float16": "fp16", "half": "fp16",
+    "f16": "fp16", "bfloat16": "bf16", "uint8": "int8", "i8": "int8", "w8a8": "int8",
+}  # fmt: skip
+"""Data types as others write them."""
+
 FEWEST = 2
 """Networks from which on a device has numbers of its own."""
 
@@ -90,18 +96,21 @@ SPLIT = re.compile(
 
 def kind_of(row: Measurement) -> Target:
     """Return what a measurement is of; raises DiscosimError for a data type that is not known."""
-    if row.dtype not in DTYPES:
+    dtype = DTYPE_NAMES.get(row.dtype, row.dtype)
+    if dtype not in DTYPES:
         raise DiscosimError(f"data type {row.dtype!r}; wanted one of {', '.join(DTYPES)}")
     threads = names.thread_count(row.threads, row.runtime)
-    return Target(names.device_words(row.device), names.engine(row.runtime), threads, row.dtype)
+    return Target(names.device_words(row.device), names.engine(row.runtime), threads, dtype)
 
 
 def network_of(row: Measurement) -> Network:
     """Return the network of a measurement at its input; raises DiscosimError."""
-    sizes = row.input.lower().split("(")[0].strip()
+    sizes = row.input.lower().replace("×", "x").split("(")[0].strip()
     parts = sizes.split("x") if sizes else []
     if not all(part.strip().isdecimal() for part in parts):
         raise DiscosimError(f"input {row.input!r}; wanted a size as 3x224x224")
+    if len(parts) == 4 and int(parts[0]) == 1:  # one image, and its size
+        parts = parts[1:]
     return build(row.network, tuple(int(part) for part in parts) or None)
 
 

@@ -100,4 +100,5 @@ def thread_count(threads: str, runtime: str) -> int | None:
         return 1
     if engine(runtime) == "ESP-DL" and not threads.isdecimal():
         return 2  # both cores, where nothing is said
-    return int(threads) if threads.isdecimal() else None
+    found = re.match(r"\d+", threads)
+    return int(found[0]) if found else None
