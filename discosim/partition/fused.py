@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from discosim.graph.network import INPUT
-from discosim.graph.table import Floats, Ints
+from discosim.graph.table import Ints
 from discosim.partition.held import hull, no_rows
 from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid, Part, lay
@@ -135,10 +135,10 @@ def _groups(laid: Laid, end: int, worth: Worth) -> Iterator[tuple[int, float, di
     rows = _numbers(laid)
     computed: dict[str, Ints] = {}
     wanted: dict[str, Ints] = {}
-    sent: dict[str, Floats] = {}  # elements and messages, of each tensor from before the group
+    sent: dict[str, float] = {}  # seconds of each tensor from before the group
     repeated, unfused = 0.0, 0.0
     waiting = laid.nodes if worth.one_medium else 1
-    prices = np.array([worth.element_s, worth.message_s]) * waiting
+    prices = worth.element_s * waiting, worth.message_s * waiting
     for begin in range(end - 1, -1, -1):
         part = laid.parts[begin]
         if not _fusible(part):
@@ -156,12 +156,11 @@ def _groups(laid: Laid, end: int, worth: Worth) -> Iterator[tuple[int, float, di
         for operand, read in enumerate(part.reads):
             need = reached(part.layer, operand, read.before, mine)
             wanted[read.tensor] = hull(wanted.get(read.tensor, no_rows(laid.nodes)), need)
-            lacks = _lacks(part, operand, need)
+            lacks = _lacks(part, operand, need, prices)
             again = laid.conventions.resend and read.tensor in sent
             sent[read.tensor] = sent[read.tensor] + lacks if again else lacks
             unfused += float(read.missing.sum() * prices[0]) + prices[1] * laid.nodes
-        cost = sum(float(each @ prices) for each in sent.values())
-        yield begin, cost + repeated * worth.mac_s, computed
+        yield begin, sum(sent.values()) + repeated * worth.mac_s, computed
         if repeated * worth.mac_s > unfused:
             return
 
@@ -176,15 +175,15 @@ def _fusible(part: Part) -> bool:
     return plain and part.out.layout in ("rows", "one") and part.layer.op != "attention"
 
 
-def _lacks(part: Part, operand: int, need: Ints) -> Floats:
-    """Elements of an operand that nodes need and have not, and the messages that bring them."""
+def _lacks(part: Part, operand: int, need: Ints, prices: tuple[float, float]) -> float:
+    """Seconds of the elements of an operand that nodes need and have not, and of their messages."""
     held = part.reads[operand].before
     if held.layout == "whole" or part.reads[operand].tensor == INPUT:
-        return np.zeros(2)
+        return 0.0
     missing = need[:, 1] - need[:, 0]
     if held.owners is None and held.summands is None:
         low = np.maximum(need[:, 0], held.held[:, 0])
         high = np.minimum(need[:, 1], held.held[:, 1])
         missing = missing - np.maximum(0, high - low)
-    elems = missing.sum() * held.features * held.row_elems
-    return np.array([elems, np.count_nonzero(missing)], dtype=float)
+    elems = int(missing.sum()) * held.features * held.row_elems
+    return elems * prices[0] + np.count_nonzero(missing) * prices[1]

@@ -128,13 +128,16 @@ class Need:
 
 def hull(held: Ints, rows: Ints) -> Ints:
     """Return `held` with the rows that touch it; others are not kept together."""
-    empty = held[:, 1] <= held[:, 0]
-    nothing = rows[:, 1] <= rows[:, 0]
-    touches = (rows[:, 0] <= held[:, 1]) & (rows[:, 1] >= held[:, 0])
-    low = np.where(empty, rows[:, 0], np.minimum(held[:, 0], rows[:, 0]))
-    high = np.where(empty, rows[:, 1], np.maximum(held[:, 1], rows[:, 1]))
-    joins = ~nothing & (empty | touches)
-    return np.stack([np.where(joins, low, held[:, 0]), np.where(joins, high, held[:, 1])], -1)
+    (low, high), (first, last) = held.T, rows.T
+    empty = high <= low
+    joins = (last > first) & (empty | ((first <= high) & (last >= low)))
+    found = held.copy()
+    np.minimum(low, first, out=found[:, 0], where=joins)
+    np.maximum(high, last, out=found[:, 1], where=joins)
+    anew = joins & empty
+    if anew.any():
+        found[anew] = rows[anew]
+    return found
 
 
 def all_rows(shape: Shape, nodes: int) -> Ints:
