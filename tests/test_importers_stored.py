@@ -413,3 +413,54 @@ def test_cells_may_stand_between_other_characters(between: str, tmp_path: Path) 
 def test_products_of_a_table_say_what_they_are_taken_for(tmp_path: Path) -> None:
     [line] = remarks(table(tmp_path, "Layer, M, N, K", "scores, 128, 128, 64"))
     assert "K x N weights" in line
+
+
+# Operators of ONNX Runtime's optimiser
+
+
+def optimised(nodes: list[Any], weights: dict[str, tuple[int, ...]]) -> onnx.ModelProto:
+    """Six tokens of 16 features, through operators of the domain com.microsoft among others."""
+    graph = model(nodes, {"x": [1, 6, 16]}, {"y": None}, weights)
+    graph.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return graph
+
+
+def theirs(op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> Any:
+    return node(op, inputs, outputs, domain="com.microsoft", **attributes)
+
+
+def test_fused_operators_are_those_that_they_stand_for(tmp_path: Path) -> None:
+    """An encoder: attention of two heads, sums with norms, a bias with GELU, a matrix turned.
+
+    By hand: 6 x (16 x 48 + 2 x 16 x 16 + 2 x 16 x 32) of the matrices, 2 x 6 x 6 x 16 of attention.
+    """
+    nodes = [
+        theirs("Attention", ["x", "qkv", "b1"], ["a"], num_heads=2),
+        node("MatMul", ["a", "o"], ["p"]),
+        theirs("SkipLayerNormalization", ["p", "x", "g1", "s1", "b2"], ["n", "", "", "sum"]),
+        node("MatMul", ["n", "up"], ["u"]),
+        theirs("BiasGelu", ["u", "b3"], ["act"]),
+        theirs("FusedMatMul", ["act", "down"], ["d"], transB=1),
+        theirs("SkipSimplifiedLayerNormalization", ["d", "sum", "g2"], ["m"]),
+        node("MatMul", ["m", "o"], ["y"]),
+    ]
+    vectors = {"b1": (48,), "b2": (16,), "b3": (32,), "g1": (16,), "s1": (16,), "g2": (16,)}
+    matrices = {"qkv": (16, 48), "o": (16, 16), "up": (16, 32), "down": (16, 32)}
+    network = read(optimised(nodes, {**vectors, **matrices}), tmp_path)
+    assert network.macs == 6 * (16 * 48 + 2 * 16 * 16 + 2 * 16 * 32) + 2 * 6 * 6 * 16
+    assert network.params == sum(prod(shape) for shape in (*vectors.values(), *matrices.values()))
+    assert [op for op in ops(network) if op in ("attention", "layer_norm", "l2_norm")] == [
+        "attention",
+        "layer_norm",
+        "l2_norm",
+    ]
+    assert remarks(network) == []
+
+
+def test_what_is_not_known_of_other_domains_says_what_to_do(tmp_path: Path) -> None:
+    past = [theirs("Attention", ["x", "w", "", "", "x"], ["y"], num_heads=2)]
+    with pytest.raises(DiscosimError, match="as it was before a runtime's optimisation"):
+        read(optimised(past, {"w": (16, 48)}), tmp_path)
+    experts = [theirs("MoE", ["x", "w"], ["y"])]
+    with pytest.raises(DiscosimError, match=r"MoE of domain 'com.microsoft'.*cut it before.*'y'"):
+        read(optimised(experts, {"w": (16, 32)}), tmp_path)

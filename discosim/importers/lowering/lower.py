@@ -8,6 +8,7 @@ from discosim.errors import DiscosimError, some_of
 from discosim.graph.network import Network
 from discosim.importers.lowering.blocks import write_blocks
 from discosim.importers.lowering.exchange import beside, exchange
+from discosim.importers.lowering.fused import FUSED, fused_steps
 from discosim.importers.lowering.ops import COMPUTED, TABLE
 from discosim.importers.lowering.products import write_scores
 from discosim.importers.lowering.program import (
@@ -100,6 +101,9 @@ def _lower(writer: Writer, node: Node) -> None:
     elif not values:  # random numbers, as of dropout
         for output in range(len(node.outputs)):
             writer.give(node, Constant(writer.shape(node, output)), output)
+    elif node.op in FUSED and node.op not in TABLE:
+        for step in fused_steps(writer, node):
+            _lower(writer, step)
     elif node.op not in TABLE:
         exchange(writer, node, f"{node.op} is not understood", op="opaque")
     else:

@@ -16,6 +16,7 @@ from onnx.defs import onnx_opset_version
 from onnx.inliner import inline_local_functions
 
 from discosim.errors import DiscosimError
+from discosim.importers.lowering.fused import ATTENDS, ATTENTION, FUSED, MICROSOFT
 from discosim.importers.lowering.program import Node, Program
 from discosim.importers.onnx.initializers import missing_data, read_small, stored, strip
 from discosim.importers.onnx.shapes import Inferred, infer
@@ -94,10 +95,13 @@ def _check(model: ModelProto, name: str) -> None:
         except Exception as error:  # onnx raises its own C++ exceptions here
             raise DiscosimError(f"{name}: its functions cannot be inlined: {error}") from None
     for node in model.graph.node:
-        if node.domain not in DOMAINS:
+        known = node.domain == MICROSOFT and node.op_type in FUSED
+        if node.domain not in DOMAINS and not known:
             raise DiscosimError(
                 f"{name}: operator {node.op_type} of domain {node.domain!r} is unknown; "
-                "only ONNX's own operators can be costed"
+                "only ONNX's own operators can be costed: give the file as it was before a "
+                "runtime's optimisation, or cut it before and behind what makes "
+                f"{next(iter(node.output), '')!r} (onnx.utils.extract_model)"
             )
         if node.op_type in UNKNOWN_COURSE:
             raise DiscosimError(
@@ -166,4 +170,6 @@ def _nodes(inferred: Inferred) -> Iterator[Node]:
     for node, attributes in inferred.nodes:
         outputs = tuple(node.output)
         label = node.name or next(filter(None, outputs), node.op_type)
-        yield Node(node.op_type, tuple(node.input), outputs, attributes, label)
+        foreign = node.domain == MICROSOFT and node.op_type == ATTENTION
+        op = ATTENDS if foreign else node.op_type
+        yield Node(op, tuple(node.input), outputs, attributes, label)

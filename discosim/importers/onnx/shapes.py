@@ -26,6 +26,7 @@ from onnx import (
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Ints, Shape
+from discosim.importers.lowering.fused import MICROSOFT, shapes_of
 from discosim.importers.lowering.program import (
     NOTHING,
     SELECTING,
@@ -254,6 +255,9 @@ class _Inference:
         missing = [name for name in node.input if name and name not in self.shapes]
         if missing:
             raise self._refusal(node, missing[0])
+        if node.domain == MICROSOFT:
+            self._fused(node)
+            return
         try:
             schema = defs.get_schema(node.op_type, self.opset, "")
             types = {}
@@ -281,6 +285,21 @@ class _Inference:
         for name in filter(None, node.output):
             if name not in self.shapes:
                 raise self._refusal(node, name)
+
+    def _fused(self, node: NodeProto) -> None:
+        """The shapes of an operator that is not ONNX's own; its type is that of its operand."""
+        given = [self.shapes[name] if name else () for name in node.input]
+        found = shapes_of(node.op_type, attributes_of(node, self.opset), given)
+        if found is None or any(node.output[len(found) :]):
+            label = node.name or node.output[0]
+            raise DiscosimError(
+                f"{self.name}: {node.op_type} {label!r} of domain {node.domain!r} is not known "
+                "with such operands: give the file as it was before a runtime's optimisation"
+            )
+        for name, shape in zip(node.output, found, strict=False):
+            self.shapes[name] = shape
+            if node.input[0] in self.types:
+                self.types[name] = self.types[node.input[0]]
 
     def _refusal(self, node: NodeProto, tensor: str) -> DiscosimError:
         label = node.name or tensor
