@@ -17,6 +17,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.counts import COSTED, remarks
 from discosim.graph.network import Network
 from discosim.hardware.schema import DTYPES
+from discosim.importers.sizes import NamedSizes
 from discosim.importers.torch.trace import trace
 from discosim.networks import build
 from tests.importing import model
@@ -464,3 +465,35 @@ def test_what_is_not_known_of_other_domains_says_what_to_do(tmp_path: Path) -> N
     experts = [theirs("MoE", ["x", "w"], ["y"])]
     with pytest.raises(DiscosimError, match=r"MoE of domain 'com.microsoft'.*cut it before.*'y'"):
         read(optimised(experts, {"w": (16, 32)}), tmp_path)
+
+
+# Vectors, and batches
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "entering", "macs"),
+    [
+        ("w", "x", [6], 8 * 6),  # a matrix before a vector
+        ("v", "x", [6, 10], 6 * 10),  # a vector before a matrix that enters
+        ("x", "v", [10, 6], 6 * 10),
+    ],
+)
+def test_products_with_vectors_are_layers(
+    left: str, right: str, entering: list[int], macs: int, tmp_path: Path
+) -> None:
+    weights = {"w": (8, 6), "v": (6,)}
+    used = {name: weights[name] for name in (left, right) if name in weights}
+    nodes = [node("MatMul", [left, right], ["y"])]
+    network = read(model(nodes, {"x": entering}, {"y": None}, used), tmp_path)
+    assert ops(network)[-1] == "linear"
+    assert network.macs == macs
+    assert network.params == sum(prod(shape) for shape in used.values())
+
+
+def test_an_open_batch_may_be_given_with_the_rest(tmp_path: Path) -> None:
+    nodes = [node("MatMul", ["x", "w"], ["y"])]
+    graph = model(nodes, {"x": ["b", 5, 16]}, {"y": None}, {"w": (16, 32)})
+    target = tmp_path / "net.onnx"
+    target.write_bytes(graph.SerializeToString())
+    network = build(str(target), NamedSizes((("x", (4, 5, 16)),)))
+    assert network.macs == 4 * 5 * 16 * 32

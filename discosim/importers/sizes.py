@@ -37,8 +37,8 @@ def size_of(name: str, shape: Shape, given: Sizes | None, what: str, *, first: b
     if not isinstance(given, NamedSizes):
         return sized(shape, given, what, first=first)
     own = given.of(name)
-    if own is not None and len(own) == len(shape) > 1 and own[0] == (shape[0] or 1):
-        own = own[1:]  # the batch is given too
+    if own is not None and len(own) == len(shape) > 1 and shape[0] in (0, own[0]):
+        shape, own = (own[0], *shape[1:]), own[1:]  # the batch is given too
     return sized(shape, own, what, first=own is not None)
 
 

@@ -75,8 +75,13 @@ def matmul(writer: Writer, node: Node, left: Value, right: Value, shape: Shape) 
         view = writer.written(left)
         out = linear(writer, node, view, right, -1, width, bias=False)
         return out if len(right.shape) == 2 else View(out.tensor, out.axes[:-1])
-    if isinstance(left, Constant) and len(left.shape) <= 2 and len(right.shape) >= 2:
-        return linear(writer, node, writer.written(right), left, -2, left.shape[0], bias=False)
+    if isinstance(left, Constant) and len(left.shape) <= 2 and not isinstance(right, Constant):
+        axis = max(len(right.shape) - 2, 0)  # of a vector, its only one
+        width = left.shape[0] if len(left.shape) == 2 else 1
+        out = linear(writer, node, writer.written(right), left, axis, width, bias=False)
+        if len(left.shape) == 2:
+            return out
+        return View(out.tensor, (*out.axes[:axis], *out.axes[axis + 1 :]))
     if isinstance(left, Scores) and not isinstance(right, Constant):
         attended = _attention(writer, left, writer.written(right))
         if attended is not None:
