@@ -7,7 +7,7 @@ import numpy as np
 from discosim.explore.grid.metrics import METRICS
 from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
-from discosim.report.style import COMM, COMP, SINGLE, new_figure, rc
+from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def draw_size(frame: "pd.DataFrame") -> "Figure":
         panels[0].set_yticks(np.arange(len(rows)), _names(rows))
         panels[0].set_ylim(len(rows) - 0.4, -0.6)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        legend_below(figure, handles, labels, ncols=3)
         return figure
 
 
