@@ -320,7 +320,14 @@ def test_a_table_becomes_a_profile_that_predicts_it(
         ([{"network": "resnet18000", "value": 3}, *OWN], ["resnet18"]),
         ([{**OWN[0], "note": "1.5 GHz"}, {**OWN[1], "note": "1.8 GHz"}], ["two clocks"]),
         ([OWN[0]], ["fewer than the numbers"]),
-        ([{"network": "nonesuch", "value": 3}, {**OWN[0], "dtype": "q4"}], ["nonesuch", "q4"]),
+        (
+            [
+                {"network": "nonesuch", "value": 3},
+                {**OWN[0], "dtype": "q4"},
+                {**OWN[1], "value": -1},
+            ],
+            ["nonesuch", "q4", "above 0"],
+        ),
         ([{**OWN[0], "runtime": "a"}, {**OWN[1], "runtime": "b"}], ["2 runtimes"]),
         ([{**OWN[0], "threads": 1}, {**OWN[1], "threads": 2}], ["--threads"]),
     ],

@@ -96,7 +96,13 @@ def fit(
     threads: whose rows; clock: in words, for the profile; link_of: the profile whose link and
     capacity it has. The shipped table tells what is usual. Raises DiscosimError with all faults.
     """
-    table = read_measured(fspath(measured))
+    wanted = names.device_words(device)
+
+    def check(row: Measurement) -> list[str]:
+        mine = names.device_words(row.device) == wanted and not one_inference(row)
+        return _faults(row) if mine else []
+
+    table = read_measured(fspath(measured), check)
     chosen = _chosen(table, device, runtime, threads)
     rows = [Observation(each, network_of(each), kind_of(each)) for each in chosen]
     own = {(row.kind[:3], row.name) for row in rows}
@@ -138,7 +144,7 @@ def _chosen(
             raise DiscosimError(f"no row of {threads} threads, only of {_or(counts)}")
     elif len(counts) > 1:
         raise DiscosimError(f"rows of {_or(counts)} threads: give --threads")
-    faults = [f"line {row.line}: {fault}" for row in rows for fault in _faults(row)]
+    faults = []
     clocks = sorted({clock for row in rows for clock in names.clocks(row.note)})
     if len(clocks) > 1:
         faults.append(f"two clocks in one fit: {', '.join(clocks)}")

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -45,8 +45,13 @@ def shipped_table() -> Path:
     return data_folder() / "measured.csv"
 
 
-def read_measured(path: str | Path) -> list[Measurement]:
-    """Return the rows of a table; raises DiscosimError with all its faults, one line each."""
+def read_measured(
+    path: str | Path, check: Callable[[Measurement], list[str]] = lambda _: []
+) -> list[Measurement]:
+    """Return the rows of a table; raises DiscosimError with all its faults, one line each.
+
+    check: what further is wrong with a row.
+    """
     title = f"measurements {path}"
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -65,6 +70,7 @@ def read_measured(path: str | Path) -> list[Measurement]:
     for row in reader:
         cells = {(name or "").strip(): (row[name] or "").strip() for name in row if name}
         found, wrong = _measurement(reader.line_num, cells)
+        wrong = wrong if found is None else check(found)
         faults += [f"{title}, line {reader.line_num}: {each}" for each in wrong]
         rows += [found] if found else []
     if faults:
