@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from discosim.graph.network import INPUT
 from discosim.graph.table import Bools, Floats, Ints
 from discosim.model.combined_exchange import put
 from discosim.partition.held import Held
@@ -193,12 +194,18 @@ def _elems(held: Held, whole: bool, known: dict[Held, Floats]) -> Floats:
 def _live_elems(laid: Laid) -> Floats:
     """Elements of the tensors that a node has made and holds while each row runs, (N, L)."""
     table, whole = laid.table, laid.whole
-    tensors = [np.full(laid.nodes, table.tensor_elems[0])]
+    tensors = [_reading(laid, INPUT) * table.tensor_elems[0]]
     known: dict[Held, Floats] = {}
     tensors += [_elems(part.out, whole, known) for part in laid.parts]
     tensors += [np.full(laid.nodes, elems) for elems in table.tensor_elems[len(tensors) :]]
     live: Floats = np.stack(tensors, axis=-1) @ table.alive
     return live
+
+
+def _reading(laid: Laid, tensor: str) -> Bools:
+    """Nodes that read some of an input of the network, (N,): the others need not have it."""
+    reads = [read.needed > 0 for part in laid.parts for read in part.reads if read.tensor == tensor]
+    return np.any(reads, axis=0) if reads else np.ones(laid.nodes, dtype=bool)
 
 
 def _received(laid: Laid, plan: Plan) -> tuple[Floats, Floats]:
