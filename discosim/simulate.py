@@ -257,6 +257,12 @@ def _by_class(table: LayerTable, figures: Mapping[str, float], other: float = 0.
     )  # fmt: skip
 
 
+def rates_of(table: LayerTable, hardware: Hardware) -> tuple[Floats, Floats]:
+    """Return what each row's MACs, and the bytes that it touches, count as, (L,) each."""
+    slowness = 1.0 / _by_class(table, hardware.efficiency, 1.0)
+    return slowness, np.where(table.macs > 0, 1.0, slowness) * _costs(table, hardware)
+
+
 def _costs(table: LayerTable, hardware: Hardware) -> Floats:
     """1 for rows that take time, 0 for those that the runtime folds into the one before, (L,)."""
     return np.where(table.folded & hardware.folds, 0.0, 1.0)

@@ -17,6 +17,8 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GET_ONE = "no Chromium here: apt-get install chromium, or put google-chrome on the PATH"
 LONGEST_S = 120.0
+DRAWN = "new Promise((then) => setTimeout(then, 60))"
+"""The page draws its pictures 20 ms after its verdict."""
 
 FLAGS = (
     "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run",
@@ -117,6 +119,7 @@ class Browser:
             features=[{"name": "prefers-color-scheme", "value": scheme}],
         )
         tab.go(path.resolve().as_uri())
+        tab.run(DRAWN)
         return tab
 
     def close(self) -> None:
@@ -160,6 +163,7 @@ class Tab:
         self.browser.events.clear()
         self.send("Page.reload")
         self.browser.wait_for("Page.loadEventFired", self.session)
+        self.run(DRAWN)
 
     def run(self, script: str) -> Any:
         """What a JavaScript expression gives, as JSON; what it throws fails the test."""

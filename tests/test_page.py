@@ -88,8 +88,8 @@ def test_a_multiple_of_a_column_is_that_column() -> None:
     assert kinds[0] == kinds[3]
 
 
-def test_zeros_are_packed() -> None:
-    assert packed([0.0, 0.0, 2.0, 2.0, 0.0, 0.5]) == [-2, 2, 2, -1, 0.5]
+def test_runs_are_packed() -> None:
+    assert packed([0.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.5]) == [-3, 0, 2, 2, 0, 0.5]
 
 
 # Coefficients

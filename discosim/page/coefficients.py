@@ -26,7 +26,7 @@ from discosim.page.lines import (
     wired,
 )
 from discosim.page.pool import Pool, packed, rounded
-from discosim.simulate import NO_OVERLAP, Overlap, simulate
+from discosim.simulate import NO_OVERLAP, Overlap, rates_of, simulate
 from discosim.strategies.strategy import STRATEGIES, Strategy
 
 Json: TypeAlias = "dict[str, Json] | Sequence[Json] | str | float | bool | None"
@@ -264,6 +264,10 @@ def network_json(
     if export.left_out and all("/single/" in place for place in export.places):
         raise DiscosimError(next(iter(export.left_out)))
     table, pool = base.table, export.pool
+    rates = [
+        [pool.add(each) for each in rates_of(table, hardware[export.kinds.index(kind)])]
+        for kind in range(max(export.kinds) + 1)
+    ]
     firsts, alike = pool.alike(len(table))
     leads = table.mixes | (table.macs > 0)
     group = np.maximum(np.cumsum(leads) - 1, 0)
@@ -280,4 +284,5 @@ def network_json(
         "places": export.places,
         "curves": export.curves,
         "kind_of_profile": export.kinds,
+        "rates": rates,
     }, list(export.left_out)

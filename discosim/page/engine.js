@@ -21,7 +21,8 @@ export class Engine {
     const hidden = strategy.staged && overlap !== "none" ? "/overlapped" : "";
     const key = `${kind}/${strategy.name}/${nodes}`;
     const found = this.network.places[key + hidden];
-    return found ? { key: key + hidden, at: found, staged: strategy.staged, curve: `${profile}/${strategy.name}/${nodes}` } : null;
+    const rates = this.network.rates[this.network.kind_of_profile[profile]];
+    return found ? { key: key + hidden, rates, at: found, staged: strategy.staged, curve: `${profile}/${strategy.name}/${nodes}` } : null;
   }
 
   // S_comm that can be answered here: itself, or the nearest of those that are known.
@@ -58,6 +59,13 @@ export class Engine {
     if (!compute.waiting_touched) {
       rows.waiting_touched = rows.touched.map((v, k) => (rows.macs[k] > 0 ? (v * rows.waiting_macs[k]) / rows.macs[k] : 0));
     }
+    const [slowness, reach] = place.rates.map((reference) => this.referred(reference));
+    for (const ending of rows.two ? ["", "_2"] : [""]) {
+      for (const word of ["", "waiting_"]) {
+        rows[`${word}macs${ending}`] = rows[`${word}macs${ending}`].map((value, k) => value * slowness[k]);
+        rows[`${word}touched${ending}`] = rows[`${word}touched${ending}`].map((value, k) => value * reach[k]);
+      }
+    }
     for (const name of ["weight_bytes", "feature_bytes", "avg_s_comm"]) rows[name] = number(totals, name, sComm);
     rows.bytes_per_node = number(wire, "bytes_per_node", sComm);
     return rows;
@@ -77,22 +85,36 @@ export class Engine {
     return values;
   }
 
+  // Seconds of MACs, bytes touched and calls, of the node that takes longer where two may.
+  slower(rows, numbers, names) {
+    const { compute, memoryRate, beside } = numbers;
+    const found = new Float64Array(this.kinds);
+    for (const ending of rows.two ? ["", "_2"] : [""]) {
+      const [macs, touched, calls] = names.map((name) => rows[name + ending]);
+      for (let k = 0; k < found.length; k += 1) {
+        const arithmetic = macs[k] / compute, memory = touched[k] / memoryRate;
+        const each = (beside ? Math.max(arithmetic, memory) : arithmetic + memory) + calls[k];
+        if (each > found[k]) found[k] = each;
+      }
+    }
+    return found;
+  }
+
   // Work, and what comes before received features can be used, of each kind of layer: a layer takes
   // head + sent / B without overlap, else the larger of that and work.
   parts(rows, numbers, overlap, staged) {
-    const { latency, compute, memoryRate, beside } = numbers;
-    const together = beside ? Math.max : (a, b) => a + b;
     const serial = overlap === "none" || staged;
-    // of the node that takes longer, where two may
-    const slower = (macs, touched, calls) => rows[macs].map((value, k) => {
-      const first = together(value / compute, rows[touched][k] / memoryRate) + rows[calls][k];
-      if (!rows.two) return first;
-      return Math.max(first, together(rows[`${macs}_2`][k] / compute, rows[`${touched}_2`][k] / memoryRate) + rows[`${calls}_2`][k]);
-    });
-    const work = slower("macs", "touched", "calls");
-    const wait = serial || overlap === "ideal" ? null : slower("waiting_macs", "waiting_touched", "waiting_calls");
-    const head = work.map((value, k) => rows.messages[k] * latency + (serial ? value : wait ? wait[k] : 0));
+    const work = this.slower(rows, numbers, ["macs", "touched", "calls"]);
+    const before = serial ? work : overlap === "ideal" ? null : this.slower(rows, numbers, ["waiting_macs", "waiting_touched", "waiting_calls"]);
+    const head = new Float64Array(this.kinds);
+    for (let k = 0; k < this.kinds; k += 1) head[k] = rows.messages[k] * numbers.latency + (before ? before[k] : 0);
     return { work, head, serial };
+  }
+
+  // The column of a reference.
+  referred(reference) {
+    const values = new Float64Array(this.kinds);
+    return reference ? values.map((_, k) => reference[1] * this.columns[reference[0]][k]) : values;
   }
 
   // Seconds of each kind of layer: communication, computation and both, on hardware with `numbers`.
@@ -168,9 +190,17 @@ export class Engine {
   }
 }
 
-// A column as it is: -3 stands for three zeros.
+// A column as it is: after -3, a number stands three times.
 function unpacked(column) {
-  return column.flatMap((value) => (value < 0 ? new Array(-value).fill(0) : value));
+  const found = [];
+  for (let n = 0; n < column.length; n += 1) {
+    if (column[n] >= 0) found.push(column[n]);
+    else {
+      for (let times = -column[n]; times > 0; times -= 1) found.push(column[n + 1]);
+      n += 1;
+    }
+  }
+  return found;
 }
 
 // A number of a block at one S_comm.

@@ -2,8 +2,8 @@
 
 With B, alpha, C and the memory bandwidth M, a layer takes (docs/explore.md)
 
-    work = max(macs / C, touched / M) + calls
-    wait = max(waiting_macs / C, waiting_touched / M) + waiting_calls
+    work = max(macs slowness / C, touched reach / M) + calls
+    wait = max(waiting_macs slowness / C, waiting_touched reach / M) + waiting_calls
     waiting_touched = touched waiting_macs / macs, where it is not stated
     the sums in place of the maxima where memory traffic does not hide behind arithmetic
     comm = sent / B + messages alpha
@@ -26,7 +26,7 @@ from discosim.graph.table import Floats
 from discosim.hardware import Hardware, duplex_of
 from discosim.model.traffic import TOPOLOGIES
 from discosim.partition.plan import Plan
-from discosim.simulate import Cost, compute_s, simulate, traffic_of
+from discosim.simulate import Cost, compute_s, rates_of, simulate, traffic_of
 
 COMPUTE = ("macs", "touched", "calls", "waiting_macs", "waiting_calls", "waiting_touched")
 EQUAL = 1e-12
@@ -42,10 +42,12 @@ class Lines:
     """Amounts of the slowest node at each S_comm: (S, L) of COMPUTE and SECOND, (S,) of TOTALS.
 
     wires: WIRE (S, L) of each topology; bytes_per_node: (S,) of each. All but `plan` are bytes,
-    MACs over efficiency, seconds of calls and shares, whatever the numbers of the hardware.
+    MACs, seconds of calls and shares, whatever the numbers of the hardware. rates: slowness and
+    reach of its rows, (L,) each.
     """
 
     plan: Plan
+    rates: tuple[Floats, Floats]
     compute: Mapping[str, Floats]
     totals: Mapping[str, Floats]
     wires: Mapping[str, Mapping[str, Floats]]
@@ -69,20 +71,21 @@ def lines(given: Configuration, s_comm: Floats) -> Lines:
     shape = (len(s_comm), len(table))
     unit = replace(
         node, bandwidth_Bps=1.0, link_latency_s=0.0, compute_macps=1.0, memory_Bps=None,
-        overhead_s={}, run_s=0.0, spill_Bps=None,
+        efficiency={}, folds=False, overhead_s={}, run_s=0.0, spill_Bps=None,
     )  # fmt: skip
     free = replace(unit, compute_macps=inf)
-    called = replace(free, overhead_s=node.overhead_s, run_s=node.run_s, spill_Bps=node.spill_Bps)
+    called = replace(node, compute_macps=inf, memory_Bps=None)
+    rates = rates_of(table, node)
     each = (
         compute_s(table, plan, unit),
         compute_s(table, plan, replace(free, memory_Bps=1.0)),
         compute_s(table, plan, called),
     )
     macs, touched, calls, macs_2, touched_2, calls_2 = _ends(
-        [local + remote for local, remote in each], node
+        [local + remote for local, remote in each], node, rates
     )
     waiting, read, called_later, waiting_2, read_2, called_later_2 = _ends(
-        [remote for _, remote in each], node
+        [remote for _, remote in each], node, rates
     )
     first = [macs, touched, calls, waiting, called_later, read]
     amounts = [*first, macs_2, touched_2, calls_2, waiting_2, called_later_2, read_2]
@@ -90,6 +93,7 @@ def lines(given: Configuration, s_comm: Floats) -> Lines:
     totals = _totals(simulate(table, plan, unit, given.overlap, given.features), node)
     return Lines(
         plan=plan,
+        rates=rates,
         compute={
             n: np.broadcast_to(v, shape) for n, v in zip(COMPUTE + SECOND, amounts, strict=True)
         },
@@ -112,7 +116,7 @@ def _slowest(values: Floats, shape: tuple[int, int]) -> Floats:
     return np.broadcast_to(values.max(-2), shape)
 
 
-def _ends(parts: Sequence[Floats], node: Hardware) -> list[Floats]:
+def _ends(parts: Sequence[Floats], node: Hardware, rates: tuple[Floats, Floats]) -> list[Floats]:
     """MACs, bytes and calls of the node with most MACs, then of that which takes longest else.
 
     (..., L) of (..., R, L) each. Where calls take all nodes equally long and memory traffic hides,
@@ -122,7 +126,7 @@ def _ends(parts: Sequence[Floats], node: Hardware) -> list[Floats]:
     if node.memory_overlap == "full" and (calls == calls.max(-2, keepdims=True)).all():
         return [each.max(-2) for each in (macs, touched, calls)] * 2
     memory = inf if node.memory_Bps is None else float(np.asarray(node.memory_Bps))
-    others = touched / memory + calls
+    others = touched * rates[1] / memory + calls
     found = []
     for first, then in ((macs, others), (others, macs)):
         most = first >= first.max(-2, keepdims=True) * (1.0 - EQUAL)
@@ -150,14 +154,17 @@ def follows(found: Lines) -> bool:
 
 def latency_s(found: Lines, node: Hardware, overlap: str, *, staged: bool) -> Floats:
     """Return the latency (S,) that the formulas give on `node`, overlap none, layer or ideal."""
-    of, wire = found.compute, found.wires[node.topology]
+    of, wire, (slowness, reach) = found.compute, found.wires[node.topology], found.rates
     memory = inf if node.memory_Bps is None else node.memory_Bps
     comm = wire["sent"] / node.bandwidth_Bps + wire["messages"] * node.link_latency_s
     together = np.maximum if node.memory_overlap == "full" else np.add
 
     def slower(word: str) -> Floats:
         each = [
-            together(of[f"{word}macs{n}"] / node.compute_macps, of[f"{word}touched{n}"] / memory)
+            together(
+                of[f"{word}macs{n}"] * slowness / node.compute_macps,
+                of[f"{word}touched{n}"] * reach / memory,
+            )
             + of[f"{word}calls{n}"]
             for n in ("", "_2")
         ]

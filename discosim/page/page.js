@@ -483,7 +483,10 @@ function render(how) {
 }
 
 buildControls();
-render("address");
+found = answer(data, state);
+showControls();
+showVerdict();
+setTimeout(() => render("address"), 20); // once the verdict is on the screen
 byId("made").textContent = `Made by ${data.made_by}; the document inside is ${data.format} version ${data.version} (docs/explore.md). Nothing is sent or fetched.`;
 addEventListener("hashchange", () => { state = readState(data, location.hash); render("address"); });
 addEventListener("resize", () => { forgetWidths(); render("address"); });

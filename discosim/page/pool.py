@@ -52,11 +52,11 @@ def _simplest(values: Floats) -> Floats:
 
 
 def packed(values: Iterable[float]) -> list[float]:
-    """Return numbers that are not negative in short: -3 stands for three zeros."""
+    """Return numbers that are not negative in short: after -3, a number stands three times."""
     found: list[float] = []
-    for value, run in groupby(values):
+    for value, run in groupby(map(rounded, values)):
         count = len(list(run))
-        found += [-count] if value == 0 else [rounded(value)] * count
+        found += [-count, value] if count > 2 else [value] * count
     return found
 
 
