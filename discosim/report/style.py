@@ -56,6 +56,9 @@ WIDTHS = {"paper": 3.3, "slide": 10.0}
 """Inches of a column and of a slide."""
 
 LEAST_LETTERS = 6.0
+LEAST_HEIGHT = 0.27
+"""Inches a point of letters, for a title, one panel and a legend."""
+
 LINES_THERE = 2
 """Lines of a title and of a legend for which a picture has room."""
 
@@ -146,6 +149,7 @@ def new_figure(width: float, height: float, title: str = "") -> "Figure":
     asked = sheet()
     if asked.inches is not None:
         height *= max(asked.inches / width, 0.062 * asked.letters)
+        height = max(height, LEAST_HEIGHT * asked.letters)
         width = asked.inches
     figure = Figure(figsize=(width, height), dpi=asked.dpi or 150, layout="constrained")
     title = title if asked.title is None else asked.title
