@@ -158,7 +158,7 @@ def test_a_mistake_is_answered_in_one_line(answer: Answer, words: list[str], say
 
 def test_what_was_chosen_is_told(answer: Answer) -> None:
     _, _, err = answer("--model", "resnet18", "--strategy", "dense-then-split", "--s-comm", "0.5")
-    assert "no S_comm" in err
+    assert "--s-comm has no effect" in err
     assert "cuts at" in err
     code, out, _ = answer("--model", "resnet18", "--strategy", "single", "--shares", "balanced")
     assert code == 0

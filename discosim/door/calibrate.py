@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from discosim.door.answer import Answer
 from discosim.door.hearing import command, note, progress
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, require
 from discosim.report import calibrate as report
 from discosim.report.tables import Cells
 from discosim.validate.bench import measure
@@ -83,6 +83,7 @@ def calibrate(
     listens; force: whether a profile is written whose measurements are inconclusive. Raises
     DiscosimError.
     """
+    require("calibrate", "torch")
     link_s = LINK_SHARE * seconds
     with progress("messages") as shown:
         if connect is not None:
