@@ -488,7 +488,7 @@ def test_nothing_is_left_of_a_command_that_is_ended() -> None:
         (["--nodes", "1"], "has 2 or more"),
         (["--nodes", "2,3"], "--nodes takes one value"),
         (["--nodes", "40"], "wanted 2 to 16"),
-        (["-o", "out.txt"], "wanted a suffix of .json or .csv"),
+        (["-o", "out.txt"], "wanted a suffix of .json, .csv"),
         (["--trace", "out.txt"], "wanted a suffix of .json"),
         (["--plot", "out.txt"], "wanted a suffix"),
         (["--bw", "37.5"], "has no unit"),
