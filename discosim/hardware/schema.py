@@ -95,7 +95,7 @@ PriceText = Annotated[str, _read_by(parse_price)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Figure(_Strict, Generic[V]):
