@@ -399,7 +399,7 @@ def test_the_command_writes_a_profile_that_loads(
         (["--hw-out", "/nowhere/mine.toml"], "cannot write"),
         (["--connect", "here"], "wanted HOST:PORT"),
         (["--connect", "here:http"], "wanted HOST:PORT"),
-        (["--connect", "127.0.0.1:1"], "connection refused"),
+        pytest.param(["--connect", "127.0.0.1:1"], "connection refused", marks=pytest.mark.extras),
         (["--connect", "127.0.0.1:99999"], "wanted HOST:PORT"),
         (["--listen", "1.2.3.4:7000"], "cannot listen on 1.2.3.4:7000"),
         (["--listen", "127.0.0.1:0", "--hw-out", "mine.toml"], "--listen only answers"),

@@ -83,11 +83,12 @@ def calibrate(
     listens; force: whether a profile is written whose measurements are inconclusive. Raises
     DiscosimError.
     """
+    other = None if connect is None else address(connect)
     require("calibrate", "torch")
     link_s = LINK_SHARE * seconds
     with progress("messages") as shown:
-        if connect is not None:
-            with connected(*address(connect)) as connection:
+        if other is not None:
+            with connected(*other) as connection:
                 messages = one_way_s(connection, link_s, shown)
             where = f"TCP to {connect}"
         else:
