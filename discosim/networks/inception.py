@@ -53,11 +53,19 @@ Module = Callable[[BranchWriter, str], str]
 """Writes one module behind a tensor."""
 
 
-def _small(write: BranchWriter, x: str, pooled: int) -> str:
-    """Module A: 5x5 and two 3x3."""
+def stem(write: BranchWriter, x: str) -> str:
+    """Write the convolutions and poolings before the modules."""
+    x = write.chain(x, (32, 3, 2), (32, 3, 1), padded=False)
+    x = write.net.pool(write.chain(x, (64, 3, 1)), 3, "stem.pool1", stride=2)
+    x = write.chain(x, (80, 1, 1), (192, 3, 1), padded=False)
+    return write.net.pool(x, 3, "stem.pool2", stride=2)
+
+
+def small(write: BranchWriter, x: str, pooled: int, own: int = 64) -> str:
+    """Write module A: 5x5 and two 3x3."""
     return write.join(
         [
-            write.chain(x, (64, 1, 1)),
+            write.chain(x, (own, 1, 1)),
             write.chain(x, (48, 1, 1), (64, 5, 1)),
             write.chain(x, (64, 1, 1), (96, 3, 1), (96, 3, 1)),
             write.chain(write.pooled(x, "mean", 1), (pooled, 1, 1)),
@@ -65,12 +73,13 @@ def _small(write: BranchWriter, x: str, pooled: int) -> str:
     )
 
 
-def _first_reduction(write: BranchWriter, x: str) -> str:
-    """Module B: to half as many positions."""
+def first_reduction(write: BranchWriter, x: str, hidden: tuple[int, int, int]) -> str:
+    """Write module B, to half as many positions; hidden: features of its longest branch."""
+    first, second, third = hidden
     return write.join(
         [
             write.chain(x, (384, 3, 2)),
-            write.chain(x, (64, 1, 1), (96, 3, 1), (96, 3, 2)),
+            write.chain(x, (first, 1, 1), (second, 3, 1), (third, 3, 2)),
             write.pooled(x, "max", 2),
         ]
     )
@@ -126,14 +135,10 @@ def inception_v3(name: str, input_shape: Shape, channels: Width) -> Network:
     """Return the classifier."""
     net = Builder(name, input_shape)
     with net.block("stem"):
-        write = BranchWriter(net, "stem", channels)
-        x = write.chain(INPUT, (32, 3, 2), (32, 3, 1), padded=False)
-        x = net.pool(write.chain(x, (64, 3, 1)), 3, "stem.pool1", stride=2)
-        x = write.chain(x, (80, 1, 1), (192, 3, 1), padded=False)
-        x = net.pool(x, 3, "stem.pool2", stride=2)
+        x = stem(BranchWriter(net, "stem", channels), INPUT)
     modules: tuple[Module, ...] = (
-        *(partial(_small, pooled=pooled) for pooled in (32, 64, 64)),
-        _first_reduction,
+        *(partial(small, pooled=pooled) for pooled in (32, 64, 64)),
+        partial(first_reduction, hidden=(64, 96, 96)),
         *(partial(_factorised, hidden=hidden) for hidden in (128, 160, 160, 192)),
         _second_reduction,
         _wide,

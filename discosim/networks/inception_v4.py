@@ -12,7 +12,15 @@ from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
-from discosim.networks.inception import COLUMN, ROW, BranchWriter, Module
+from discosim.networks.inception import (
+    COLUMN,
+    ROW,
+    BranchWriter,
+    Module,
+    first_reduction,
+    small,
+    stem,
+)
 from discosim.networks.parts import classifier
 
 CLASSES = 1000
@@ -43,17 +51,6 @@ def _small(write: BranchWriter, x: str) -> str:
             write.chain(x, (64, 1, 1), (96, 3, 1)),
             write.chain(x, (64, 1, 1), (96, 3, 1), (96, 3, 1)),
             write.chain(write.pooled(x, "mean", 1), (96, 1, 1)),
-        ]
-    )
-
-
-def _first_reduction(write: BranchWriter, x: str, hidden: tuple[int, int, int]) -> str:
-    first, second, third = hidden
-    return write.join(
-        [
-            write.chain(x, (384, 3, 2)),
-            write.chain(x, (first, 1, 1), (second, 3, 1), (third, 3, 2)),
-            write.pooled(x, "max", 2),
         ]
     )
 
@@ -99,7 +96,7 @@ V4: tuple[Module, ...] = (
     _second_stem,
     _third_stem,
     *(_small,) * 4,
-    partial(_first_reduction, hidden=(192, 224, 256)),
+    partial(first_reduction, hidden=(192, 224, 256)),
     *(_factorised,) * 7,
     _second_reduction,
     *(_wide,) * 3,
@@ -114,18 +111,6 @@ def _residual(
     y = net.conv(write.join(branches(x)), net.shape(x)[0], 1, f"{at}.project", bias=True)
     y = net.add(net.activation(y, f"{at}.scale", "scale", scale), x, f"{at}.add")
     return y if last else net.activation(y, f"{at}.relu")
-
-
-def _first_module(write: BranchWriter, x: str) -> str:
-    """Module 5b, as of Inception v3."""
-    return write.join(
-        [
-            write.chain(x, (96, 1, 1)),
-            write.chain(x, (48, 1, 1), (64, 5, 1)),
-            write.chain(x, (64, 1, 1), (96, 3, 1), (96, 3, 1)),
-            write.chain(write.pooled(x, "mean", 1), (64, 1, 1)),
-        ]
-    )
 
 
 def _small_residual(write: BranchWriter, x: str) -> str:
@@ -170,19 +155,11 @@ def _wide_residual(write: BranchWriter, x: str, scale: float = 0.2, last: bool =
     return _residual(write, x, branches, scale, last)
 
 
-def _residual_stem(write: BranchWriter, x: str) -> str:
-    net = write.net
-    x = write.chain(x, (32, 3, 2), (32, 3, 1), padded=False)
-    x = net.pool(write.chain(x, (64, 3, 1)), 3, "stem.pool1", stride=2)
-    x = write.chain(x, (80, 1, 1), (192, 3, 1), padded=False)
-    return net.pool(x, 3, "stem.pool2", stride=2)
-
-
 RESIDUAL: tuple[Module, ...] = (
-    _residual_stem,
-    _first_module,
+    stem,
+    partial(small, pooled=64, own=96),
     *(_small_residual,) * 10,
-    partial(_first_reduction, hidden=(256, 256, 384)),
+    partial(first_reduction, hidden=(256, 256, 384)),
     *(_factorised_residual,) * 20,
     _last_reduction,
     *(_wide_residual,) * 9,

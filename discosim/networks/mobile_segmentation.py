@@ -9,10 +9,9 @@ from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
-from discosim.networks.mobilenet import STAGES, Stage, inverted_residual_features
+from discosim.networks.mobilenet import STAGES, STEM, Stage, inverted_residual_features
 from discosim.networks.parts import conv_norm
 
-STEM = 32
 DILATED = (
     *STAGES[:5],
     Stage(6, 3, 1, 160, 1),

@@ -19,8 +19,6 @@ COORDINATES = 4
 VOC, COCO = 21, 91
 BOXES = (3, 6, 6, 6, 6, 6)
 FIRE_BOXES = (4, 6, 6, 6, 6, 4)
-LAST = 1280
-SKIP = "stage6.0.expand.act"  # of a 16th of the side
 EXTRAS = ((256, 512), (128, 256), (128, 256), (64, 128))  # squeezed features, features
 BACKBONE_MAPS = (11, 13)  # separable convolutions whose outputs have boxes
 
@@ -98,9 +96,9 @@ def mobilenetv2_ssd(name: str, input_shape: Shape, channels: Width) -> Network:
     """Return the detector on MobileNetV2."""
     net = Builder(name, input_shape)
     x = mobilenet.inverted_residual_features(
-        net, channels, stem=32, stages=mobilenet.STAGES, last=LAST
+        net, channels, stem=mobilenet.STEM, stages=mobilenet.STAGES, last=mobilenet.LAST
     )
-    maps = [SKIP, x]
+    maps = [mobilenet.SIXTEENTH, x]
     maps += _extras(net, x, EXTRAS, channels, separable=True)
     _heads(net, maps, BOXES, COCO, 3)
     return net.build()

@@ -11,7 +11,7 @@ from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
-from discosim.networks.parts import classifier, conv_norm, squeeze_excite
+from discosim.networks.parts import classifier, conv_norm, depthwise, squeeze_excite
 
 CLASSES = 1000
 
@@ -36,9 +36,12 @@ STAGES = (
     Stage(6, 3, 2, 160, 3),
     Stage(6, 3, 1, 320, 1),
 )
+STEM, LAST = 32, 1280
+SIXTEENTH = "stage6.0.expand.act"
+"""The last features of a 16th of the side, which detectors read beside the last of all."""
 
 
-def _inverted_residual(
+def inverted_residual(
     net: Builder,
     x: str,
     before: int,
@@ -47,23 +50,15 @@ def _inverted_residual(
     at: str,
     channels: Width,
     function: str,
-    se: bool,
+    se: bool = False,
 ) -> str:
     """Expand, filter each channel, weight the channels if `se`, project; `before` is full width."""
     hidden = channels(stage.expansion * before)
     y = x
     if stage.expansion > 1:
         y = conv_norm(net, y, hidden, 1, f"{at}.expand", function)
-    y = conv_norm(
-        net,
-        y,
-        hidden,
-        stage.kernel,
-        f"{at}.depthwise",
-        function,
-        stride=stride,
-        dilation=stage.dilation,
-        groups=hidden,
+    y = depthwise(
+        net, y, stage.kernel, f"{at}.depthwise", function, stride=stride, dilation=stage.dilation
     )
     if se:
         y = squeeze_excite(net, y, channels(max(1, before // 4)), f"{at}.se", function)
@@ -93,7 +88,7 @@ def inverted_residual_features(
             at = f"stage{number}.{index}"
             stride = stage.stride if index == 0 else 1
             with net.block(at):
-                x = _inverted_residual(
+                x = inverted_residual(
                     net, x, before, stage, stride, at, channels, function, squeeze_excite
                 )
             before = stage.features
@@ -122,13 +117,13 @@ def scaled(features: int, width: float, unit: int = 8) -> int:
 
 
 def _register(name: str, width: float) -> None:
-    """Register a width of the paper's Section 6; the last layer is never narrower than 1280."""
+    """Register a width of the paper's Section 6; the last layer is never narrower than `LAST`."""
     stages = tuple(stage._replace(features=scaled(stage.features, width)) for stage in STAGES)
     build = partial(
         inverted_residual_network,
-        stem=scaled(32, width),
+        stem=scaled(STEM, width),
         stages=stages,
-        last=max(1280, scaled(1280, width)),
+        last=max(LAST, scaled(LAST, width)),
     )
     NETWORKS.register(name)(Recipe(build, (3, 224, 224)))
 

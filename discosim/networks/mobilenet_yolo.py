@@ -8,27 +8,25 @@ from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import Network
 from discosim.networks import NETWORKS, Recipe, Width
-from discosim.networks.mobilenet import STAGES, inverted_residual_features
+from discosim.networks.mobilenet import LAST, SIXTEENTH, STAGES, STEM, inverted_residual_features
 from discosim.networks.mobilenetv1 import backbone, separable
 
 OUTPUTS = 3 * (20 + 5)
 WIDE_OUTPUTS = 5 * (20 + 5)
-SKIP = "stage6.0.expand.act"  # of a 16th of the side
-LAST = 1280
 
 
 def mobilenetv2_yolov3(name: str, input_shape: Shape, channels: Width) -> Network:
     """Return the detector on MobileNetV2; maps of one 32nd and one 16th of the input's side."""
     net = Builder(name, input_shape)
     x = inverted_residual_features(
-        net, channels, stem=32, stages=STAGES, last=LAST, function="relu"
+        net, channels, stem=STEM, stages=STAGES, last=LAST, function="relu"
     )
-    features = net.shape(SKIP)[0]
+    features = net.shape(SIXTEENTH)[0]
     with net.block("yolo1"):
         first = separable(net, x, features, "yolo1")
     with net.block("yolo2"):
-        up = net.upsample(first, net.shape(SKIP)[1:], "yolo2.upsample", "nearest")
-        y = net.add(up, separable(net, SKIP, features, "yolo2"), "yolo2.sum")
+        up = net.upsample(first, net.shape(SIXTEENTH)[1:], "yolo2.upsample", "nearest")
+        y = net.add(up, separable(net, SIXTEENTH, features, "yolo2"), "yolo2.sum")
     with net.block("yolo3"):
         second = separable(net, y, features, "yolo3")
     for index, y in enumerate((first, second)):

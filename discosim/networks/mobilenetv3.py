@@ -12,7 +12,7 @@ from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 from discosim.networks.mobilenet import scaled
-from discosim.networks.parts import conv_norm, squeeze_excite
+from discosim.networks.parts import conv_norm, depthwise, squeeze_excite
 
 
 class ResidualRow(NamedTuple):
@@ -67,16 +67,7 @@ def _block(net: Builder, x: str, before: int, row: ResidualRow, at: str, channel
     hidden, features = channels(row.hidden), channels(row.features)
     function = "hardswish" if row.swish else "relu"
     y = x if row.hidden == before else conv_norm(net, x, hidden, 1, f"{at}.expand", function)
-    y = conv_norm(
-        net,
-        y,
-        hidden,
-        row.kernel,
-        f"{at}.depthwise",
-        function,
-        stride=row.stride,
-        groups=hidden,
-    )
+    y = depthwise(net, y, row.kernel, f"{at}.depthwise", function, stride=row.stride)
     if row.excite:
         squeezed = channels(scaled(row.hidden, 1 / EXCITE_DIVISOR))
         y = squeeze_excite(net, y, squeezed, f"{at}.se", gate="hardsigmoid")

@@ -11,43 +11,33 @@ from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
 from discosim.networks.deit import block
-from discosim.networks.parts import classifier, conv_norm, depthwise
+from discosim.networks.mobilenet import Stage, inverted_residual
+from discosim.networks.parts import classifier, conv_norm
 
 SILU = "silu"
 STEM = 16
 HEADS = 4
 PATCH = 2
-EXPANSION, PERCEPTRON = 4, 2
+PERCEPTRON = 2
 LAST = 640
 CLASSES = 1000
 
 
 class MobileVitStage(NamedTuple):
-    """Inverted residuals, the first with the stride; then blocks of attention over `tokens`."""
+    """Inverted residuals, then blocks of attention over `tokens` features."""
 
-    features: int
-    depth: int
-    stride: int
+    residuals: Stage
     tokens: int = 0
     attention: int = 0
 
 
 STAGES = (
-    MobileVitStage(32, 1, 1),
-    MobileVitStage(64, 3, 2),
-    MobileVitStage(96, 1, 2, tokens=144, attention=2),
-    MobileVitStage(128, 1, 2, tokens=192, attention=4),
-    MobileVitStage(160, 1, 2, tokens=240, attention=3),
+    MobileVitStage(Stage(4, 3, 1, 32, 1)),
+    MobileVitStage(Stage(4, 3, 2, 64, 3)),
+    MobileVitStage(Stage(4, 3, 2, 96, 1), tokens=144, attention=2),
+    MobileVitStage(Stage(4, 3, 2, 128, 1), tokens=192, attention=4),
+    MobileVitStage(Stage(4, 3, 2, 160, 1), tokens=240, attention=3),
 )
-
-
-def _inverted(
-    net: Builder, x: str, before: int, features: int, stride: int, at: str, channels: Width
-) -> str:
-    y = conv_norm(net, x, channels(EXPANSION * before), 1, f"{at}.expand", SILU)
-    y = depthwise(net, y, 3, f"{at}.depthwise", SILU, stride=stride)
-    y = conv_norm(net, y, channels(features), 1, f"{at}.project")
-    return net.add(y, x, f"{at}.add") if stride == 1 and before == features else y
 
 
 def _attending(net: Builder, x: str, stage: MobileVitStage, at: str, channels: Width) -> str:
@@ -73,12 +63,13 @@ def mobilevit(name: str, input_shape: Shape, channels: Width) -> Network:
         x = conv_norm(net, INPUT, channels(STEM), 3, "stem", SILU, stride=2)
     before = STEM
     for number, stage in enumerate(STAGES, start=1):
-        for index in range(stage.depth):
+        residuals = stage.residuals
+        for index in range(residuals.depth):
             at = f"stage{number}.{index}"
             with net.block(at):
-                stride = 1 if index else stage.stride
-                x = _inverted(net, x, before, stage.features, stride, at, channels)
-            before = stage.features
+                stride = 1 if index else residuals.stride
+                x = inverted_residual(net, x, before, residuals, stride, at, channels, SILU)
+            before = residuals.features
         if stage.attention:
             with net.block(f"stage{number}.vit"):
                 x = _attending(net, x, stage, f"stage{number}.vit", channels)

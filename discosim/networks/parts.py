@@ -37,10 +37,22 @@ def depthwise(
     *,
     factor: float = 1.0,
     stride: int = 1,
+    dilation: int = 1,
 ) -> str:
     """Write a convolution of each channel by itself, its norm and, if named, an activation."""
     own = net.shape(x)[0]
-    return conv_norm(net, x, own, kernel, name, function, factor=factor, stride=stride, groups=own)
+    return conv_norm(
+        net,
+        x,
+        own,
+        kernel,
+        name,
+        function,
+        factor=factor,
+        stride=stride,
+        dilation=dilation,
+        groups=own,
+    )
 
 
 def squeeze_excite(

@@ -14,32 +14,28 @@ from discosim.networks.parts import conv_norm, depthwise
 
 
 class FastestRow(NamedTuple):
-    """So many blocks alike; only those that have neither stride nor new features add their input.
-
-    adds: whether the blocks add their input.
-    """
+    """So many blocks alike, of which the first one takes the stride."""
 
     hidden: int
     features: int
     stride: int = 1
-    adds: bool = False
     depth: int = 1
 
 
 STEM = 8
 ROWS = (
     FastestRow(8, 4),
-    FastestRow(8, 4, adds=True),
+    FastestRow(8, 4),
     FastestRow(24, 8, stride=2),
-    FastestRow(32, 8, adds=True, depth=2),
+    FastestRow(32, 8, depth=2),
     FastestRow(32, 8, stride=2),
-    FastestRow(48, 8, adds=True, depth=2),
+    FastestRow(48, 8, depth=2),
     FastestRow(48, 16),
-    FastestRow(96, 16, adds=True, depth=4),
+    FastestRow(96, 16, depth=4),
     FastestRow(96, 24, stride=2),
-    FastestRow(136, 24, adds=True, depth=4),
+    FastestRow(136, 24, depth=4),
     FastestRow(136, 48, stride=2),
-    FastestRow(224, 48, adds=True, depth=5),
+    FastestRow(224, 48, depth=5),
 )
 TAPPED = 9  # the row whose output the second map reads as well
 POOLS = (9, 5, 3)
@@ -49,11 +45,12 @@ LEAKY, SLOPE = "leaky_relu", 0.1
 HEAD_DEPTH = 2
 
 
-def _block(net: Builder, x: str, row: FastestRow, at: str, channels: Width) -> str:
+def _block(net: Builder, x: str, before: int, row: FastestRow, at: str, channels: Width) -> str:
+    """Write one block; `before` are the full width's features of `x`."""
     y = conv_norm(net, x, channels(row.hidden), 1, f"{at}.expand", LEAKY, factor=SLOPE)
     y = depthwise(net, y, 3, f"{at}.depthwise", LEAKY, factor=SLOPE, stride=row.stride)
     y = conv_norm(net, y, channels(row.features), 1, f"{at}.project")
-    return net.add(y, x, f"{at}.add") if row.adds else y
+    return net.add(y, x, f"{at}.add") if row.stride == 1 and before == row.features else y
 
 
 def _head(net: Builder, x: str, at: str) -> None:
@@ -69,12 +66,13 @@ def yolo_fastest(name: str, input_shape: Shape, channels: Width) -> Network:
     net = Builder(name, input_shape)
     with net.block("stem"):
         x = conv_norm(net, INPUT, channels(STEM), 3, "stem", LEAKY, factor=SLOPE, stride=2)
-    outputs = []
+    outputs, before = [], STEM
     for number, row in enumerate(ROWS):
         for index in range(row.depth):
             at = f"row{number}.{index}"
             with net.block(at):
-                x = _block(net, x, row, at, channels)
+                x = _block(net, x, before, row, at, channels)
+            before = row.features
         outputs.append(x)
     with net.block("neck"):
         pooled = [net.pool(x, k, f"neck.pool{k}", stride=1, padding=k // 2) for k in POOLS]
