@@ -49,6 +49,7 @@ def _refusal(
         ("sweep --model", ["--model"]),
         ("sweep --model=", ["network"]),
         ("hardware show", ["NAME"]),
+        ("fit measured.csv", ["--device"]),
         ("--bogus", ["--bogus"]),
         ("sweep --modle resnet50", ["--model"]),
         ("swep --model resnet50", ["sweep"]),

@@ -7,7 +7,7 @@ import click
 from discosim.cli import options
 from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
-from discosim.cli.options import Option
+from discosim.cli.options import Option, To
 from discosim.door.fit import fit
 
 
@@ -33,8 +33,4 @@ def command(asked: Asked, measured: str) -> None:
     \b
     discosim fit mine.csv --device "My board" --runtime ncnn --threads 4 --hw-out mine.toml
     """
-    asked.values["measured"] = measured
-    asked.give(fit(measured, **{k: v for k, v in asked.values.items() if k in KEYWORDS}))
-
-
-KEYWORDS = ("device", "runtime", "threads", "clock", "link_of")
+    asked.give(fit(measured, **asked.given(To.CALL)))

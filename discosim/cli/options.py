@@ -41,9 +41,10 @@ class To(Enum):
 class Option:
     """An option: the keyword that it fills, its flags, its help, how its text is read.
 
-    default: where the function of the door states none of its own. Of a file, the keyword is the
-    method of the answer that writes it, `what` is what messages call it. counted: whether it says
-    what is counted; complete: what a shell completes its text with.
+    default: where the function of the door states none of its own; required: a network may be an
+    argument in its place (`command.py`). Of a file, the keyword is the method of the answer that
+    writes it, `what` is what messages call it. counted: whether it says what is counted; complete:
+    what a shell completes its text with.
     """
 
     keyword: str
@@ -81,7 +82,8 @@ class Option:
     def add(self, command: Callable[..., Any], default: object) -> None:
         """Add it to a command, with the default of the door unless its help tells of one."""
         default = self.default if default is None else default
-        more: dict[str, Any] = {"default": None}
+        required = self.required and self.keyword != "network"
+        more: dict[str, Any] = {"required": True} if required else {"default": None}
         if default not in (None, Parameter.empty) and "[default" not in self.help:
             more = {"default": default, "show_default": default != "" and default is not False}
         click.option(
