@@ -12,7 +12,7 @@ import discosim as ds
 from discosim.door.answer import Answer
 from discosim.errors import DiscosimError
 from discosim.hardware import load_profile
-from discosim.report.style import LEAST_LETTERS, Sheet, drawn_on, save
+from discosim.report.style import LEAST_LETTERS, LETTERS, Sheet, drawn_on, save
 from discosim.report.tables import to_tex
 from discosim.units import parse_length
 from tests.configurations import swept
@@ -28,6 +28,7 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "pareto": lambda: ds.pareto(NET, NODE, by="latency,memory"),
     "timeline": lambda: ds.timeline(NET, NODE),
     "inspect": lambda: ds.inspect(NET),
+    "unlike plan": lambda: ds.plan(NET, ["rpi4-gigabit", "rpi5-gigabit"]),
 }
 
 
@@ -45,7 +46,9 @@ def test_every_picture_has_the_width_and_letters_that_can_be_read(
     with drawn_on(Sheet(style=style)):
         figure = ANSWERS[name]().plot()
         assert figure.get_figwidth() == pytest.approx(inches)
-        assert min(_letters(figure)) >= LEAST_LETTERS
+        letters = _letters(figure)
+        assert min(letters) >= LEAST_LETTERS
+        assert max(letters) <= 1.1 * LETTERS[style] * (1 + 1e-9)  # those of the title
 
 
 def test_a_width_a_title_and_dots_are_as_asked(tmp_path: Path) -> None:

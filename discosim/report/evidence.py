@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.evidence.predict import Judged, pairs_right
-from discosim.report.style import COMM, COMP, RC, SINGLE, new_figure
+from discosim.report.style import COMM, COMP, SINGLE, new_figure, rc
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 BAND = 0.2
 """The band of the picture, about equality."""
+
+MOST_REASONS = 12
+"""Why rows are not predicted: reasons that have a line each."""
 
 
 def evidence_frame(predictions: Sequence[Judged]) -> pd.DataFrame:
@@ -136,10 +139,10 @@ def findings(predictions: Sequence[Judged]) -> list[str]:
         )
     share = f" ({100 * len(said) / len(rows):.0f} %)" if rows else ""
     lines.append(f"Covered: {len(said)} of {len(rows)} rows of one node{share}.")
-    reasons = Counter(each.reason for each in predictions if each.reason)
+    reasons = Counter(each.reason for each in predictions if each.reason).most_common(MOST_REASONS)
     lines += [f"Not predicted, {count} of {len(predictions)}: {reason}"
-              for reason, count in reasons.most_common(12)]  # fmt: skip
-    left = len(predictions) - len(said) - sum(count for _, count in reasons.most_common(12))
+              for reason, count in reasons]  # fmt: skip
+    left = len(predictions) - len(said) - sum(count for _, count in reasons)
     return lines + ([f"Not predicted for other reasons: {left}."] if left else [])
 
 
@@ -160,7 +163,7 @@ def draw_evidence(predictions: Sequence[Judged]) -> "Figure":
     said = predicted_rows(predictions)
     measured = np.array([each.measured.seconds for each in said], dtype=float)
     fitted = np.array([each.fitted for each in said], dtype=bool)
-    with rc_context(RC):
+    with rc_context(rc()):
         figure = new_figure(6.4, 6.0, "Published latencies beside predictions")
         axes = figure.subplots()
         if len(said):

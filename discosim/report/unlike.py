@@ -6,7 +6,7 @@ import pandas as pd
 
 from discosim.explore.planning.unlike import UnlikePlanned
 from discosim.report.plan import stretches
-from discosim.report.style import LINES, RC, new_figure, time_unit
+from discosim.report.style import LINES, new_figure, rc, time_unit
 from discosim.report.tables import Cells, cells
 from discosim.units import format_quantity
 
@@ -83,7 +83,7 @@ def draw(found: UnlikePlanned, title: str) -> "Figure":
     """Return a bar for each way to split."""
     import matplotlib as mpl
 
-    with mpl.rc_context(RC):
+    with mpl.rc_context(rc()):
         figure = new_figure(8.0, 0.6 + 0.32 * len(found.every), title)
         axes = figure.subplots()
         factor, unit = time_unit([each.latency_s for each in found.every])
