@@ -21,10 +21,18 @@ class FaultsError(DiscosimError):
 
 
 class UnknownNameError(DiscosimError):
-    """A name that is not among the known ones; the text offers the nearest right names."""
+    """A name that is not among the known ones; the text offers the nearest right names.
 
-    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
-        super().__init__(f"unknown {kind} {given!r}; {suggest(given, known)}")
+    listed_by: the command that lists all, for names too many for a line.
+    """
+
+    def __init__(self, kind: str, given: str, known: Iterable[str], listed_by: str = "") -> None:
+        names = sorted(known)
+        if listed_by and not nearest(given, names):
+            offered = f"known: {some_of(names)} ({listed_by})"
+        else:
+            offered = suggest(given, names)
+        super().__init__(f"unknown {kind} {given!r}; {offered}")
 
 
 def require(what: str, *packages: str, otherwise: str = "") -> None:
@@ -55,6 +63,9 @@ def nearest(given: str, known: Iterable[str], most: int = 3) -> list[str]:
     folded = {name.lower(): name for name in names}
     near = [folded[hit] for hit in get_close_matches(given.lower(), folded, most, cutoff=0.5)]
     near += [n for n in names if given and given.lower() in n.lower() and n not in near]
+    if not near:  # by the first word alone, as rpi6 is like rpi5-gigabit
+        words = {name.lower().partition("-")[0]: name for name in reversed(names)}
+        near = [words[hit] for hit in get_close_matches(given.lower(), words, most, cutoff=0.7)]
     return near[:most]
 
 

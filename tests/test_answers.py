@@ -116,7 +116,7 @@ def test_what_is_said_of_accuracy_stands_in_the_table(model: str) -> None:
     answer = ds.sweep(model, NODE, nodes=[2, 4], s_comm=[0, 0.8, 1])
     known = answer.frame["accuracy"].notna().any()
     assert ("accuracy" in answer.cells) == known
-    assert bool(_lines(answer, "Accuracy is that of")) == known
+    assert bool(_lines(answer, "Accuracy is the")) == known
 
 
 @settings(max_examples=15)

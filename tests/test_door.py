@@ -305,8 +305,8 @@ ds.sweep("resnet50", rounding=3)
 """
 
 
+@pytest.mark.extras
 def test_a_caller_is_checked_by_mypy(tmp_path: Path) -> None:
-    pytest.importorskip("mypy")
     (tmp_path / "caller.py").write_text(CALLER, encoding="utf-8")
     (tmp_path / "mistaken.py").write_text(MISTAKEN, encoding="utf-8")
     options = ["--strict", "--config-file", str(ROOT / "pyproject.toml")]

@@ -294,6 +294,8 @@ def test_an_override_of_a_broken_section_leaves_its_fault(own: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean splitnets-hmd"):
         load_profile("splitnets")
+    with pytest.raises(UnknownNameError, match="did you mean rpi5-"):
+        load_profile("rpi6")
     assert "unknown hardware profile ''" in refused("")
 
 

@@ -18,7 +18,7 @@ from discosim.report.style import save
 from tests.configurations import on, swept
 
 ROOT = Path(__file__).parents[1]
-TABLES = {table.name: table for table in (m.TABLE for m in (tab1, tab2, tab3, tab4, tab5))}
+TABLES = {m.TABLE.printed.section: m.TABLE for m in (tab1, tab2, tab3, tab4, tab5)}
 ROWS = paper.rows()
 
 

@@ -1,5 +1,7 @@
 """Published accuracy of a split network: data of the paper (its Tables I to V), never computed."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,20 +9,28 @@ from discosim.graph.table import Floats
 from discosim.published import of_section
 from discosim.strategies.strategy import Strategy
 
+
+@dataclass(frozen=True)
+class PrintedTable:
+    """A table of the paper: its section in `published`, its number, and what is measured there."""
+
+    section: str
+    number: str
+    measure: str
+
+    def __str__(self) -> str:
+        """As people say it."""
+        return f"the paper's Table {self.number}"
+
+
 TABLES = {
-    "resnet50": "tab1",
-    "deit-s": "tab2",
-    "ssd300-resnet50": "tab3",
-    "deeplabv3plus-resnet101": "tab4",
-    "esrgan": "tab5",
+    "resnet50": PrintedTable("tab1", "I", "top-1 accuracy [%]"),
+    "deit-s": PrintedTable("tab2", "II", "top-1 accuracy [%]"),
+    "ssd300-resnet50": PrintedTable("tab3", "III", "mAP [%]"),
+    "deeplabv3plus-resnet101": PrintedTable("tab4", "IV", "mIoU [%]"),
+    "esrgan": PrintedTable("tab5", "V", "PSNR [dB]"),
 }
 """The table of each network that has one."""
-
-PRINTED_IN = {
-    model: f"the paper's Table {numeral}"
-    for (model, _), numeral in zip(TABLES.items(), ("I", "II", "III", "IV", "V"), strict=True)
-}
-"""The same for people."""
 
 NODES = 2
 """The paper trains for two nodes."""
@@ -35,7 +45,7 @@ def published_accuracy(model: str, strategy: Strategy, nodes: int, s_comm: Float
     unknown = np.full(np.shape(s_comm), np.nan)
     if model not in TABLES:
         return unknown
-    rows = [row for row in of_section(TABLES[model]) if row.id.endswith(".s_comm")]
+    rows = [row for row in of_section(TABLES[model].section) if row.id.endswith(".s_comm")]
     [dense] = [row.accuracy_number for row in rows if row.method == "dense"]
     if strategy.exact or nodes == 1:
         return np.full(np.shape(s_comm), dense)
@@ -59,7 +69,7 @@ def published_accuracy(model: str, strategy: Strategy, nodes: int, s_comm: Float
 
 def printed(model: str, s_comm: Floats, exact: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return where an accuracy stands in the table as it is, not between two of its values."""
-    rows = of_section(TABLES[model])
+    rows = of_section(TABLES[model].section)
     settings = {float(row.setting) / 100 for row in rows if row.method == "random-sparse"}
     stands: NDArray[np.bool_] = exact | np.isnan(s_comm) | np.isin(s_comm, [0.0, *settings])
     return stands

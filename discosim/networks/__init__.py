@@ -62,10 +62,9 @@ def known_as(name: str) -> str:
     names = list(NETWORKS)
     found = registered(stem, names)
     if found is None:
-        others = (
-            [] if nearest(stem, names) else [each for many in SPELLINGS.values() for each in many]
-        )
-        raise UnknownNameError(NETWORKS.kind, stem, nearest(stem, others) or names)
+        others = [each for many in SPELLINGS.values() for each in many]
+        near = nearest(stem, names) or nearest(stem, others)
+        raise UnknownNameError(NETWORKS.kind, stem, near or names, "discosim networks")
     return found + slash + divisor
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -215,17 +214,16 @@ def _accuracy(model: str) -> Json:
     """Published accuracies on NODES nodes by strategy, at the S_comm that were published."""
     if model not in TABLES:
         return None
-    rows = [row for row in of_section(TABLES[model]) if row.id.endswith(".s_comm")]
+    rows = [row for row in of_section(TABLES[model].section) if row.id.endswith(".s_comm")]
     found: dict[str, Json] = {}
     for name in ("dense", "disco", "random-sparse", "branches"):
         at = {0.0, 1.0} | {float(r.setting) / 100 for r in rows if r.method == name and r.setting}
         knob = np.array(sorted(at) if STRATEGIES[name].has_knob else [0.0])
         values = published_accuracy(model, STRATEGIES[name], NODES, knob)
         found[name] = {"s": knob.tolist(), "accuracy": [rounded(v) for v in values.tolist()]}
-    table = import_module(f"discosim.paper.{TABLES[model]}").TABLE
     return {
-        "source": f"Table {table.number}",
-        "measure": table.measure,
+        "source": f"Table {TABLES[model].number}",
+        "measure": TABLES[model].measure,
         "nodes": NODES,
         "by": found,
     }

@@ -12,10 +12,7 @@ CUTS = {
 }
 
 TABLE = Table(
-    name="tab1",
-    number="I",
     task="image classification",
-    measure="top-1 accuracy [%]",
     model="resnet50",
     cuts=CUTS,
     conventions=(

@@ -31,10 +31,7 @@ def inputs_with_attention(table: LayerTable) -> Floats:
 
 
 TABLE = Table(
-    name="tab2",
-    number="II",
     task="image classification",
-    measure="top-1 accuracy [%]",
     model="deit-s",
     cuts=CUTS,
     sparse=linear_layers,

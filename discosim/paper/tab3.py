@@ -26,10 +26,7 @@ def macs_behind_stem(table: LayerTable) -> Floats:
 
 
 TABLE = Table(
-    name="tab3",
-    number="III",
     task="object detection",
-    measure="mAP [%]",
     model="ssd300-resnet50",
     cuts=CUTS,
     volume=inputs_behind_stem,

@@ -14,10 +14,7 @@ CUTS = {
 }
 
 TABLE = Table(
-    name="tab4",
-    number="IV",
     task="semantic segmentation",
-    measure="mIoU [%]",
     model="deeplabv3plus-resnet101",
     cuts=CUTS,
     conventions=(

@@ -12,10 +12,7 @@ CUTS = {
 }
 
 TABLE = Table(
-    name="tab5",
-    number="V",
     task="super-resolution",
-    measure="PSNR [dB]",
     model="esrgan",
     cuts=CUTS,
     conventions=(

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from discosim.configuration import Configuration
+from discosim.explore.accuracy import TABLES, PrintedTable
 from discosim.graph.table import Bools, Floats, LayerTable, tabulate
 from discosim.networks import build
 from discosim.paper import Section, enter
@@ -87,10 +88,7 @@ class Table:
     a number is expected not to fit, by its id.
     """
 
-    name: str
-    number: str
     task: str
-    measure: str
     model: str
     cuts: Mapping[tuple[str, str], Cut]
     conventions: tuple[str, ...]
@@ -99,6 +97,11 @@ class Table:
     macs: Callable[[LayerTable], Floats] = all_macs
     beside: Mapping[str, str] = field(default_factory=dict)
     differs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def printed(self) -> PrintedTable:
+        """Where it stands in the paper, and what accuracy is there."""
+        return TABLES[self.model]
 
     @property
     def layers(self) -> LayerTable:
@@ -119,7 +122,8 @@ class Table:
     def compute_rows(self) -> pd.DataFrame:
         """Return one row per published S_comm and S_comp."""
         rows: list[Row] = []
-        of_method = groupby(of_section(self.name), key=lambda given: (given.method, given.setting))
+        published = of_section(self.printed.section)
+        of_method = groupby(published, key=lambda given: (given.method, given.setting))
         for _, numbers in of_method:
             rows += self._rows(list(numbers))
         return frame(rows)
@@ -182,7 +186,7 @@ def _table_costs(table: Table) -> pd.DataFrame:
     single_s = number(case(table.model, "single", 1).cost().latency_s)
     dense_s = number(case(table.model, "dense", NODES).cost().latency_s)
     rows = []
-    for given in of_section(table.name):
+    for given in of_section(table.printed.section):
         if given.quantity != "s_comm":
             continue
         cost = table.configuration(given).cost()
@@ -227,16 +231,16 @@ def enter_table(table: Table) -> Section:
     def picture() -> "Figure":
         from discosim.report.reproduce import draw_accuracy
 
-        title = f"Table {table.number}: {table.model}, {table.task}, {NODES} nodes"
-        return draw_accuracy(costs(), title, table.measure)
+        title = f"Table {table.printed.number}: {table.model}, {table.task}, {NODES} nodes"
+        return draw_accuracy(costs(), title, table.printed.measure)
 
     return enter(
         Section(
-            name=table.name,
-            title=f"Table {table.number}: {table.model}, {table.task}",
+            name=table.printed.section,
+            title=f"Table {table.printed.number}: {table.model}, {table.task}",
             rows=table.compute_rows,
             conventions=table.conventions,
             costs=costs,
-            pictures={table.name: picture},
+            pictures={table.printed.section: picture},
         )
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discosim.explore.accuracy import PRINTED_IN, printed
+from discosim.explore.accuracy import NODES, TABLES, printed
 from discosim.hardware import Hardware
 from discosim.model.memory import ATTENTION
 from discosim.partition.plan import Conventions
@@ -338,7 +338,9 @@ def _published(rows: Columns) -> list[str]:
         return []
     between = known & ~printed(model, rows["s_comm"], rows["exact"].astype(bool))
     told = "; ~: between two of its values" if between.any() else ""
-    return [f"Accuracy is that of {PRINTED_IN[model]}, for 2 nodes and its own training{told}."]
+    table = TABLES[model]
+    whose = f"for {NODES} nodes and its own training"
+    return [f"Accuracy is the {table.measure} of {table}, {whose}{told}."]
 
 
 def beaten(frame: "Columns | pd.DataFrame", exact: "Columns | pd.DataFrame") -> list[str]:
