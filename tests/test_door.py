@@ -258,7 +258,8 @@ def test_what_is_saved_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.extras
 def test_a_module_of_torch_is_a_network() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     module = torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 16, 3, padding=1)
     )
