@@ -27,6 +27,28 @@ class Course:
     under_way: list[Tensor] = field(default_factory=list)
     wait: Callable[[], None] = lambda: None
 
+    def exchange(
+        self,
+        kind: str,
+        sends: Mapping[int, Tensor],
+        receives: Mapping[int, int],
+        positions: tuple[int, ...],
+        into: str,
+    ) -> None:
+        """Begin to send and to receive; `wait` is until that is done.
+
+        receives: by sender, how many features of the new slot `into` are from it, one sender after
+        the other; positions: the shape of each.
+        """
+        for node, tensor in sends.items():
+            nbytes = tensor.numel() * tensor.element_size()
+            self.messages.append(SentMessage(self.name, kind, self.rank, node, nbytes))
+        sizes = list(receives.values())
+        self.slots[into] = buffer = torch.empty((1, sum(sizes), *positions))
+        parts = dict(zip(receives, torch.split(buffer, sizes, dim=1), strict=True))
+        self.under_way += sends.values()
+        self.wait = self.wire.exchange(self.row, sends, parts)
+
 
 Action = Callable[[Course], None]
 """What a step does."""

@@ -158,20 +158,10 @@ def _made(into: str, source: str, function: Function) -> Action:
 
 def _swap(step: Swap) -> Action:
     at = {node: None if a is None else torch.from_numpy(a) for node, a in step.sends.items()}
-    sizes = list(step.receives.values())
 
     def act(course: Course) -> None:
-        sends = {}
-        for node, features in at.items():
-            sends[node] = tensor = chosen(course.slots[step.source], features)
-            nbytes = tensor.numel() * tensor.element_size()
-            sent = SentMessage(course.name, step.kind, course.rank, node, nbytes)
-            course.messages.append(sent)
-        buffer = torch.empty((1, sum(sizes), *step.positions))
-        receives = dict(zip(step.receives, torch.split(buffer, sizes, dim=1), strict=True))
-        course.slots[step.into] = buffer
-        course.under_way += sends.values()
-        course.wait = course.wire.exchange(course.row, sends, receives)
+        sends = {node: chosen(course.slots[step.source], each) for node, each in at.items()}
+        course.exchange(step.kind, sends, step.receives, step.positions, step.into)
 
     return act
 

@@ -20,10 +20,10 @@ class Rectangle:
     features: Ints
     rows: Range
 
-    def has(self, other: "Rectangle") -> bool:
-        """Return whether all of another block lies in this one."""
-        inside = self.rows[0] <= other.rows[0] and other.rows[1] <= self.rows[1]
-        return inside and bool(np.isin(other.features, self.features).all())
+    def has(self, features: Ints, rows: Range) -> bool:
+        """Return whether all of a rectangle lies in this one."""
+        inside = self.rows[0] <= rows[0] and rows[1] <= self.rows[1]
+        return inside and bool(np.isin(features, self.features).all())
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,14 @@ class Rectangles:
 
     def add(self, tensor: str, block: Rectangle) -> None:
         """Note a block; those that lie in it are not needed any more."""
-        rest = [one for one in self.of.get(tensor, []) if not block.has(one)]
+        rest = [one for one in self.of.get(tensor, []) if not block.has(one.features, one.rows)]
         self.of[tensor] = [block, *rest]
 
     def cut(self, steps: list[Step], tensor: str, features: Ints, rows: Range) -> Excerpt:
         """Return a rectangle as a cut of one slot; steps put it together if need be."""
         flat = len(self.shapes[tensor]) < 2
         for block in self.of.get(tensor, []):
-            inside = block.rows[0] <= rows[0] and rows[1] <= block.rows[1]
-            if inside and np.isin(features, block.features).all():
+            if block.has(features, rows):
                 return _cut(block, features, None if flat else rows)
         return Excerpt(self.filled(steps, tensor, features, rows))
 

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from discosim.masks.mask import Ints
-from discosim.runtime.course import Action, Course
-from discosim.runtime.program import AddTo, Alias, Excerpt, Fill, Put, Trade, Unpack
-from discosim.runtime.wire import SentMessage
+from discosim.runtime.course import Action, Course, joined
+from discosim.runtime.program import AddTo, Alias, Excerpt, Fill, Put, Range, Trade, Unpack
 
 Chooser = Callable[[Tensor], Tensor]
 
@@ -17,20 +16,13 @@ Chooser = Callable[[Tensor], Tensor]
 def trade(step: Trade) -> Action:
     """Return what begins to send and to receive, a message for each other node at most."""
     sends = {node: [(cut.slot, cutter(cut)) for cut in cuts] for node, cuts in step.sends.items()}
-    sizes = list(step.receives.values())
 
     def act(course: Course) -> None:
-        messages = {}
-        for node, cuts in sends.items():
-            parts = [cut(course.slots[slot]).reshape(1, -1) for slot, cut in cuts]
-            messages[node] = tensor = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-            nbytes = tensor.numel() * tensor.element_size()
-            course.messages.append(SentMessage(course.name, step.kind, course.rank, node, nbytes))
-        buffer = torch.empty((1, sum(sizes)))
-        receives = dict(zip(step.receives, torch.split(buffer, sizes, dim=1), strict=True))
-        course.slots[step.into] = buffer
-        course.under_way += messages.values()
-        course.wait = course.wire.exchange(course.row, messages, receives)
+        messages = {
+            node: joined([cut(course.slots[slot]).reshape(1, -1) for slot, cut in cuts])
+            for node, cuts in sends.items()
+        }
+        course.exchange(step.kind, messages, step.receives, (), step.into)
 
     return act
 
@@ -99,7 +91,7 @@ def cutter(cut: Excerpt) -> Chooser:
     return lambda x: lines(x)[:, at]
 
 
-def _rows(rows: tuple[int, int] | None) -> Chooser | None:
+def _rows(rows: Range | None) -> Chooser | None:
     if rows is None:
         return None
     first, last = rows

@@ -16,8 +16,8 @@ from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.reach import row_elems, rows_of
 from discosim.runtime import operators
+from discosim.runtime.program import Range
 
-Range = tuple[int, int]
 Learned = tuple[Tensor | None, Tensor | None]
 
 
