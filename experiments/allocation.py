@@ -52,7 +52,7 @@ from discosim.runtime.fidelity import compared
 from discosim.runtime.finetune import Pruning, effective_weights, prune_and_finetune
 from discosim.runtime.inputs import Inputs
 from discosim.runtime.measure import measure
-from discosim.runtime.module import NetworkModule, apply_mask
+from discosim.runtime.module import NetworkModule, loaded
 from discosim.strategies.strategy import STRATEGIES
 
 NODES = (2, 4)
@@ -293,11 +293,9 @@ class Subject:
         weights = effective_weights(self.module(), self.network)
         return search_placement(self.network, nodes, 1 - self.run.budget, weights)
 
-    def module(self) -> NetworkModule:
-        """Return the dense network, trained."""
-        module = NetworkModule(self.network)
-        module.load_state_dict(base(self.run.task, self.run.seed))
-        return module.eval()
+    def module(self, mask: Mask | None = None) -> NetworkModule:
+        """Return the dense network, trained, and masked where a mask is given."""
+        return loaded(self.network, base(self.run.task, self.run.seed), mask)
 
     @cache  # noqa: B019
     def measured(self, criterion: str) -> dict[str, Floats] | None:
@@ -343,9 +341,7 @@ class Subject:
 
     def answer(self, mask: Mask) -> Tensor:
         """Return what the masked dense network makes of the test inputs."""
-        module = self.module()
-        apply_mask(module, mask, self.network)
-        return answers(module, self.sets.test)
+        return answers(self.module(mask), self.sets.test)
 
 
 def knob_of(subject: Subject) -> tuple[Knob, str]:
@@ -395,10 +391,10 @@ def ranked(run: Run) -> dict[str, object]:
     names = [name for name, curve in subject.curves("l1").items() if curve.lost[-1]]
     lost: dict[str, list[float]] = {criterion: [] for criterion in RANKED}
     worse, divergence = [], []
+    zero = dict.fromkeys(subject.curves("l1"), Curve(LEVELS, 0 * LEVELS))
     for _ in range(PLANS):
         drawn = np.exp(draws.normal(size=len(names)))
         power = draws.uniform(1, 4, len(names))
-        zero = dict.fromkeys(subject.curves("l1"), Curve(LEVELS, 0 * LEVELS))
         random = zero | {
             name: Curve(LEVELS, factor * LEVELS**each)
             for name, factor, each in zip(names, drawn, power, strict=True)

@@ -42,7 +42,7 @@ from discosim.report.tables import to_markdown
 from discosim.runtime.fidelity import fidelities
 from discosim.runtime.inputs import Inputs
 from discosim.runtime.measure import measure
-from discosim.runtime.module import NetworkModule
+from discosim.runtime.module import loaded
 from discosim.runtime.state import any_checkpoint_state
 from discosim.strategies.strategy import STRATEGIES
 
@@ -115,8 +115,7 @@ def judged(
         crops([photographs[at] for at in part], side, draws)
         for part in (order[:half], order[half:])
     )
-    module, owners = NetworkModule(network), place(network, nodes)
-    module.load_state_dict(dict(state))
+    module, owners = loaded(network, state), place(network, nodes)
     weights = {name: tensor.numpy() for name, tensor in state.items()}
     found = measure("gauss-newton", module, network, nodes, owners, measured_on, seed)
     base = Configuration(

@@ -213,10 +213,9 @@ class _Task:
         if self.inputs is None or self.read.state is None:
             return None
         from discosim.runtime.measure import measure
-        from discosim.runtime.module import NetworkModule
+        from discosim.runtime.module import loaded
 
-        module = NetworkModule(self.network)
-        module.load_state_dict(dict(self.read.state))
+        module = loaded(self.network, self.read.state)
         with progress(f"measuring {self.criterion}") as shown:
             return measure(
                 self.criterion,

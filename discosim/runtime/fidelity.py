@@ -38,19 +38,16 @@ def fidelities(
     """Return how near each masked network comes; `state` as a NetworkModule's state_dict."""
     import torch
 
-    from discosim.runtime.module import NetworkModule, apply_mask
+    from discosim.runtime.module import loaded, several
 
-    def answers(mask: Mask | None) -> "Answers":
-        module = NetworkModule(network).eval()
-        module.load_state_dict(dict(state))
-        if mask is not None:
-            apply_mask(module, mask, network)
+    def answers(mask: Mask | None = None) -> "Answers":
+        module = loaded(network, state, mask)
         parts = (torch.from_numpy(inputs.x[at : at + BATCH].copy()) for at in begins)
-        return [y if isinstance(y, tuple) else (y,) for y in map(module, parts)]
+        return [several(module(part)) for part in parts]
 
     begins = range(0, len(inputs), BATCH)
     with torch.inference_mode():
-        dense = answers(None)
+        dense = answers()
         return {name: compared(answers(mask), dense) for name, mask in masks.items()}
 
 

@@ -23,7 +23,7 @@ from discosim.masks.select import find_candidates, least_of_layer
 from discosim.masks.sub_rows import Floats, masked_layers, prunable
 from discosim.partition.placement import Owners
 from discosim.runtime.inputs import Inputs
-from discosim.runtime.module import FeaturesFirst, rows_of_mask
+from discosim.runtime.module import FeaturesFirst, Outputs, rows_of_mask, several
 
 PROJECTIONS = 2
 """Of the output, for each input: more of them cost a backward pass each, as more inputs do."""
@@ -32,7 +32,6 @@ BATCH = 16
 
 SENSITIVITY_LEVELS = np.array([0.0, 0.25, 0.5, 0.75, 0.9, 1.0])
 
-Outputs = Tensor | tuple[Tensor, ...]
 Objectives = Callable[[Outputs, Tensor | None], Iterator[Tensor]]
 """Scalars that sum a value of each input of a batch; labels where they are known."""
 
@@ -73,7 +72,7 @@ def _loss_slopes(
 
     def losses(outputs: Outputs, labels: Tensor | None) -> Iterator[Tensor]:
         assert labels is not None
-        first = outputs[0] if isinstance(outputs, tuple) else outputs
+        first = several(outputs)[0]
         if labels.dtype.is_floating_point:
             yield functional.mse_loss(first, labels, reduction="sum") * (len(first) / first.numel())
         else:
@@ -106,11 +105,11 @@ def _output_slopes(
     draws = torch.Generator().manual_seed(seed)
 
     def projections(outputs: Outputs, _labels: Tensor | None) -> Iterator[Tensor]:
-        several = outputs if isinstance(outputs, tuple) else (outputs,)
         for _ in range(PROJECTIONS):
-            yield torch.stack(
-                [(y * torch.randn(y.shape, generator=draws).to(y)).sum() for y in several]
-            ).sum()
+            parts = [
+                (y * torch.randn(y.shape, generator=draws).to(y)).sum() for y in several(outputs)
+            ]
+            yield torch.stack(parts).sum()
 
     return gate_slopes(module, network, nodes, owners, inputs, projections, progress)
 
@@ -221,11 +220,13 @@ def _changes(
         ]
         changes = {}
         for done, each in enumerate(found, start=1):
-            lost = [0.0]
-            for level in SENSITIVITY_LEVELS[1:] if each.prunable.any() else ():
-                kept = ~least_of_layer(each, float(level))
-                lost.append(_change(module, each.layer, kept, each.seen.out_owner, inputs, wanted))
-            curve = np.maximum.accumulate(lost) if len(lost) > 1 else SENSITIVITY_LEVELS * 0.0
+            lost = np.zeros(len(SENSITIVITY_LEVELS))
+            for at, level in enumerate(SENSITIVITY_LEVELS[1:], start=1):
+                if each.prunable.any():
+                    kept = ~least_of_layer(each, float(level))
+                    owner = each.seen.out_owner
+                    lost[at] = _change(module, each.layer, kept, owner, inputs, wanted)
+            curve = np.maximum.accumulate(lost)
             changes[each.layer.name] = np.interp(LEVELS, SENSITIVITY_LEVELS, curve)
             progress(done, len(found))
     return changes
@@ -247,23 +248,17 @@ def _change(
     rows = torch.from_numpy(rows_of_mask(layer, kept, out_owner)).to(weight.device)
     weight.mul_(rows.reshape(*rows.shape, *(1,) * (weight.dim() - 2)))
     try:
-        total = sum(
-            float(
-                (_flat(module(_tensors(inputs, BATCH * at, module)[0])) - each)
-                .double()
-                .square()
-                .sum()
-            )
-            for at, each in enumerate(wanted)
-        )
+        total = 0.0
+        for number, right in enumerate(wanted):
+            x, _ = _tensors(inputs, BATCH * number, module)
+            total += float((_flat(module(x)) - right).double().square().sum())
     finally:
         weight.copy_(before)
     return total / len(inputs)
 
 
 def _flat(outputs: Outputs) -> Tensor:
-    several = outputs if isinstance(outputs, tuple) else (outputs,)
-    return torch.cat([y.flatten(1) for y in several], dim=1)
+    return torch.cat([y.flatten(1) for y in several(outputs)], dim=1)
 
 
 def _tensors(inputs: Inputs, begin: int, module: nn.Module) -> tuple[Tensor, Tensor | None]:

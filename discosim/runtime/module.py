@@ -23,6 +23,10 @@ BATCH_NORMS: Mapping[int, type[nn.Module]] = {
 }
 
 
+Outputs = Tensor | tuple[Tensor, ...]
+"""What a module returns: a tensor, or a tuple of them where there are several outputs."""
+
+
 class FeaturesFirst(nn.Linear):
     """A matrix over features, which stand before the positions."""
 
@@ -43,8 +47,7 @@ class _LayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` normalised over its features at every position."""
-        variance, mean = torch.var_mean(x, 1, correction=0)
-        return operators.normalize(x, mean, variance, self.weight, self.bias)
+        return operators.norm(x, self.weight, self.bias)
 
 
 class _L2Norm(nn.Module):
@@ -54,8 +57,7 @@ class _L2Norm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` with features of unit length at every position, scaled."""
-        y = nn.functional.normalize(x, dim=1, eps=operators.L2_NORM_EPS)
-        return y * operators.along_features(self.weight, y)
+        return operators.norm(x, self.weight, None)
 
 
 class _Embedding(nn.Module):
@@ -173,7 +175,7 @@ class NetworkModule(nn.Module):
             if tensor not in network.outputs
         }
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+    def forward(self, x: Tensor) -> Outputs:
         """Return the output of `x`, (batch, *input_shape), or a tuple where there are several."""
         tensors = {INPUT: x}
         for layer in self.network.layers:
@@ -185,6 +187,22 @@ class NetworkModule(nn.Module):
                     del tensors[tensor]
         outputs = tuple(tensors[name] for name in self.network.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
+
+
+def loaded(
+    network: Network, state: Mapping[str, Tensor], mask: Mask | None = None
+) -> NetworkModule:
+    """Return the network with the parameters of a state_dict, masked or not, for inference."""
+    module = NetworkModule(network).eval()
+    module.load_state_dict(dict(state))
+    if mask is not None:
+        apply_mask(module, mask, network)
+    return module
+
+
+def several(outputs: Outputs) -> tuple[Tensor, ...]:
+    """Return the outputs of a module, one or more, as a tuple."""
+    return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def dense_mask(mask: Mask, network: Network, layer: str) -> NDArray[np.bool_]:

@@ -28,10 +28,9 @@ def replica_outputs(laid: Laid, state: "Mapping[str, Tensor]", x: "Array") -> "t
     """
     import torch
 
-    from discosim.runtime.module import NetworkModule
+    from discosim.runtime.module import loaded
 
-    module = NetworkModule(laid.table.network).eval()
-    module.load_state_dict(dict(state))
+    module = loaded(laid.table.network, state)
     with torch.inference_mode():
         versions = {INPUT: [torch.from_numpy(x)[None]] * laid.nodes}
         for part in laid.parts:

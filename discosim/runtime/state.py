@@ -115,12 +115,9 @@ def masked_outputs(
     network: Network, mask: Mask, state: "Mapping[str, Tensor]", x: Array
 ) -> tuple[Array, ...]:
     """Return what the masked network makes of one input, (*input_shape), on one process."""
-    from discosim.runtime.module import NetworkModule, apply_mask
+    from discosim.runtime.module import loaded
 
-    module = NetworkModule(network).eval()
-    module.load_state_dict(dict(state))
-    apply_mask(module, mask, network)
-    return _outputs(module, x)
+    return _outputs(loaded(network, state, mask), x)
 
 
 def expected_outputs(
@@ -141,20 +138,19 @@ def expected_outputs(
 
 def whole_outputs(network: Network, state: "Mapping[str, Tensor]", x: Array) -> tuple[Array, ...]:
     """Return what the network makes of one input, (*input_shape), on one process."""
-    from discosim.runtime.module import NetworkModule
+    from discosim.runtime.module import loaded
 
-    module = NetworkModule(network).eval()
-    module.load_state_dict(dict(state))
-    return _outputs(module, x)
+    return _outputs(loaded(network, state), x)
 
 
 def _outputs(module: "NetworkModule", x: Array) -> tuple[Array, ...]:
     import torch
 
+    from discosim.runtime.module import several
+
     with torch.inference_mode():
-        outputs = module(torch.from_numpy(x)[None])
-    several = outputs if isinstance(outputs, tuple) else (outputs,)
-    return tuple(output[0].numpy() for output in several)
+        outputs = several(module(torch.from_numpy(x)[None]))
+    return tuple(output[0].numpy() for output in outputs)
 
 
 def largest_difference(outputs: Sequence[Array], wanted: Sequence[Array]) -> float:
