@@ -106,6 +106,8 @@ def prune_and_finetune(
     """
     held = place(network, pruning.nodes) if owners is None else dict(owners)
     check_module(module, network)
+    if not the_criterion(pruning.criterion).measured:
+        inputs = None
     steps = pruning.steps
     done, mask = 0, None
     if checkpoint is not None and checkpoint.exists():
@@ -140,8 +142,8 @@ def _measured(
     owners: Mapping[str, Owners],
     inputs: Inputs | None,
 ) -> dict[str, Floats] | None:
-    """What the criterion wants of the module as it is; a criterion of weights wants nothing."""
-    if inputs is None or not the_criterion(pruning.criterion).measured:
+    """What the criterion wants of the module as it is, where it wants inputs and has them."""
+    if inputs is None:
         return None
     return measure(pruning.criterion, module, network, pruning.nodes, owners, inputs, pruning.seed)
 
@@ -214,19 +216,13 @@ def _save(
     content = {
         "pruning": pruning.as_record(),
         "model": mask.model,
-        "inputs": _digests(pruning, inputs),
+        "inputs": [] if inputs is None else inputs.digests(),
         "step": step,
         "kept": kept,
         "words": (mask.weights, mask.criterion),
         "state": module.state_dict(),
     }
     write_whole(path, lambda part: torch.save(content, part))
-
-
-def _digests(pruning: Pruning, inputs: Inputs | None) -> list[str]:
-    """Which inputs matter to what comes out."""
-    matter = inputs is not None and the_criterion(pruning.criterion).measured
-    return inputs.digests() if inputs is not None and matter else []
 
 
 def _resume(
@@ -247,7 +243,7 @@ def _resume(
     wanted = pruning.as_record(), network.name
     if given != wanted:
         raise DiscosimError(f"checkpoint {path} is of {given}; wanted {wanted}")
-    if measured_on != _digests(pruning, inputs):
+    if measured_on != ([] if inputs is None else inputs.digests()):
         raise DiscosimError(f"checkpoint {path} is of other inputs than those that are given")
     layers = {}
     for layer in masked_layers(network):
