@@ -104,7 +104,7 @@ def run(laid: Laid, x: Tensor, state: State) -> list[dict[str, Tensor]]:
         if part.statistics is not None:  # known to all, whoever has the rest
             operands = [_merged(operand) for operand in operands]
         for rank, node in enumerate(nodes):
-            made = _compute(laid, part, rank, [operand[rank] for operand in operands], state)
+            made = _compute(part, rank, [operand[rank] for operand in operands], state)
             node[part.layer.name] = made
     for read in laid.gathering:
         _deliver(nodes, read)
@@ -165,14 +165,14 @@ def _rows(tensor: Tensor, held: Held) -> Tensor:
     return tensor.view(1, held.features, held.row_count, held.row_elems)
 
 
-def _compute(laid: Laid, part: Part, rank: int, xs: list[Tensor], state: State) -> Tensor:
+def _compute(part: Part, rank: int, xs: list[Tensor], state: State) -> Tensor:
     layer, kind = part.layer, part.choice.kind
     made = torch.full((1, *layer.out_shape), NAN, dtype=xs[0].dtype)
     view, out = _rows(made, part.out), part.out
     if out.summands is not None:
         if out.summands[rank]:
             first = rank == int(np.argmax(out.summands))
-            return compute(layer, [_own_part(laid, part, rank, xs[0])], state, bias=first)
+            return compute(layer, [_own_part(part, rank, xs[0])], state, bias=first)
         return torch.zeros_like(made)
     result = _rows(compute(layer, xs, state), out)
     if kind is Kind.OUTPUTS or out.owners is not None:
@@ -186,7 +186,7 @@ def _compute(laid: Laid, part: Part, rank: int, xs: list[Tensor], state: State) 
     return made
 
 
-def _own_part(laid: Laid, part: Part, rank: int, x: Tensor) -> Tensor:
+def _own_part(part: Part, rank: int, x: Tensor) -> Tensor:
     """The operand with zeros where the summand of a node has nothing to do with it."""
     need = part.reads[0].needs[0]
     kept = _rows(x.clone(), part.reads[0].before)
@@ -195,5 +195,4 @@ def _own_part(laid: Laid, part: Part, rank: int, x: Tensor) -> Tensor:
     kept[:, :, high:] = 0.0
     if need.members is not None:
         kept[0, ~torch.from_numpy(need.members[rank])] = 0.0
-    assert laid.nodes > 0
     return kept.reshape(x.shape)

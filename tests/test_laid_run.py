@@ -67,13 +67,13 @@ def wanted(network: Network) -> tuple[dict[str, torch.Tensor], np.ndarray, tuple
 def check(network: Network, plan: Plan) -> ThreadRun:
     """The run's output, and its messages and bytes by row and node, are what they should be."""
     state, x, outputs = wanted(network)
-    if leaves_out(the_laid(plan)):
-        outputs = replica_outputs(the_laid(plan), state, x)
-    run = laid_on_threads(the_laid(plan), state, x)
+    laid = the_laid(plan)
+    if leaves_out(laid):
+        outputs = replica_outputs(laid, state, x)
+    run = laid_on_threads(laid, state, x)
     for got, right in zip(run.outputs, outputs, strict=True):
         scale = max(1e-3, float(np.abs(right).max()))
         np.testing.assert_allclose(got, right, atol=1e-5 * scale, rtol=0)
-    laid = the_laid(plan)
     rows = dict(zip(row_names(laid), table_rows(laid), strict=True))
     sent, messages = np.zeros((2, plan.nodes, len(network.layers) + 1))
     for message in run.messages:
