@@ -32,7 +32,6 @@ UNREADABLE = (
 )
 """What numpy raises for a file that is not whole, not a .npz, or has pickles in it."""
 
-
 Arrays = dict[str, NDArray[Any]]
 
 
