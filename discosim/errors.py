@@ -57,6 +57,11 @@ def install_hint(*packages: str) -> str:
     return f"{python} -m pip install {names}"
 
 
+def one_line(error: Exception) -> str:
+    """Return what foreign code raised, for the line that says what it was asked for."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+
+
 def nearest(given: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Return those of `known` that are like `given`, the likest first."""
     names = sorted(known)

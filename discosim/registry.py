@@ -1,12 +1,17 @@
-"""Names: registries, so that a new network or strategy is one new file, and words of options."""
+"""Names: registries, so that a new network or strategy is one new file, and words of options.
+
+And functions of the user's own, by module and name.
+"""
 
 import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from importlib import import_module
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-from discosim.errors import UnknownNameError
+from discosim.errors import DiscosimError, UnknownNameError, one_line, suggest
 
 T = TypeVar("T")
 
@@ -73,6 +78,25 @@ def one_of(kind: str, given: str, known: Iterable[str]) -> str:
     if found is None:
         raise UnknownNameError(kind, given, names)
     return found
+
+
+def function_of(said: str, path: str, name: str) -> Any:
+    """Return a function of the user's own; its module may lie in the current folder.
+
+    said: what an error's line begins with. Raises DiscosimError where the module fails or has none.
+    """
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        module = import_module(path)
+    except Exception as error:  # the user's module runs here
+        raise DiscosimError(f"{said}: cannot import {path}: {one_line(error)}") from None
+    finally:
+        sys.path.remove(here)
+    if not hasattr(module, name):
+        known = [item for item in vars(module) if not item.startswith("_")]
+        raise DiscosimError(f"{said}: {path} has no {name!r}; {suggest(name, known)}")
+    return getattr(module, name)
 
 
 class Words(StrEnum):

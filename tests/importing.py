@@ -7,7 +7,15 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
+from discosim.graph.network import Network
+from discosim.networks import build
+
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
+
+HEADER = (
+    "Layer name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,"
+)
+"""Of a table of SCALE-Sim."""
 
 
 def model(
@@ -34,3 +42,22 @@ def model(
         initial,
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def read(graph: onnx.ModelProto, folder: Path, given: Any = None) -> Network:
+    """The network of a graph, by way of a file."""
+    target = folder / "net.onnx"
+    target.write_bytes(graph.SerializeToString())
+    return build(str(target), given)
+
+
+def table(folder: Path, *lines: str) -> Network:
+    """The network of a table of such lines."""
+    target = folder / "net.csv"
+    target.write_text("\n".join(lines), encoding="utf-8")
+    return build(str(target))
+
+
+def ops(network: Network) -> list[str]:
+    """The operators of its layers, in order."""
+    return [layer.op for layer in network.layers]

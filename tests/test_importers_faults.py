@@ -23,21 +23,11 @@ from discosim.importers.nodelink import read_json, to_json
 from discosim.importers.torch.trace import trace
 from discosim.networks import build
 from tests.configurations import on, swept
-from tests.importing import model
+from tests.importing import HEADER, model, ops, read, table
 
 pytestmark = pytest.mark.extras
 
 node = helper.make_node
-
-
-def read(graph: onnx.ModelProto, folder: Path, given: Any = None) -> Network:
-    target = folder / "net.onnx"
-    target.write_bytes(graph.SerializeToString())
-    return build(str(target), given)
-
-
-def ops(network: Network) -> list[str]:
-    return [layer.op for layer in network.layers]
 
 
 def exchanged_elems(network: Network, nodes: int) -> float:
@@ -706,16 +696,6 @@ def test_weights_that_are_cut_short_are_told(tmp_path: Path) -> None:
 
 
 # Tables
-
-HEADER = (
-    "Layer name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,"
-)
-
-
-def table(folder: Path, *lines: str) -> Network:
-    target = folder / "net.csv"
-    target.write_text("\n".join(lines), encoding="utf-8")
-    return build(str(target))
 
 
 def test_a_fully_connected_layer_of_one_output_is_not_depthwise(tmp_path: Path) -> None:

@@ -15,26 +15,15 @@ from torch.nn.utils import parametrizations
 
 from discosim.errors import DiscosimError
 from discosim.graph.counts import COSTED, remarks
-from discosim.graph.network import Network
 from discosim.hardware.schema import DTYPES
 from discosim.importers.sizes import NamedSizes
 from discosim.importers.torch.trace import trace
 from discosim.networks import build
-from tests.importing import model
+from tests.importing import HEADER, model, ops, read, table
 
 pytestmark = pytest.mark.extras
 
 node = helper.make_node
-
-
-def read(graph: onnx.ModelProto, folder: Path) -> Network:
-    target = folder / "net.onnx"
-    target.write_bytes(graph.SerializeToString())
-    return build(str(target))
-
-
-def ops(network: Network) -> list[str]:
-    return [layer.op for layer in network.layers]
 
 
 def every_parameter(module: nn.Module) -> int:
@@ -381,16 +370,6 @@ def test_missing_data_of_a_constant_operator_is_told(tmp_path: Path) -> None:
 
 
 # Tables
-
-HEADER = (
-    "Layer name,IFMAP Height,IFMAP Width,Filter Height,Filter Width,Channels,Num Filter,Strides,"
-)
-
-
-def table(folder: Path, *lines: str) -> Network:
-    target = folder / "net.csv"
-    target.write_text("\n".join(lines), encoding="utf-8")
-    return build(str(target))
 
 
 def test_one_filter_that_could_be_depthwise_is_told(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def stem(write: BranchWriter, x: str) -> str:
 
 
 def small(write: BranchWriter, x: str, pooled: int, own: int = 64) -> str:
-    """Write module A: 5x5 and two 3x3."""
+    """Write module A: 5x5 and two 3x3; features of its pooled branch, and of the 1x1 by itself."""
     return write.join(
         [
             write.chain(x, (own, 1, 1)),

@@ -14,7 +14,7 @@ from discosim.networks.parts import conv_norm, depthwise
 
 
 class FastestRow(NamedTuple):
-    """So many blocks alike, of which the first one takes the stride."""
+    """`depth` blocks alike, each with the stride."""
 
     hidden: int
     features: int

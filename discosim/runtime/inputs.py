@@ -5,19 +5,18 @@ function that returns such arrays or tensors, alone or in pairs with labels, or 
 """
 
 import hashlib
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discosim.errors import DiscosimError, suggest
+from discosim.errors import DiscosimError, one_line, suggest
 from discosim.graph.network import Network, shape_text
 from discosim.masks.mask_file import UNREADABLE
+from discosim.registry import function_of
 
 MOST = 1_000_000_000
 """Values of a loader's batches: one without an end would fill the memory."""
@@ -96,23 +95,13 @@ def _of_loader(given: str) -> Inputs:
     path, colon, name = given.partition(":")
     if not (path and colon and name):
         raise DiscosimError(f"data {given!r}; wanted inputs.npz or package.module:loader")
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
+    loader = function_of(f"data {given}", path, name)
     try:
-        module = import_module(path)
-    except Exception as error:  # the user's module runs here
-        raise DiscosimError(f"data {given}: cannot import {path}: {_one_line(error)}") from None
-    finally:
-        sys.path.remove(here)
-    if not hasattr(module, name):
-        known = [item for item in vars(module) if not item.startswith("_")]
-        raise DiscosimError(f"data {given}: {path} has no {name!r}; {suggest(name, known)}")
-    try:
-        return _of_batches(f"data {given}", getattr(module, name)())
+        return _of_batches(f"data {given}", loader())
     except DiscosimError:
         raise
-    except Exception as error:  # and here
-        raise DiscosimError(f"data {given}: {name}() failed: {_one_line(error)}") from None
+    except Exception as error:  # the user's function runs here
+        raise DiscosimError(f"data {given}: {name}() failed: {one_line(error)}") from None
 
 
 def _of_batches(said: str, made: Any) -> Inputs:
@@ -148,7 +137,3 @@ def _of_arrays(said: str, x: Any, labels: Any = None) -> Inputs:
         np.ascontiguousarray(values, dtype=np.float32),
         None if labels is None else np.asarray(labels),
     )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -93,8 +93,8 @@ def _norm(writer: Writer, node: Node) -> list[Node]:
     beside = [kept[1], kept[4 if biased else 3]] if skips else []
     scales = kept[2 : 4 if biased else 3] if skips else kept[1:2]
     made, steps = _added(writer, node, kept[0], beside)
-    outputs = tuple(name for name in node.outputs[:3])
-    last = Node(NORMS[node.op], (made, *filter(None, scales)), outputs, {"axis": -1}, node.label)
+    operands = (made, *filter(None, scales))
+    last = Node(NORMS[node.op], operands, node.outputs[:3], {"axis": -1}, node.label)
     handed = node.outputs[3:4] if skips else ()
     shared = [Node("Identity", (made,), (name,), {}, node.label) for name in handed if name]
     return [*steps, *shared, last]

@@ -1,16 +1,14 @@
 """Modules of torch: exported by torch.export, which runs no arithmetic, and lowered as ONNX is."""
 
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from inspect import Parameter, signature
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discosim.errors import DiscosimError, install_hint, require, some_of, suggest
+from discosim.errors import DiscosimError, install_hint, one_line, require, some_of
 from discosim.graph.layer import Shape
 from discosim.graph.network import Network
 from discosim.importers.lowering.lower import lower
@@ -20,6 +18,7 @@ from discosim.importers.stored import as_stored
 from discosim.importers.torch.aten import TRANSLATIONS, pointwise
 from discosim.importers.torch.calls import Call, Ref, Step, output_names
 from discosim.importers.torch.functional import without_writes
+from discosim.registry import function_of
 
 if TYPE_CHECKING:
     import torch
@@ -91,21 +90,11 @@ def _factory_of(name: str, rest: str) -> Any:
     path, colon, factory = rest.partition(":")
     if not (path and colon and factory):
         raise DiscosimError(f"{name!r}; wanted torch:package.module:factory")
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
+    made = function_of(name, path, factory)
     try:
-        module = import_module(path)
-    except Exception as error:  # the user's module runs here
-        raise DiscosimError(f"{name}: cannot import {path}: {_one_line(error)}") from None
-    finally:
-        sys.path.remove(here)
-    if not hasattr(module, factory):
-        known = [item for item in vars(module) if not item.startswith("_")]
-        raise DiscosimError(f"{name}: {path} has no {factory!r}; {suggest(factory, known)}")
-    try:
-        return getattr(module, factory)()
-    except Exception as error:  # and here
-        raise DiscosimError(f"{name}: {factory}() failed: {_one_line(error)}") from None
+        return made()
+    except Exception as error:  # the user's function runs here
+        raise DiscosimError(f"{name}: {factory}() failed: {one_line(error)}") from None
 
 
 def _from_library(library: str, model: str) -> Any:
@@ -113,18 +102,14 @@ def _from_library(library: str, model: str) -> Any:
         package = import_module(library if library == "timm" else "torchvision.models")
     except Exception as error:  # not installed, or not for this torch
         raise DiscosimError(
-            f"{library}:{model} needs {library}: {install_hint(library)} ({_one_line(error)})"
+            f"{library}:{model} needs {library}: {install_hint(library)} ({one_line(error)})"
         ) from None
     try:
         if library == "timm":
             return package.create_model(model, pretrained=False)
         return package.get_model(model, weights=None)
     except Exception as error:  # an unknown name, mostly
-        raise DiscosimError(f"{library}:{model}: {_one_line(error)}") from None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise DiscosimError(f"{library}:{model}: {one_line(error)}") from None
 
 
 def _module_and_example(name: str, made: Any, given: Sizes | None) -> tuple[Any, Any]:
