@@ -1,5 +1,6 @@
 """`breakeven`: from which bandwidth, latency, S_comm or N on splitting pays."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -47,29 +48,44 @@ IN_WORDS = 8
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BreakEvens(Answer):
-    """Where N nodes are as fast as one, for each hardware, N and S_comm."""
+class SolvedFor(Answer):
+    """What was solved for, for each hardware, N and S_comm, and what was asked."""
 
-    found: Sequence[BreakEven]
+    found: Sequence[BreakEven] | Sequence[Reached]
     asked: Sequence[str]
     counted: str
 
     @property
     def value(self) -> float | None:
         """The one value in SI, None where there is none; raises DiscosimError of several."""
-        return _value_of(self.found)
+        if len(self.found) != 1:
+            raise DiscosimError(f"{len(self.found)} values, not one: .frame has them all")
+        return self.found[0].value
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """What was asked, and a few answers in words."""
+        few = self._sentences() if len(self.found) <= IN_WORDS else []
+        return [*self.asked, *few, f"Counted with {self.counted}."]
+
+    @abstractmethod
+    def _sentences(self) -> list[str]:
+        """Each answer in words."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BreakEvens(SolvedFor):
+    """Where N nodes are as fast as one, for each hardware, N and S_comm."""
+
+    found: Sequence[BreakEven]
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
         """One row a break-even (docs/breakeven.md)."""
         return report.to_frame(list(self.found))
 
-    @cached_property
-    def lines(self) -> list[str]:
-        """What was asked, and a few answers in words."""
-        many = len(self.found) > IN_WORDS
-        sentences = [] if many else map(report.sentence, self.found)
-        return [*self.asked, *sentences, f"Counted with {self.counted}."]
+    def _sentences(self) -> list[str]:
+        return [report.sentence(each) for each in self.found]
 
     @cached_property
     def cells(self) -> Cells:
@@ -98,35 +114,19 @@ class BreakEvens(Answer):
         return report.draw_surfaces(surfaces, x, label, unit, at_hand, s_comm, self.asked[0])
 
 
-def _value_of(found: Sequence[BreakEven] | Sequence[Reached]) -> float | None:
-    if len(found) != 1:
-        raise DiscosimError(f"{len(found)} values, not one: .frame has them all")
-    return found[0].value
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Targets(Answer):
+class Targets(SolvedFor):
     """What gives a latency, for each hardware, N and S_comm."""
 
     found: Sequence[Reached]
-    asked: Sequence[str]
-    counted: str
-
-    @property
-    def value(self) -> float | None:
-        """The one value in SI, None where there is none; raises DiscosimError of several."""
-        return _value_of(self.found)
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
         """One row an answer (docs/breakeven.md)."""
         return target_report.to_frame(self.found)
 
-    @cached_property
-    def lines(self) -> list[str]:
-        """What was asked, and a few answers in words."""
-        few = self.found if len(self.found) <= IN_WORDS else ()
-        return [*self.asked, *map(target_report.sentence, few), f"Counted with {self.counted}."]
+    def _sentences(self) -> list[str]:
+        return [target_report.sentence(each) for each in self.found]
 
     @cached_property
     def cells(self) -> Cells:

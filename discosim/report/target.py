@@ -61,10 +61,9 @@ def sentence(answer: Reached) -> str:
     """Return an answer in words, beside what it takes as it is."""
     case = answer.configuration
     target = format_quantity(answer.target_s, "s", 4)
-    knob = answer.solve != "s-comm" and case.strategy.has_knob
-    who = f"{case.nodes} nodes" + (f" at S_comm {float(case.s_comm):g}" if knob else "")
-    if answer.solve == "nodes":
-        who = f"{case.strategy.name}" + (f" at S_comm {float(case.s_comm):g}" if knob else "")
+    told = answer.solve != "s-comm" and case.strategy.has_knob
+    knob = f" at S_comm {float(case.s_comm):g}" if told else ""
+    who = (case.strategy.name if answer.solve == "nodes" else f"{case.nodes} nodes") + knob
     noun = NOUNS[answer.solve]
     if answer.value is None:
         return f"{who}: no {noun} gives {target}: {answer.reason}."
