@@ -7,10 +7,10 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, TypeAlias, Unpack
 
 from discosim.door import given
-from discosim.door.answer import Answer
 from discosim.door.given import CountedAs
 from discosim.door.hearing import command, note
 from discosim.door.network import NetworkLike
+from discosim.door.plan_answer import PlanAnswer
 from discosim.door.text import number
 from discosim.errors import DiscosimError, install_hint, require
 from discosim.explore.allocation.allocate import (
@@ -49,12 +49,10 @@ WHATEVER_IS_SELECTED = (
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Allocated(Answer):
+class Allocated(PlanAnswer):
     """The S_comm of each layer, and what it takes and loses."""
 
     found: Allocation
-    convention: str
-    counted: str
     judgement: "Judgement | None" = None
 
     @cached_property
@@ -76,12 +74,6 @@ class Allocated(Answer):
     def plot(self) -> "Figure":
         """Return S_comm of each layer, what it loses, and the traffic that is left."""
         return report.draw_allocation(self.found, self.lines[0])
-
-    def save(self, path: "str | PathLike[str]") -> None:
-        """Write the plan file that `plan=` takes; raises DiscosimError."""
-        from discosim.partition.plan_file import write_plan
-
-        write_plan(fspath(path), self.found.plan_file(fspath(path)))
 
 
 @command

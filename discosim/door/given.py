@@ -159,6 +159,13 @@ def one(option: str, items: Sequence[T]) -> T:
     return items[0]
 
 
+def in_turn(kinds: Sequence[Hardware], nodes: int) -> tuple[Hardware, ...]:
+    """Return the kind of each node (nodes,), in turn; raises DiscosimError for too few nodes."""
+    if nodes < len(kinds):
+        raise DiscosimError(f"{len(kinds)} profiles for {nodes} nodes; wanted at most one each")
+    return tuple(kinds[place % len(kinds)] for place in range(nodes))
+
+
 KNOBS = ("--s-comm", "--plan", "--mask")
 """What says what is sent."""
 

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from os import PathLike, fspath
 from typing import TYPE_CHECKING, Unpack
 
 from discosim.configuration import Configuration
 from discosim.door import given
-from discosim.door.answer import Answer
 from discosim.door.given import CountedAs
 from discosim.door.hearing import command, note
 from discosim.door.network import NetworkLike
+from discosim.door.plan_answer import PlanAnswer
 from discosim.errors import DiscosimError
 from discosim.explore.allocation.allocate import Method
 from discosim.explore.planning.plan import Planned
@@ -33,12 +32,10 @@ DEFAULT_S_COMM = (0.0, 0.8, 0.9)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BestPlan(Answer):
+class BestPlan(PlanAnswer):
     """The split of each layer, and what it costs beside one node and every strategy."""
 
     found: Planned
-    convention: str
-    counted: str
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -60,20 +57,12 @@ class BestPlan(Answer):
         """Return each layer's split, and the time up to each layer."""
         return report.draw_plan(self.found, self.lines[0])
 
-    def save(self, path: "str | PathLike[str]") -> None:
-        """Write the plan file that `plan=` takes; raises DiscosimError."""
-        from discosim.partition.plan_file import write_plan
-
-        write_plan(fspath(path), self.found.plan_file(fspath(path)))
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class UnlikePlan(Answer):
+class UnlikePlan(PlanAnswer):
     """The split of each layer on nodes that differ, and their shares."""
 
     found: UnlikePlanned
-    convention: str
-    counted: str
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -94,12 +83,6 @@ class UnlikePlan(Answer):
     def plot(self) -> "Figure":
         """Return a bar for each way to split."""
         return unlike_report.draw(self.found, self.lines[0])
-
-    def save(self, path: "str | PathLike[str]") -> None:
-        """Write the plan file that `plan=` takes; raises DiscosimError."""
-        from discosim.partition.plan_file import write_plan
-
-        write_plan(fspath(path), self.found.plan_file(fspath(path)))
 
 
 @command
@@ -126,14 +109,15 @@ def plan(
     """
     if exact_only and s_comm is not None:
         raise DiscosimError("give --s-comm or --exact-only: S_comm over 0 needs training")
-    levels = DEFAULT_S_COMM[: 1 if exact_only else 3]
-    levels = tuple(given.shares(s_comm)) if s_comm is not None else levels
-    limit = None if memory is None else given.quantity(memory, parse_bytes)
+    levels: tuple[float, ...] = DEFAULT_S_COMM[:1] if exact_only else DEFAULT_S_COMM
+    if s_comm is not None:
+        levels = tuple(given.shares(s_comm))
+    limit = given.optional(memory, parse_bytes)
     kinds = given.kinds_of_nodes(hardware, in_place=True)
     base = given.configuration(given.the_network(network), kinds[0], counted)
     base = replace(base, overlap=given.overlap(overlap, counted))
-    default = (2,) if len(kinds) == 1 else (len(kinds),)
-    asked = replace(base, nodes=given.one("--nodes", given.nodes_or_default(nodes, base, default)))
+    counts = given.nodes_or_default(nodes, base, (max(2, len(kinds)),))
+    asked = replace(base, nodes=given.one("--nodes", counts))
     given.tell_whole(base, [asked.nodes])
     words = given.convention_words(base, counted)
     how = given.how_counted(base, counted)
@@ -159,10 +143,7 @@ def _unlike(
     asked: Configuration, kinds: Sequence[Hardware], limit: float | None, levels: tuple[float, ...]
 ) -> UnlikePlanned:
     """The plan on one node a profile, in turn."""
-    count = asked.nodes
-    if count < len(kinds):
-        raise DiscosimError(f"{len(kinds)} profiles for {count} nodes; wanted at most one each")
-    every = [kinds[place % len(kinds)] for place in range(count)]
+    every = given.in_turn(kinds, asked.nodes)
     if limit is not None:
-        every = [replace(node, memory_bytes=limit) for node in every]
-    return unlike_plan(asked, Cluster(tuple(every)), s_comm=levels)
+        every = tuple(replace(node, memory_bytes=limit) for node in every)
+    return unlike_plan(asked, Cluster(every), s_comm=levels)

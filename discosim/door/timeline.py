@@ -93,18 +93,16 @@ def timeline(
     by default; overlap: as `sweep`, or stream:K across layers; shares of the features: "even",
     "balanced" or one a node. Raises DiscosimError.
     """
-    overlapped = parse_overlap(given.overlaps(overlap, counting)[0])
+    overlapped = parse_overlap(given.one("--overlap", given.overlaps(overlap, counting)))
     given.check_one_knob(s_comm, counting)
     found = given.the_network(network)
     kinds = given.kinds_of_nodes(hardware, in_place=True)
     base = replace(given.configuration(found, kinds[0], counting), overlap=overlapped)
-    default = (2,) if len(kinds) == 1 else (len(kinds),)
-    count = given.one("--nodes", given.nodes_or_default(nodes, base, default))
+    counts = given.nodes_or_default(nodes, base, (max(2, len(kinds)),))
     chosen = STRATEGIES[strategy]
+    count = given.one("--nodes", counts)
     count = chosen.nodes or count
-    if count < len(kinds):
-        raise DiscosimError(f"{len(kinds)} profiles for {count} nodes; wanted at most one each")
-    cluster = Cluster(tuple(kinds[node % len(kinds)] for node in range(count)))
+    cluster = Cluster(given.in_turn(kinds, count))
     knob = given.one("--s-comm", [0.8] if s_comm is None else given.shares(s_comm))
     given.tell_unused([chosen.name], s_comm, counting)
     asked = replace(base, strategy=chosen, nodes=count, s_comm=knob).resolved()
