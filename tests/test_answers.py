@@ -55,6 +55,7 @@ def _lines(answer: Answer, begin: str) -> list[str]:
 )  # fmt: skip
 @example(["disco"], [2, 4], [0.0, 0.9, 1.0], 6e4, 1e7, False)
 @example(["disco"], [2], [1.0], None, 1e7, False)
+@example(["disco"], [1], [1.0], None, 1e5, False)
 @example(["single"], [1], [0.0], 2e4, 1e7, False)
 def test_no_line_contradicts_another(
     names: list[str],
@@ -75,7 +76,8 @@ def test_no_line_contradicts_another(
         assert f"Best: {rows['strategy'][row]} on " in best[0]
         took = _number(re.findall(r"takes ([\d.]+ [mun]?s)", best[0])[0])
         assert took == pytest.approx(rows["latency_s"][row], rel=6e-3)
-        assert "S_comm 1 " not in best[0].replace("S_comm 1;", "S_comm 1 ")
+        if rows["nodes"][row] > 1:  # several at S_comm 1 are independent branches
+            assert not re.search(r"S_comm 1\b(?!\.)", best[0])
     assert len(_lines(answer, "Nothing fits")) == int(not fitting(rows).any())
     _check_verdicts(answer)
     below = (rows["nodes"] > 1) & ~independent(rows) & fitting(rows) & ~np.isnan(rows["s_comm"])
