@@ -57,7 +57,7 @@ def at_home(
     lacks = np.any([read.missing > 0 for read in reads], axis=0)
     if not lacks.any():
         return np.ones(on.nodes)
-    if choice.kind is Kind.ROWS and choice.everywhere == (0, 0):
+    if choice.plain_rows:
         return np.where(lacks, _rows_at_home(layer, reads, rows), 1.0)
     read = reads[0]
     if layer.operator.placing != "mixes" or read.before.layout == "parts":

@@ -14,7 +14,6 @@ import numpy as np
 from discosim.graph.network import INPUT
 from discosim.graph.table import Ints
 from discosim.partition.held import hull, no_rows
-from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid, Part, lay
 from discosim.partition.needs import Extents, reached
 from discosim.partition.worth import Worth
@@ -171,8 +170,8 @@ def _numbers(laid: Laid) -> dict[str, int]:
 
 
 def _fusible(part: Part) -> bool:
-    plain = part.choice.kind is Kind.ROWS and part.choice.everywhere == (0, 0)
-    return plain and part.out.layout in ("rows", "one") and part.layer.op != "attention"
+    by_rows = part.choice.plain_rows and part.out.layout in ("rows", "one")
+    return by_rows and part.layer.op != "attention"
 
 
 def _lacks(part: Part, operand: int, need: Ints, prices: tuple[float, float]) -> float:

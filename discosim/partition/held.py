@@ -189,8 +189,3 @@ def in_parts(shape: Shape, summands: Bools, *, sparse: bool = False) -> Held:
     return Held(
         shape, None, all_rows(shape, nodes), no_rows(nodes), summands=summands, sparse=sparse
     )
-
-
-def need_all(held_shape: Shape, rows: Ints) -> tuple[Need, ...]:
-    """Return the need of all features on `rows`."""
-    return (Need(0, held_shape[0], rows),)

@@ -41,6 +41,11 @@ class Choice:
     sparse: bool = False
     rows: RowRanges = ()
 
+    @property
+    def plain_rows(self) -> bool:
+        """Whether the layer is split by rows and nothing of it is on every node."""
+        return self.kind is Kind.ROWS and self.everywhere == (0, 0)
+
 
 Rule = Callable[[Layer, tuple[Held, ...]], Choice]
 """(layer, what nodes have of its operands) -> how it is split."""

@@ -51,8 +51,7 @@ def rule_of(
             if rows_of(layer.out_shape) == 1:
                 return Choice(Kind.ROWS)
             choice = by_rows(layer, operands)
-            plain = choice.kind is Kind.ROWS and choice.everywhere == (0, 0)
-            return replace(choice, rows=split.rows) if plain else choice
+            return replace(choice, rows=split.rows) if choice.plain_rows else choice
         return Choice(split.kind, split.node, sparse=split.kind is Kind.OUTPUTS)
 
     return rule

@@ -9,7 +9,7 @@ import numpy as np
 
 from discosim.graph.table import Bools, Ints
 from discosim.partition.held import hull, no_rows
-from discosim.partition.kinds import Kind, RowRanges
+from discosim.partition.kinds import RowRanges
 from discosim.partition.lay import Laid, Part
 from discosim.partition.needs import reached
 
@@ -64,9 +64,8 @@ def _reach(part: Part, rows: Ints, wanted: dict[str, Ints]) -> None:
 
 def _joins(part: Part) -> bool:
     """Whether a layer can compute more rows than its own."""
-    plain = part.choice.kind is Kind.ROWS and part.choice.everywhere == (0, 0)
     return (
-        plain
+        part.choice.plain_rows
         and part.out.layout == "rows"
         and part.layer.op != "attention"
         and bool(np.all(part.rows[:, 1] > part.rows[:, 0]))

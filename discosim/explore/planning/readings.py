@@ -12,7 +12,7 @@ from discosim.graph.layer import Layer
 from discosim.graph.table import Floats, Ints
 from discosim.partition.effort import shares_of, statistics_of
 from discosim.partition.held import Held, Need
-from discosim.partition.kinds import Choice, Kind, Rule
+from discosim.partition.kinds import Choice, Rule
 from discosim.partition.lay import Read, amount
 from discosim.partition.messages import Round, feature_overlap
 from discosim.partition.needs import Nodes, needs_of, output, possible, reached
@@ -161,7 +161,7 @@ def _rows_at_home(
 ) -> Floats:
     """The part of the rows that a node computes whose windows lie in what it has, (N, S, C)."""
     found = np.ones(missing.shape)
-    by_rows = [at for at, one in enumerate(readers) if plain_rows(one.choice)]
+    by_rows = [at for at, one in enumerate(readers) if one.choice.plain_rows]
     if not by_rows:
         return found
     count = readers[by_rows[0]].out.row_count
@@ -178,11 +178,6 @@ def _rows_at_home(
         part = (home & inside[..., None]).sum(1) / total
         found[:, state, by_rows] = np.where(missing[:, state, by_rows] > 0, part, 1.0)
     return found
-
-
-def plain_rows(choice: Choice) -> bool:
-    """Return whether a layer is split by rows and nothing of it is on every node."""
-    return choice.kind is Kind.ROWS and choice.everywhere == (0, 0)
 
 
 def reading_of(read: Read) -> Reading:

@@ -13,7 +13,6 @@ from discosim.explore.planning.readings import (
     Reader,
     Reading,
     joined,
-    plain_rows,
     reader_of,
     reading,
     reading_of,
@@ -145,7 +144,7 @@ class Ways:
         had = 1.0 - np.divide(
             first.missing, first.needed, out=np.zeros(first.needed.shape), where=first.needed > 0
         )
-        by_rows = np.array([plain_rows(one.choice) for one in readers])
+        by_rows = np.array([one.choice.plain_rows for one in readers])
         home = np.where(by_rows, total.rows, had if mixes else 0.0)
         pairs, sparse, candidates = total.pairs, total.sparse, total.candidates
         offered = total.offered
