@@ -11,7 +11,7 @@ import numpy as np
 
 from discosim.configuration import Configuration
 from discosim.explore.planning.options import Options
-from discosim.explore.planning.readings import ROUNDS
+from discosim.explore.planning.readings import side_by_side
 from discosim.explore.planning.ways import Ways, WaysLaid
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.model.combined_exchange import RoundsExchange
@@ -138,13 +138,7 @@ class Columns:
         def flat(name: str) -> Floats:
             arrays = [(getattr(block, name), block.shape) for block in self.blocks]
             each = [a.reshape(*a.shape[: a.ndim - len(s)], -1) for a, s in arrays]
-            if name in ROUNDS:
-                depth = max(len(one) for one in each)
-                each = [
-                    np.concatenate([one, np.zeros((depth - len(one), *one.shape[1:]))])
-                    for one in each
-                ]
-            return np.concatenate(each, axis=-1)
+            return side_by_side(name, each, -1)
 
         density, numbers = flat("density"), flat("numbers")
         share, weights, biases, kept, made = numbers

@@ -59,6 +59,10 @@ class Groups:
             for group in range(len(self))
         )
 
+    def after(self, group: int) -> tuple[int, ...]:
+        """Return the groups up to this one that a later one reads, ascending."""
+        return self.live[group + 1] if group + 1 < len(self) else ()
+
 
 def groups_of(table: LayerTable) -> Groups:
     """Return each layer as a group; where too much is live at once, all up to the next cut as one.

@@ -69,7 +69,7 @@ def _further(
     weights = labels.weights[..., None] + on_each_node(prices.weights[group], (*reads, own))
     held = on_each_node(prices.features[group], (*live, own))
     peak = np.maximum(labels.peak[..., None], held)
-    after = groups.live[group + 1] if group + 1 < len(groups) else ()
+    after = groups.after(group)
     ahead = togo[tuple(lies[None] if each == group else at[each][:, None] for each in after)]
     left = limit.memory - (weights + peak).mean(0)
     best = cost + np.maximum(ahead - limit.rate * left, 0.0)
@@ -95,9 +95,8 @@ def _kept(prices: Prices, limit: Bounded, labels: _Labels, best: Floats) -> Ints
     order = np.lexsort([needs[0], labels.cost, key])
     key, light = key[order], needs[0][order]
     begins = np.concatenate([[True], key[1:] != key[:-1]])
-    shifted = light - np.cumsum(begins) * (
-        float(light.max()) + 1.0
-    )  # each key below the one before
+    span = float(light.max()) + 1.0
+    shifted = light - np.cumsum(begins) * span  # each key below the one before
     keep: Bools = begins.copy()
     keep[1:] |= shifted[1:] < np.minimum.accumulate(shifted)[:-1]
     found: Ints = order[keep]

@@ -29,7 +29,6 @@ from discosim.units import format_quantity
 MOST_PRICED = 3
 """Choices of the search that are priced as whole plans until one keeps the memory."""
 
-
 SECONDS = 40.0
 """The longest that the exact method searches."""
 

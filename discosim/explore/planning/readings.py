@@ -92,6 +92,13 @@ class Reading:
         return Reading(*(put(getattr(self, name)) for name in self.__dataclass_fields__))
 
 
+def side_by_side(name: str, every: list[Floats], axis: int) -> Floats:
+    """Return what several readings have of one name, along an axis; absent rounds send nothing."""
+    depth = max(map(len, every))
+    each = [_deep(one, depth) for one in every] if name in ROUNDS else every
+    return np.concatenate(each, axis=axis)
+
+
 def _deep(array: Floats, depth: int) -> Floats:
     if len(array) == depth:
         return array
@@ -206,30 +213,19 @@ def reading_of(read: Read) -> Reading:
 
 def joined(every: list[list[Reading]]) -> Reading:
     """Return readings of single ways to lie (outer) and splits (inner) as one."""
-    depth = max(len(one.pairs) for each in every for one in each)
 
     def all_of(name: str) -> Floats:
-        deep = name in ROUNDS
-        rows = [
-            np.concatenate(
-                [_deep(getattr(one, name), depth) if deep else getattr(one, name) for one in each],
-                axis=-1,
-            )
-            for each in every
-        ]
-        return np.concatenate(rows, axis=-2)
+        rows = [side_by_side(name, [getattr(one, name) for one in each], -1) for each in every]
+        return side_by_side(name, rows, -2)
 
     return Reading(*(all_of(name) for name in Reading.__dataclass_fields__))
 
 
 def stacked(every: list[Reading], order: Ints) -> Reading:
     """Return several as one, in which place `order[s]` of them all is way s to lie."""
-    depth = max(len(one.pairs) for one in every)
 
     def all_of(name: str) -> Floats:
-        deep = name in ROUNDS
-        each = [_deep(getattr(one, name), depth) if deep else getattr(one, name) for one in every]
-        found: Floats = np.concatenate(each, axis=-2)[..., order, :]
-        return found
+        found: Floats = side_by_side(name, [getattr(one, name) for one in every], -2)
+        return found[..., order, :]
 
     return Reading(*(all_of(name) for name in Reading.__dataclass_fields__))

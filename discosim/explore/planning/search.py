@@ -102,13 +102,13 @@ def _paths(prices: Prices, rates: Floats, caps: Floats | None) -> tuple[Ints, Fl
     for group in range(len(groups)):
         step, picked = by_state(prices, group, step_of(prices, group, rates, caps))
         reach = best[..., None] + step
-        after = groups.live[group + 1] if group + 1 < len(groups) else ()
+        after = groups.after(group)
         axes = (*live, group)
         dead = [place for place, each in enumerate(axes) if each not in after]
         reach = np.moveaxis(reach, [1 + place for place in dead], range(-len(dead), 0))
         reach = reach.reshape(*reach.shape[: reach.ndim - len(dead)], -1)
         steps.append((axes, reach.argmin(-1), picked))
-        best, live = reach.min(-1), tuple(after)
+        best, live = reach.min(-1), after
     return _traced(prices, steps, len(rates)), best
 
 

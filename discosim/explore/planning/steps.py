@@ -58,7 +58,7 @@ def togo_of(prices: Prices, rate: float, node: int | None = None) -> list[Floats
         step = step_of(prices, group, np.array([rate]), None, node)
         step = by_state(prices, group, step)[0][0]
         axes = (*groups.live[group], group)
-        after = groups.live[group + 1] if group + 1 < len(groups) else ()
+        after = groups.after(group)
         shape = [prices.states[each] if each in after else 1 for each in axes]
         least = (step + found[group + 1].reshape(shape)).min(-1)
         full = [prices.states[each] for each in groups.live[group]]
@@ -73,7 +73,7 @@ def marginals(prices: Prices, rate: float, node: int | None = None) -> list[Floa
     for group in range(len(groups)):
         live = groups.live[group]
         step = step_of(prices, group, np.array([rate]), None, node)[0] + so_far[..., None]
-        after = groups.live[group + 1] if group + 1 < len(groups) else ()
+        after = groups.after(group)
         lies = prices.lies[group]
         shape = [prices.states[each] if each in after else 1 for each in live]
         if group in after:
@@ -81,10 +81,7 @@ def marginals(prices: Prices, rate: float, node: int | None = None) -> list[Floa
         else:
             ahead = togo[group + 1].reshape(*shape, 1)
         found.append((step + ahead).min(tuple(range(len(live)))))
-        least = np.full((*step.shape[:-1], prices.states[group]), np.inf)
-        for state in range(prices.states[group]):
-            if (lies == state).any():
-                least[..., state] = step[..., lies == state].min(-1)
+        least = by_state(prices, group, step)[0]
         axes = (*live, group)
         gone = tuple(place for place, each in enumerate(axes) if each not in after)
         full = np.broadcast_to(least, [prices.states[each] for each in axes])
