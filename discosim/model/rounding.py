@@ -17,3 +17,9 @@ def kept_features(density: Floats | float, features: Floats | float) -> Floats:
     """
     kept: Floats = np.floor(density * features + (0.5 + SLACK * np.asarray(features)))
     return kept
+
+
+def kept_share(density: Floats | float, features: Floats) -> Floats:
+    """Return the share of whole features that is kept; of none, the density."""
+    shares = density * np.ones_like(features)
+    return np.divide(kept_features(density, features), features, out=shares, where=features > 0)

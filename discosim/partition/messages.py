@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from discosim.graph.table import Bools, Floats, Ints
-from discosim.model.rounding import kept_features
+from discosim.model.rounding import kept_share
 from discosim.partition.held import Held, Need
 
 
@@ -55,11 +55,9 @@ class Round:
 
     def kept_shares(self, density: Floats, whole: bool) -> Floats:
         """Return the shares of the candidates that are sent, (..., N, N), at density (...)."""
-        shares = density[..., None, None] * np.ones_like(self.candidates)
         if not whole:
-            return shares
-        kept = kept_features(density[..., None, None], self.candidates)
-        return np.divide(kept, self.candidates, out=shares, where=self.candidates > 0)
+            return density[..., None, None] * np.ones_like(self.candidates)
+        return kept_share(density[..., None, None], self.candidates)
 
     def sent(self, density: Floats, whole: bool) -> Floats:
         """Return the elements from node i to node j, (..., N, N), at density (...)."""
@@ -85,7 +83,7 @@ def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
     nodes = has.nodes
     pairs, sparse, most, candidates = np.zeros((4, nodes, nodes))
     for need in needs:
-        rows = _row_overlap(has, need)
+        rows = row_overlap(has.rows, has.held, need)
         features = feature_overlap(has, need, whole)
         sent, of = features * rows * has.row_elems, features * (rows > 0)
         if need.sparse:
@@ -106,22 +104,25 @@ def _kind(has: Held, needs: tuple[Need, ...]) -> str:
     return "halo" if has.layout == "rows" and all(n.members is None for n in needs) else "move"
 
 
-def _row_overlap(has: Held, need: Need) -> Ints:
-    """Rows that j needs and has not and that i answers for, (N, N); none from a node to itself."""
-    held = has.held
-    none = held[:, 1] <= held[:, 0]
+def row_overlap(own: Ints, held: Ints, need: Need) -> Ints:
+    """Return the rows that j needs and has not and that i answers for, (..., N, N).
+
+    own, held: (..., N, 2), as of `Held`; no node needs any of itself.
+    """
+    none = held[..., 1] <= held[..., 0]
     low, high = need.rows[:, 0], need.rows[:, 1]
     before, after = (
-        np.where(none, high, np.minimum(np.maximum(held[:, end], low), high)) for end in (0, 1)
+        np.where(none, high, np.minimum(np.maximum(held[..., end], low), high)) for end in (0, 1)
     )
-    rows = _common(has.rows, low, before) + _common(has.rows, after, high)
-    np.fill_diagonal(rows, 0)
+    rows = _common(own, low, before) + _common(own, after, high)
+    each = np.arange(len(low))
+    rows[..., each, each] = 0
     return rows
 
 
 def _common(own: Ints, low: Ints, high: Ints) -> Ints:
-    first = np.maximum(own[:, None, 0], low[None])
-    last = np.minimum(own[:, None, 1], high[None])
+    first = np.maximum(own[..., :, None, 0], low[..., None, :])
+    last = np.minimum(own[..., :, None, 1], high[..., None, :])
     rows: Ints = np.maximum(0, last - first)
     return rows
 

@@ -15,7 +15,7 @@ from discosim.explore.planning.readings import side_by_side
 from discosim.explore.planning.ways import Ways, WaysLaid
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.model.combined_exchange import RoundsExchange
-from discosim.model.rounding import kept_features
+from discosim.model.rounding import kept_features, kept_share
 from discosim.partition import node_memory
 from discosim.partition.lay import gather_one, nodes_for
 from discosim.partition.pairs import exchange_of_pairs
@@ -171,12 +171,11 @@ class Columns:
 
     def _parts_sent(self, candidates: Floats, density: Floats) -> tuple[Floats, Floats]:
         """The parts of sparse features that are sent (R, N, N, P), and those of a node (N, P)."""
-        part = np.broadcast_to(density, candidates.shape)
         if not self.on.whole:
+            part = np.broadcast_to(density, candidates.shape)
             return part, np.broadcast_to(density, candidates.shape[2:])
-        kept = kept_features(density, candidates)
-        part = np.divide(kept, candidates, out=np.array(part), where=candidates > 0)
-        every, got = candidates.sum((0, 1)), kept.sum((0, 1))
+        part = kept_share(density, candidates)
+        every, got = candidates.sum((0, 1)), kept_features(density, candidates).sum((0, 1))
         wide = np.array(np.broadcast_to(density, every.shape))
         return part, np.divide(got, every, out=wide, where=every > 0)
 

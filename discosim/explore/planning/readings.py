@@ -11,10 +11,10 @@ import numpy as np
 from discosim.graph.layer import Layer
 from discosim.graph.table import Floats, Ints
 from discosim.partition.effort import shares_of, statistics_of
-from discosim.partition.held import Held, Need
+from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Rule
 from discosim.partition.lay import Read, amount
-from discosim.partition.messages import Round, feature_overlap
+from discosim.partition.messages import Round, feature_overlap, row_overlap
 from discosim.partition.needs import Nodes, needs_of, output, possible, reached
 from discosim.partition.rounds import together
 
@@ -122,7 +122,7 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
             needs = needs_of(on, layer, operand, held, one.choice, one.out, one.rows)
             needed[:, places, at] = amount(needs, held, on.whole)[:, None]
             for need in needs:
-                rows = _missing_rows(has_rows[places], has_held[places], need)
+                rows = row_overlap(has_rows[places], has_held[places], need)
                 features = feature_overlap(held, need, on.whole)
                 sent = np.moveaxis(features * rows, 0, -1) * held.row_elems
                 of = np.where(rows > 0, features, 0.0)
@@ -144,23 +144,6 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
         needed,
         _rows_at_home(layer, operand, lying, readers, missing),
     )
-
-
-def _missing_rows(own: Ints, held: Ints, need: Need) -> Ints:
-    """Rows that j needs and has not and that i answers for, (S, N, N); see messages.py."""
-    low, high = need.rows[:, 0], need.rows[:, 1]
-    none = held[..., 1] <= held[..., 0]
-    before, after = (
-        np.where(none, high, np.minimum(np.maximum(held[..., end], low), high)) for end in (0, 1)
-    )
-    rows = np.zeros((len(own), len(low), len(low)), dtype=np.int64)
-    for first, last in ((low[None], before), (after, high[None])):
-        begin = np.maximum(own[:, :, None, 0], first[:, None])
-        end = np.minimum(own[:, :, None, 1], last[:, None])
-        rows += np.maximum(0, end - begin)
-    each = np.arange(len(low))
-    rows[:, each, each] = 0
-    return rows
 
 
 def _rows_at_home(
