@@ -24,7 +24,7 @@ TODAY = datetime.date(2026, 11, 26)
 class Board:
     """A device under an engine: the files that have its numbers, the first one's link by default.
 
-    base: the profile whose link, capacity and cost a new file has.
+    base: the profile whose link, capacity and cost a new file has; link_alone: not these two.
     """
 
     device: str
@@ -34,6 +34,7 @@ class Board:
     files: tuple[str, ...]
     base: str = ""
     description: str = ""
+    link_alone: bool = False
 
 
 PI4, PI5 = "Raspberry Pi 4B", "Raspberry Pi 5"
@@ -87,7 +88,8 @@ BOARDS = (
           "NVIDIA A100 on PCIe 4; TensorFlow, one image at a time"),
     Board("Intel i9-10940X", "PyTorch inductor", None, "3.3 GHz, threads not stated",
           ("i9-10940x",), "rpi4-gigabit",
-          "Intel i9-10940X desktops on a gigabit switch; PyTorch 2.4 compiled by inductor"),
+          "Intel i9-10940X desktops on a gigabit switch; PyTorch 2.4 compiled by inductor",
+          link_alone=True),
 )  # fmt: skip
 
 
@@ -100,7 +102,7 @@ def base_of(board: Board, name: str) -> Document:
     raw["compute"] = {"fp32": {"value": "1GMAC/s", "estimate": "to be fitted"}}
     for own in ("device", "runtime", "clock", "threads", "held_out_error"):
         raw.pop(own, None)
-    if "i9" in board.device:  # the link alone is a Pi's
+    if board.link_alone:
         raw.pop("cost", None)
         raw["memory"] = {}
     return Document.model_validate(raw, context={"has_ops_per_mac": True})

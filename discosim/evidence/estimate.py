@@ -14,10 +14,15 @@ from discosim.evidence.work import AMOUNTS
 from discosim.graph.table import Floats, Ints
 
 STEPS = 80
+"""At most. Few devices, as ESP-DL's whose rows contradict each other, still move by under 1 % in a
+step then; the errors of networks that are left out are as after 1500.
+"""
+
 LONGEST_STEP = 1.5
 """Of a logarithm in one step, so that a far start is no harm."""
 
 CLOSE = 1e-3
+"""Of a logarithm: what moves by less in a step has arrived."""
 
 FIRST_OUTLIER, SHRINK = 1.0, 0.7
 """All rows count at first, outliers less and less: the same way whatever a left-out row says."""
@@ -36,12 +41,14 @@ START_S = (
     0.00092,
     2.1e-09,
 )
-"""Seconds an amount to begin with, in the order of AMOUNTS."""
+"""Seconds an amount, in the order of AMOUNTS: the middle of all devices before any row is seen."""
 
 OF_CENTRE = (2, 2, 2, 2, 0.4, 0.5, 0.22, 2.1, 3, 1.1, 2.1)
 OF_FAMILIES = (0.17, 0.021, 0.3, 0.092, 0.5, 0.8, 0.4, 0.25, 0.45, 0.36, 0.83)
 OF_DEVICES = (0.005, 0.005, 0.0078, 0.005, 0.0072, 0.0085, 0.026, 0.37, 1.3, 0.73, 0.26)
-"""Spreads of logarithms, chosen once so that networks that are left out are predicted best."""
+"""Spreads of logarithms, chosen once, with START_S and the numbers of `Beliefs`, by the errors of
+networks that are left out. Half or twice one of these moves their median, 14 %, by up to 2 points.
+"""
 
 
 def _logs(values: tuple[float, ...]) -> Floats:
@@ -51,7 +58,7 @@ def _logs(values: tuple[float, ...]) -> Floats:
 
 @dataclass(frozen=True)
 class Beliefs:
-    """How far logarithms lie apart, before any row is seen; from held-out errors of the table.
+    """How far logarithms lie apart, before any row is seen.
 
     start: of all, (A,), known within `centre`; family: of families about it; device: of devices
     about their family; speed: of a device as a whole, in which calls and runs have
@@ -124,9 +131,15 @@ def estimate(
 def _quadratic(
     amounts: Floats, measured: Floats, counted: Floats, logs: Floats, doubt: tuple[float, float]
 ) -> tuple[Floats, Floats]:
-    """The rows' misfit about `logs` as a quadratic: its curvature (F, G, A, A) and its pull."""
+    """The rows' misfit about `logs` as a quadratic: its curvature (F, G, A, A) and its pull.
+
+    A row counts as under the pseudo-Huber loss (Hartley and Zisserman, Multiple View Geometry,
+    Appendix 6.8).
+    """
     noise, outlier = doubt
-    parts = amounts * np.exp(np.clip(logs, -60, 20))[..., None, :]
+    parts = (
+        amounts * np.exp(np.clip(logs, -60, 20))[..., None, :]
+    )  # finite, however far a step went
     total = parts.sum(-1, keepdims=True)
     slopes = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
     off = np.log(np.where(total > 0, total, 1.0))[..., 0] - measured

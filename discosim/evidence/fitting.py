@@ -1,7 +1,7 @@
 """Rows of a table -> devices with their numbers, and what each network takes without its rows."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -182,27 +182,33 @@ class Fit:
 
     def held_out_s(self, row: Observation) -> float:
         """Return what a row's network takes by the numbers fitted without it."""
-        without = row.name if row.name in self.without else None
-        return float(predicted_s(row.amounts[None], self.seconds_each(row.kind, without))[0])
+        return self._predicted_s(row, row.name if row.name in self.without else None)
 
     def fitted_s(self, row: Observation) -> float:
         """Return what a row's network takes by the numbers of all rows."""
-        return float(predicted_s(row.amounts[None], self.seconds_each(row.kind))[0])
+        return self._predicted_s(row)
 
     def held_out_error(self, kinds: Iterable[Target]) -> float:
         """Return the median error of rows predicted without their network, as a fraction."""
-        chosen = set(kinds)
-        errors = [self.held_out_s(row) / row.seconds - 1 for row in self.rows if row.kind in chosen]
-        return float(median(abs(error) for error in errors))
+        return self._median_error(kinds, self.held_out_s)
 
     def residual(self, kinds: Iterable[Target]) -> float:
         """Return the median error of rows that are fitted, as a fraction."""
+        return self._median_error(kinds, self.fitted_s)
+
+    def _predicted_s(self, row: Observation, without: str | None = None) -> float:
+        return float(predicted_s(row.amounts[None], self.seconds_each(row.kind, without))[0])
+
+    def _median_error(
+        self, kinds: Iterable[Target], seconds: Callable[[Observation], float]
+    ) -> float:
         chosen = set(kinds)
-        errors = [self.fitted_s(row) / row.seconds - 1 for row in self.rows if row.kind in chosen]
-        return float(median(abs(error) for error in errors))
+        return median(
+            abs(seconds(row) / row.seconds - 1) for row in self.rows if row.kind in chosen
+        )
 
 
-def fit(rows: Sequence[Observation], beliefs: Beliefs | None = None, fewest: int = FEWEST) -> Fit:
+def fit(rows: Sequence[Observation], fewest: int = FEWEST) -> Fit:
     """Return the numbers of every kind with enough networks, all at once and without each network.
 
     Raises DiscosimError where no kind has `fewest`.
@@ -231,8 +237,7 @@ def fit(rows: Sequence[Observation], beliefs: Beliefs | None = None, fewest: int
     kin = [(names.family(kind.engine), kind.dtype) for kind in kinds]
     order = {each: number for number, each in enumerate(dict.fromkeys(kin))}
     families = np.array([order[each] for each in kin])
-    of = beliefs or Beliefs()
-    each_fold = estimate(amounts, seconds, counted, families, of)
+    each_fold = estimate(amounts, seconds, counted, families, Beliefs())
     return Fit(tuple(chosen), tuple(kinds), tuple(without), each_fold)
 
 

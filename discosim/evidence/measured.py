@@ -14,6 +14,7 @@ COLUMNS = (
     "device", "runtime", "network", "input", "dtype", "threads", "nodes", "link", "metric", "value",
     "unit", "source", "url_or_repo_path", "note",
 )  # fmt: skip
+TEXTS = ("device", "runtime", "network", "input", "dtype", "threads", "link", "source", "note")
 NEEDED = ("device", "runtime", "network", "metric", "value", "unit")
 
 LATENCY = "latency"
@@ -61,17 +62,21 @@ def read_measured(
     except (UnicodeDecodeError, ValueError):
         raise DiscosimError(f"{title} cannot be read: not UTF-8 text") from None
     reader = csv.DictReader(io.StringIO(text))
-    has = [name.strip() for name in reader.fieldnames or ()]
+    try:
+        has = [name.strip() for name in reader.fieldnames or ()]
+        lines = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise DiscosimError(f"{title} is not a table: {error}") from None
     lacks = [f"{title}: no column {name!r}; {suggest(name, has)}" if has else
              f"{title}: no column {name!r}" for name in NEEDED if name not in has]  # fmt: skip
     if lacks:
         raise FaultsError(lacks)
     rows, faults = [], []
-    for row in reader:
+    for line, row in lines:
         cells = {(name or "").strip(): (row[name] or "").strip() for name in row if name}
-        found, wrong = _measurement(reader.line_num, cells)
+        found, wrong = _measurement(line, cells)
         wrong = wrong if found is None else check(found)
-        faults += [f"{title}, line {reader.line_num}: {each}" for each in wrong]
+        faults += [f"{title}, line {line}: {each}" for each in wrong]
         rows += [found] if found else []
     if faults:
         raise FaultsError(faults)
@@ -93,20 +98,7 @@ def _measurement(line: int, cells: dict[str, str]) -> tuple[Measurement | None, 
         wrong.append(f"{nodes!r} nodes; wanted a whole number from 1 up")
     if wrong:
         return None, wrong
-    texts = {
-        name: cells.get(name, "")
-        for name in (
-            "device",
-            "runtime",
-            "network",
-            "input",
-            "dtype",
-            "threads",
-            "link",
-            "source",
-            "note",
-        )
-    }
+    texts = {name: cells.get(name, "") for name in TEXTS}
     texts["dtype"] = texts["dtype"].lower()
     return Measurement(line=line, nodes=int(nodes), metric=metric, seconds=seconds, **texts), []
 

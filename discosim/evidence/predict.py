@@ -126,7 +126,7 @@ def _latency_s(row: Measurement, network: Network, hardware: Hardware) -> float:
 
 @lru_cache(maxsize=512)
 def _whole(network: Network) -> Plan:
-    """The plan of one node."""
+    """The plan of one node, whatever hardware it is."""
     node = load_profile("splitnets-hmd").hardware()
     single = STRATEGIES["single"]
     return Configuration(network, node, strategy=single, nodes=1).plan()

@@ -11,7 +11,7 @@ from discosim.evidence.fitting import NEAR_BYTES, Fit, Observation, Target
 from discosim.evidence.work import AMOUNTS, ARITHMETIC, COUNTED_AS
 from discosim.graph.table import Floats
 from discosim.hardware import DTYPES, Profile
-from discosim.hardware.schema import Document
+from discosim.hardware.schema import Document, Efficiency
 
 CARRIED = 0.5
 """Of a number, from which share on its own rows say it rather than those of its family."""
@@ -160,7 +160,7 @@ class _Writing:
             share = 1.0 / self._each(kind, name) / self.top(kind)
             found[name] = self.figure(kind, name, _fraction(share))
         for name, like in COUNTED_AS.items():
-            if name in ("conv_transpose", "matmul", "head_matmul"):
+            if name in Efficiency.model_fields:
                 share = 1.0 / self._each(kind, like) / self.top(kind)
                 said = f"{self.by}: as {like}, in no row often enough"
                 found[name] = {"value": _fraction(share), "estimate": said}
