@@ -25,15 +25,9 @@ def explorer(document: Mapping[str, Json], title: str) -> str:
     """Return the HTML file that explores a document of `document.py`."""
     script = _script()
     digest = b64encode(sha256(f"\n{script}\n".encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
     return _filled(
         "page.html",
-        policy=policy,
-        title=escape(title),
-        style=_read("page.css"),
+        head=_head(escape(title), f"script-src 'sha256-{digest}'; "),
         document=as_json(document),
         script=script,
     )
@@ -51,10 +45,11 @@ def report(
         image = b64encode(as_svg(picture)).decode()
         words = "The table below as a picture."
         drawn = f'<img src="data:image/svg+xml;base64,{image}" alt="{words}">'
+    title = escape(" ".join(command.split()[:2])) or "discosim"
     return _filled(
         "report.html",
-        title=escape(" ".join(command.split()[:2])) or "discosim",
-        style=_read("page.css"),
+        head=_head(title),
+        title=title,
         said=said,
         picture=drawn,
         table=table,
@@ -73,6 +68,15 @@ def _script() -> str:
     """The modules as one: names are unique, so imports and exports are not needed."""
     lines = "\n".join(_read(name) for name in MODULES)
     return re.sub(r"^(?:import [^\n]*\n|export )", "", lines, flags=re.MULTILINE)
+
+
+def _head(title: str, scripts: str = "") -> str:
+    """The head of a page: its title and style, and that nothing runs or loads but `scripts`."""
+    policy = (
+        f"default-src 'none'; {scripts}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    return _filled("head.html", title=title, policy=policy, style=_read("page.css"))
 
 
 def _filled(name: str, **values: str) -> str:
