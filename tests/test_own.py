@@ -82,6 +82,7 @@ def test_the_command_takes_one_or_the_other(
     monkeypatch.setattr(sys, "argv", ["discosim", *line.split()])
     assert run() == 0
     assert "resnet18/8 within 1 s: 1 disco-fig4" in capsys.readouterr().out
-    monkeypatch.setattr(sys, "argv", ["discosim", *line.split(), "--price", "3USD"])
-    assert run() == 2
-    assert "--own takes no --price" in capsys.readouterr().err
+    for flag, text in (("--price", "3USD"), ("--objective", "memory")):  # of which one is usual
+        monkeypatch.setattr(sys, "argv", ["discosim", *line.split(), flag, text])
+        assert run() == 2
+        assert f"--own takes no {flag}" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from typing import cast
 
 import click
+from click.core import ParameterSource
 
 from discosim.cli import options
 from discosim.cli.asking import Asking
@@ -11,11 +12,7 @@ from discosim.cli.options import Option, To
 from discosim.door.hardware import Overrides
 from discosim.door.network import network
 from discosim.door.own import Owned, inventory, own
-from discosim.door.size import S_COMM, STRATEGIES, size
-from discosim.door.text import parse_names, parse_s_comm
-
-DEFAULTS = (parse_s_comm(S_COMM), parse_names(STRATEGIES), "", "memory", "direct")
-"""Values of options that are not given."""
+from discosim.door.size import size
 
 
 @click.command("size", cls=Asking, page="size.md")
@@ -62,30 +59,32 @@ def command(asked: Asked) -> None:
     asked.give(asked.answer() if asked.values["own"] is None else _owned(asked))
 
 
-WITH_OWN = ("latency", "throughput", "overlap")
-"""What may be asked of nodes that are there."""
+WITH_OWN = {
+    "latency", "throughput", "overlap", "bandwidth", "link_latency", "topology", "dtype",
+    "weight_dtype", "settings",
+}  # fmt: skip
+"""What may be given of nodes that are there, beside what is counted."""
 
 
 def _owned(asked: Asked) -> Owned:
     """The answer of --own; raises click.UsageError for limits that it does not take."""
     values = asked.values
     counted = {each.keyword: values[each.keyword] for each in options.COUNTED}
-    names = [*WITH_OWN, *counted, "settings", "dtype"]
+    source = click.get_current_context().get_parameter_source
     others = [
-        each.flags.split("/")[0]
+        each.flags
         for each in asked.options
         if each.to in (To.CALL, To.HARDWARE)
-        and each.keyword not in names
-        and values[each.keyword] not in (None, *DEFAULTS)
-        and each.keyword not in ("bandwidth", "link_latency", "topology", "weight_dtype")
+        and each.keyword not in WITH_OWN.union(counted)
+        and source(each.keyword) is ParameterSource.COMMANDLINE
     ]
     if others:
         raise click.UsageError(f"--own takes no {others[0]}: its nodes are all there is to choose")
     changes: Overrides = cast("Overrides", asked.given(To.HARDWARE))
     changes["settings"] = dict(values["settings"])
-    [name] = values["network"] if len(values["network"]) == 1 else [None]
-    if name is None:
+    if len(values["network"]) != 1:
         raise click.UsageError("--own takes one network")
+    [name] = values["network"]
     overlap = None if values["overlap"] is None else ",".join(values["overlap"])
     return own(
         network(name, input=values["input"]),
