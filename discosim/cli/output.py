@@ -55,11 +55,8 @@ class Output:
 
             check_suffix(self.plot_path)
             check_writable(self.plot_path)
-        elif any(each is not None for each in (self.width, self.style, self.dpi, self.title)) or (
-            self.log
-        ):
+        elif self.log or (self.width, self.style, self.dpi, self.title) != (None,) * 4:
             raise DiscosimError("--width, --style, --dpi, --title and --log are of --plot: give it")
-
         check_file(self.html_path, "page", ".html")
 
     def _check_path(self, path: str) -> None:

@@ -44,8 +44,8 @@ class Inspection(Answer):
         if self.strategy is None:
             return None
         node = load_profile(given.DEFAULT).hardware()
-        asked = STRATEGIES[self.strategy], self.nodes
-        return Configuration(self.network, node, strategy=asked[0], nodes=asked[1]).plan()
+        chosen = STRATEGIES[self.strategy]
+        return Configuration(self.network, node, strategy=chosen, nodes=self.nodes).plan()
 
     @property
     def _how(self) -> str:

@@ -19,7 +19,7 @@ from discosim.report.tables import Cells
 from discosim.timeline.trace import to_chrome, trace_records
 from discosim.units import parse_bandwidth
 from discosim.validate.compare import validate as validated
-from discosim.validate.levels import Question, Validation
+from discosim.validate.levels import LEVELS, Question, Validation
 from discosim.validate.splits import SINGLE, SPARSE, has_knob
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Validated(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """How it was measured, how far each level is off, and what that is worth."""
-        count = len(self.frame) // 3
+        count = len(self.frame) // len(LEVELS)
         title = f"{self.question.model} on {self.question.nodes} nodes, {count} configurations"
         return [title, *report.validation_findings(self.found)]
 

@@ -9,7 +9,7 @@ from discosim.explore.allocation.allocate import FALLBACK, LIMITS, Allocation, O
 from discosim.masks.criteria import the_criterion
 from discosim.report.style import COMM, SINGLE, legend_below, new_figure, rc
 from discosim.report.summary import node_text
-from discosim.report.tables import Cells, scaled
+from discosim.report.tables import UNITS, Cells, scaled
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -194,9 +194,6 @@ def _share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.3g} %" if whole else "-"
 
 
-BYTES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
-
-
 def draw_allocation(found: Allocation, title: str) -> "Figure":
     """Return S_comm of each layer above, what it loses, and what it receives below."""
     import matplotlib as mpl
@@ -215,7 +212,7 @@ def draw_allocation(found: Allocation, title: str) -> "Figure":
         upper, middle, lower = panels
         _draw_levels(upper, found, index, dense)
         _draw_losses(middle, found, index)
-        factor, unit = next((b for b in BYTES if dense.max() >= b[0]), BYTES[-1])
+        factor, unit = next((b for b in UNITS["B"] if dense.max() >= b[0]), UNITS["B"][-1])
         lower.bar(index, dense / factor, color="#CCCCCC", label="if all is sent")
         lower.bar(index, plan / factor, color=COMM, alpha=0.8, label="by the plan")
         lower.set(xlabel="layer", ylabel=f"received by a node [{unit}]")

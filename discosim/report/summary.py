@@ -8,7 +8,7 @@ import numpy as np
 
 from discosim.explore.accuracy import NODES, TABLES, printed
 from discosim.hardware import Hardware
-from discosim.model.memory import ATTENTION
+from discosim.model.memory import ATTENTION, WORKSPACE
 from discosim.partition.plan import Conventions
 from discosim.report import labels
 from discosim.report.judged import best_row, fitting, independent, where
@@ -222,7 +222,7 @@ class _Found:
         text = f"{text}; of {format_quantity(have, 'B')}: {FITS[alone['fits_word']]}, {many}."
         if tight or alone["fits_word"] == "tight":
             workspace = self.each.workspace
-            said = "up to 2.6" if workspace is None else f"{workspace:g}"
+            said = f"up to {WORKSPACE:g}" if workspace is None else f"{workspace:g}"
             text += f" Tight: a runtime that holds {said} times the features may not fit."
         return text
 
