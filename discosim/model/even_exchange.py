@@ -156,23 +156,11 @@ class AllExchange(Exchange):
         return two * (self.nodes > 1)
 
     @property
-    def ring(self) -> Floats:
-        """Elements that pass the busiest direction of a ring's link."""
-        ahead, back = self._ring_loads
-        return np.maximum(largest(ahead), largest(back))
-
-    @property
-    def ring_both(self) -> Floats:
-        """Elements that pass the busiest link both ways."""
-        ahead, back = self._ring_loads
-        return largest(ahead + back)
-
-    @property
     def ring_steps(self) -> Floats:
         """Hops to the opposite node."""
         return np.where(largest(self.offered) > 0, float(self.nodes // 2), 0.0)
 
-    @property
+    @cached_property
     def _ring_loads(self) -> tuple[Floats, Floats]:
         """Over each link ahead and back, (..., N, L): what each node's data weigh on it."""
         nodes = self.nodes

@@ -68,14 +68,16 @@ class Exchange(ABC):
         """The most elements between two nodes, both ways together, (..., 1, L)."""
 
     @property
-    @abstractmethod
     def ring(self) -> Floats:
         """Elements that pass the busiest direction of a ring's link, (..., 1, L)."""
+        ahead, back = self._ring_loads
+        return np.maximum(largest(ahead), largest(back))
 
     @property
-    @abstractmethod
     def ring_both(self) -> Floats:
         """Elements that pass the busiest link of a ring, both ways together, (..., 1, L)."""
+        ahead, back = self._ring_loads
+        return largest(ahead + back)
 
     @property
     @abstractmethod
@@ -125,6 +127,11 @@ class Exchange(ABC):
     def in_rounds(self) -> "tuple[Exchange, ...]":
         """Return the exchanges that follow one another, of all layers."""
         return (self,)
+
+    @cached_property
+    def _ring_loads(self) -> tuple[Floats, Floats]:
+        """Over each link of a ring ahead and back, (..., N, L)."""
+        return ring_loads(self.between)
 
     def _of_all(self, per_node: Floats) -> Floats:
         total: Floats = per_node.sum(-2, keepdims=True)
@@ -191,28 +198,12 @@ class PairExchange(Exchange):
         return largest((self.between + self.between.swapaxes(-3, -2)).max(-3))
 
     @property
-    def ring(self) -> Floats:
-        """Elements that pass the busiest direction of a ring's link."""
-        ahead, back = self._ring_loads
-        return np.maximum(largest(ahead), largest(back))
-
-    @property
-    def ring_both(self) -> Floats:
-        """Elements that pass the busiest link both ways."""
-        ahead, back = self._ring_loads
-        return largest(ahead + back)
-
-    @property
     def ring_steps(self) -> Floats:
         """Hops of the longest way among the pairs that send."""
         far = (np.arange(self.nodes)[None] - np.arange(self.nodes)[:, None]) % self.nodes
         hops = np.minimum(far, self.nodes - far)[..., None]
         steps: Floats = (hops * (self.between > 0)).max((-3, -2))[..., None, :].astype(float)
         return steps
-
-    @cached_property
-    def _ring_loads(self) -> tuple[Floats, Floats]:
-        return ring_loads(self.between)
 
 
 def itself(nodes: int) -> NDArray[np.bool_]:
