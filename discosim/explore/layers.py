@@ -5,6 +5,7 @@ import pandas as pd
 
 from discosim.configuration import Configuration
 from discosim.graph.table import Floats, LayerTable
+from discosim.partition.plan import Plan
 
 
 def layers(configuration: Configuration, *, every_operator: bool = False) -> pd.DataFrame:
@@ -14,7 +15,7 @@ def layers(configuration: Configuration, *, every_operator: bool = False) -> pd.
     additions, pooling): their parameters and times are in its own, so that every column adds up
     to the network's. `every_operator` gives each a row instead, and the output's gathering one.
     """
-    table, cost = configuration.table, configuration.cost()
+    table, (plan, cost) = configuration.table, configuration.evaluate()
 
     def flat(per_node: Floats) -> Floats:
         slowest: Floats = per_node.max(axis=-2).reshape(-1, len(table))[0]
@@ -24,7 +25,7 @@ def layers(configuration: Configuration, *, every_operator: bool = False) -> pd.
         {
             "layer": table.name,
             "op": table.op,
-            "split": _splits(configuration),
+            "split": _splits(plan, configuration.strategy.split, len(table)),
             "block": table.block,
             "in_elems": table.in_elems.astype(np.int64),
             "out_elems": table.out_elems.astype(np.int64),
@@ -39,11 +40,10 @@ def layers(configuration: Configuration, *, every_operator: bool = False) -> pd.
     return frame if every_operator else _merged(frame, table)
 
 
-def _splits(configuration: Configuration) -> list[str]:
-    """How each layer is split; the gathering of the output as the strategy says."""
-    laid, usual = configuration.plan().laid, configuration.resolved().strategy.split
-    kinds = [] if laid is None else [str(part.choice.kind) for part in laid.parts]
-    return kinds + [usual] * (len(configuration.table) - len(kinds))
+def _splits(plan: Plan, usual: str, count: int) -> list[str]:
+    """How each row is split: as the plan says of its layer, else as is usual."""
+    kinds = [] if plan.laid is None else [str(part.choice.kind) for part in plan.laid.parts]
+    return kinds + [usual] * (count - len(kinds))
 
 
 def _merged(frame: pd.DataFrame, table: LayerTable) -> pd.DataFrame:

@@ -47,11 +47,11 @@ def predicted(network: Network, split: Mask | Plan) -> pd.DataFrame:
     """Return one record a node and kind of message, as `measured` does, from a plan or a mask's."""
     table = tabulate(network)
     if isinstance(split, Mask):
-        plan, nodes = masked_plan(table, split, CONVENTIONS["runtime"]), split.nodes
+        plan = masked_plan(table, split, CONVENTIONS["runtime"])
         sums = _by_row(plan, kinds(table))
     else:
-        plan, nodes = split, split.nodes
-        sums = _by_round(the_laid(plan))
+        plan, sums = split, _by_round(the_laid(split))
+    nodes = plan.nodes
     weights = node_memory.weight_elems(table, plan)
     peak = node_memory.peak_elems(table, plan, node_memory.FUSED)  # as the nodes attend
     return pd.DataFrame(

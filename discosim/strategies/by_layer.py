@@ -16,13 +16,11 @@ from discosim.partition.fused import joined
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, Rule, follow
 from discosim.partition.lay import Laid, lay
-from discosim.partition.layout import lay_out
-from discosim.partition.mixed import mixed_plan
 from discosim.partition.plan import Conventions, Plan
 from discosim.partition.plan_file import PlanFile
-from discosim.partition.remarks import remarks
 from discosim.partition.splits import ByRows, LayerSplit, Splits
 from discosim.partition.worth import Worth
+from discosim.strategies.layered import plan_of
 from discosim.strategies.rows import least_sent
 from discosim.strategies.tokens_kv import all_sent
 
@@ -88,13 +86,6 @@ def laid_by_layer(
     return joined(laid, worth) if rows.joined else laid
 
 
-def plan_by_layer(laid: Laid, density: Floats) -> Plan:
-    """Return the plan; density: (..., 1, L), 1 - S_comm of what layers split by outputs receive."""
-    layout = lay_out(laid.table, laid.nodes, laid.conventions)
-    plan = mixed_plan(laid, layout, density)
-    return replace(plan, laid=laid, remarks=remarks(laid))
-
-
 def density_of(splits: Splits) -> Floats:
     """Return 1 - S_comm of each row, (1, L); the gathering of the output is a row besides."""
     return np.array([[1.0 - split.s_comm for split in splits] + [1.0]])
@@ -107,4 +98,4 @@ def planned(given: "Configuration", plan_file: PlanFile) -> Plan:
         given.table, splits, given.nodes, given.conventions, given.collective, plan_file.rows,
         given.weighed,
     )  # fmt: skip
-    return plan_by_layer(laid, density_of(splits))
+    return plan_of(laid, density_of(splits))

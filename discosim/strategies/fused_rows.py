@@ -22,5 +22,5 @@ if TYPE_CHECKING:
     split="rows",
 )
 def fused_rows(given: "Configuration") -> Plan:
-    """Return the plan of rows in the groups that send least (partition/fused.py)."""
+    """Return the plan of rows in the groups that take least (partition/fused.py)."""
     return layered_plan(given, least_sent, fuse=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from discosim.graph.network import Network
-from discosim.graph.table import LayerTable
+from discosim.graph.table import Floats, LayerTable
 from discosim.partition.collectives import Collective
 from discosim.partition.fused import joined
 from discosim.partition.kinds import Rule
@@ -40,6 +40,12 @@ def layered_plan(given: "Configuration", rule_of: RuleOf, *, fuse: bool = False)
     return _plan(laid, tuple(density.ravel().tolist()), density.shape)
 
 
+def plan_of(laid: Laid, density: Floats) -> Plan:
+    """Return the plan; density: (..., 1, L) or less, 1 - S_comm of what sparse choices receive."""
+    plan = mixed_plan(laid, lay_out(laid.table, laid.nodes, laid.conventions), density)
+    return replace(plan, laid=laid, remarks=remarks(laid))
+
+
 @lru_cache(maxsize=KEPT)
 def laid_by(
     table: LayerTable,
@@ -59,6 +65,4 @@ def laid_by(
 
 @lru_cache(maxsize=KEPT)
 def _plan(laid: Laid, density: tuple[float, ...], shape: tuple[int, ...]) -> Plan:
-    layout = lay_out(laid.table, laid.nodes, laid.conventions)
-    plan = mixed_plan(laid, layout, np.reshape(density, shape))
-    return replace(plan, laid=laid, remarks=remarks(laid))
+    return plan_of(laid, np.reshape(density, shape))

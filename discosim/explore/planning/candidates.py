@@ -14,7 +14,8 @@ from discosim.partition.plan import Plan
 from discosim.partition.repeated import repeated
 from discosim.partition.splits import ByRows, LayerSplit, Splits
 from discosim.simulate import Cost, simulate
-from discosim.strategies.by_layer import density_of, laid_by_layer, plan_by_layer
+from discosim.strategies.by_layer import density_of, laid_by_layer
+from discosim.strategies.layered import plan_of
 from discosim.strategies.strategy import STRATEGIES
 
 PLAIN = ByRows()
@@ -68,7 +69,7 @@ def priced_plan(given: Configuration, name: str, splits: Splits, rows: ByRows = 
     laid = laid_by_layer(
         given.table, splits, given.nodes, given.conventions, given.collective, rows, given.weighed
     )
-    return _candidate(given, name, splits, rows, plan_by_layer(laid, density_of(splits)))
+    return _candidate(given, name, splits, rows, plan_of(laid, density_of(splits)))
 
 
 def _candidate(
