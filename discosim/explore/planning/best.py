@@ -27,13 +27,13 @@ def best_plan(given: Configuration) -> Plan:
     if given.nodes == 1:
         return STRATEGIES["single"].plan(given)
     node, many = at_the_middle(given.hardware)
+    alone = replace(given, hardware=node, s_comm=0.0, plan_file=None, mask=None)
     key = (
-        given.table, given.nodes, given.conventions, given.collective, given.overlap,
-        given.features, repr(node),
+        alone.table, alone.nodes, alone.conventions, alone.collective, alone.overlap,
+        alone.features, alone.objective, alone.weighed, repr(node),
     )  # fmt: skip
     if key not in _found:
         memory = None if node.memory_bytes is None else float(np.max(node.memory_bytes))
-        alone = replace(given, hardware=node, s_comm=0.0, plan_file=None, mask=None)
         _found[key] = planned(alone, s_comm=(), memory=memory, strict=False).best.plan
         while len(_found) > KEPT:
             _found.popitem(last=False)
