@@ -235,9 +235,10 @@ def test_the_best_is_a_strategy_that_no_other_exact_one_beats() -> None:
 
 def test_the_best_of_several_numbers_is_planned_once_and_told() -> None:
     many = ds.hardware("rpi5-gigabit", bandwidth=["10MB/s", "1GB/s"])
-    frame = ds.sweep("resnet18/8", many, strategies="best", nodes=2).frame
-    assert len(frame) == 2
-    assert frame["bytes_per_node"].nunique() == 1
+    answer = ds.sweep("resnet18/8", many, strategies="best", nodes=2)
+    assert len(answer.frame) == 2
+    assert answer.frame["bytes_per_node"].nunique() == 1
+    assert "best on 2 nodes is planned once, at 1 GB/s" in answer.notes
 
 
 def test_unlike_nodes_have_shares_that_suit_them() -> None:

@@ -74,7 +74,7 @@ def test_masks_are_of_the_sparse_layers() -> None:
     sparse = MIXED | {"layer2.0.conv2": LayerSplit(Kind.OUTPUTS, 0.9)}
     sparse["layer2.0.bn2"] = LayerSplit(Kind.OUTPUTS)
     frame = ds.mask(NETWORK, plan=plan_of(sparse)).frame.set_index("layer")
-    kept = frame["s_comm"] if "s_comm" in frame else frame["S_comm"]
+    kept = frame["s_comm"]
     assert kept["layer2.0.conv2"] == pytest.approx(0.9, abs=0.06)
     assert np.allclose(kept.drop("layer2.0.conv2").fillna(0.0), 0.0)
 

@@ -189,8 +189,7 @@ def _s_comm_faults(document: Mapping[str, Any]) -> list[str]:
 
 def _split_faults(document: Mapping[str, Any]) -> list[str]:
     splits = document.get("splits")
-    faults: list[str] = []
-    faults += [
+    faults = [
         f"{key} is neither true nor false"
         for key in ("joined_rows", "repeated_keys")
         if not isinstance(document.get(key, False), bool)

@@ -46,8 +46,8 @@ def layer_costs(given: Configuration, levels: Floats) -> LayerCosts:
 
     The barrier after each layer makes latency a sum over layers under every overlap, the largest of
     two where weights may not fit a fast memory; the traffic of each node each way is a sum, and so
-    is what a node holds at each moment. Where nothing is
-    exchanged there is no choice, and no tally.
+    is what a node holds at each moment. Where nothing is exchanged there is no choice, and no
+    tally.
     """
     choices = _choices(given)
     if not choices:
