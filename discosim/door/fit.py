@@ -12,6 +12,7 @@ from discosim.door.hearing import command, note
 from discosim.errors import DiscosimError, FaultsError, suggest
 from discosim.evidence import names
 from discosim.evidence.fitting import (
+    FEWEST,
     Fit,
     Observation,
     Target,
@@ -149,18 +150,13 @@ def _chosen(
     if len(clocks) > 1:
         faults.append(f"two clocks in one fit: {', '.join(clocks)}")
     networks = {row.network for row in rows}
-    if len(networks) < FEWEST_NETWORKS:
+    if len(networks) < FEWEST:
         faults.append(
-            f"{len(networks)} network, fewer than the numbers to fit; wanted {FEWEST_NETWORKS} or "
-            "more"
+            f"{len(networks)} network, fewer than the numbers to fit; wanted {FEWEST} or more"
         )
     if faults:
         raise FaultsError(faults)
     return rows
-
-
-FEWEST_NETWORKS = 2
-"""One to fit to while another is left out."""
 
 
 def _faults(row: Measurement) -> list[str]:

@@ -43,7 +43,7 @@ DTYPE_NAMES = {
 """Data types as others write them."""
 
 FEWEST = 2
-"""Networks from which on a device has numbers of its own."""
+"""Networks from which on a device has numbers of its own: one stays while the other is left out."""
 
 
 class Target(NamedTuple):

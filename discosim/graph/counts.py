@@ -38,7 +38,7 @@ def counts(network: Network) -> dict[str, object]:
 
 
 COSTED = ("fp32", "fp16", "bf16", "int8")
-"""Data types that `--dtype` takes."""
+"""Data types that `--dtype` and `--weight-dtype` take."""
 
 
 def _touched(layers: Iterable[Layer]) -> int:

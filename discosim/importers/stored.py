@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping
 
+from discosim.graph.counts import COSTED
+
 STATIC = frozenset(("QLinearConv", "QLinearMatMul", "QuantizeLinear"))
 DYNAMIC = frozenset(("MatMulInteger", "ConvInteger", "DynamicQuantizeLinear"))
 WHOLE = ("int8", "int16", "int4")
 NARROW = (*WHOLE, "fp8", "fp4")
-SPELLED_OUT = {"int4": "4-bit", "int8": "8-bit"}
 
 
 def as_stored(
@@ -35,9 +36,12 @@ def as_stored(
     if narrow and max(narrow.values()) * 100 >= total:
         parts = ", ".join(f"{n:,} in {kind}" for kind, n in sorted(narrow.items()))
         how = " and quantises features layer by layer" * bool(DYNAMIC & set(ops))
-        weights = max(narrow, key=lambda kind: narrow[kind])
-        usable = weights if weights in ("fp32", "fp16", "bf16", "int8") else ""
-        give = f"give --weight-dtype {usable}" if usable else "no --weight-dtype stands for it"
+        weights = _most(narrow, dtype)
+        give = (
+            f"give --weight-dtype {weights}"
+            if weights in COSTED
+            else "no --weight-dtype stands for it"
+        )
         notes.append(
             f"it stores {parts} of {total:,} elements of weights{how}, its features are {dtype}: "
             f"weights are costed in the data type of the features; {give}"

@@ -41,10 +41,6 @@ class YoloScale(NamedTuple):
         return max(1, round(full * self.depth))
 
 
-YoloBlock = Callable[["YoloWriter", str, int, int, str, bool], str]
-"""Writes a block: writer, input, features, depth, place, whether it adds its input."""
-
-
 class YoloWriter:
     """Writes the convolutions and blocks of one network."""
 
