@@ -4,99 +4,37 @@ Every node has arrays of the whole shapes in which what it does not have is NaN:
 computed from something that is missing is NaN too.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
 from discosim.partition.held import Held
 from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid, Part, Read
-from discosim.runtime import operators
+from discosim.runtime.module import NetworkModule, loaded
+from discosim.runtime.state import random_state
 
-State = Mapping[str, Tensor]
 NAN = float("nan")
 
 
-def random_state(network: Network, seed: int = 0) -> dict[str, Tensor]:
-    """Return weights and biases of every layer that has some, called `name.weight`."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64) * 0.3
-
-    state = {}
-    for layer in network.layers:
-        if layer.operator.placing == "mixes":
-            width = layer.in_features // layer.groups
-            state[f"{layer.name}.weight"] = draw(layer.out_features, width, *layer.kernel)
-            if layer.bias:
-                state[f"{layer.name}.bias"] = draw(layer.out_features)
-        elif layer.op in ("batch_norm", "layer_norm", "l2_norm"):
-            state[f"{layer.name}.weight"] = draw(layer.out_features)
-            state[f"{layer.name}.bias"] = draw(layer.out_features)
-        elif layer.op == "embed":
-            state[f"{layer.name}.weight"] = draw(*layer.out_shape)
-    return state
+def random_module(network: Network) -> NetworkModule:
+    """Return the network in double precision."""
+    return loaded(network, random_state(network)).double()
 
 
-def compute(layer: Layer, xs: list[Tensor], state: State, *, bias: bool = True) -> Tensor:
-    """Return the output of a layer from whole operands, batch first."""
-    x = xs[0]
-    weight = state.get(f"{layer.name}.weight")
-    shift = state.get(f"{layer.name}.bias")
-    if layer.operator.placing == "mixes":
-        assert weight is not None
-        return operators.mix(layer, x, weight, shift if bias else None, layer.groups)
-    match layer.op:
-        case "batch_norm" if weight is not None and shift is not None:
-            along = operators.along_features
-            return x * along(weight, x) + along(shift, x)
-        case "layer_norm" if weight is not None and shift is not None:
-            variance, mean = torch.var_mean(x, 1, correction=0)
-            return operators.normalize(x, mean, variance, weight, shift)
-        case "embed" if weight is not None:
-            front = layer.out_shape[1] - x[0, 0].numel()
-            return operators.embed(x, weight[None, :, :front], weight)
-        case "attention":
-            return operators.attend(layer, x)
-        case "activation":
-            return operators.activate(layer, x)
-        case "pool":
-            return operators.pool(layer, x)
-        case "upsample":
-            return operators.upsample(layer, x)
-        case "reshape":
-            return operators.reshape(layer, x)
-        case "flatten":
-            return x.flatten(1)
-        case "shuffle":
-            rows = x.reshape(1, layer.groups, -1, *x.shape[2:])
-            return rows.transpose(1, 2).reshape(x.shape)
-        case "slice":
-            return x[:, layer.start : layer.start + layer.out_features]
-        case "add":
-            return xs[0] + xs[1]
-        case "multiply":
-            return xs[0] * xs[1]
-        case "concat":
-            return torch.cat(xs, 1)
-    raise AssertionError(layer.op)
-
-
-def whole(network: Network, x: Tensor, state: State) -> dict[str, Tensor]:
+@torch.inference_mode()
+def whole(module: NetworkModule, x: Tensor) -> dict[str, Tensor]:
     """Return every tensor of the network on one node."""
     tensors = {INPUT: x}
-    for layer in network.layers:
-        operands = [tensors[name] for name in network.operands(layer.name)]
-        tensors[layer.name] = compute(layer, operands, state)
+    for layer in module.network.layers:
+        operands = [tensors[name] for name in module.network.operands(layer.name)]
+        tensors[layer.name] = module.get_submodule(layer.name)(*operands)
     return tensors
 
 
-def run(laid: Laid, x: Tensor, state: State) -> list[dict[str, Tensor]]:
+@torch.inference_mode()
+def run(laid: Laid, module: NetworkModule, x: Tensor) -> list[dict[str, Tensor]]:
     """Return the tensors of each node as it has them at the end."""
     nodes = [{INPUT: x.clone()} for _ in range(laid.nodes)]
     for part in laid.parts:
@@ -104,7 +42,7 @@ def run(laid: Laid, x: Tensor, state: State) -> list[dict[str, Tensor]]:
         if part.statistics is not None:  # known to all, whoever has the rest
             operands = [_merged(operand) for operand in operands]
         for rank, node in enumerate(nodes):
-            made = _compute(part, rank, [operand[rank] for operand in operands], state)
+            made = _compute(part, module, rank, [operand[rank] for operand in operands])
             node[part.layer.name] = made
     for read in laid.gathering:
         _deliver(nodes, read)
@@ -165,16 +103,19 @@ def _rows(tensor: Tensor, held: Held) -> Tensor:
     return tensor.view(1, held.features, held.row_count, held.row_elems)
 
 
-def _compute(part: Part, rank: int, xs: list[Tensor], state: State) -> Tensor:
+def _compute(part: Part, module: NetworkModule, rank: int, xs: list[Tensor]) -> Tensor:
     layer, kind = part.layer, part.choice.kind
+    compute = module.get_submodule(layer.name)
     made = torch.full((1, *layer.out_shape), NAN, dtype=xs[0].dtype)
     view, out = _rows(made, part.out), part.out
     if out.summands is not None:
-        if out.summands[rank]:
-            first = rank == int(np.argmax(out.summands))
-            return compute(layer, [_own_part(part, rank, xs[0])], state, bias=first)
-        return torch.zeros_like(made)
-    result = _rows(compute(layer, xs, state), out)
+        if not out.summands[rank]:
+            return torch.zeros_like(made)
+        summand = compute(_own_part(part, rank, xs[0]))
+        if layer.bias and rank != int(np.argmax(out.summands)):  # it is in the first summand
+            summand = summand - compute(torch.zeros_like(xs[0]))
+        return summand
+    result = _rows(compute(*xs), out)
     if kind is Kind.OUTPUTS or out.owners is not None:
         mine = slice(None) if out.owners is None else np.flatnonzero(out.owners == rank)
         view[0, mine] = result[0, mine]

@@ -15,7 +15,7 @@ from discosim.partition.collectives import Collective
 from discosim.partition.lay import Laid, lay
 from discosim.partition.plan import CONVENTIONS
 from discosim.strategies.strategy import STRATEGIES
-from tests.laid import random_state, run, whole
+from tests.laid import random_module, run, whole
 from tests.strategies import tables
 from tests.test_splits import ALGORITHMS, NODES, RULES, blocks
 
@@ -36,8 +36,8 @@ def _one_thread() -> object:
 def same_as_on_one_node(network: Network, laid: Laid) -> None:
     generator = torch.Generator().manual_seed(1)
     x = torch.rand((1, *network.input_shape), generator=generator, dtype=torch.float64)
-    state = random_state(network)
-    wanted, nodes = whole(network, x, state), run(laid, x, state)
+    module = random_module(network)
+    wanted, nodes = whole(module, x), run(laid, module, x)
     for read in laid.gathering:
         torch.testing.assert_close(nodes[0][read.tensor], wanted[read.tensor])
 
