@@ -9,6 +9,7 @@ import numpy as np
 from discosim.graph.layer import Shape
 from discosim.graph.reach import rows_of
 from discosim.graph.table import Ints
+from discosim.runtime.pieces import positions
 from discosim.runtime.program import Alias, Excerpt, Fill, Placed, Range, Step
 
 
@@ -121,11 +122,8 @@ def _placed(
 
 def _cut(block: Rectangle, features: Ints, rows: Range | None) -> Excerpt:
     """Features and rows of a block as a cut of its slot, all of them where that is so."""
-    if np.array_equal(features, block.features):
-        at = None
-    else:
-        order = np.argsort(block.features, kind="stable")
-        at = order[np.searchsorted(block.features, features, sorter=order)]
+    every = np.array_equal(features, block.features)
+    at = None if every else positions(block.features, features)
     if rows is None or rows == block.rows:
         return Excerpt(block.slot, at)
     return Excerpt(block.slot, at, (rows[0] - block.rows[0], rows[1] - block.rows[0]))

@@ -26,6 +26,7 @@ from discosim.runtime.program import (
     Trade,
     Unpack,
     Wait,
+    made_by,
 )
 
 CLASSES = {"gather": "all-gather"}
@@ -128,7 +129,7 @@ class _LaidWriter:
         """Forget tensors, and with the row the slots that nobody reads any more."""
         for tensor in dies:
             self.here.of.pop(tensor, None)
-        self.slots |= {slot for step in self.steps if (slot := getattr(step, "into", ""))}
+        self.slots |= made_by(self.steps)
         kept = slots_of(self.here.of.values())
         frees, self.slots = self.slots - kept, self.slots & kept
         self.rows.append(ProgramRow(name, tuple(self.steps), tuple(sorted(frees))))

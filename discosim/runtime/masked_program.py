@@ -18,10 +18,10 @@ from discosim.runtime.pieces import (
     held_features,
     moved,
     pieces,
+    positions,
     squeeze_excite_layers,
 )
 from discosim.runtime.program import (
-    AddTo,
     Apply,
     Assemble,
     BiasAlone,
@@ -36,11 +36,11 @@ from discosim.runtime.program import (
     Pick,
     Product,
     ProgramRow,
-    Put,
     Statistics,
     Step,
     Swap,
     Wait,
+    made_by,
 )
 
 GATHER = "output"
@@ -81,9 +81,8 @@ class _Writer:
             dies = {name for name in operands if last[name] == row}
             self._write(layer, operands, self._is_free(operands, dies))
             ended = [_received(name) for name, at in last_mixing.items() if at == row]
-            made = {step.into for step in self.steps if not isinstance(step, Wait | AddTo | Put)}
             lasting = {layer.name, *map(_received, last_mixing)}
-            frees = {*dies, *ended, *(made - lasting)}
+            frees = {*dies, *ended, *(made_by(self.steps) - lasting)}
             rows.append(ProgramRow(layer.name, tuple(self.steps), tuple(sorted(frees))))
         self.steps = []
         results = self._gather(self.network.outputs)
@@ -155,7 +154,7 @@ class _Writer:
         self, layer: Layer, source: str, part: GroupPiece, wait: Sequence[Wait]
     ) -> None:
         held, received = self._held(source), self._of_others(source)
-        at = _positions(np.concatenate([held, received]), part.inputs)
+        at = positions(np.concatenate([held, received]), part.inputs)
         own, far = np.flatnonzero(at < len(held)), np.flatnonzero(at >= len(held))
         name = layer.name
         if len(own):
@@ -172,7 +171,7 @@ class _Writer:
     def _grouped(self, layer: Layer, source: str, parts: Sequence[GroupPiece]) -> None:
         received = self._of_others(source)
         have = np.concatenate([self._held(source), received])
-        at = [_positions(have, part.inputs) for part in parts]
+        at = [positions(have, part.inputs) for part in parts]
         sizes = [len(part.outputs) for part in parts]
         weight = f"{layer.name}.weight"
         if alike(tuple(parts)):
@@ -251,7 +250,7 @@ class _Writer:
         received = f"received for {into}"
         self._swap("alignment", name, swap, received)
         have = np.concatenate([self._held(name), swap.received])
-        self.steps += [Wait(), Pick((name, received), _positions(have, wanted), into)]
+        self.steps += [Wait(), Pick((name, received), positions(have, wanted), into)]
         return into
 
     def _gather(self, outputs: Sequence[str]) -> tuple[str, ...]:
@@ -288,12 +287,6 @@ class _Writer:
 def _received(tensor: str) -> str:
     """The slot of a tensor's features that others have sent."""
     return f"received of {tensor}"
-
-
-def _positions(have: Ints, wanted: Ints) -> Ints:
-    order = np.argsort(have, kind="stable")
-    at: Ints = order[np.searchsorted(have[order], wanted)] if len(wanted) else wanted
-    return at
 
 
 def _or_all(at: Ints, features: int) -> Ints | None:

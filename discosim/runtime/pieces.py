@@ -48,6 +48,13 @@ def held_features(owners: Owners, features: int, node: int) -> Ints:
     return np.arange(features) if owners is None else np.flatnonzero(owners == node)
 
 
+def positions(have: Ints, wanted: Ints) -> Ints:
+    """Return where among features, in any order, those stand that are wanted."""
+    order = np.argsort(have, kind="stable")
+    at: Ints = order[np.searchsorted(have, wanted, sorter=order)]
+    return at
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureSwap:
     """Features of one tensor on their way before a layer, by node: ascending indices."""

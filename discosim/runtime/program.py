@@ -5,7 +5,7 @@ which features by their positions in a slot, so that whoever executes them knows
 nor masks nor nodes' shares, only torch's operators.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from discosim.graph.layer import Layer
@@ -320,6 +320,11 @@ Step = (
     | PartOfMean
     | Attend
 )
+
+
+def made_by(steps: Iterable[Step]) -> set[str]:
+    """Return the slots that steps make."""
+    return {step.into for step in steps if not isinstance(step, Wait | AddTo | Put)}
 
 
 @dataclass(frozen=True, eq=False)
