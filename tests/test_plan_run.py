@@ -89,3 +89,6 @@ def test_a_plan_file_is_measured_as_a_strategy_is(tmp_path: Path) -> None:
     assert len(names) == len(rows) >= len(tabulate(network))
     with pytest.raises(DiscosimError, match="is for 2 nodes, not for 3"):
         ds.validate("resnet18/8", input=(3, 64, 64), nodes=3, plan=path)
+    write_plan(path, plan_of({"fc": LayerSplit(Kind.INPUTS)}, nodes=4))  # none is remembered
+    with pytest.raises(DiscosimError, match="is for 4 nodes, not for 2"):
+        ds.validate("resnet18/8", input=(3, 64, 64), nodes=2, plan=path)

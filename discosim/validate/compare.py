@@ -27,7 +27,15 @@ from discosim.validate.pingpong import SIZES
 from discosim.validate.probes import probes
 from discosim.validate.profiled import Parts, Wires, parts_of
 from discosim.validate.runs import ROUNDS, Runs, measured_nodes
-from discosim.validate.splits import PLAN, SINGLE, SPARSE, has_knob, names_of, the_plan_file
+from discosim.validate.splits import (
+    PLAN,
+    SINGLE,
+    SPARSE,
+    forget_plans,
+    has_knob,
+    names_of,
+    the_plan_file,
+)
 from discosim.validate.timing import Order
 
 DRAG_S = 0.02
@@ -50,6 +58,7 @@ Progress = Callable[[int, int], None]
 
 def validate(question: Question, progress: Progress | None = None) -> Validation:
     """Measure and predict; raises DiscosimError where that cannot be done here."""
+    forget_plans()
     _check(question)
     table = tabulate(build(question.model, question.input_shape))
     _check_time(question, table)

@@ -43,6 +43,12 @@ def the_plan_file(path: str) -> PlanFile:
     return read_plan(path)
 
 
+def forget_plans() -> None:
+    """Have plan files read anew: since they were, others may have been written there."""
+    split_of.cache_clear()
+    the_plan_file.cache_clear()
+
+
 def has_knob(strategy: str) -> bool:
     """Return whether a strategy is measured at several S_comm."""
     return strategy != SINGLE and not strategy.endswith(PLAN) and STRATEGIES[strategy].has_knob
