@@ -19,7 +19,7 @@ from discosim.networks import build
 from discosim.partition.placement import place
 from discosim.runtime.inputs import Inputs
 from discosim.runtime.measure import MEASURES, measure
-from discosim.runtime.module import NetworkModule, apply_mask, dense_mask
+from discosim.runtime.module import NetworkModule, apply_mask, dense_mask, loaded
 from discosim.runtime.operators import BATCH_NORM_EPS
 from discosim.runtime.state import random_state
 from tests.split import on_one_thread
@@ -44,9 +44,7 @@ def normed() -> Network:
 
 
 def module_of(network: Network, seed: int = 0) -> NetworkModule:
-    module = NetworkModule(network).double().eval()
-    module.load_state_dict(random_state(network, seed))
-    return module
+    return loaded(network, random_state(network, seed)).double()
 
 
 def drawn(network: Network, count: int, seed: int = 0) -> Inputs:
