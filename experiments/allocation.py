@@ -19,7 +19,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -99,17 +99,10 @@ class Sets:
 
 
 @dataclass(frozen=True)
-class Task:
-    """A network, its data by seed, and how it is trained; batches of the base and of each run."""
+class Task(digits.Recipe):
+    """A network, how it is trained, and its data by seed."""
 
-    build: Callable[[], Network]
     data: Callable[[int], Sets]
-    base_batches: int
-    batches: int
-    batch: int
-    rate: float
-    finetune_rate: float
-    decay: float
 
 
 def photo_resnet() -> Network:
@@ -194,10 +187,10 @@ def upscaling_sets(seed: int) -> Sets:
 
 
 TASKS = {
-    "vit": Task(digits.small_vit, digit_sets, 1400, 40, 32, 2e-3, 1e-3, 5e-2),
-    "resnet": Task(photo_resnet, place_sets, 600, 40, 64, 3e-3, 1e-3, 1e-2),
-    "mobilenet": Task(digits_mobilenet, digit_sets, 900, 40, 64, 3e-3, 1e-3, 1e-2),
-    "upscaler": Task(photo_upscaler, upscaling_sets, 900, 40, 32, 1e-3, 5e-4, 0.0),
+    "vit": Task(digits.small_vit, 1400, 40, 32, 2e-3, 1e-3, 5e-2, digit_sets),
+    "resnet": Task(photo_resnet, 600, 40, 64, 3e-3, 1e-3, 1e-2, place_sets),
+    "mobilenet": Task(digits_mobilenet, 900, 40, 64, 3e-3, 1e-3, 1e-2, digit_sets),
+    "upscaler": Task(photo_upscaler, 900, 40, 32, 1e-3, 5e-4, 0.0, upscaling_sets),
 }
 
 
@@ -212,9 +205,6 @@ class Run:
     seed: int
 
 
-FIELDS = tuple(field.name for field in fields(Run))
-
-
 def loss(answer: Tensor, labels: Tensor) -> Tensor:
     """Return the cross entropy of classes, the squared error of values."""
     if labels.dtype.is_floating_point:
@@ -223,23 +213,9 @@ def loss(answer: Tensor, labels: Tensor) -> Tensor:
 
 
 def train(module: nn.Module, task: Task, sets: Sets, rates: list[float], seed: int) -> None:
-    """Train for one batch per learning rate, with AdamW."""
-    draws = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(module.parameters(), weight_decay=task.decay)
+    """Train for one batch per learning rate, with gradients of length 1 at most."""
     x, labels = torch.from_numpy(sets.train.x), torch.from_numpy(sets.train.labels)
-    module.train()
-    order = torch.empty(0, dtype=torch.long)
-    for rate in rates:
-        if len(order) < task.batch:
-            order = torch.randperm(len(x), generator=draws)
-        chosen, order = order[: task.batch], order[task.batch :]
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        value = loss(module(x[chosen]), labels[chosen])
-        optimizer.zero_grad()
-        value.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-        optimizer.step()
+    digits.train(module, task, x, labels, rates, seed, loss, most=1.0)
 
 
 @torch.no_grad()
@@ -440,13 +416,11 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=every, default=every)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    path = given.path
-    held = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    done = {Run(**{key: json.loads(line)[key] for key in FIELDS}) for line in held}
+    done = digits.held(given.path, Run)
     wanted = [run for run in runs(given) if run not in done]
     for index, run in enumerate(wanted, start=1):
         row = {**asdict(run), **(ranked(run) if run.method == RANK else judged(run))}
-        with path.open("a", encoding="utf-8") as file:
+        with given.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         print(f"{index} of {len(wanted)}: {json.dumps(row)}", file=sys.stderr)
 

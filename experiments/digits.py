@@ -12,6 +12,7 @@ number of batches with the same learning rates, whatever the method: dense too.
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache, partial
 from itertools import pairwise, product
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -118,7 +120,14 @@ class Run:
     noise: float
 
 
-FIELDS = tuple(field.name for field in fields(Run))
+Case = TypeVar("Case")
+
+
+def held(path: Path, kind: type[Case]) -> set[Case]:
+    """Return the cases of that dataclass that lie in a file of JSON lines, which need not exist."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {kind(**{name: json.loads(line)[name] for name in names}) for line in lines}
 
 
 def runs(seed: int, noise: float, network: str, nodes: int) -> Iterator[Run]:
@@ -137,6 +146,7 @@ def runs(seed: int, noise: float, network: str, nodes: int) -> Iterator[Run]:
         yield new(method="split-then-aggregate", s_comm=1.0, at=at)
 
 
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Data = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -156,21 +166,31 @@ def data(seed: int, noise: float) -> Data:
     return images[:TRAIN], target[:TRAIN], images[TRAIN:], target[TRAIN:]
 
 
-def train(module: nn.Module, recipe: Recipe, sets: Data, rates: list[float], seed: int) -> None:
-    """Train for one batch per learning rate, with AdamW and cross entropy."""
+def train(
+    module: nn.Module,
+    recipe: Recipe,
+    x: torch.Tensor,
+    labels: torch.Tensor,
+    rates: list[float],
+    seed: int,
+    loss: Loss = nn.functional.cross_entropy,
+    most: float = math.inf,
+) -> None:
+    """Train for one batch per learning rate, with AdamW; gradients are at most `most` long."""
     draws = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(module.parameters(), weight_decay=recipe.decay)
     module.train()
     order = torch.empty(0, dtype=torch.long)
     for rate in rates:
         if len(order) < recipe.batch:
-            order = torch.randperm(TRAIN, generator=draws)
+            order = torch.randperm(len(x), generator=draws)
         chosen, order = order[: recipe.batch], order[recipe.batch :]
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = nn.functional.cross_entropy(module(sets[0][chosen]), sets[1][chosen])
+        value = loss(module(x[chosen]), labels[chosen])
         optimizer.zero_grad()
-        loss.backward()
+        value.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), most)
         optimizer.step()
 
 
@@ -201,9 +221,10 @@ def base(network: str, seed: int, noise: float, budget: float) -> dict[str, torc
     torch.manual_seed(seed)
     module = NetworkModule(recipe.build())
     batches = int(budget * recipe.base_batches)
-    train(module, recipe, data(seed, noise), cosine(recipe.rate, batches, batches // 10), seed)
+    sets = data(seed, noise)
+    train(module, recipe, *sets[:2], cosine(recipe.rate, batches, batches // 10), seed)
     print(
-        f"{network}, seed {seed}, noise {noise:g}: {accuracy(module, data(seed, noise)):.4f} dense",
+        f"{network}, seed {seed}, noise {noise:g}: {accuracy(module, sets):.4f} dense",
         file=sys.stderr,
     )
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -237,7 +258,7 @@ def measure(run: Run, budget: float) -> dict[str, object]:
     parts = step_rates(rates, len(pruning.steps))
 
     def finetune(module: nn.Module, step: int) -> None:
-        train(module, recipe, sets, parts[step], 1000 * (run.seed + 1) + step)
+        train(module, recipe, *sets[:2], parts[step], 1000 * (run.seed + 1) + step)
 
     prune_and_finetune(module, network, pruning, finetune)
     plan = Configuration(
@@ -278,8 +299,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=1.0, help="share of the batches")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    held = given.path.read_text(encoding="utf-8").splitlines() if given.path.exists() else []
-    done = {Run(**{key: json.loads(line)[key] for key in FIELDS}) for line in held}
+    done = held(given.path, Run)
     wanted = [
         run
         for setting in product(given.seeds, given.noise, given.networks, given.nodes)
@@ -288,7 +308,7 @@ def main() -> None:
     ]
     for index, run in enumerate(wanted, start=1):
         row = measure(run, given.budget)
-        with given.path.open("a") as file:
+        with given.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         print(f"{index} of {len(wanted)}: {json.dumps(row)}", file=sys.stderr)
 
