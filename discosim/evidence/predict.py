@@ -30,6 +30,9 @@ from discosim.units import parse_bandwidth
 WIRED = ("-gigabit", "-usb", "-nvlink", "-ethernet")
 """Of profiles that differ in their link alone, which stands for the board."""
 
+APART = 0.1
+"""As a fraction: times that are nearer may be so by noise, of which a row has 5 % (`Beliefs`)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -153,8 +156,8 @@ def _board(row: Measurement, kind: Target, boards: dict[Target, Profile]) -> tup
     raise DiscosimError(f"no profile of {row.device} with {kind.threads} threads, only with {has}")
 
 
-def pairs_right(predictions: Sequence[Judged], apart: float = 0.1) -> tuple[int, int]:
-    """Return how many pairs of one kind are named right, and of how many that lie `apart`."""
+def pairs_right(predictions: Sequence[Judged]) -> tuple[int, int]:
+    """Return how many pairs of one kind are named right, and of how many that lie APART."""
     groups: dict[tuple[object, ...], list[Judged]] = {}
     for each in predictions:
         row = each.measured
@@ -165,7 +168,7 @@ def pairs_right(predictions: Sequence[Judged], apart: float = 0.1) -> tuple[int,
     for group in groups.values():
         measured = np.array([each.measured.seconds for each in group], dtype=float)
         said = np.array([each.held_out_s for each in group])
-        slower = measured[:, None] > (1 + apart) * measured[None]
+        slower = measured[:, None] > (1 + APART) * measured[None]
         total += int(slower.sum())
         right += int((slower & (said[:, None] > said[None])).sum())
     return right, total

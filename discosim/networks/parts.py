@@ -13,7 +13,6 @@ def conv_norm(
     *,
     factor: float = 1.0,
     stride: int = 1,
-    padding: Size | None = None,
     dilation: int = 1,
     groups: int = 1,
 ) -> str:
@@ -21,9 +20,7 @@ def conv_norm(
 
     function, factor: as of `Builder.activation`.
     """
-    y = net.conv(
-        x, features, kernel, name, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+    y = net.conv(x, features, kernel, name, stride=stride, dilation=dilation, groups=groups)
     y = net.batch_norm(y, f"{name}.norm")
     return net.activation(y, f"{name}.act", function, factor) if function else y
 

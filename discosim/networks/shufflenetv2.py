@@ -10,6 +10,7 @@ from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
+from discosim.networks.parts import depthwise
 
 WIDTHS = {  # features of the three stages, and of the last convolution
     "x0.5": (48, 96, 192, 1024),
@@ -34,33 +35,18 @@ def _conv_norm(net: Builder, x: str, features: int, name: str, slope: float = 0.
     return _relu(net, y, name, slope)
 
 
-def _depthwise(net: Builder, x: str, name: str, stride: int, kernel: int) -> str:
-    features = net.shape(x)[0]
-    y = net.conv(x, features, kernel, name, stride=stride, groups=features)
-    return net.batch_norm(y, f"{name}.norm")
-
-
-def unit(
-    net: Builder,
-    x: str,
-    features: int,
-    at: str,
-    *,
-    stride: int,
-    kernel: int = 3,
-    slope: float = 0.0,
-) -> str:
+def unit(net: Builder, x: str, features: int, at: str, *, stride: int, slope: float = 0.0) -> str:
     """Write one unit; with a stride both branches read all channels."""
     half = features // 2
     if stride == 1:
         kept = net.slice(x, 0, half, f"{at}.kept")
         y = net.slice(x, half, half, f"{at}.filtered")
     else:
-        kept = _depthwise(net, x, f"{at}.skip.depthwise", stride, kernel)
+        kept = depthwise(net, x, 3, f"{at}.skip.depthwise", stride=stride)
         kept = _conv_norm(net, kept, half, f"{at}.skip.pointwise", slope)
         y = x
     y = _conv_norm(net, y, half, f"{at}.conv1", slope)
-    y = _depthwise(net, y, f"{at}.depthwise", stride, kernel)
+    y = depthwise(net, y, 3, f"{at}.depthwise", stride=stride)
     y = _conv_norm(net, y, half, f"{at}.conv2", slope)
     return net.shuffle(net.concat([kept, y], f"{at}.concat"), 2, f"{at}.shuffle")
 

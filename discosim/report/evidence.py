@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discosim.evidence.predict import Judged, pairs_right
+from discosim.evidence.predict import APART, Judged, pairs_right
 from discosim.report.style import COMM, COMP, SINGLE, new_figure, rc
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
@@ -133,9 +133,9 @@ def findings(predictions: Sequence[Judged]) -> list[str]:
         worst = max(said, key=off_by)
         pairs = f"{100 * right / total:.1f} % of {total} pairs" if total else "no pairs"
         lines.append(
-            f"The faster of two networks is named right in {pairs} that differ by over 10 %; "
-            f"the worst prediction is off by {off_by(worst):.2f}x: {worst.measured.network} on "
-            f"{worst.measured.device}, {worst.measured.runtime}."
+            f"The faster of two networks is named right in {pairs} that differ by over "
+            f"{100 * APART:.0f} %; the worst prediction is off by {off_by(worst):.2f}x: "
+            f"{worst.measured.network} on {worst.measured.device}, {worst.measured.runtime}."
         )
     share = f" ({100 * len(said) / len(rows):.0f} %)" if rows else ""
     lines.append(f"Covered: {len(said)} of {len(rows)} rows of one node{share}.")
