@@ -1,6 +1,6 @@
 // What a state answers: numbers of the chosen split, of one node, and of every other split.
 
-import { Engine, fits } from "./engine.js";
+import { Engine, fits, nearest } from "./engine.js";
 import { readNumbers, commandOf } from "./state.js";
 
 const engines = new Map();
@@ -27,8 +27,7 @@ export function costs(document, state, numbers, strategy, asked, sComm) {
   const profile = document.profiles[state.profile];
   const curve = engine.curve(place, state.overlap);
   const steps = curve && curve.length > 1 ? document.steps : null;
-  const nearest = (values) => values.reduce((best, s) => (Math.abs(s - sComm) < Math.abs(best - sComm) ? s : best));
-  const s = steps ? nearest(steps) : engine.answerable(place, sComm);
+  const s = steps ? nearest(steps, sComm) : engine.answerable(place, sComm);
   const rows = engine.rows(place, document.topologies.indexOf(state.topology), s);
   const exact = document.exact_overlaps.includes(state.overlap) && !curve;
   const times = exact || place.staged

@@ -28,8 +28,7 @@ export class Engine {
   // S_comm that can be answered here: itself, or the nearest of those that are known.
   answerable(place, sComm) {
     const steps = this.blocks(place, 0).find((block) => block.stepped);
-    if (!steps) return sComm;
-    return steps.s.reduce((best, s) => (Math.abs(s - sComm) < Math.abs(best - sComm) ? s : best));
+    return steps ? nearest(steps.s, sComm) : sComm;
   }
 
   blocks(place, topology) {
@@ -188,6 +187,11 @@ export class Engine {
     }
     return 1 / high;
   }
+}
+
+// The one of `values` that is nearest to `value`, the first of two.
+export function nearest(values, value) {
+  return values.reduce((best, each) => (Math.abs(each - value) < Math.abs(best - value) ? each : best));
 }
 
 // A column as it is: after -3, a number stands three times.

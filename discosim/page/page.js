@@ -2,6 +2,7 @@
 
 import { formatQuantity, formatRatio, readQuantity } from "./units.js";
 import { QUANTITIES, readState, writeState } from "./state.js";
+import { nearest } from "./engine.js";
 import { answer, breakEven, costs, engineOf } from "./answer.js";
 import { forgetWidths, frame, heatMap, html, layerBars, lineChart, scale, svg } from "./draw.js";
 
@@ -241,7 +242,7 @@ function showLatency() {
     },
     pick: (x) => {
       if (over) state.share = share(Math.round(x * 200) / 200);
-      else state.nodes = data.nodes.reduce((near, n) => (Math.abs(n - x) < Math.abs(near - x) ? n : near));
+      else state.nodes = nearest(data.nodes, x);
       render();
     },
   });
