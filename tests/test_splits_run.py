@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from discosim.configuration import Configuration
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
-from discosim.graph.table import tabulate
+from discosim.graph.table import LayerTable
 from discosim.hardware import load_profile
 from discosim.partition.collectives import Collective
+from discosim.partition.kinds import Rule
 from discosim.partition.lay import Laid, lay
 from discosim.partition.plan import CONVENTIONS
 from discosim.strategies.strategy import STRATEGIES
@@ -59,12 +60,11 @@ def laid_by(name: str, network: Network, nodes: int, collective: Collective) -> 
 @settings(max_examples=25, deadline=None)
 @given(tables(), RULES, NODES, ALGORITHMS)
 def test_any_splits_of_a_random_network(
-    table: object, make: Callable[[Network], object], nodes: int, algorithm: str
+    table: LayerTable, make: Callable[[Network], Rule], nodes: int, algorithm: str
 ) -> None:
-    network = table.network  # type: ignore[attr-defined]
-    rule = make(network)
-    laid = lay(tabulate(network), rule, nodes, RUNTIME, collective=Collective(algorithm))  # type: ignore[arg-type]
-    same_as_on_one_node(network, laid)
+    rule = make(table.network)
+    laid = lay(table, rule, nodes, RUNTIME, collective=Collective(algorithm))
+    same_as_on_one_node(table.network, laid)
 
 
 def upsampling() -> Network:

@@ -33,9 +33,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Check the numbers; raises DiscosimError."""
-        for field in fields(self)[:-1]:
+        for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and not 0 < value < np.inf:
+            if field.name != "counts" and value is not None and not 0 < value < np.inf:
                 raise DiscosimError(f"the limit of {field.name} is {value:g}; wanted more than 0")
 
     @property

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from discosim.model.energy import work_J
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.schedule import Timeline
 
@@ -23,9 +24,9 @@ def energy_J(timeline: Timeline) -> float:
     for node, hardware in enumerate(work.cluster.nodes[: work.plan.nodes]):
         if hardware.energy_per_mac_J is None:
             return float("nan")
+        macs, sent_bytes = shares[node] @ work.table.macs, work.message_bytes[node].sum()
         spent += float(
-            shares[node] @ work.table.macs * hardware.energy_per_mac_J
-            + work.message_bytes[node].sum() * (hardware.energy_per_byte_J or 0.0)
+            work_J(macs, sent_bytes, hardware.energy_per_mac_J, hardware.energy_per_byte_J)
             + timeline.latency_s * (hardware.idle_power_W or 0.0)
         )
     return spent

@@ -14,6 +14,7 @@ from discosim.explore.accuracy import published_accuracy
 from discosim.explore.allocation.surrogate import Curves, he_normal_curves
 from discosim.graph.table import Floats, LayerTable
 from discosim.hardware import Hardware
+from discosim.model.energy import work_J
 from discosim.partition.split import divides
 from discosim.simulate import Cost
 
@@ -82,11 +83,10 @@ def energy_J(amounts: Amounts) -> Floats:
     hardware, nodes = amounts.configuration.hardware, amounts.configuration.nodes
     if hardware.energy_per_mac_J is None:
         return np.full((1, 1, 1, 1), np.nan)
-    spent: Floats = (
-        amounts.macs * hardware.energy_per_mac_J
-        + amounts.sent_bytes * (hardware.energy_per_byte_J or 0.0)
-        + amounts.latency_s * (hardware.idle_power_W or 0.0) * nodes
+    work = work_J(
+        amounts.macs, amounts.sent_bytes, hardware.energy_per_mac_J, hardware.energy_per_byte_J
     )
+    spent: Floats = work + amounts.latency_s * (hardware.idle_power_W or 0.0) * nodes
     return spent
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.planning.prices import Aim
+from discosim.model.energy import work_J
 from discosim.partition.kinds import Kind
 from discosim.partition.plan import Plan
 from discosim.partition.repeated import repeated
@@ -23,13 +24,17 @@ PLAIN = ByRows()
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A split for each layer, and what it costs."""
+    """A split for each layer, and what it costs.
+
+    all_bytes: what all nodes send; joules: of that and of all MACs, without idle power.
+    """
 
     name: str
     splits: Splits
     rows: ByRows
     plan: Plan
     cost: Cost
+    all_bytes: float
     joules: float
 
     @property
@@ -46,12 +51,6 @@ class Candidate:
     def bytes(self) -> float:
         """Bytes that the busiest node sends or receives, whichever is more."""
         return float(self.cost.bytes_per_node.squeeze())
-
-    @property
-    def all_bytes(self) -> float:
-        """Bytes that all nodes send."""
-        alike = self.plan.nodes / int(self.cost.sent_bytes.shape[-2])
-        return alike * float(self.cost.sent_bytes.sum())
 
     @cached_property
     def exact(self) -> bool:
@@ -79,13 +78,9 @@ def _candidate(
     cost = simulate(table, plan, hardware, given.overlap, given.features)
     alike = plan.nodes / int(plan.local.shape[-2])
     macs = float(((plan.local + plan.remote) @ table.macs).sum()) * alike
-    joules = macs * float(np.max(hardware.energy_per_mac_J or 0.0))
-    joules += (
-        float(cost.sent_bytes.sum())
-        * (plan.nodes / cost.sent_bytes.shape[-2])
-        * float(np.max(hardware.energy_per_byte_J or 0.0))
-    )
-    return Candidate(name, splits, rows, plan, cost, joules)
+    all_bytes = float(cost.sent_bytes.sum()) * (plan.nodes / int(cost.sent_bytes.shape[-2]))
+    joules = work_J(macs, all_bytes, hardware.energy_per_mac_J, hardware.energy_per_byte_J)
+    return Candidate(name, splits, rows, plan, cost, all_bytes, float(np.max(joules)))
 
 
 def row_rules(given: Configuration) -> list[ByRows]:

@@ -15,6 +15,7 @@ from discosim.explore.planning.readings import side_by_side
 from discosim.explore.planning.ways import Ways, WaysLaid
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.model.combined_exchange import RoundsExchange
+from discosim.model.energy import work_J
 from discosim.model.rounding import kept_features, kept_share
 from discosim.partition import node_memory
 from discosim.partition.lay import gather_one, nodes_for
@@ -114,17 +115,14 @@ class Columns:
         elem_bytes = float(np.max(given.hardware.feature_elem_bytes))
         sent = plan.exchange.total[0] * elem_bytes
         macs = ((plan.local + plan.remote) * table.macs).sum(0)
-        joules = np.nan_to_num(given.hardware.energy_per_mac_J or 0.0)
+        node = given.hardware
+        joules = work_J(macs, sent, node.energy_per_mac_J, node.energy_per_byte_J)
         flat_useful = np.concatenate([block.useful.ravel() for block in blocks])
         weight_bytes = float(np.max(given.hardware.weight_elem_bytes))
         return Priced(
             latency=np.where(flat_useful, cost.layer_s[0], np.inf),
             bytes=np.where(flat_useful, sent, np.inf),
-            energy=np.where(
-                flat_useful,
-                macs * joules + sent * (given.hardware.energy_per_byte_J or 0.0),
-                np.inf,
-            ),
+            energy=np.where(flat_useful, joules, np.inf),
             shares=np.array([plan.weight_shares[0][tracked], plan.biases[tracked]]),
             own=np.array(given.table.own) * weight_bytes,
             held=(plan.buffer_elems + scratch)[tracked] * elem_bytes,
