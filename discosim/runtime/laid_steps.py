@@ -27,8 +27,8 @@ from discosim.runtime.program import (
     Range,
     Statistics,
     Step,
-    Swap,
     Wait,
+    statistics_swap,
 )
 
 EACH = {"activation", "batch_norm", "layer_norm", "l2_norm"}
@@ -285,15 +285,9 @@ class PartSteps:
 
     def _share(self, own: str, theirs: str) -> tuple[int, ...]:
         """Exchange statistics; return how many features those are of, the node's own first."""
-        layer = self.layer
         of_node = np.bincount(np.asarray(self.part.out.owners), minlength=self.laid.nodes).tolist()
         others = [node for node, count in enumerate(of_node) if count and node != self.rank]
-        size = 1 if layer.op == "l2_norm" else 2
-        self.steps += [
-            Swap("statistics", own, dict.fromkeys(others), dict.fromkeys(others, size),
-                 layer.in_shape[1:], theirs),
-            Wait(),
-        ]  # fmt: skip
+        self.steps += [statistics_swap(self.layer, own, theirs, others), Wait()]
         return of_node[self.rank], *(of_node[node] for node in others)
 
 

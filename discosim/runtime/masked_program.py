@@ -41,6 +41,7 @@ from discosim.runtime.program import (
     Swap,
     Wait,
     made_by,
+    statistics_swap,
 )
 
 GATHER = "output"
@@ -207,14 +208,12 @@ class _Writer:
             counts |= {node: int(count) for node, count in enumerate(held) if count}
         others = [node for node in counts if node != self.rank]
         own, theirs = f"statistics of {layer.name}", f"received for {layer.name}"
-        size = 1 if layer.op == "l2_norm" else 2
         self.steps += [
             Statistics(layer, source, own),
-            Swap("statistics", own, dict.fromkeys(others), dict.fromkeys(others, size),
-                 self.shapes[source][1:], theirs),
+            statistics_swap(layer, own, theirs, others),
             Wait(),
             Normalize(layer, source, (own, theirs), tuple(counts.values()), layer.name, overwrites),
-        ]  # fmt: skip
+        ]
 
     def _concat(self, layer: Layer, operands: Sequence[str]) -> None:
         """The node's parts side by side; of a replicated operand its contiguous block."""

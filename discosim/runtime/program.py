@@ -5,7 +5,7 @@ which features by their positions in a slot, so that whoever executes them knows
 nor masks nor nodes' shares, only torch's operators.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from discosim.graph.layer import Layer
@@ -325,6 +325,13 @@ Step = (
 def made_by(steps: Iterable[Step]) -> set[str]:
     """Return the slots that steps make."""
     return {step.into for step in steps if not isinstance(step, Wait | AddTo | Put)}
+
+
+def statistics_swap(layer: Layer, own: str, theirs: str, others: Sequence[int]) -> Swap:
+    """Return what begins to tell the other nodes the statistics of a norm, and to hear theirs."""
+    count = 1 if layer.op == "l2_norm" else 2
+    sends, receives = dict.fromkeys(others), dict.fromkeys(others, count)
+    return Swap("statistics", own, sends, receives, layer.in_shape[1:], theirs)
 
 
 @dataclass(frozen=True, eq=False)
