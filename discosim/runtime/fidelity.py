@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Answers = list[tuple[Tensor, ...]]
 
 BATCH = 32
+"""Inputs at a time, for the memory alone: what is told is of all of them."""
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,10 @@ PROJECTIONS = 2
 """Of the output, for each input: more of them cost a backward pass each, as more inputs do."""
 
 BATCH = 16
+"""Inputs at a time, for the memory alone; the projections are drawn batch by batch."""
 
 SENSITIVITY_LEVELS = np.array([0.0, 0.25, 0.5, 0.75, 0.9, 1.0])
+"""S_comm at which each layer is tried, a pass over all inputs each: nearer to 1 more is lost."""
 
 Objectives = Callable[[Outputs, Tensor | None], Iterator[Tensor]]
 """Scalars that sum a value of each input of a batch; labels where they are known."""

@@ -34,10 +34,10 @@ MEETING = -1
 class Order:
     """Runs at one S_comm: as many as `count`, after one that is not counted.
 
-    strategy: how layers are split; those without S_comm have 0. kind: serial,
-    overlapped, or profile, which computes without the others; messages: instead of the network
-    each node sends `size` bytes to each other one; drag: meanwhile it computes the reference;
-    probe: it computes the probe of that number, whole.
+    strategy: how layers are split; those without S_comm have 0. kind: serial, overlapped, or
+    profile, which computes without the others; messages: instead of the network each node sends
+    `size` bytes to each other one; drag: meanwhile it computes the reference; probe: it computes
+    the probe of that number, whole.
     """
 
     kind: str
