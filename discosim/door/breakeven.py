@@ -221,7 +221,7 @@ def _knob(strategy: Strategy, s_comm: given.Shares | None) -> list[float]:
     """The S_comm to solve at."""
     if not strategy.has_knob:
         return [0.0]
-    return [0.8] if s_comm is None else given.shares(s_comm)
+    return given.shares_or_default(s_comm)
 
 
 def check(solve: str, strategy: Strategy, nodes: object, s_comm: object, max_nodes: object) -> None:

@@ -56,7 +56,7 @@ def compare(
     Without `strategies`, those that cannot have so many nodes are left out, and told. Raises
     DiscosimError.
     """
-    knob = [0.8] if s_comm is None else given.shares(s_comm)
+    knob = given.shares_or_default(s_comm)
     base, kinds = asked(network, hardware, s_comm, knob, counting)
     counts = given.nodes_or_default(nodes, base, (2,))
     if strategies is None:

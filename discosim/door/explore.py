@@ -91,7 +91,7 @@ def explore(
     *,
     input: int | str | Sizes | None = None,  # noqa: A002
     nodes: given.Counts = NODES,
-    s_comm: given.Shares = 0.8,
+    s_comm: given.Shares = given.S_COMM,
     strategy: str = "disco",
     overlap: str | None = None,
     **more: Unpack[Exploring],

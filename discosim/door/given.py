@@ -44,6 +44,9 @@ ALL = "all"
 DEFAULT = "splitnets-hmd"
 """The hardware where none is given."""
 
+S_COMM = 0.8
+"""The fraction of remote features that is not sent where none is given."""
+
 OF_THE_PAPER = (DEFAULT, "disco-fig4")
 """Hardware that the paper computes with, and that nobody can buy."""
 
@@ -122,6 +125,11 @@ def counts(given: Counts) -> list[int]:
 def shares(given: Shares) -> list[float]:
     """Return values of S_comm; raises DiscosimError for what is not within 0 to 1."""
     return _numbers(given, parse_s_comm)
+
+
+def shares_or_default(given: Shares | None) -> list[float]:
+    """Return values of S_comm, that of S_COMM where none is given; raises DiscosimError."""
+    return shares(S_COMM if given is None else given)
 
 
 def _numbers(given: Any, parse: Callable[[str], Iterable[float]]) -> list[float]:
@@ -265,8 +273,7 @@ def tell_unused(strategies: Iterable[str], s_comm: object, counting: CountedAs) 
             note(f"{flag} has no effect: no strategy here has that knob")
     if more.get("at") and not any(each.has_cut for each in chosen):
         note("--at has no effect: no strategy here has a cut")
-    usual = ("outputs", "whole", "one")
-    gathers = more.get("plan") is not None or any(each.split not in usual for each in chosen)
+    gathers = more.get("plan") is not None or any(each.other_ways for each in chosen)
     if more.get("collective") not in (None, Collective.DIRECT) and not gathers:
         note("--collective has no effect: no strategy here has sums or gathers")
 

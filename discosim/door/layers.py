@@ -97,7 +97,7 @@ def layers(
     count = given.one("--nodes", given.nodes_or_default(nodes, base, (2,)))
     sparse = bool(given.knobs(s_comm, counting))
     chosen = STRATEGIES[strategy or ("disco" if sparse else "dense")]
-    knob = given.one("--s-comm", [0.8] if s_comm is None else given.shares(s_comm))
+    knob = given.one("--s-comm", given.shares_or_default(s_comm))
     asked = replace(
         base, strategy=chosen, nodes=count, s_comm=knob, overlap=given.overlap(overlap, counting)
     ).resolved()

@@ -266,7 +266,7 @@ def _knob(
     count = given.one("--nodes", given.counts(default if nodes is None else nodes))
     check_nodes(table, count)
     if plan is None:
-        return given.one("--s-comm", given.shares(0.8 if s_comm is None else s_comm)), count
+        return given.one("--s-comm", given.shares_or_default(s_comm)), count
     if s_comm is not None:
         raise DiscosimError("give one of --s-comm and --plan: each says what is sent")
     plan.check(table)

@@ -218,7 +218,7 @@ def tell_remarks(base: Configuration, strategies: Sequence[str], nodes: Sequence
     """Say what a user has to know of the plans of strategies that split layers in other ways."""
     told: dict[str, list[str]] = {}
     for name in strategies:
-        if STRATEGIES[name].split in ("outputs", "one", "whole"):
+        if not STRATEGIES[name].other_ways:
             continue
         for count in nodes:
             asked = replace(base, strategy=STRATEGIES[name], nodes=count)

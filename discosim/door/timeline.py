@@ -103,7 +103,7 @@ def timeline(
     count = given.one("--nodes", counts)
     count = chosen.nodes or count
     cluster = Cluster(given.in_turn(kinds, count))
-    knob = given.one("--s-comm", [0.8] if s_comm is None else given.shares(s_comm))
+    knob = given.one("--s-comm", given.shares_or_default(s_comm))
     given.tell_unused([chosen.name], s_comm, counting)
     asked = replace(base, strategy=chosen, nodes=count, s_comm=knob).resolved()
     if not chosen.staged:

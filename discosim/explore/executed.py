@@ -32,8 +32,7 @@ def worth_of_a_run() -> Worth:
 def executed() -> list[str]:
     """Return the names of the strategies that a run executes on several nodes."""
     every = {name: STRATEGIES[name] for name in STRATEGIES}
-    usual = ("outputs", "whole", "one")  # by masks, on one node, in stages
-    return [*MASKED, *(name for name, each in every.items() if each.split not in usual)]
+    return [*MASKED, *(name for name, each in every.items() if each.other_ways)]
 
 
 def check_executed(strategy: str) -> None:

@@ -39,6 +39,11 @@ class Strategy:
     weighs: bool = False
     split: str = "outputs"
 
+    @property
+    def other_ways(self) -> bool:
+        """Whether layers are split by other things than outputs: not in stages, not on one node."""
+        return self.split not in ("outputs", "whole", "one")
+
 
 STRATEGIES: Registry[Strategy] = Registry("strategy", __package__)
 STRATEGIES.elsewhere("best", "discosim.explore.planning.best")  # which takes a search
