@@ -196,7 +196,7 @@ def test_stream_on_a_chain_is_the_recurrence(
     plan = split.plan()
     one = replace(node, link_latency_s=0.0)
     volume = _cost(split, one, "none").comm_s[0, :-1]
-    most = np.maximum(1, np.floor(np.broadcast_to(plan.chunk_features, (1, len(table)))[0]))
+    most = np.floor(np.broadcast_to(plan.most_chunks, (1, len(table)))[0])
     chunks = [int(min(k, m)) for m in most[:-1]]
     comm = volume + np.array(chunks) * (cost.comm_s[0, :-1] - volume)
     local, remote = cost.local_s[0, :-1].copy(), cost.remote_s[0, :-1].copy()

@@ -200,7 +200,7 @@ class _Found:
         error = self.each.held_out_error
         if error is None:
             return []
-        off = f"{self.each.name} alone was off by {100 * error:.2g} % in the median"
+        off = f"{self.each.name} alone was off by {100 * error:.0f} % in the median"
         return [f"{off}, on networks that its profile was not fitted to."]
 
     def _memory(self) -> str:
