@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -81,6 +82,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not config.getoption("core") or collection_path.suffix != ".py":
         return None
     return bool(NEEDS_EXTRAS.search(collection_path.read_text(encoding="utf-8"))) or None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test's weights of torch are not those that the tests before it left to draw."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -234,7 +234,7 @@ def test_any_module_with_the_names_of_the_layers_is_measured_alike() -> None:
     owners = place(network, 2)
     found = [measure("gauss-newton", m, network, 2, owners, inputs) for m in (ours, plain)]
     np.testing.assert_allclose(found[0]["two"], found[1]["two"], rtol=1e-5)
-    assert found[0]["two"].all()
+    assert found[0]["two"].any()  # a unit that no input wakes has no slope
 
 
 # Choosing, and what the curves say
