@@ -175,14 +175,24 @@ def test_all_faults_of_a_table_at_once(tmp_path: Path) -> None:
         {"network": "resnet18", "value": 3, "unit": "parsec"},
         {"network": "resnet18", "value": 3, "nodes": 0},
         {"network": "resnet18", "value": 3, "device": ""},
+        {"network": "resnet18", "value": -3, "unit": ""},
     )
     with pytest.raises(FaultsError) as caught:
         read_measured(path)
     lines = caught.value.lines
-    assert len(lines) == 6
+    assert len(lines) == 8
     for line, word in zip(
         lines,
-        ("above 0", "not a number", "no unit", "parsec", "'0' nodes", "no device"),
+        (
+            "above 0",
+            "not a number",
+            "no unit",
+            "parsec",
+            "'0' nodes",
+            "no device",
+            "above 0",
+            "no unit",
+        ),
         strict=True,
     ):
         assert word in line
@@ -332,6 +342,18 @@ def test_a_table_becomes_a_profile_that_predicts_it(
                 {**OWN[1], "value": -1},
             ],
             ["nonesuch", "q4", "above 0"],
+        ),
+        (
+            [
+                {**OWN[0], "unit": "", "value": -1, "note": "1.5 GHz"},
+                {"network": "resnet18000", "input": "wide", "note": "1.8 GHz", "value": 3},
+            ],
+            ["no unit", "above 0", "resnet18", "'wide'", "two clocks"],
+        ),
+        ([{**OWN[0], "unit": ""}], ["no unit", "fewer than the numbers"]),
+        (
+            [{**OWN[0], "runtime": "a", "value": 0}, {**OWN[1], "runtime": "b", "threads": 1}],
+            ["2 runtimes", "above 0", "--threads"],
         ),
         ([{**OWN[0], "runtime": "a"}, {**OWN[1], "runtime": "b"}], ["2 runtimes"]),
         ([{**OWN[0], "threads": 1}, {**OWN[1], "threads": 2}], ["--threads"]),

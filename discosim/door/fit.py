@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from discosim.door.answer import Answer
 from discosim.door.hearing import command, note
-from discosim.errors import DiscosimError, FaultsError, suggest
+from discosim.errors import DiscosimError, suggest
 from discosim.evidence import names
 from discosim.evidence.fitting import (
     FEWEST,
     Fit,
     Observation,
     Target,
+    input_of,
     kind_of,
     network_of,
     one_inference,
@@ -27,6 +28,7 @@ from discosim.evidence.predict import fitted_boards
 from discosim.evidence.profiles import fitted_profile
 from discosim.hardware import DTYPES, Profile, load_profile
 from discosim.hardware.schema import CostFigures
+from discosim.networks import build, known_as
 from discosim.report import fit as report
 from discosim.report.tables import Cells
 
@@ -103,8 +105,13 @@ def fit(
         mine = names.device_words(row.device) == wanted and not one_inference(row)
         return _faults(row) if mine else []
 
-    table = read_measured(fspath(measured), check)
-    chosen = _chosen(table, device, runtime, threads)
+    chosen: list[Measurement] = []
+
+    def check_all(table: list[Measurement]) -> list[str]:
+        chosen[:], wrong = _chosen(table, device, runtime, threads)
+        return wrong
+
+    read_measured(fspath(measured), check, check_all)
     rows = [Observation(each, network_of(each), kind_of(each)) for each in chosen]
     own = {(row.kind[:3], row.name) for row in rows}
     usual = [row for row in usable(read_measured(shipped_table()))
@@ -123,50 +130,56 @@ def fit(
 
 def _chosen(
     table: Sequence[Measurement], device: str, runtime: str | None, threads: int | None
-) -> list[Measurement]:
-    """The rows that are asked for; raises FaultsError with all that is wrong with them."""
+) -> tuple[list[Measurement], list[str]]:
+    """The rows that are asked for, and all that is wrong with them together."""
     wanted = names.device_words(device)
     of_device = [row for row in table if names.device_words(row.device) == wanted]
     if not of_device:
         known = sorted({row.device for row in table})
-        raise DiscosimError(f"no row of device {device!r}; {suggest(device, known)}")
-    rows = [row for row in of_device if not one_inference(row)]
+        return [], [f"no row of device {device!r}; {suggest(device, known)}"]
+    rows, faults = [row for row in of_device if not one_inference(row)], []
     engines = sorted({names.engine(row.runtime) for row in rows})
     if runtime is not None:
         rows = [row for row in rows if names.engine(row.runtime) == names.engine(runtime)]
         if not rows:
-            raise DiscosimError(f"no row of runtime {runtime!r}; {suggest(runtime, engines)}")
+            return [], [f"no row of runtime {runtime!r}; {suggest(runtime, engines)}"]
     elif len(engines) > 1:
-        raise DiscosimError(f"rows of {len(engines)} runtimes: --runtime {' or '.join(engines)}")
+        faults.append(f"rows of {len(engines)} runtimes: --runtime {' or '.join(engines)}")
     counts = sorted({names.thread_count(row.threads, row.runtime) or 0 for row in rows})
     if threads is not None:
         rows = [r for r in rows if names.thread_count(r.threads, r.runtime) == threads]
         if not rows:
-            raise DiscosimError(f"no row of {threads} threads, only of {_or(counts)}")
+            return [], [*faults, f"no row of {threads} threads, only of {_or(counts)}"]
     elif len(counts) > 1:
-        raise DiscosimError(f"rows of {_or(counts)} threads: give --threads")
-    faults = []
+        faults.append(f"rows of {_or(counts)} threads: give --threads")
+    if faults:  # which rows are meant is open
+        return [], faults
     clocks = sorted({clock for row in rows for clock in names.clocks(row.note)})
     if len(clocks) > 1:
         faults.append(f"two clocks in one fit: {', '.join(clocks)}")
-    networks = {row.network for row in rows}
-    if len(networks) < FEWEST:
-        faults.append(
-            f"{len(networks)} network, fewer than the numbers to fit; wanted {FEWEST} or more"
-        )
-    if faults:
-        raise FaultsError(faults)
-    return rows
+    count = len({_name(row) for row in rows})
+    if count < FEWEST:
+        faults.append(f"{count} network, fewer than the numbers to fit; wanted {FEWEST} or more")
+    return rows, faults
+
+
+def _name(row: Measurement) -> str:
+    """A network's name here, or as it is written where it is not known."""
+    try:
+        return known_as(row.network)
+    except DiscosimError:
+        return row.network
 
 
 def _faults(row: Measurement) -> list[str]:
-    found = []
-    for read in (network_of, kind_of):
+    """What is wrong with the network, the input and the data type of a row, each by itself."""
+    found: dict[str, None] = {}
+    for read in (lambda row: build(row.network), input_of, network_of, kind_of):
         try:
             read(row)
         except DiscosimError as error:
-            found.append(str(error))
-    return found
+            found[str(error)] = None
+    return list(found)
 
 
 def _or(counts: Sequence[int]) -> str:

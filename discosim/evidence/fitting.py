@@ -103,15 +103,20 @@ def kind_of(row: Measurement) -> Target:
     return Target(names.device_words(row.device), names.engine(row.runtime), threads, dtype)
 
 
-def network_of(row: Measurement) -> Network:
-    """Return the network of a measurement at its input; raises DiscosimError."""
+def input_of(row: Measurement) -> tuple[int, ...] | None:
+    """Return the size of a measurement's input, None where none is stated; raises DiscosimError."""
     sizes = row.input.lower().replace("×", "x").split("(")[0].strip()
     parts = sizes.split("x") if sizes else []
     if not all(part.strip().isdecimal() for part in parts):
         raise DiscosimError(f"input {row.input!r}; wanted a size as 3x224x224")
     if len(parts) == 4 and int(parts[0]) == 1:  # one image, and its size
         parts = parts[1:]
-    return build(row.network, tuple(int(part) for part in parts) or None)
+    return tuple(int(part) for part in parts) or None
+
+
+def network_of(row: Measurement) -> Network:
+    """Return the network of a measurement at its input; raises DiscosimError."""
+    return build(row.network, input_of(row))
 
 
 def split_of(row: Measurement) -> StatedSplit | None:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 
 from discosim.errors import DiscosimError, FaultsError, suggest
@@ -47,13 +47,32 @@ def shipped_table() -> Path:
 
 
 def read_measured(
-    path: str | Path, check: Callable[[Measurement], list[str]] = lambda _: []
+    path: str | Path,
+    check: Callable[[Measurement], list[str]] = lambda _: [],
+    check_all: Callable[[list[Measurement]], list[str]] = lambda _: [],
 ) -> list[Measurement]:
     """Return the rows of a table; raises DiscosimError with all its faults, one line each.
 
-    check: what further is wrong with a row.
+    check: what further is wrong with a row; check_all: with the rows together. Both also see rows
+    that have a fault; a time that cannot be is NaN there.
     """
     title = f"measurements {path}"
+    lines = _cells(path, title)
+    rows, faults = [], []
+    for line, cells in lines:
+        found, wrong = _measurement(line, cells)
+        faults += [f"{title}, line {line}: {each}" for each in (*wrong, *check(found))]
+        rows.append(found)
+    if not rows:
+        raise DiscosimError(f"{title} has no rows; wanted columns {', '.join(COLUMNS)}")
+    faults += check_all(rows)
+    if faults:
+        raise FaultsError(faults)
+    return rows
+
+
+def _cells(path: str | Path, title: str) -> list[tuple[int, dict[str, str]]]:
+    """The rows as they stand, with their lines; raises DiscosimError where there is no table."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -71,53 +90,46 @@ def read_measured(
              f"{title}: no column {name!r}" for name in NEEDED if name not in has]  # fmt: skip
     if lacks:
         raise FaultsError(lacks)
-    rows, faults = [], []
-    for line, row in lines:
-        cells = {(name or "").strip(): (row[name] or "").strip() for name in row if name}
-        found, wrong = _measurement(line, cells)
-        wrong = wrong if found is None else check(found)
-        faults += [f"{title}, line {line}: {each}" for each in wrong]
-        rows += [found] if found else []
-    if faults:
-        raise FaultsError(faults)
-    if not rows:
-        raise DiscosimError(f"{title} has no rows; wanted columns {', '.join(COLUMNS)}")
-    return rows
+    return [
+        (line, {(name or "").strip(): (row[name] or "").strip() for name in row if name})
+        for line, row in lines
+    ]
 
 
-def _measurement(line: int, cells: dict[str, str]) -> tuple[Measurement | None, list[str]]:
+def _measurement(line: int, cells: dict[str, str]) -> tuple[Measurement, list[str]]:
+    """A row, and what is wrong with it."""
     wrong = [f"no {name}" for name in ("device", "runtime") if not cells[name]]
     metric = cells["metric"].lower()
     seconds = None
     unit = cells["unit"].lower()
     if metric == LATENCY or (metric in ("throughput", "rate") and unit in PER_SECOND):
         seconds, said = _seconds(cells["value"], unit)
-        wrong += [said] if said else []
+        wrong += said
     nodes = cells.get("nodes") or "1"
     if not nodes.isdecimal() or int(nodes) < 1:
         wrong.append(f"{nodes!r} nodes; wanted a whole number from 1 up")
-    if wrong:
-        return None, wrong
+        nodes = "1"
     texts = {name: cells.get(name, "") for name in TEXTS}
     texts["dtype"] = texts["dtype"].lower()
-    return Measurement(line=line, nodes=int(nodes), metric=metric, seconds=seconds, **texts), []
+    return Measurement(line=line, nodes=int(nodes), metric=metric, seconds=seconds, **texts), wrong
 
 
-def _seconds(value: str, unit: str) -> tuple[float, str]:
-    """The seconds of one inference, or what is wrong with them."""
+def _seconds(value: str, unit: str) -> tuple[float, list[str]]:
+    """The seconds of one inference, NaN with all that is wrong with them."""
+    wrong = []
     try:
         number = float(value)
+        if not isfinite(number) or number <= 0:
+            wrong.append(f"value {value!r}; wanted a time above 0")
     except ValueError:
-        return 0.0, f"value {value!r} is not a number"
-    if not isfinite(number) or number <= 0:
-        return 0.0, f"value {value!r}; wanted a time above 0"
-    if unit in PER_SECOND:
-        return 1.0 / number, ""
+        wrong.append(f"value {value!r} is not a number")
     if not unit:
-        return 0.0, f"no unit; wanted one of {', '.join(SECONDS)}"
-    if unit not in SECONDS:
-        return 0.0, f"unit {unit!r}; wanted one of {', '.join([*SECONDS, PER_SECOND[0]])}"
-    return number * SECONDS[unit], ""
+        wrong.append(f"no unit; wanted one of {', '.join(SECONDS)}")
+    elif unit not in SECONDS and unit not in PER_SECOND:
+        wrong.append(f"unit {unit!r}; wanted one of {', '.join([*SECONDS, PER_SECOND[0]])}")
+    if wrong:
+        return nan, wrong
+    return (1.0 / number if unit in PER_SECOND else number * SECONDS[unit]), []
 
 
 def written(rows: Iterable[Sequence[object]]) -> str:
