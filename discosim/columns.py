@@ -90,7 +90,7 @@ _COLUMNS = (
     Column("node_bytes", "memory per node, at least", "B", better=-1, heading="memory at least",
            rank=5),
     Column("fits", "fits", kind=CellKind.TERM, rank=2),
-    Column("fits_word", "fits, yes, tight or no", kind=CellKind.TERM),
+    Column("fits_word", "fits, yes, spills, tight or no", kind=CellKind.TERM),
     Column("exact", "exact: the result of one node", kind=CellKind.TERM),
     Column("saliency_lost", "saliency lost (surrogate)", better=-1),
     Column("accuracy", "published accuracy", better=1, heading="accuracy", rank=3),

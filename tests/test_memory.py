@@ -20,7 +20,7 @@ from discosim.graph.network import INPUT, Network, inputs_text
 from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
 from discosim.importers.nodelink import to_json
-from discosim.model.memory import WORKSPACE, fits_word
+from discosim.model.memory import WORKSPACE, beyond_fast, fits_word
 from discosim.networks import build
 from discosim.partition.plan import CONVENTIONS
 from tests.configurations import on
@@ -262,6 +262,35 @@ def test_a_verdict_is_no_where_the_least_does_not_fit(
     factor = WORKSPACE if workspace is None else workspace
     assert (word == "no") == (need > memory)
     assert (word == "yes") == (need + (factor - 1) * features <= memory)
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e9), st.floats(1, 2e9), st.floats(0, 1e9))
+def test_weights_beyond_a_fast_memory_spill_where_they_fit_at_all(
+    weights: float, features: float, memory: float, fast: float
+) -> None:
+    need, least = np.array(weights + features), np.array(features)
+    beyond = beyond_fast(np.array(weights), fast, 1e6)
+    assert not beyond_fast(np.array(weights), fast, None)
+    one = str(fits_word(need, least, memory, None))
+    word = str(fits_word(need, least, memory, None, beyond))
+    assert (word == "spills") == (one == "yes" and weights > fast)
+    assert word in (one, "spills")
+
+
+def test_a_spill_is_told_wherever_fitting_is() -> None:
+    asked = ["--hw", "edgetpu-usb", "--dtype", "int8", "--model", "resnet50"]
+    found = row(*asked)
+    assert (found["fits"], found["fits_word"]) == (True, "spills")
+    assert row(*asked, "--model", "squeezenet1-1")["fits_word"] == "yes"
+    assert row(*asked, "--memory", "20MB")["fits_word"] == "no"
+    split = CliRunner().invoke(cli, ["sweep", *asked, "--nodes", "4", "--s-comm", "0.9"]).output
+    assert "its weights not in the fast memory alone" in split
+    assert "with all weights in 7.5 MB of fast memory" in split
+    sized = ["size", *asked, "--latency", "30ms"]
+    assert "of which weights spill from fast memory" in CliRunner().invoke(cli, sized).output
+    shown = CliRunner().invoke(cli, ["hardware", "show", "edgetpu-usb"]).output
+    assert "memory.fast" in shown
+    assert "memory.spill" in shown
 
 
 def test_a_profile_says_what_its_runtime_takes() -> None:

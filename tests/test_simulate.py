@@ -171,6 +171,31 @@ def test_weights_that_fit_once_they_are_split_are_not_fetched() -> None:
     assert one.latency_s.item() - whole.latency_s.item() == pytest.approx(spilled / 1e8)
 
 
+@settings(max_examples=20)
+@given(st.sampled_from([2, 4]), st.floats(0.01, 1.5), st.floats(1e6, 1e9))
+def test_splitting_pays_more_than_n_times_exactly_where_it_ends_a_spill(
+    nodes: int, share: float, spill_Bps: float
+) -> None:
+    weights = float(on("resnet18", hardware=FIG4, nodes=1).cost().weight_bytes.item())
+    node = replace(
+        FIG4, bandwidth_Bps=1e18, link_latency_s=0.0, overhead_s={}, run_s=0.0, memory_Bps=None,
+        fast_bytes=share * weights, spill_Bps=spill_Bps,
+    )  # fmt: skip
+    one, split = (on("resnet18", hardware=node, nodes=n, s_comm=0.0).cost() for n in (1, nodes))
+    speedup = one.latency_s.item() / split.latency_s.item()
+    without = (
+        on("resnet18", hardware=replace(node, spill_Bps=None), nodes=n, s_comm=0.0).cost()
+        for n in (1, nodes)
+    )
+    computed = next(without).latency_s.item() / next(without).latency_s.item()
+    assert computed <= nodes * (1 + 1e-9)
+    if share >= 1:
+        assert speedup == pytest.approx(computed)
+    else:
+        assert speedup > computed
+        assert spill_Bps > 3e7 or share < 0.3 or speedup > nodes
+
+
 def test_a_convolution_has_the_figure_of_its_narrowest_class() -> None:
     table = tabulate(build("resnet18"))
     half = replace(FIG4, efficiency={"conv": 0.5, "conv3x3": 0.25}, overhead_s={"call": 1e-3})

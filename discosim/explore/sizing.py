@@ -266,8 +266,12 @@ def _amounts(tried: Tried, place: int, given: Mapping[str, float]) -> dict[str, 
     memory_bytes = given.get("memory", np.inf)
     features = np.broadcast_to(tried.amounts.feature_bytes, shape).ravel()[place]
     node_bytes = np.broadcast_to(tried.amounts.node_bytes, shape).ravel()[place]
-    workspace = tried.configuration.hardware.workspace
-    row["memory_word"] = str(memory.fits_word(node_bytes, features, memory_bytes, workspace))
+    node = tried.configuration.hardware
+    weights = node_bytes - features - node.runtime_bytes
+    beyond = memory.beyond_fast(weights, node.fast_bytes, node.spill_Bps)
+    row["memory_word"] = str(
+        memory.fits_word(node_bytes, features, memory_bytes, node.workspace, beyond)
+    )
     row["interval_s"] = float(np.broadcast_to(tried.amounts.interval_s, shape).ravel()[place])
     for name in (*NAMES, "bytes"):
         metric = METRICS[name]

@@ -150,9 +150,13 @@ def _columns(
     fits[:] = fits_word[:] = None
     if hardware.memory_bytes is not None:
         memory_bytes = float(np.asarray(hardware.memory_bytes))
-        features = node_bytes - column(totals["weight_bytes"]) - hardware.runtime_bytes
+        weights = column(totals["weight_bytes"])
+        features = node_bytes - weights - hardware.runtime_bytes
+        beyond = memory.beyond_fast(weights, hardware.fast_bytes, hardware.spill_Bps)
         fits[:] = node_bytes <= memory_bytes
-        fits_word[:] = memory.fits_word(node_bytes, features, memory_bytes, hardware.workspace)
+        fits_word[:] = memory.fits_word(
+            node_bytes, features, memory_bytes, hardware.workspace, beyond
+        )
     return {
         "model": text(given.model),
         "input": text(inputs_text(given.network)),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 ATTENTION = ("written-out", "fused")
@@ -50,17 +51,29 @@ def peak_elems(live_elems: Floats, buffer_elems: Floats, scratch_elems: Floats) 
     return elems
 
 
+def beyond_fast(weight_bytes: Floats, fast_bytes: float, spill_Bps: float | None) -> Bools:
+    """Return whether weights are more than the fast memory of a node that has a slower one."""
+    return (np.asarray(weight_bytes) > fast_bytes) & (spill_Bps is not None)
+
+
 def fits_word(
-    node_bytes: Floats, feature_bytes: Floats, memory_bytes: float, workspace: float | None
+    node_bytes: Floats,
+    feature_bytes: Floats,
+    memory_bytes: float,
+    workspace: float | None,
+    beyond: Bools | bool = False,
 ) -> NDArray[np.str_]:
-    """Return yes, tight or no: whether a node that needs node_bytes at least fits its memory.
+    """Return yes, spills, tight or no: whether a node that needs node_bytes at least fits.
 
     tight: it fits, but not with `workspace` times its features (docs/model.md); where a profile
-    states none, with what runtimes were seen to take.
+    states none, with what runtimes were seen to take. spills: it fits, with weights `beyond` its
+    fast memory.
     """
     factor = WORKSPACE if workspace is None else workspace
     most = node_bytes + (factor - 1.0) * feature_bytes
     words: NDArray[np.str_] = np.where(
-        node_bytes > memory_bytes, "no", np.where(most > memory_bytes, "tight", "yes")
+        node_bytes > memory_bytes,
+        "no",
+        np.where(most > memory_bytes, "tight", np.where(beyond, "spills", "yes")),
     )
     return words

@@ -44,7 +44,7 @@ export function costs(document, state, numbers, strategy, asked, sComm) {
     bytes_per_node: rows.bytes_per_node,
     avg_s_comm: rows.avg_s_comm,
     exact: strategy.exact || nodes === 1 || (strategy.knob && s === 0),
-    fits: fits(nodeBytes, rows.feature_bytes, numbers.memory, profile.workspace ?? document.workspace),
+    fits: fits(nodeBytes, rows.feature_bytes, rows.weight_bytes, numbers.memory, profile.workspace ?? document.workspace, profile.fast_bytes),
   };
 }
 

@@ -170,6 +170,7 @@ def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
         "memory_Bps": None if node.memory_Bps is None else float(node.memory_Bps),
         "runtime_bytes": float(node.runtime_bytes),
         "workspace": node.workspace,
+        "fast_bytes": None if node.spill_Bps is None else float(node.fast_bytes),
         "attention": node.attention,
         "ops_per_mac": None if profile is None else profile.ops_per_mac,
         "held_out_error": None if profile is None else profile.document.held_out_error,

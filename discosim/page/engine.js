@@ -225,9 +225,10 @@ function weights(block, sComm) {
   return share === 0 ? [[low, 1]] : [[low, 1 - share], [low + 1, share]];
 }
 
-// Whether a node that needs so many bytes has them: yes, tight, no, or null where none is stated.
-export function fits(nodeBytes, featureBytes, memory, workspace) {
+// Whether a node that needs so many bytes has them: yes, spills, tight, no, or null where none is stated.
+export function fits(nodeBytes, featureBytes, weightBytes, memory, workspace, fast) {
   if (memory === null) return null;
   if (nodeBytes > memory) return "no";
-  return nodeBytes + (workspace - 1) * featureBytes > memory ? "tight" : "yes";
+  if (nodeBytes + (workspace - 1) * featureBytes > memory) return "tight";
+  return fast !== null && weightBytes > fast ? "spills" : "yes";
 }

@@ -174,7 +174,7 @@ function showVerdict() {
   }
   if (chosen.laid_for_profile) lines.push(`${capital(chosen.strategy.name)} is laid out here for ${profile.name} as it is: the command lays it out for these numbers, and may be faster.`);
   if (chosen.precomputed) lines.push(`Overlap ${state.overlap}: curves computed when this page was made, on ${profile.name} as it is. Bandwidth, latency, compute rate and topology do not move them.`);
-  const words = { yes: "fits", tight: "fits tightly", no: "does not fit" };
+  const words = { yes: "fits", spills: "fits, its weights not in fast memory alone", tight: "fits tightly", no: "does not fit" };
   const need = (each) => `${bytes(each.node_bytes)}${each.fits ? `, which ${words[each.fits]}` : ""}`;
   lines.push(`Memory: one node needs at least ${need(one)}${chosen.nodes > 1 ? `; each of ${many(chosen.nodes)} ${need(chosen)}` : ""}${numbers.memory === null ? "; how much a node has is not stated" : ` (of ${bytes(numbers.memory)})`}.`);
   if (profile.held_out_error !== null) {
@@ -384,7 +384,7 @@ function showMemory() {
   for (const value of across.ticks(4)) picture.append(svg("text", { x: across(value), y: box.height - 12, "text-anchor": "middle" }, bytes(value)));
   host.replaceChildren(picture);
   legend("memory-legend", [["box weights", "weights"], ["box features", "features held at once"], ...(runtime ? [["box runtime", "the runtime itself"]] : []), ...(numbers.memory !== null && !beyond ? [["limit", "memory of a node"]] : [])]);
-  const words = { yes: "fits", tight: "fits tightly: a runtime that holds more than the features needed at once may not", no: "does not fit" };
+  const words = { yes: "fits", spills: "fits, its weights not in the fast memory alone", tight: "fits tightly: a runtime that holds more than the features needed at once may not", no: "does not fit" };
   byId("memory-words").textContent = bars.map(([name, each]) => `${capital(name)} needs at least ${bytes(each.node_bytes)}${each.fits ? `: ${words[each.fits]}` : ""}.`).join(" ") + (numbers.memory === null ? " The profile states no memory: set one." : ` A node has ${bytes(numbers.memory)}.`);
 }
 

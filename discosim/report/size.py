@@ -123,8 +123,8 @@ def _quantities(row: dict[Any, Any]) -> str:
         format_quantity(row["latency_s"], "s"),
         format_quantity(row["node_bytes"], "B"),
     )
-    tight = ", which is tight" if row["memory_word"] == "tight" else ""
-    return f"{latency}, at least {memory} a node{tight}"
+    said = {"tight": ", which is tight", "spills": ", of which weights spill from fast memory"}
+    return f"{latency}, at least {memory} a node{said.get(row['memory_word'], '')}"
 
 
 def _why(row: dict[Any, Any]) -> str:

@@ -28,7 +28,12 @@ SPLITS = ("rows", "paired")
 WIRE_DIFFERS = 0.1
 """From which part of a latency on another counting is another answer."""
 
-FITS = {"yes": "one node fits", "tight": "one node fits, tightly", "no": "one node does not fit"}
+FITS = {
+    "yes": "one node fits",
+    "spills": "one node fits, its weights not in the fast memory alone",
+    "tight": "one node fits, tightly",
+    "no": "one node does not fit",
+}
 
 
 def setting(frame: "Columns | pd.DataFrame", hardware: Sequence[Hardware]) -> list[str]:
@@ -219,6 +224,10 @@ class _Found:
         tight = list(rows["fits_word"]).count("tight")
         if tight:
             many += f", {tight} of them tightly"
+        if self.each.spill_Bps is not None:
+            near = int((rows["fits_word"] == "yes").sum())
+            fast = format_quantity(self.each.fast_bytes, "B")
+            many += f", {near} with all weights in {fast} of fast memory"
         text = f"{text}; of {format_quantity(have, 'B')}: {FITS[alone['fits_word']]}, {many}."
         if tight or alone["fits_word"] == "tight":
             workspace = self.each.workspace
