@@ -146,17 +146,7 @@ def _columns(
 
     totals = {field.name: getattr(cost, field.name) for field in fields(cost)}
     node_bytes = column(totals["node_bytes"])
-    fits, fits_word = text(""), text("")
-    fits[:] = fits_word[:] = None
-    if hardware.memory_bytes is not None:
-        memory_bytes = float(np.asarray(hardware.memory_bytes))
-        weights = column(totals["weight_bytes"])
-        features = node_bytes - weights - hardware.runtime_bytes
-        beyond = memory.beyond_fast(weights, hardware.fast_bytes, hardware.spill_Bps)
-        fits[:] = node_bytes <= memory_bytes
-        fits_word[:] = memory.fits_word(
-            node_bytes, features, memory_bytes, hardware.workspace, beyond
-        )
+    fits, fits_word = _fits(hardware, node_bytes, column(totals["weight_bytes"]))
     return {
         "model": text(given.model),
         "input": text(inputs_text(given.network)),
@@ -192,6 +182,18 @@ def _columns(
         "split": text(given.strategy.split),
         **_results(given, column(knob)),
     }
+
+
+def _fits(hardware: Hardware, node_bytes: Floats, weight_bytes: Floats) -> tuple[Any, Any]:
+    """Whether nodes fit, and in a word; None where no memory is stated."""
+    fits, word = np.full((2, len(node_bytes)), None, dtype=object)
+    if hardware.memory_bytes is not None:
+        memory_bytes = float(np.asarray(hardware.memory_bytes))
+        features = node_bytes - weight_bytes - hardware.runtime_bytes
+        beyond = memory.beyond_fast(weight_bytes, hardware.fast_bytes, hardware.spill_Bps)
+        fits[:] = node_bytes <= memory_bytes
+        word[:] = memory.fits_word(node_bytes, features, memory_bytes, hardware.workspace, beyond)
+    return fits, word
 
 
 def _results(given: Configuration, s_comm: Floats) -> Columns:
