@@ -93,8 +93,9 @@ class Configuration:
     @property
     def unlike(self) -> int:
         """Nodes whose costs are kept apart."""
+        planned = self.plan_file is not None and bool(self.plan_file.splits)
         whole = self.conventions.whole or not divides(self.table, self.nodes)
-        return self.nodes if whole else 1
+        return self.nodes if whole or planned or self.strategy.other_ways else 1
 
     def resolved(self) -> "Configuration":
         """Return the same with the nodes, S_comm, mask and cut that its strategy will have.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
 from discosim.hardware import Hardware
 from discosim.model import compute, overlap
+from discosim.model.exchange import largest
 from discosim.model.memory import ATTENTION
 from discosim.model.overlap import best_chunks
 from discosim.model.traffic import TOPOLOGIES, transfer_s
@@ -106,17 +108,15 @@ def simulate(
     volume_s = transfer_s(traffic.serial_bytes, hardware.bandwidth_Bps)
     alpha_s = traffic.rounds * hardware.link_latency_s
     staged = plan.stage is not None
+    most_s, most_remote_s = largest(node_s), largest(remote_s)
 
     def time_s(chunks: Floats) -> Floats:
         comm_s = volume_s + np.ceil(chunks) * alpha_s
         if overlapped.mode == "none" or staged:
-            times = overlap.serial_s(comm_s, local_s, remote_s)
-        elif overlapped.mode == "ideal":
-            times = overlap.ideal_s(comm_s, local_s, remote_s)
-        else:
-            times = overlap.chunked_s(comm_s, local_s, remote_s, chunks, alpha_s)
-        slowest: Floats = times.max(axis=-2, keepdims=True)
-        return slowest
+            return largest(overlap.serial_s(comm_s, local_s, remote_s))
+        if overlapped.mode == "ideal":
+            return overlap.ideal_s(comm_s, most_s)
+        return overlap.chunked_s(comm_s, most_s, most_remote_s, chunks, alpha_s)
 
     chunks = np.ones_like(volume_s)
     if overlapped.mode == "layer" and not staged:
@@ -213,12 +213,18 @@ def node_needs(
 ) -> tuple[Floats, Floats, Floats]:
     """Return bytes of weights, of the features held at once and of all inputs, (..., R) each."""
     arriving = _arriving_elems(plan, overlapped)
-    peak = node_memory.peak_elems(table, plan, hardware.attention) + arriving
     return (
         node_memory.weight_elems(table, plan) * hardware.weight_elem_bytes,
-        peak * hardware.feature_elem_bytes,
+        _peak_bytes(table, plan, hardware, arriving),
         (plan.stored_elems + arriving) * hardware.feature_elem_bytes,
     )
+
+
+def _peak_bytes(
+    table: LayerTable, plan: Plan, hardware: Hardware, arriving: Floats | float
+) -> Floats:
+    peak = node_memory.peak_elems(table, plan, hardware.attention) + arriving
+    return peak * hardware.feature_elem_bytes
 
 
 def _arriving_elems(plan: Plan, overlapped: Overlap) -> Floats | float:
@@ -251,10 +257,18 @@ def _run_s(table: LayerTable, plan: Plan, hardware: Hardware) -> Floats:
 
 def _by_class(table: LayerTable, figures: Mapping[str, float], other: float = 0.0) -> Floats:
     """The figure of each row's narrowest class that has one, (L,)."""
-    return np.array(
+    return _of_classes(table, tuple(figures.items()), other)
+
+
+@lru_cache(maxsize=256)
+def _of_classes(table: LayerTable, items: tuple[tuple[str, float], ...], other: float) -> Floats:
+    figures = dict(items)
+    found = np.array(
         [next((figures[each] for each in (*classes, "call") if each in figures), other)
          for classes in table.classes]
     )  # fmt: skip
+    found.flags.writeable = False
+    return found
 
 
 def rates_of(table: LayerTable, hardware: Hardware) -> tuple[Floats, Floats]:
@@ -310,9 +324,12 @@ def _memory_bytes(
         name: np.take_along_axis(np.broadcast_to(need, shape), busiest, -1)[..., 0]
         for name, need in needs.items()
     }
-    each = [node_needs(table, plan, replace(hardware, attention=a), overlapped) for a in ATTENTION]
-    written_out, fused = ((weights + peak).max(-1) for weights, peak, _ in each)
-    return {**found, "scores_bytes": (written_out - fused) * (features == Features.PEAK)}
+    if features != Features.PEAK:
+        return {**found, "scores_bytes": 0.0 * found["node_bytes"]}
+    arriving = _arriving_elems(plan, overlapped)
+    each = [_peak_bytes(table, plan, replace(hardware, attention=a), arriving) for a in ATTENTION]
+    written_out, fused = ((weight_bytes + peak).max(-1) for peak in each)
+    return {**found, "scores_bytes": written_out - fused}
 
 
 def _interval_s(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from discosim.errors import DiscosimError
 from discosim.explore.grid import reduce
+from discosim.explore.grid.coefficients import coefficients
 from discosim.explore.grid.engine import TaskWork, reduce_grid
 from discosim.explore.grid.evaluate import amounts_at, evaluate
 from discosim.explore.grid.executors import on_cores, serially
@@ -24,6 +25,7 @@ from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import All, Best, Histogram, Pareto, Reduction, State
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
+from discosim.model.compute import MEMORY_OVERLAP
 from discosim.model.lookup import sum_of_maxima
 from tests.configurations import on, swept
 from tests.strategies import hardware, tables
@@ -91,7 +93,19 @@ def test_a_lookup_is_the_sum_of_maxima(layers: int, groups: int, count: int, see
 @given(
     tables(),
     hardware(),
-    st.sampled_from(["disco", "dense", "branches", "single", "pipeline", "dense-then-split"]),
+    st.sampled_from(
+        [
+            "disco",
+            "dense",
+            "branches",
+            "single",
+            "pipeline",
+            "dense-then-split",
+            "rows",
+            "paired",
+            "partial-sync",
+        ]
+    ),
     st.sampled_from(["none", "ideal", "layer", "layer:3", "layer:best"]),
     st.sampled_from(["paper", "runtime"]),
     st.integers(1, 4),
@@ -140,6 +154,20 @@ def test_a_block_costs_what_simulate_says(
                     found, np.broadcast_to(expected, block.shape), rtol=1e-12, atol=1e-30
                 )
         assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("overlap", ["none", "ideal", "layer"])
+@pytest.mark.parametrize("strategy", ["disco", "rows", "fused-rows", "paired", "partial-sync"])
+@pytest.mark.parametrize("memory", sorted(MEMORY_OVERLAP))
+def test_what_one_exchange_a_layer_costs_is_looked_up(
+    memory: str, strategy: str, overlap: str
+) -> None:
+    """Calls, memory beside or after the arithmetic, and nodes with more or fewer rows included."""
+    node = replace(load_profile("rpi4-gigabit").hardware(), memory_overlap=memory)
+    [place] = Grid(
+        [on("resnet18/8", (32,))], [node], [strategy], [3], np.array([0.0, 0.5]), [overlap]
+    ).places
+    assert coefficients(place.configuration, np.array([0.0, 0.5])) is not None
 
 
 def _along(axes: dict[str, np.ndarray], box: tuple[slice, ...], axis: int) -> np.ndarray:

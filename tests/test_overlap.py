@@ -28,7 +28,7 @@ def _schedule(comm_s: float, local_s: float, remote_s: float, chunks: int) -> fl
 def test_closed_form_equals_the_schedule(
     comm: float, local: float, remote: float, chunks: int
 ) -> None:
-    assert chunked_s(comm, local, remote, chunks) == pytest.approx(
+    assert chunked_s(comm, local + remote, remote, chunks) == pytest.approx(
         _schedule(comm, local, remote, chunks), rel=1e-12, abs=1e-12
     )
 
@@ -48,7 +48,7 @@ def test_the_last_chunk_is_the_rest(
         arrived += part * volume + alpha
         free = max(free, arrived) + part * remote
     comm = np.array(volume + len(parts) * alpha)
-    assert chunked_s(comm, local, remote, np.array(chunks), alpha) == pytest.approx(
+    assert chunked_s(comm, local + remote, remote, np.array(chunks), alpha) == pytest.approx(
         free, rel=1e-9, abs=1e-12
     )
 
@@ -60,7 +60,7 @@ def test_fewer_features_in_at_most_as_many_chunks_are_never_slower(
     def time_s(count: float) -> float:
         chunks = np.array(min(float(most), max(1.0, count)))
         comm = np.array(count * volume + np.ceil(chunks) * 0.1)
-        return float(chunked_s(comm, local, count * remote, chunks, 0.1))
+        return float(chunked_s(comm, local + count * remote, count * remote, chunks, 0.1))
 
     fewer, more = sorted(features)
     assert time_s(fewer) <= time_s(more) * (1 + 1e-9) + 1e-12
@@ -72,9 +72,9 @@ def test_more_overlap_is_never_slower(
 ) -> None:
     order = [
         serial_s(comm, local, remote),
-        chunked_s(comm, local, remote, 1),
-        chunked_s(comm, local, remote, chunks),
-        ideal_s(comm, local, remote),
+        chunked_s(comm, local + remote, remote, 1),
+        chunked_s(comm, local + remote, remote, chunks),
+        ideal_s(comm, local + remote),
     ]
     assert all(slow >= fast - 1e-12 for slow, fast in pairwise(order))
     assert order[-1] >= max(comm, local + remote) - 1e-12
@@ -85,8 +85,8 @@ def test_all_agree_without_communication_or_without_computation(
     local: float, remote: float, chunks: int
 ) -> None:
     for comm, near, far in ((0.0, local, remote), (local, 0.0, 0.0)):
-        times = [f(comm, near, far) for f in (serial_s, ideal_s)]
-        times.append(chunked_s(comm, near, far, chunks))
+        times = [serial_s(comm, near, far), ideal_s(comm, near + far)]
+        times.append(chunked_s(comm, near + far, far, chunks))
         assert times == pytest.approx([comm + near + far] * 3)
 
 
@@ -95,7 +95,7 @@ def test_best_chunks_equals_trying_all(
     volume: float, alpha: float, local: float, remote: float, most: int
 ) -> None:
     def time_s(chunks: np.ndarray) -> np.ndarray:
-        return chunked_s(volume + chunks * alpha, local, remote, chunks)
+        return chunked_s(volume + chunks * alpha, local + remote, remote, chunks)
 
     best = best_chunks(time_s, np.array([float(most)]))
     every = time_s(np.arange(1, most + 1))

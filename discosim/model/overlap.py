@@ -1,6 +1,8 @@
 """Time of one layer on one node when communication and computation overlap (model.md §3).
 
-`comm_s` is the exchange, `local_s` and `remote_s` the computation without and with what it brings.
+`comm_s` is the exchange, `local_s` and `remote_s` the computation without and with what it brings,
+`node_s` both together. No time falls where one of these grows: where all nodes wait for the same
+exchange, the slowest one's time is that of the longest `node_s` and the longest `remote_s`.
 """
 
 from collections.abc import Callable
@@ -16,34 +18,34 @@ def serial_s(comm_s: Floats, local_s: Floats, remote_s: Floats) -> Floats:
     return comm_s + local_s + remote_s
 
 
-def ideal_s(comm_s: Floats, local_s: Floats, remote_s: Floats) -> Floats:
-    """Endlessly many free chunks: max(local + remote, comm)."""
-    return np.maximum(local_s + remote_s, comm_s)
+def ideal_s(comm_s: Floats, node_s: Floats) -> Floats:
+    """Endlessly many free chunks: max(node, comm)."""
+    return np.maximum(node_s, comm_s)
 
 
 def chunked_s(
     comm_s: Floats,
-    local_s: Floats,
+    node_s: Floats,
     remote_s: Floats,
     chunks: Floats,
     alpha_s: Floats | float = 0.0,
 ) -> Floats:
-    """Exchange in K equal chunks: max(local + remote, comm/K + remote, comm + remote/K).
+    """Exchange in K equal chunks: max(node, comm/K + remote, comm + remote/K).
 
     `comm_s` contains the latency of all rounds, `alpha_s` each. K may be a fraction, as 1.92: then
     the last chunk is the rest, 0.92 of a whole one. Equal to the event-by-event schedule in which
     the local part, then each chunk that has arrived, is computed.
     """
-    both_s, rounds = local_s + remote_s, np.ceil(chunks)
+    rounds = np.ceil(chunks)
     if (rounds == chunks).all():
         return np.maximum(
-            both_s, np.maximum(comm_s / chunks + remote_s, comm_s + remote_s / chunks)
+            node_s, np.maximum(comm_s / chunks + remote_s, comm_s + remote_s / chunks)
         )
     first_s = (comm_s - rounds * alpha_s) / chunks + alpha_s
     rest = remote_s * (1.0 - (rounds - 1.0) / chunks)
     last_but_one = np.where(rounds > 1, (rounds - 1) * first_s + remote_s / chunks + rest, 0.0)
     ends = np.maximum(first_s + remote_s, comm_s + rest)
-    return np.maximum(both_s, np.maximum(ends, last_but_one))
+    return np.maximum(node_s, np.maximum(ends, last_but_one))
 
 
 def stage_s(

@@ -119,14 +119,15 @@ def _chunks(work: Work, overlap: Overlap, row: int, rounds: list[list[Message]])
         most = np.floor(most)
     if overlap.chunks is not None:
         return _parts(min(float(overlap.chunks), most))
-    local_s, remote_s = work.local_s[:, row], work.remote_s[:, row]
+    remote_s = work.remote_s[:, row].max()
+    node_s = (work.local_s[:, row] + work.remote_s[:, row]).max()
 
     def slowest_s(chunks: Floats) -> Floats:
         count = min(float(chunks[0]), most)
         free_s, comm_s = exchange_s(rounds, 0.0), exchange_s(rounds, np.ceil(count))
         alpha_s = (comm_s - free_s) / np.ceil(count)
-        node_s = chunked_s(np.array(comm_s), local_s, remote_s, np.array(count), alpha_s)
-        return np.array([node_s.max()])
+        time_s = chunked_s(np.array(comm_s), node_s, remote_s, np.array(count), alpha_s)
+        return np.array([time_s])
 
     return _parts(min(float(best_chunks(slowest_s, np.ceil([most]))[0]), most))
 

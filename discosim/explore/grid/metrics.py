@@ -66,8 +66,9 @@ class Amounts:
             for name, values in totals.items()
         }
         s_comm, bandwidth, alpha, compute = numbers
-        times = (_four(latency_s), _four(interval_s))
-        return cls(configuration, s_comm, bandwidth, alpha, compute, *times, **shaped)
+        latency = _four(latency_s)
+        interval = latency if interval_s is latency_s else _four(interval_s)
+        return cls(configuration, s_comm, bandwidth, alpha, compute, latency, interval, **shaped)
 
 
 def _four(values: Floats) -> Floats:
