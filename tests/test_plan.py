@@ -186,6 +186,10 @@ def test_figure_2s_setting() -> None:
     exact = ds.plan("resnet50", hardware, exact_only=True).found.best
     assert exact.exact
     assert exact.latency_s <= 26.5e-3  # by rows 25.0 ms, in groups of rows 22.6 ms
+    mixed = ds.plan("resnet50", hardware, s_comm=0.8, memory="60MB")
+    assert mixed.found.best.latency_s <= 31e-3  # the issue's; DISCO alone takes 122 ms
+    assert mixed.found.best.node_bytes <= 60e6
+    assert any("layer4.0.downsample.0: of a tensor by rows" in line for line in mixed.notes)
 
 
 def test_each_layer_is_a_group_unless_too_much_is_live_at_once() -> None:

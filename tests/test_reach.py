@@ -12,7 +12,7 @@ from discosim.errors import DiscosimError
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT
-from discosim.graph.reach import rows_of, through
+from discosim.graph.reach import read_at_all, rows_of, through
 from discosim.runtime import operators
 
 pytestmark = pytest.mark.extras
@@ -55,7 +55,11 @@ def test_convolution(rows: int, kernel: int, stride: int, padding: int, dilation
         return  # nothing is left
     layer = net.layer("conv")
     weight = torch.ones((2, 2, kernel, 1), dtype=torch.float64)
-    for row, found in enumerate(depends(lambda x: operators.mix(layer, x, weight, None), layer)):
+    windows = depends(lambda x: operators.mix(layer, x, weight, None), layer)
+    at_all, columns = read_at_all(layer)
+    assert set(np.flatnonzero(at_all)) == set().union(*windows)
+    assert columns.all()
+    for row, found in enumerate(windows):
         window = reached(layer, row)
         assert found <= window
         if found:  # dilated windows skip rows between their first and last

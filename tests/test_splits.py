@@ -289,6 +289,40 @@ def test_a_halo_by_hand() -> None:
     np.testing.assert_allclose(plan.remote[:, 1], 1 / 8)
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 3), st.integers(1, 3), st.integers(0, 1), st.integers(6, 15),
+    st.sampled_from([Kind.ROWS, Kind.ONE]), st.sampled_from([PAPER, RUNTIME]), st.booleans(),
+)  # fmt: skip
+def test_a_layer_by_outputs_is_sent_what_its_stride_reads_of_rows(
+    kernel: int, stride: int, padding: int, size: int, before: Kind, conventions: Conventions,
+    sparse: bool,
+) -> None:  # fmt: skip
+    """Counted element by element; all of it where one message serves all readers."""
+    net, width = Builder("strided", (3, size, 7)), 7
+    net.conv(net.conv(INPUT, 4, 3, "one"), 6, kernel, "two", stride=stride, padding=padding)
+
+    def rule(layer: Layer, _: tuple[Held, ...]) -> Choice:
+        return Choice(before) if layer.name == "one" else Choice(Kind.OUTPUTS, sparse=sparse)
+
+    laid = lay(tabulate(net.build()), rule, 2, conventions)
+    [read] = laid.parts[1].reads
+    lacking = [
+        set(range(size)) - set(range(*read.before.held[node].tolist())) for node in range(2)
+    ]
+
+    def taken(count: int, axis: int) -> set[int]:
+        made = laid.parts[1].layer.out_shape[axis]
+        every = {o * stride - padding + tap for o in range(made) for tap in range(kernel)}
+        return set(range(count)) & every if conventions.resend else set(range(count))
+
+    columns = len(taken(width, 2))
+    sent = sum(one.pairs.sum(0) + one.sparse.sum(0) for one in read.rounds)
+    for node in range(2):
+        assert sent[node] == 4 * len(lacking[node] & taken(size, 1)) * columns
+    assert read.needed.sum() == 2 * 4 * len(taken(size, 1)) * columns
+
+
 @pytest.mark.parametrize(
     ("model", "least", "most"),
     [

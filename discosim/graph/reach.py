@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from discosim.graph.layer import Layer
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Shape = tuple[int, ...]
 
 Reach = Callable[["Layer", int, Ints], Ints | None]
@@ -74,6 +75,28 @@ def windows(layer: "Layer", operand: int, rows: Ints) -> Ints | None:
 
 def _padding(layer: "Layer", count: int, stride: int, spread: int) -> int:
     return max(0, (rows_of(layer.out_shape) - 1) * stride + spread + 1 - count) // 2
+
+
+def read_at_all(layer: "Layer") -> tuple[Bools, ...]:
+    """Return which indices of each position axis of its input some window of a layer reads.
+
+    Strides longer than kernels pass over some; of an operator without windows it is all of them.
+    """
+    sizes, made = layer.in_shape[1:], layer.out_shape[1:]
+    if layer.operator.reach is not windows or not layer.kernel or len(sizes) != len(made):
+        return tuple(np.ones(size, dtype=bool) for size in sizes)
+    found = []
+    for axis, (size, outputs, kernel) in enumerate(zip(sizes, made, layer.kernel, strict=True)):
+        stride = layer.stride[axis] if layer.stride else 1
+        spread = (kernel - 1) * layer.dilation
+        pad = max(0, (outputs - 1) * stride + spread + 1 - size) // 2
+        pad = layer.padding[axis] if layer.padding else pad
+        taps = np.arange(0, spread + 1, layer.dilation)
+        at = np.arange(outputs)[:, None] * stride - pad + taps
+        read = np.zeros(size, dtype=bool)
+        read[at[(at >= 0) & (at < size)]] = True
+        found.append(read)
+    return tuple(found)
 
 
 def transposed_windows(layer: "Layer", operand: int, rows: Ints) -> Ints | None:

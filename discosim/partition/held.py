@@ -116,6 +116,7 @@ class Need:
 
     counts: (N,), how many the members are where features are divided evenly.
     sparse: only the fraction 1 - S_comm of them is sent.
+    read: which of the rows are read at all, and how many elements of each, where not all are.
     """
 
     low: int
@@ -124,6 +125,37 @@ class Need:
     members: Bools | None = None
     counts: Floats | None = None
     sparse: bool = False
+    read: "ReadAtAll | None" = None
+
+    def each(self, node: int) -> list[int]:
+        """Return the rows that a node needs."""
+        rows = range(*self.rows[node])
+        return [row for row in rows if self.read is None or self.read.rows[row]]
+
+    def row_counts(self) -> Ints:
+        """Return how many rows each node needs, (N,)."""
+        first, last = self.rows[:, 0], self.rows[:, 1]
+        return last - first if self.read is None else self.read.before[last] - self.read.before[first]
+
+    def row_elems(self, held: Held) -> int:
+        """Return the elements of one feature that are read in one row."""
+        return held.row_elems if self.read is None else self.read.row_elems
+
+
+@dataclass(frozen=True, eq=False)
+class ReadAtAll:
+    """Of a tensor's rows, (rows,), those that a layer reads, and the elements of one feature in one.
+
+    before: (rows + 1,), how many of the rows before each are read.
+    """
+
+    rows: Bools
+    row_elems: int
+
+    @cached_property
+    def before(self) -> Ints:
+        """Return the numbers of rows read before each row."""
+        return np.concatenate([[0], np.cumsum(self.rows)])
 
 
 def hull(held: Ints, rows: Ints) -> Ints:

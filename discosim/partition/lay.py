@@ -149,7 +149,7 @@ def nodes_for(
     whole = conventions.whole or shares is not None or not divides(table, nodes)
     owners = _owners(network, nodes, shares)
     bounds = row_bounds(network, shares or even_shares(nodes))
-    return Nodes(network, nodes, whole, owners, bounds, extents or {})
+    return Nodes(network, nodes, whole, owners, bounds, extents or {}, conventions.resend)
 
 
 def read_one(
@@ -317,5 +317,5 @@ def amount(needs: tuple[Need, ...], held: Held, whole: bool) -> Floats:
             features = need.members.sum(1, dtype=float)
         if need.counts is not None and not whole:
             features = need.counts
-        total += features * (need.rows[:, 1] - need.rows[:, 0]) * held.row_elems
+        total += features * need.row_counts() * need.row_elems(held)
     return total

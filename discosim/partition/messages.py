@@ -85,7 +85,7 @@ def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
     for need in needs:
         rows = row_overlap(has.rows, has.held, need)
         features = feature_overlap(has, need, whole)
-        sent, of = features * rows * has.row_elems, features * (rows > 0)
+        sent, of = features * rows * need.row_elems(has), features * (rows > 0)
         if need.sparse:
             sparse += sent
             candidates += of
@@ -97,7 +97,8 @@ def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
 
 def _kind(has: Held, needs: tuple[Need, ...]) -> str:
     everything = all(
-        need.members is None and (need.rows == (0, has.row_count)).all() for need in needs
+        need.members is None and need.read is None and (need.rows == (0, has.row_count)).all()
+        for need in needs
     )
     if everything or any(need.sparse for need in needs):
         return "gather"
@@ -114,17 +115,19 @@ def row_overlap(own: Ints, held: Ints, need: Need) -> Ints:
     before, after = (
         np.where(none, high, np.minimum(np.maximum(held[..., end], low), high)) for end in (0, 1)
     )
-    rows = _common(own, low, before) + _common(own, after, high)
+    rows = _common(own, low, before, need) + _common(own, after, high, need)
     each = np.arange(len(low))
     rows[..., each, each] = 0
     return rows
 
 
-def _common(own: Ints, low: Ints, high: Ints) -> Ints:
+def _common(own: Ints, low: Ints, high: Ints, need: Need) -> Ints:
     first = np.maximum(own[..., :, None, 0], low[..., None, :])
     last = np.minimum(own[..., :, None, 1], high[..., None, :])
     rows: Ints = np.maximum(0, last - first)
-    return rows
+    if need.read is None:
+        return rows
+    return need.read.before[np.maximum(first, last)] - need.read.before[first]
 
 
 def _wanted(has: Held, need: Need) -> Bools:
@@ -173,7 +176,7 @@ def _pieces(has: Held, needs: tuple[Need, ...]) -> list[Piece]:
             if need.members is not None:
                 mine[need.low : need.high] &= need.members[sink]
             low, high = has.held[sink]
-            lacking = [row for row in range(*need.rows[sink]) if not low <= row < high]
+            lacking = [row for row in need.each(sink) if not low <= row < high]
             for source in range(has.nodes):
                 if source == sink:
                     continue

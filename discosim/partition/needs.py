@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from discosim.graph.carry import is_fused
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.graph.reach import rows_of, through
+from discosim.graph.reach import read_at_all, rows_of, through
 from discosim.graph.table import Bools, Ints
 from discosim.partition.held import (
     Held,
     Need,
+    ReadAtAll,
     all_rows,
     by_features,
     by_rows,
@@ -33,7 +35,8 @@ class Nodes:
     """N nodes, and how they divide a network's tensors where nothing else is said.
 
     whole: features are not divided; owners: of each tensor's features, as splits by outputs place
-    them; bounds: rows of each node, by the number of rows; extents: see there.
+    them; bounds: rows of each node, by the number of rows; extents: see there; apart: whether each
+    reader of a tensor is sent what it reads for itself.
     """
 
     network: Network
@@ -42,6 +45,7 @@ class Nodes:
     owners: Mapping[str, Owners]
     bounds: Mapping[int, Ints]
     extents: Extents
+    apart: bool
 
 
 def possible(on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice) -> Choice:
@@ -199,14 +203,28 @@ def _for_outputs(
     members = None
     if not (unknown or features != layer.in_shapes[operand][0] or (placing == "mixes" and plain)):
         members = members_of(layer, operand, np.asarray(out.owners), on.nodes)
+    read = _read_of(layer, held) if on.apart else None
     if not choice.sparse or placing != "mixes":
-        return (Need(0, features, rows, members),)
+        return (Need(0, features, rows, members, read=read),)
     own, even = own_inputs(on, layer, held), np.full(on.nodes, features / on.nodes)
     if members is None:
-        remote = Need(0, features, rows, ~own, features - even, sparse=True)
-        return Need(0, features, rows, own, even), remote
-    remote = Need(0, features, rows, ~own & members, sparse=True)
-    return Need(0, features, rows, own & members), remote
+        remote = Need(0, features, rows, ~own, features - even, sparse=True, read=read)
+        return Need(0, features, rows, own, even, read=read), remote
+    remote = Need(0, features, rows, ~own & members, sparse=True, read=read)
+    return Need(0, features, rows, own & members, read=read), remote
+
+
+def _read_of(layer: Layer, held: Held) -> ReadAtAll | None:
+    """What a layer's stride leaves of a tensor that lies by rows or on one node.
+
+    Of one by features it is counted whole, as the paper counts its own exchanges.
+    """
+    if held.layout not in ("rows", "one") or layer.in_shape != held.shape:
+        return None
+    rows, *others = read_at_all(layer) or (np.ones(1, dtype=bool),)
+    if rows.all() and all(each.all() for each in others):
+        return None
+    return ReadAtAll(rows, prod(int(each.sum()) for each in others))
 
 
 def _sliced(layer: Layer) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from discosim.partition.lay import Laid, Part
 
 
 def remarks(laid: Laid) -> tuple[str, ...]:
-    """Return what is said of nodes without work and of operators whose rows are not known."""
-    return (*_idle(laid), *_unknown(laid))
+    """Return what is said of idle nodes, of strides, and of operators whose rows are not known."""
+    return (*_idle(laid), *_passed_over(laid), *_unknown(laid))
 
 
 def _idle(laid: Laid) -> list[str]:
@@ -29,6 +29,20 @@ def _idle(laid: Laid) -> list[str]:
         f"{nodes} idle at {part.layer.name}, which has fewer {what} than there are nodes; some "
         f"are at {layers} with {macs:.1%} of the MACs"
     ]
+
+
+def _passed_over(laid: Laid) -> list[str]:
+    """Layers that are sent only what their strides take."""
+    told = [
+        part.layer.name
+        for part in laid.parts
+        for read in part.reads
+        if read.missing.any() and any(need.read is not None for need in read.needs)
+    ]
+    if not told:
+        return []
+    names = ", ".join(told[:3]) + f" and {len(told) - 3} more" * (len(told) > 3)
+    return [f"{names}: of a tensor by rows only what the stride reads counts as sent"]
 
 
 def _unknown(laid: Laid) -> list[str]:

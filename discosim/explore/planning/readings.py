@@ -124,7 +124,7 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
             for need in needs:
                 rows = row_overlap(has_rows[places], has_held[places], need)
                 features = feature_overlap(held, need, on.whole)
-                sent = np.moveaxis(features * rows, 0, -1) * held.row_elems
+                sent = np.moveaxis(features * rows, 0, -1) * need.row_elems(held)
                 of = np.where(rows > 0, features, 0.0)
                 if need.sparse:
                     sparse[:, :, places, at] += sent
