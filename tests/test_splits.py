@@ -307,9 +307,7 @@ def test_a_layer_by_outputs_is_sent_what_its_stride_reads_of_rows(
 
     laid = lay(tabulate(net.build()), rule, 2, conventions)
     [read] = laid.parts[1].reads
-    lacking = [
-        set(range(size)) - set(range(*read.before.held[node].tolist())) for node in range(2)
-    ]
+    lacking = [set(range(size)) - set(range(*read.before.held[node].tolist())) for node in range(2)]
 
     def taken(count: int, axis: int) -> set[int]:
         made = laid.parts[1].layer.out_shape[axis]

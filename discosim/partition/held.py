@@ -134,8 +134,8 @@ class Need:
 
     def row_counts(self) -> Ints:
         """Return how many rows each node needs, (N,)."""
-        first, last = self.rows[:, 0], self.rows[:, 1]
-        return last - first if self.read is None else self.read.before[last] - self.read.before[first]
+        counts: Ints = self.rows if self.read is None else self.read.before[self.rows]
+        return counts[:, 1] - counts[:, 0]
 
     def row_elems(self, held: Held) -> int:
         """Return the elements of one feature that are read in one row."""
@@ -144,18 +144,16 @@ class Need:
 
 @dataclass(frozen=True, eq=False)
 class ReadAtAll:
-    """Of a tensor's rows, (rows,), those that a layer reads, and the elements of one feature in one.
-
-    before: (rows + 1,), how many of the rows before each are read.
-    """
+    """The rows of a tensor that a layer reads, (rows,), and the elements of one feature in each."""
 
     rows: Bools
     row_elems: int
 
     @cached_property
     def before(self) -> Ints:
-        """Return the numbers of rows read before each row."""
-        return np.concatenate([[0], np.cumsum(self.rows)])
+        """Return how many of the rows before each are read, (rows + 1,)."""
+        counts: Ints = np.concatenate([[0], np.cumsum(self.rows)])
+        return counts
 
 
 def hull(held: Ints, rows: Ints) -> Ints:
