@@ -28,7 +28,7 @@ def peak(network: Network, nodes: int = 1, hardware: Hardware = HMD, **chosen: A
 def walked_peak(network: Network) -> int:
     """Live elements at most, by counting references row by row; no operator works in place."""
     uses = Counter(tensor for layer in network.layers for tensor in network.operands(layer.name))
-    uses.update(network.outputs)
+    uses.update([*network.outputs, *network.kept])
     live = {name: prod(shape) for name, shape in network.inputs if uses[name]}
     most = 0
     for layer in network.layers:

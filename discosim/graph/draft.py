@@ -51,10 +51,12 @@ class Draft:
         dtype: str = "",
         outputs: Sequence[str] | None = None,
         notes: Sequence[str] = (),
+        kept: Sequence[str] = (),
     ) -> Network:
         """Return the network as written so far.
 
-        `outputs` are the tensors that are wanted, by default those that nobody reads.
+        `outputs` are the tensors that are wanted, by default those that nobody reads; `kept` the
+        inputs that are wanted beside them.
         """
         wanted = loose_ends(self._graph) if outputs is None else tuple(dict.fromkeys(outputs))
         missing = [name for name in wanted if name not in self.names()]
@@ -73,6 +75,7 @@ class Draft:
             dtype,
             tuple(self._inputs.items()),
             tuple(notes),
+            tuple(dict.fromkeys(kept)),
         )
 
     def append(

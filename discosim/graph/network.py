@@ -33,7 +33,8 @@ class Network:
     `more_inputs` are the others that enter it, by name: nodes without a Layer. `outputs` are the
     tensors that are wanted. An edge's key `operand` says which operand of the reader the tensor
     is. `remarks` tell, by layer, what an importer did not understand; `dtype` is the one that
-    its file holds features in, "" for fp32; `notes` tell what else an importer assumed.
+    its file holds features in, "" for fp32; `notes` tell what else an importer assumed; `kept` are
+    the inputs that are handed out again: in memory to the end, and never sent.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Network:
     dtype: str = ""
     more_inputs: tuple[tuple[str, Shape], ...] = ()
     notes: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[tuple[str, Shape], ...]:

@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 
+WITHIN = " within "
+"""Stands between the name of a part and that of the parameter in which it lies with others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter that several rows read.
 
     elems: its elements; as_weights, turned: rows whose kernel or matrix it is, and those that read
-    the matrix the other way round; as_biases: rows that read it feature by feature.
+    the matrix the other way round; as_biases: rows that read it feature by feature; parts: rows
+    whose kernel or matrix is a part of it, with the elements of that.
     """
 
     name: str
@@ -20,11 +24,13 @@ class Parameter:
     as_weights: tuple[int, ...]
     turned: tuple[int, ...]
     as_biases: tuple[int, ...]
+    parts: tuple[tuple[int, int], ...] = ()
 
     @property
     def rows(self) -> tuple[int, ...]:
         """All rows that read it, in execution order."""
-        return tuple(sorted({*self.as_weights, *self.turned, *self.as_biases}))
+        parts = (row for row, _ in self.parts)
+        return tuple(sorted({*self.as_weights, *self.turned, *self.as_biases, *parts}))
 
 
 def shared_parameters(layers: Sequence[Layer]) -> tuple[Parameter, ...]:
@@ -33,7 +39,7 @@ def shared_parameters(layers: Sequence[Layer]) -> tuple[Parameter, ...]:
     biases: dict[str, dict[int, int]] = {}
     for row, layer in enumerate(layers):
         if layer.weight:
-            weights.setdefault(layer.weight, []).append(row)
+            weights.setdefault(layer.weight.rpartition(WITHIN)[2], []).append(row)
         for name, elems in layer.held:
             held = biases.setdefault(name, {})
             held[row] = held.get(row, 0) + elems
@@ -42,10 +48,13 @@ def shared_parameters(layers: Sequence[Layer]) -> tuple[Parameter, ...]:
         matrix, vectors = weights.get(name, []), biases.get(name, {})
         if len(matrix) + len(vectors) < 2:
             continue
-        turned = [row for row in matrix if _is_turned(layers[matrix[0]], layers[row])]
-        straight = [row for row in matrix if row not in turned]
         elems = max([*(layers[row].weights for row in matrix), *vectors.values()])
-        found.append(Parameter(name, elems, tuple(straight), tuple(turned), tuple(vectors)))
+        parts = [(row, layers[row].weights) for row in matrix if WITHIN in layers[row].weight]
+        whole = [row for row in matrix if WITHIN not in layers[row].weight]
+        turned = [row for row in whole if _is_turned(layers[whole[0]], layers[row])]
+        straight = [row for row in whole if row not in turned]
+        rows = (tuple(straight), tuple(turned), tuple(vectors))
+        found.append(Parameter(name, elems, *rows, tuple(parts)))
     return tuple(sorted(found, key=lambda parameter: parameter.rows))
 
 
@@ -69,6 +78,7 @@ def _repeated(layers: Sequence[Layer], *, weights_only: bool) -> int:
     repeated = 0
     for parameter in shared_parameters(layers):
         sizes = [layers[row].weights for row in (*parameter.as_weights, *parameter.turned)]
+        sizes += [elems for _, elems in parameter.parts]
         if not weights_only:
             for row in parameter.as_biases:
                 sizes += [n for name, n in layers[row].held if name == parameter.name]

@@ -30,7 +30,8 @@ class LayerTable:
     source: the tensor that a row reads first, as an index into the tensors; 0 is the input.
     outputs: the tensors that are wanted.
     made, last_read: the rows that make a tensor and read it last; inputs are made at -1.
-    alive: (T, L), the tensors that are in memory while a row is executed.
+    alive: (T, L), the tensors that are in memory while a row is executed; inputs that are handed
+    out again are to the end.
     scratch_elems: elements that a row takes and gives back where its steps are written out.
     cut_elems: elements of the tensors that cross from the rows before this one to it or beyond.
     """
@@ -74,7 +75,8 @@ class LayerTable:
         """Weights and biases that no other row reads, (L,) each."""
         weights, biases = self.weights.copy(), self.biases.copy()
         for parameter in self.shared:
-            weights[[*parameter.as_weights, *parameter.turned]] = 0.0
+            parts = (row for row, _ in parameter.parts)
+            weights[[*parameter.as_weights, *parameter.turned, *parts]] = 0.0
             for row in parameter.as_biases:
                 biases[row] -= sum(n for name, n in self.rows[row].held if name == parameter.name)
         return weights, biases
@@ -109,13 +111,16 @@ def tabulate(network: Network) -> LayerTable:
 
     elems = [elems_of[tensor] for tensor in tensors]
     made = np.where(np.arange(len(tensors)) < len(rows), np.arange(len(tensors)) - 1, -1)
-    last_read, dies = _ends(rows, reads, made, elems)
+    last_read = _last_reads(rows, reads, made)
+    held = last_read.copy()
+    held[[index[name] for name in network.kept]] = len(rows) - 1
+    dies = _ends(rows, reads, held, elems)
     row_index = np.arange(len(rows))
     alive = (made[:, None] <= row_index) & (row_index <= dies[:, None])
     crossing = (made[:, None] < row_index) & (row_index <= last_read[:, None])
     tensor_elems = np.array(elems, dtype=float)
     scratch = [
-        _scratch(layer, dies=last_read[operands[0]] == row)
+        _scratch(layer, dies=held[operands[0]] == row)
         for row, (layer, operands) in enumerate(zip(rows, reads, strict=True))
     ]
 
@@ -155,20 +160,25 @@ def tabulate(network: Network) -> LayerTable:
     )
 
 
-def _ends(
-    rows: Sequence[Layer], reads: Sequence[list[int]], made: Ints, elems: Sequence[int]
-) -> tuple[Ints, Ints]:
-    """The rows that read each tensor last, and at which it takes memory of its own for the last."""
-    last_read = made.copy()  # what nobody reads goes at once
+def _last_reads(rows: Sequence[Layer], reads: Sequence[list[int]], made: Ints) -> Ints:
+    """The rows that read each tensor last; what nobody reads goes with the row that makes it."""
+    last_read = made.copy()
     for row, (layer, operands) in enumerate(zip(rows, reads, strict=True)):
         if not layer.operator.reads_nothing:
             last_read[operands] = row
-    dies = last_read.copy()
+    return last_read
+
+
+def _ends(
+    rows: Sequence[Layer], reads: Sequence[list[int]], held: Ints, elems: Sequence[int]
+) -> Ints:
+    """The rows at which each tensor, held to row `held`, takes memory of its own for the last."""
+    dies = held.copy()
     for row, (layer, operands) in enumerate(zip(rows, reads, strict=True)):
         if layer.operator.in_place:
-            dying = [t for t in operands if last_read[t] == row and elems[t] >= layer.out_elems]
+            dying = [t for t in operands if held[t] == row and elems[t] >= layer.out_elems]
             dies[dying[:1]] = row - 1
-    return last_read, dies
+    return dies
 
 
 def _gathering(network: Network) -> Layer:

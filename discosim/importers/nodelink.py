@@ -47,6 +47,8 @@ def to_json(network: Network) -> str:
     if network.notes:
         head["notes"] = network.notes
     head["outputs"] = network.outputs
+    if network.kept:
+        head["kept"] = network.kept
     parts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     for key, rows in (("nodes", nodes), ("edges", edges)):
         lines = ",\n  ".join(json.dumps(row) for row in rows)
@@ -120,6 +122,7 @@ class _JsonReader:
         except DiscosimError as error:
             raise self.fault(str(error)) from None
         dtype = str(self.document.get("dtype", ""))
+        kept = self._kept(inputs)
         first = inputs.pop(INPUT)
         network = Network(
             str(self.document.get("name", self.path)),
@@ -130,6 +133,7 @@ class _JsonReader:
             dtype,
             tuple(inputs.items()),
             self._notes(),
+            kept,
         )
         try:
             place(network, 2)
@@ -145,6 +149,16 @@ class _JsonReader:
         if not isinstance(notes, list) or not all(isinstance(x, str) for x in notes):
             raise self.fault("notes is not a list of texts")
         return tuple(notes)
+
+    def _kept(self, inputs: Mapping[str, Shape]) -> tuple[str, ...]:
+        """The inputs that are handed out again."""
+        kept = self.document.get("kept", [])
+        if not isinstance(kept, list) or not all(isinstance(x, str) for x in kept):
+            raise self.fault(f"kept is {kept!r:.40}, wanted a list of inputs")
+        for name in kept:
+            if name not in inputs:
+                raise self.fault(f"kept {name!r:.40} is no input; {suggest(name, inputs)}")
+        return tuple(dict.fromkeys(kept))
 
     def _input(self, name: str, node: Mapping[str, Any], shape: Shape) -> Shape:
         """The shape of a tensor that enters: a node without an operator."""

@@ -42,7 +42,7 @@ def _shared_elems(table: LayerTable, mask: Mask, plan: Plan) -> Floats:
     """Elements of the parameters of several rows on each node: the union of what the rows keep."""
     elems = np.zeros(mask.nodes)
     for parameter, of_shares in node_memory.shared_elems(table, plan):
-        if parameter.as_weights:
+        if parameter.as_weights and not parameter.parts:
             elems += [_union(table, mask, parameter, node) for node in range(mask.nodes)]
         else:
             elems += of_shares

@@ -205,6 +205,8 @@ def _live_elems(laid: Laid) -> Floats:
 def _reading(laid: Laid, tensor: str) -> Bools:
     """Nodes that read some of an input of the network, (N,): the others need not have it."""
     reads = [read.needed > 0 for part in laid.parts for read in part.reads if read.tensor == tensor]
+    if tensor in laid.table.network.kept:
+        reads.append(np.arange(laid.nodes) == 0)  # which hands it out
     return np.any(reads, axis=0) if reads else np.ones(laid.nodes, dtype=bool)
 
 

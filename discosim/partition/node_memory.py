@@ -37,8 +37,17 @@ def _share(parameter: Parameter, plan: Plan) -> Floats:
     """Share of a parameter on each node, (..., R): the union of what its rows need.
 
     Rows that read a matrix alike select alike. A table that is looked up is needed for the
-    features that are made from it, as by a matrix that is read the other way round.
+    features that are made from it, as by a matrix that is read the other way round. What rows need
+    of parts is added, up to all of it: where in the whole it lies is not known.
     """
+    total: Floats = np.asarray(sum(plan.weight_shares))
+    of_parts = sum(total[..., row] * (elems / parameter.elems) for row, elems in parameter.parts)
+    share: Floats = np.minimum(1.0, _share_of_whole(parameter, plan) + of_parts)
+    return share
+
+
+def _share_of_whole(parameter: Parameter, plan: Plan) -> Floats:
+    """The share that the rows need which read all of it."""
     straight, turned = list(parameter.as_weights), list(parameter.turned)
     looked_up = list(parameter.as_biases)
     total: Floats = np.asarray(sum(plan.weight_shares))

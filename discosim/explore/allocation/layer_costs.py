@@ -82,7 +82,8 @@ def _choices(given: Configuration) -> tuple[Ints, ...]:
 def _with_one_weight(groups: list[list[int]], table: LayerTable) -> list[list[int]]:
     """Put groups together whose rows read one weight, which is pruned once."""
     for parameter in table.shared:
-        users = {*parameter.as_weights, *parameter.turned}
+        parts = (row for row, _ in parameter.parts)
+        users = {*parameter.as_weights, *parameter.turned, *parts}
         joined = [rows for rows in groups if users & set(rows)]
         if len(joined) > 1:
             rest = [rows for rows in groups if rows not in joined]

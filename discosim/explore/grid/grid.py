@@ -208,7 +208,7 @@ def _described(base: Configuration) -> dict[str, Any]:
     network = base.network
     given = {field.name: getattr(base, field.name) for field in fields(base)}
     layers = [(layer, network.operands(layer.name)) for layer in network.layers]
-    about = [network.name, network.inputs, network.outputs, repr(layers)]
+    about = [network.name, network.inputs, network.outputs, repr(layers), *network.kept]
     return {**given, "network": about}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from discosim.graph.layer import Shape
+from discosim.importers.lowering.caches import fused_attention, fused_shapes
 from discosim.importers.lowering.program import Node
 from discosim.importers.lowering.writer import Writer
 
@@ -19,8 +20,6 @@ NORMS = {
 ATTENTION = "Attention"
 ATTENDS = "com.microsoft.Attention"
 """What that is called here: ONNX has one of its own, with other operands."""
-MOST_OPERANDS = 4
-"""Of attention: its input, weights, bias and mask; not keys of before."""
 FUSED = ("Gelu", "BiasGelu", "FastGelu", "QuickGelu", "FusedMatMul", ATTENTION, ATTENDS, *NORMS)
 
 
@@ -33,9 +32,7 @@ def shapes_of(op: str, attributes: Mapping[str, Any], given: Sequence[Shape]) ->
         single = (*given[0][:-1], 1)
         return [given[0], single, single, given[0]]
     if op == ATTENTION:
-        fits = len(given[0]) == 3 and len(given[1]) == 2 and given[1][1] % 3 == 0
-        plain = not attributes.get("qkv_hidden_sizes") and not any(given[MOST_OPERANDS:])
-        return [(*given[0][:2], given[1][1] // 3)] if fits and plain else None
+        return fused_shapes(attributes, given)
     if op != "FusedMatMul":
         return [given[0]]
     left, right = (
@@ -58,31 +55,10 @@ def fused_steps(writer: Writer, node: Node) -> list[Node]:
     if node.op in NORMS:
         return _norm(writer, node)
     if node.op == ATTENDS:
-        return _attention(writer, node)
+        return fused_attention(writer, node)
     added = node.inputs[1] if len(node.inputs) > 1 else ""
     made, steps = _added(writer, node, node.inputs[0], [added])
     return [*steps, Node("Gelu", (made,), node.outputs, {}, node.label)]
-
-
-def _attention(writer: Writer, node: Node) -> list[Node]:
-    """Queries, keys and values by one matrix, and attention of their heads."""
-    source, weight, bias, mask = (*node.inputs, "", "")[:MOST_OPERANDS]
-    batch, tokens, width = writer.shape(node)
-    names = [f"{node.outputs[0]}~{part}" for part in ("all", "q", "k", "v", "mask")]
-    writer.shapes[names[0]] = (batch, tokens, 3 * width)
-    writer.shapes.update(dict.fromkeys(names[1:4], (batch, tokens, width)))
-    writer.uses.update(dict.fromkeys(names, 1))
-    product = Node("Gemm", tuple(filter(None, (source, weight, bias))), (names[0],), {}, node.label)
-    steps = [product, Node("Split", (names[0],), tuple(names[1:4]), {"axis": 2}, node.label)]
-    heads = int(node.attributes.get("num_heads", 1))
-    attributes = {"q_num_heads": heads, "kv_num_heads": heads}
-    operands = tuple(names[1:4])
-    if mask and len(writer.shapes[mask]) == 2:  # of the keys
-        writer.shapes[names[4]] = (batch, 1, 1, writer.shapes[mask][1])
-        steps.append(Node("Reshape", (mask,), (names[4],), {}, f"{node.label}.mask"))
-        operands = tuple(names[1:])
-    label = f"{node.label}.attention"
-    return [*steps, Node("Attention", operands, node.outputs[:1], attributes, label)]
 
 
 def _norm(writer: Writer, node: Node) -> list[Node]:

@@ -35,15 +35,20 @@ def lower(program: Program) -> Network:
     for number, node in enumerate(program.nodes):
         writer.now = number
         _lower(writer, node)
-    outputs = _outputs(writer)
+    outputs, kept = _outputs(writer)
     if not writer.net.names():
         raise DiscosimError(f"{program.name}: nothing is computed between its input and output")
     writer.net.reorder(sorted(writer.net.names(), key=writer.made.__getitem__))
     writer.keep_whole(_stored(program))
     writer.name_shared()
     write_blocks(writer.net, outputs)
-    notes = (*program.notes, *writer.made_weights(), *_unread(program))
-    return writer.net.build(writer.remarks, program.dtype, outputs, notes)
+    notes = (
+        *program.notes,
+        *dict.fromkeys(writer.notes),
+        *writer.made_weights(),
+        *_unread(program),
+    )
+    return writer.net.build(writer.remarks, program.dtype, outputs, notes, kept)
 
 
 def _stored(program: Program) -> dict[str, int]:
@@ -72,24 +77,24 @@ def _unread(program: Program) -> tuple[str, ...]:
     )
 
 
-def _outputs(writer: Writer) -> list[str]:
-    """The tensors that the program wants, each of them whole; not its inputs and constants."""
+def _outputs(writer: Writer) -> tuple[list[str], list[str]]:
+    """The tensors that the program wants, each of them whole, and the inputs among them."""
     views: dict[str, list[View]] = {}
     for name in dict.fromkeys(writer.program.outputs):
         if not isinstance(writer.value(name), Constant):
             view = writer.view(name)
             views.setdefault(view.tensor, []).append(view)
-    outputs = []
+    outputs, kept = [], []
     for tensor, parts in views.items():
         if writer.is_input(tensor):
-            continue
-        if sum(prod(part.shape) for part in parts) >= prod(writer.net.shape(tensor)):
+            kept.append(tensor)
+        elif sum(prod(part.shape) for part in parts) >= prod(writer.net.shape(tensor)):
             outputs.append(tensor)
         else:
             outputs += [writer.whole(part, f"{tensor}.output").tensor for part in parts]
     if not outputs and writer.net.names():
         raise DiscosimError(f"{writer.program.name}: no output of it is computed")
-    return outputs
+    return outputs, kept
 
 
 def _lower(writer: Writer, node: Node) -> None:

@@ -7,6 +7,7 @@ from math import prod
 
 from discosim.errors import some_of
 from discosim.graph.builder import Builder
+from discosim.graph.parameters import WITHIN
 from discosim.importers.lowering.program import Constant, base_of
 
 
@@ -21,6 +22,7 @@ class ParameterUses:
         self._elems: dict[str, int] = {}  # of each parameter, or part of one, that is read
         self._readers: dict[str, list[str]] = {}  # by row, the parameters that it reads
         self._made: dict[str, int] = {}  # by row, elements of a kernel that is no parameter
+        self._within: set[str] = set()  # parameters of which parts are read that overlap
 
     def has_weight(self, row: str, weight: Constant) -> None:
         """Say which parameter the kernel or matrix of a row is, whole, or is computed from.
@@ -66,26 +68,48 @@ class ParameterUses:
         """Give what is left of a parameter, of which only parts are read, to the first to read one.
 
         wholes: elements of all parameters. As the rows of a table of positions beyond the last one:
-        they are stored all the same.
+        they are stored all the same. Parts that overlap, or that are read beside the whole, are
+        no memory of their own: they go by the name of the whole.
         """
         parts: dict[str, dict[str, str]] = {}  # by parameter, the first row of each part
         for row, names in self._readers.items():
             for name in names:
                 parts.setdefault(base_of(name), {}).setdefault(name, row)
         for whole, rows in parts.items():
-            left = wholes.get(whole, 0) - sum(self._elems[name] for name in rows)
+            stored = wholes.get(whole, 0)
+            sizes = [self._elems[name] for name in rows]
+            overlap = sum(sizes) > stored and len(rows) > 1
+            if overlap:
+                self._join(whole, rows)
+            left = stored - (max(sizes) if overlap else sum(sizes))
             first = next(iter(rows.values()))
             layer = self.net.layer(first)
             more = replace(layer, learned=layer.learned + left)
             if whole not in rows and left > 0 and more.biases > layer.biases:
                 self.net.amend(first, learned=more.learned)
 
+    def _join(self, whole: str, parts: Mapping[str, str]) -> None:
+        """Call parts of a parameter by the name of the whole, at the rows that read them."""
+        for row, name in self._weights.items():
+            if name in parts and name != whole:
+                self._weights[row] = f"{name}{WITHIN}{whole}"
+                self._within.add(whole)
+        for row, held in self._held.items():
+            found = [held[name] for name in parts if name in held]
+            if found:
+                once = min(sum(found), self._elems.get(whole, max(found)))
+                rest = {name: n for name, n in held.items() if name not in parts}
+                self._held[row] = {**rest, whole: once}
+                layer = self.net.layer(row)
+                self.net.amend(row, learned=layer.learned - min(sum(found) - once, layer.learned))
+
     def name_shared(self) -> None:
         """Write down, at the rows, the parameters that more than one of them reads."""
         users = Counter(self._weights.values())
+        users.update(dict.fromkeys(self._within, 2))
         users.update(name for held in self._held.values() for name in held)
         for row, name in self._weights.items():
-            if users[name] > 1:
+            if users[name] > 1 or WITHIN in name:
                 self.net.amend(row, weight=name)
         for row, parameters in self._held.items():
             shared = tuple((name, n) for name, n in parameters.items() if users[name] > 1)

@@ -10,6 +10,7 @@ from math import prod
 from types import MappingProxyType
 
 from discosim.graph.layer import Shape
+from discosim.importers.lowering.caches import with_caches
 from discosim.importers.lowering.equations import equation_of, steps_of
 from discosim.importers.lowering.program import Constant, Node
 from discosim.importers.lowering.values import Value
@@ -29,6 +30,9 @@ APPLIED: Mapping[str, Mapping[int, str]] = MappingProxyType(
 )
 """What an operator does with its operands after the first, by operand, in that order."""
 
+STATISTICS = (3, 4)
+"""The mean and the variance of a batch norm: numbers that nobody learned, which a runtime folds."""
+
 LAST_AXIS = ("Gemm", "LayerNormalization", "RMSNormalization")
 """Operators whose vectors lie along the last axis; the others' lie along the features'."""
 
@@ -37,6 +41,8 @@ def written_out(writer: Writer, node: Node) -> list[Node]:
     """Return the operators that a node stands for: itself, where its weights are constants."""
     if node.op == "Einsum":
         return _equations(writer, node)
+    if node.op == "Attention":
+        return with_caches(writer, node)
     given = [at for at in APPLIED.get(node.op, {}) if at < len(node.inputs) and node.inputs[at]]
     values = {at: writer.value(node.inputs[at]) for at in given}
     if node.op == "Gemm" and 2 in values and not float(node.attributes.get("beta", 1.0)):
@@ -88,7 +94,10 @@ class _Steps:
             made = self._step(replace(node, inputs=tuple(kept)), shape)
         for at, op in APPLIED[node.op].items():
             if at in computed:
-                operand = self._aligned(node.inputs[at], len(shape))
+                name = node.inputs[at]
+                if node.op == "BatchNormalization" and at in STATISTICS:
+                    name = self._unlearned(name)
+                operand = self._aligned(name, len(shape))
                 made = self._step(Node(op, (made, operand), (), {}, f"{node.label}.{at}"), shape)
         self.steps[-1] = replace(self.steps[-1], outputs=node.outputs[:1])
         return self.steps
@@ -99,6 +108,16 @@ class _Steps:
         self.writer.uses[name] = 1
         self.steps.append(replace(node, outputs=(name,)))
         return name
+
+    def _unlearned(self, name: str) -> str:
+        """The same numbers as no parameters."""
+        value = self.writer.value(name)
+        if not isinstance(value, Constant) or not value.parameters:
+            return name
+        bare = f"{name}~numbers"
+        self.writer.values[bare] = Constant(value.shape, value=value.value)
+        self.writer.shapes[bare], self.writer.uses[bare] = value.shape, 1
+        return bare
 
     def _aligned(self, name: str, rank: int) -> str:
         """A vector of one number a feature, along the axis of the features."""

@@ -33,6 +33,7 @@ class Writer(RowWriter):
         self._write_scores = write_scores
         self.values: dict[str, Value] = {**program.constants, **self.entered}
         self.remarks: dict[str, str] = {}
+        self.notes: list[str] = []
         self._written: dict[Function | ReducedValue | Scores | Constant, View] = {}
 
     # What is known

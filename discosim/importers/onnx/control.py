@@ -11,6 +11,7 @@ from onnx import AttributeProto, GraphProto, NodeProto, helper
 
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Shape
+from discosim.importers.lowering.program import Constant
 
 BRANCHES, LOOPS, SCANS = "If", "Loop", "Scan"
 CONTROL_FLOW = (BRANCHES, LOOPS, SCANS)
@@ -27,6 +28,9 @@ class Scope(Protocol):
     opset: int
     numbers: dict[str, Any]
     shapes: dict[str, Shape]
+    constants: dict[str, Constant]
+    makers: dict[str, NodeProto]
+    settable: list[str]
 
     def know(self, tensor: str, numbers: Any) -> None:
         """Give a tensor its numbers."""
@@ -188,14 +192,40 @@ def _tag(node: NodeProto) -> str:
 
 
 def _refusal(scope: Scope, node: NodeProto, tensor: str) -> DiscosimError:
-    """The error for control flow that goes by data, with where the file can be cut."""
-    read = sorted({*filter(None, node.input), *_captured(node)} & set(scope.shapes))
+    """The error for control flow that goes by data: what can be set, and where to cut the file."""
+    inputs = _settings(scope, tensor)
+    if inputs == [tensor]:
+        why = f"an input that is not set: set it (--input {tensor}=1), or"
+    elif inputs:
+        follows = ", ".join(map(repr, inputs))
+        given = ",".join(f"{name}=1" for name in inputs)
+        why = f"which follows from the input {follows}: set it (--input {given}), or"
+    else:
+        why = "which is not known before it runs:"
+    known = set(scope.shapes) - set(scope.constants)
+    read = sorted({*filter(None, node.input), *_captured(node)} & known)
     listed = ", ".join(repr(name) for name in read[:4] if name != tensor) or "its inputs"
     return DiscosimError(
         f"{scope.name}: {node.op_type} {_tag(node)!r} is control flow that goes by {tensor!r}, "
-        f"which is not known before it runs; if that is an input, set it (--input {tensor}=1); "
-        f"else cut the file there (onnx.utils.extract_model): before it at {listed}, behind it at "
+        f"{why} cut the file there (onnx.utils.extract_model): before it at {listed}, behind it at "
         f"{', '.join(repr(name) for name in node.output if name)}"
+    )
+
+
+def _settings(scope: Scope, tensor: str) -> list[str]:
+    """The inputs that a tensor follows from where `--input` can set all of them, else none."""
+    todo, leaves = [tensor], set()
+    seen = {"", tensor, *scope.constants}
+    while todo:
+        name = todo.pop()
+        maker = scope.makers.get(name)
+        if maker is None:
+            leaves.add(name)
+        else:
+            todo += [each for each in maker.input if each not in seen]
+            seen |= set(maker.input)
+    return (
+        [name for name in scope.settable if name in leaves] if leaves <= set(scope.settable) else []
     )
 
 

@@ -2,13 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, GraphProto, TensorProto, numpy_helper
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    NodeProto,
+    SparseTensorProto,
+    TensorProto,
+    numpy_helper,
+)
 from onnx.checker import ValidationError
 from onnx.external_data_helper import load_external_data_for_tensor
 
@@ -46,24 +53,45 @@ DTYPES = {
 
 def strip(graph: GraphProto) -> dict[str, Constant]:
     """Throw the numbers of the weights away, and return what is known of all initializers."""
-    added = {name for node in graph.node if node.op_type in MASKED for name in node.input}
+    added = set(masked(graph.node))
     constants = {}
     for tensor in graph.initializer:
-        shape = tuple(tensor.dims)
-        count = prod(shape)
-        weighs = count > 1 and tensor.data_type in DTYPES
-        if weighs and tensor.name in added and is_mask(tensor):
-            weighs = False
-        held = {tensor.name: count} if weighs else {}
-        constants[tensor.name] = Constant(shape, held, is_zero=weighs and is_zero(tensor))
+        constants[tensor.name] = held_of(tensor, tensor.name, added=tensor.name in added)
+        count = prod(tensor.dims)
         if count > INLINE_ELEMENTS and tensor.data_location != TensorProto.EXTERNAL:
             for numbers in NUMBERS:
                 tensor.ClearField(numbers)
             tensor.data_location = TensorProto.EXTERNAL
     for sparse in graph.sparse_initializer:
-        shape = tuple(sparse.dims)
-        constants[sparse.values.name] = Constant(shape, {sparse.values.name: prod(shape)})
+        constants[sparse.values.name] = held_of_sparse(sparse, sparse.values.name)
     return constants
+
+
+def held_of(tensor: TensorProto, name: str, *, added: bool) -> Constant:
+    """Return what is known of a constant, be it an initializer or an operator's, stored as `name`.
+
+    added: whether something reads it that takes masks.
+    """
+    shape = tuple(tensor.dims)
+    count = prod(shape)
+    weighs = count > 1 and tensor.data_type in DTYPES and not (added and is_mask(tensor))
+    return Constant(shape, {name: count} if weighs else {}, is_zero=weighs and is_zero(tensor))
+
+
+def held_of_sparse(tensor: SparseTensorProto, name: str) -> Constant:
+    """Return the same of a sparse constant, which counts as if it had all its numbers."""
+    shape = tuple(tensor.dims)
+    return Constant(shape, {name: prod(shape)})
+
+
+def masked(nodes: Iterable[NodeProto]) -> Iterator[str]:
+    """Yield the tensors that operators read which take masks, in branches and loops too."""
+    for node in nodes:
+        if node.op_type in MASKED:
+            yield from node.input
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.GRAPH:
+                yield from masked(attribute.g.node)
 
 
 def is_zero(tensor: TensorProto) -> bool:

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
+from onnx import (
+    AttributeProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    defs,
+    helper,
+    numpy_helper,
+)
 
 INLINE_ELEMENTS = 1024
 """Initializers with more are weights: their numbers are thrown away before shapes are inferred."""
@@ -18,6 +26,18 @@ KINDS: Mapping[int, str] = {
     AttributeProto.FLOATS: "numbers",
     AttributeProto.TENSOR: "a tensor",
 }
+
+
+def is_whole(elem_type: int) -> bool:
+    """Return whether a type is that of indices and conditions."""
+    return elem_type in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
+
+
+def can_be_set(value: ValueInfoProto) -> bool:
+    """Return whether `--input` gives an input its number: there is no size that it could mean."""
+    kind = value.type.tensor_type
+    sizes = [dim.dim_value for dim in kind.shape.dim]
+    return not sizes or (sizes == [1] and is_whole(kind.elem_type))
 
 
 def attributes_of(node: NodeProto, opset: int) -> dict[str, Any]:

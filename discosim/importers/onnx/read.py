@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, helper
 from onnx.defs import onnx_opset_version
 from onnx.inliner import inline_local_functions
 
@@ -19,6 +19,7 @@ from discosim.errors import DiscosimError
 from discosim.importers.lowering.fused import ATTENDS, ATTENTION, FUSED, MICROSOFT
 from discosim.importers.lowering.program import Node, Program
 from discosim.importers.onnx.initializers import missing_data, read_small, stored, strip
+from discosim.importers.onnx.protos import can_be_set, is_whole
 from discosim.importers.onnx.shapes import Inferred, infer
 from discosim.importers.sizes import NamedSizes, Sizes, check_names, size_of
 from discosim.importers.stored import as_stored
@@ -49,7 +50,7 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
     }
     known = held | set(initial) | set(numbers)
     entering = [value for value in model.graph.input if value.name not in known]
-    indices = frozenset(v.name for v in entering if _is_whole(v.type.tensor_type.elem_type))
+    indices = frozenset(v.name for v in entering if is_whole(v.type.tensor_type.elem_type))
     ops = {node.op for node in nodes}
     dtype, notes = as_stored(kinds, inferred.made, ops)
     return Program(
@@ -128,17 +129,13 @@ def _check_equation(node: NodeProto, name: str) -> None:
             )
 
 
-def _is_whole(elem_type: int) -> bool:
-    return elem_type in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
-
-
 def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> dict[str, Any]:
     """Give every dimension of the inputs a size; return the numbers of those that are set."""
     numbers: dict[str, Any] = {}
     held = {tensor.name for tensor in graph.initializer}
     symbols: dict[str, int] = {}
     entering = [value for value in graph.input if value.name not in held]
-    entering.sort(key=lambda value: _is_whole(value.type.tensor_type.elem_type))
+    entering.sort(key=lambda value: is_whole(value.type.tensor_type.elem_type))
     check_names(given, [value.name for value in entering], name)
     for number, value in enumerate(entering):
         if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
@@ -151,7 +148,7 @@ def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> dict[str, 
         what = f"{name}: input {value.name!r}"
         chosen = given.of(value.name) if isinstance(given, NamedSizes) else None
         kind = value.type.tensor_type.elem_type
-        if _is_whole(kind) and chosen is not None and len(chosen) == 1 and sizes in ([], [1]):
+        if chosen is not None and len(chosen) == 1 and can_be_set(value):
             as_stored_in = helper.tensor_dtype_to_np_dtype(kind)
             numbers[value.name] = np.array(chosen, dtype=as_stored_in).reshape(sizes)
             continue

@@ -37,8 +37,16 @@ from discosim.importers.lowering.program import (
 from discosim.importers.lowering.rows import LARGEST_TENSOR
 from discosim.importers.onnx.control import CONTROL_FLOW, REPEATED, unfold
 from discosim.importers.onnx.folding import evaluate
-from discosim.importers.onnx.initializers import DTYPES, strip
-from discosim.importers.onnx.protos import array_of, attributes_of
+from discosim.importers.onnx.initializers import DTYPES, held_of, held_of_sparse, masked, strip
+from discosim.importers.onnx.protos import array_of, attributes_of, can_be_set
+
+NUMBERS_OF = {
+    "value_int": "int64",
+    "value_ints": "int64",
+    "value_float": "float32",
+    "value_floats": "float32",
+}
+"""Attributes of Constant beside a tensor, and the data types of what they hold."""
 
 SHAPED = ("Reshape", "Expand", "Tile", "Slice", "Pad", "Resize", "ConstantOfShape", "Range", "TopK")
 """Operators whose output has the shape that numbers of an operand say."""
@@ -82,11 +90,14 @@ class _Inference:
         self.opset = opset
         self.read = {value.name for value in model.graph.output}
         self.read |= set(_read_by(model.graph.node))
+        self.masked = set(masked(model.graph.node))
         self.numbers: dict[str, Any] = {}
         self.constants = dict(initial)
         self.shapes: dict[str, Shape] = {n: c.shape for n, c in initial.items()}
         self.types: dict[str, TypeProto] = {}
         self._inside = 0  # how deep in control flow
+        self.makers: dict[str, NodeProto] = {}
+        self.settable = [value.name for value in model.graph.input if can_be_set(value)]
         self._enter(model.graph)
         try:
             inferred = shape_inference.infer_shapes(model)
@@ -169,6 +180,7 @@ class _Inference:
         else:
             self._add(node, attributes)
             self.nodes.append((node, attributes))
+            self.makers.update(dict.fromkeys(node.output, node))
 
     def _add(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         """Find out an operator's numbers where they are known, its shapes otherwise."""
@@ -200,23 +212,18 @@ class _Inference:
 
     def _constant(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         out = node.output[0]
+        name, added = self._of_body(out), self._of_body(out) in self.masked
         tensor = attributes.get("value")
-        if tensor is not None:
-            shape = tuple(tensor.dims)
-            weighs = prod(shape) > 1 and tensor.data_type in (1, 10, 11, 16)
-            held = self._of_body(out)
-            self.constants[out] = Constant(shape, {held: prod(shape)} if weighs else {})
-            self.shapes[out] = shape
-            self.know(out, array_of(tensor))
-            return
-        for key, kind in (
-            ("value_int", "int64"),
-            ("value_ints", "int64"),
-            ("value_float", "float32"),
-            ("value_floats", "float32"),
-        ):
+        for key, kind in NUMBERS_OF.items():
             if key in attributes:
-                self.know(out, np.array(attributes[key], dtype=kind))
+                tensor = numpy_helper.from_array(np.array(attributes[key], dtype=kind))
+        if tensor is not None:
+            self.constants[out] = held_of(tensor, name, added=added)
+            self.know(out, array_of(tensor))
+        elif "sparse_value" in attributes:
+            self.constants[out] = held_of_sparse(attributes["sparse_value"], name)
+        if out in self.constants:
+            self.shapes[out] = self.constants[out].shape
 
     def _of_body(self, tensor: str) -> str:
         """The name of a constant inside a loop: it is the same one each time."""
