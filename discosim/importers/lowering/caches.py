@@ -51,9 +51,9 @@ class Expansion:
 
     def __init__(self, writer: Writer, node: Node) -> None:
         self.writer, self.node = writer, node
-        self.steps: list[Node] = []
+        self.nodes: list[Node] = []
 
-    def step(
+    def one(
         self,
         op: str,
         inputs: Sequence[str],
@@ -77,13 +77,13 @@ class Expansion:
         label: str = "",
     ) -> list[str]:
         """The same of an operator with several outputs."""
-        writer, stem = self.writer, f"{self.node.outputs[0]}~{self.node.op}~{len(self.steps)}"
+        writer, stem = self.writer, f"{self.node.outputs[0]}~{self.node.op}~{len(self.nodes)}"
         names = [output or f"{stem}.{at}" for at, _ in enumerate(shapes)]
         for name, shape in zip(names, shapes, strict=True):
             writer.shapes[name] = shape
             writer.uses[name] = max(1, writer.uses[name])
         named = f"{self.node.label}{label}"
-        self.steps.append(Node(op, tuple(inputs), tuple(names), attributes, named))
+        self.nodes.append(Node(op, tuple(inputs), tuple(names), attributes, named))
         return names
 
 
@@ -92,45 +92,45 @@ def fused_attention(writer: Writer, node: Node) -> list[Node]:
     source, weights, bias, mask, past, added = (*node.inputs, *[""] * 6)[:6]
     batch, tokens, _ = writer.shapes[source]
     widths = _widths(node.attributes, writer.shapes[weights][1])
-    expansion = Expansion(writer, node)
+    steps = Expansion(writer, node)
     product = tuple(filter(None, (source, weights, bias)))
-    made = expansion.step("Gemm", product, (batch, tokens, sum(widths)))
+    made = steps.one("Gemm", product, (batch, tokens, sum(widths)))
     shapes = [(batch, tokens, width) for width in widths]
-    operands = expansion.several("Split", (made,), shapes, {"axis": 2})
+    operands = steps.several("Split", (made,), shapes, {"axis": 2})
     heads = int(node.attributes.get("num_heads", 1))
     kept = len(node.outputs) > 1 and bool(node.outputs[1])
     caches = ["", ""]
     before = writer.shapes[past][3] if past else 0
     if past:
         one = writer.shapes[past][1:]
-        halves = expansion.several("Split", (past,), [(1, *one)] * 2, {"axis": 0})
-        caches = [expansion.step("Reshape", (half,), one) for half in halves]
-    beside = added or (_mask(expansion, mask, batch, before + tokens) if mask else "")
+        halves = steps.several("Split", (past,), [(1, *one)] * 2, {"axis": 0})
+        caches = [steps.one("Reshape", (half,), one) for half in halves]
+    beside = added or (_mask(steps, mask, batch, before + tokens) if mask else "")
     presents = [f"{node.outputs[1]}~{at}" for at in (0, 1)] if kept else ["", ""]
     attributes = {"q_num_heads": heads, "kv_num_heads": heads}
     inputs, outputs = (*operands, beside, *caches), (node.outputs[0], *presents)
-    expansion.steps.append(Node("Attention", inputs, outputs, attributes, f"{node.label}.attention"))
+    steps.nodes.append(Node("Attention", inputs, outputs, attributes, f"{node.label}.attention"))
     if kept:
         whole = (batch, heads, before + tokens, widths[2] // heads)
         writer.shapes.update(dict.fromkeys(presents, whole))
         writer.uses.update(dict.fromkeys(presents, 1))
-        wide = [expansion.step("Reshape", (name,), (1, *whole)) for name in presents]
-        expansion.step("Concat", wide, (2, *whole), {"axis": 0}, output=node.outputs[1], label=".kv")
-    return expansion.steps
+        wide = [steps.one("Reshape", (name,), (1, *whole)) for name in presents]
+        steps.one("Concat", wide, (2, *whole), {"axis": 0}, output=node.outputs[1], label=".kv")
+    return steps.nodes
 
 
-def _mask(expansion: Expansion, mask: str, batch: int, keys: int) -> str:
+def _mask(steps: Expansion, mask: str, batch: int, keys: int) -> str:
     """A mask by keys, by queries and keys, or the lengths of the keys that count."""
-    shape = expansion.writer.shapes[mask]
+    shape = steps.writer.shapes[mask]
     if len(shape) == 4:
         return mask
     if len(shape) == 3:
-        return expansion.step("Reshape", (mask,), (batch, 1, *shape[1:]), label=".mask")
+        return steps.one("Reshape", (mask,), (batch, 1, *shape[1:]), label=".mask")
     if len(shape) == 2:
-        return expansion.step("Reshape", (mask,), (batch, 1, 1, keys), label=".mask")
-    expansion.writer.notes.append(LENGTHS)
-    wide = expansion.step("Reshape", (mask,), (prod(shape), 1, 1, 1), label=".mask")
-    return expansion.step("Less", (wide,), (batch, 1, 1, keys), label=".mask")
+        return steps.one("Reshape", (mask,), (batch, 1, 1, keys), label=".mask")
+    steps.writer.notes.append(LENGTHS)
+    wide = steps.one("Reshape", (mask,), (prod(shape), 1, 1, 1), label=".mask")
+    return steps.one("Less", (wide,), (batch, 1, 1, keys), label=".mask")
 
 
 def with_caches(writer: Writer, node: Node) -> list[Node]:
@@ -142,10 +142,10 @@ def with_caches(writer: Writer, node: Node) -> list[Node]:
     presents = (*node.outputs[1:3], "", "")[:2]
     if not any(caches) and not any(presents):
         return [node]
-    expansion = Expansion(writer, node)
+    steps = Expansion(writer, node)
     heads = [int(node.attributes.get(f"{of}_num_heads") or 1) for of in ("q", "kv", "kv")]
     operands = [
-        _by_heads(expansion, name, count) for name, count in zip(node.inputs[:3], heads, strict=True)
+        _by_heads(steps, name, count) for name, count in zip(node.inputs[:3], heads, strict=True)
     ]
     for at, (cache, present) in enumerate(zip(caches, presents, strict=True), start=1):
         batch, count, length, size = writer.shapes[operands[at]]
@@ -155,27 +155,27 @@ def with_caches(writer: Writer, node: Node) -> list[Node]:
         joined = (cache, operands[at]) if cache else (operands[at],)
         if cache or present:
             op, attributes = ("Concat", {"axis": 2}) if cache else ("Identity", NOTHING)
-            operands[at] = expansion.step(
+            operands[at] = steps.one(
                 op, joined, shape, attributes, output=present, label=f".{'kv'[at - 1]}"
             )
     batch, count, tokens, _ = writer.shapes[operands[0]]
     shape = (batch, count, tokens, writer.shapes[operands[2]][-1])
     three = len(writer.shape(node)) == 3
     inputs = (*operands, *filter(None, node.inputs[3:4]))
-    out = expansion.step("Attention", inputs, shape, output="" if three else node.outputs[0])
+    out = steps.one("Attention", inputs, shape, output="" if three else node.outputs[0])
     if three:
         turned = (batch, tokens, count, shape[-1])
-        out = expansion.step("Transpose", (out,), turned, {"perm": (0, 2, 1, 3)})
-        expansion.step("Reshape", (out,), writer.shape(node), output=node.outputs[0])
-    return expansion.steps
+        out = steps.one("Transpose", (out,), turned, {"perm": (0, 2, 1, 3)})
+        steps.one("Reshape", (out,), writer.shape(node), output=node.outputs[0])
+    return steps.nodes
 
 
-def _by_heads(expansion: Expansion, name: str, heads: int) -> str:
+def _by_heads(steps: Expansion, name: str, heads: int) -> str:
     """An operand of attention as (batch, heads, positions, size)."""
-    shape = expansion.writer.shapes[name]
+    shape = steps.writer.shapes[name]
     if len(shape) == 4:
         return name
     batch, tokens, width = shape
-    split = expansion.step("Reshape", (name,), (batch, tokens, heads, width // heads))
+    split = steps.one("Reshape", (name,), (batch, tokens, heads, width // heads))
     turned = (batch, heads, tokens, width // heads)
-    return expansion.step("Transpose", (split,), turned, {"perm": (0, 2, 1, 3)})
+    return steps.one("Transpose", (split,), turned, {"perm": (0, 2, 1, 3)})
