@@ -17,8 +17,11 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GET_ONE = "no Chromium here: apt-get install chromium, or put google-chrome on the PATH"
 LONGEST_S = 120.0
-DRAWN = "new Promise((then) => setTimeout(then, 60))"
-"""The page draws its pictures 20 ms after its verdict."""
+DRAWN = """new Promise((then) => {
+  const look = () => globalThis.discosim ? setTimeout(then, 60) : setTimeout(look, 5);
+  look();
+})"""
+"""The page says `discosim` once its document is read, and draws its pictures 20 ms later."""
 
 FLAGS = (
     "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run",

@@ -1,5 +1,6 @@
 // The page: controls, and what is shown of an answer.
 
+import { unpackedDocument } from "./packed.js";
 import { formatQuantity, formatRatio, readQuantity } from "./units.js";
 import { QUANTITIES, readState, writeState } from "./state.js";
 import { nearest } from "./engine.js";
@@ -7,7 +8,10 @@ import { answer, breakEven, costs, engineOf } from "./answer.js";
 import { forgetWidths, frame, heatMap, html, layerBars, lineChart, scale, svg } from "./draw.js";
 
 const byId = (id) => document.getElementById(id);
-const data = JSON.parse(byId("document").textContent);
+const data = await unpackedDocument(byId("document").textContent).catch((error) => {
+  byId("lead").textContent = "This page cannot be read here: it needs a browser that inflates (DecompressionStream), as those from 2023 on do.";
+  throw error;
+});
 data.single = data.strategies.find((each) => each.name === "single");
 const LEVELS = [1, 1.5, 2, 3, 5, 8, 16, 64];
 const NAMES = { bandwidth: "Bandwidth of a link", latency: "Latency of a message", compute: "Compute rate of a node", memory: "Memory of a node" };

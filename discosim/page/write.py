@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FOLDER = Path(__file__).parent
-MODULES = ("units.js", "engine.js", "state.js", "answer.js", "draw.js", "page.js")
+MODULES = ("packed.js", "units.js", "engine.js", "state.js", "answer.js", "draw.js", "page.js")
 """Below what imports it each: they are put one after the other, without their imports."""
 
 
@@ -28,7 +29,7 @@ def explorer(document: Mapping[str, Json], title: str) -> str:
     return _filled(
         "page.html",
         head=_head(escape(title), f"script-src 'sha256-{digest}'; "),
-        document=as_json(document),
+        document=packed_document(document),
         script=script,
     )
 
@@ -58,10 +59,10 @@ def report(
     )
 
 
-def as_json(document: Mapping[str, Json]) -> str:
-    """Return JSON that stays text inside HTML, whatever names are in it."""
+def packed_document(document: Mapping[str, Json]) -> str:
+    """Return the document as JSON, deflated, in base64: letters only, whatever names are in it."""
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return b64encode(zlib.compress(text.encode(), level=9)).decode()
 
 
 def _script() -> str:
