@@ -18,6 +18,7 @@ from discosim.cli.app import run
 from discosim.errors import DiscosimError
 from discosim.explore.accuracy import published_accuracy
 from discosim.hardware import TOPOLOGIES
+from discosim.hardware.quantities import SETTABLE
 from discosim.importers.save import saved
 from discosim.strategies.strategy import STRATEGIES
 from discosim.units import (
@@ -215,7 +216,7 @@ def _read(parse: Callable[[str], float], text: str) -> float | str:
 def test_quantities_are_read_as_on_the_command_line(tab: Tab, ops: float | None) -> None:
     parsers = {
         "bandwidth": parse_bandwidth,
-        "latency": parse_time,
+        "link_latency": parse_time,
         "compute": lambda text: parse_compute_given(text, ops),
         "memory": parse_bytes,
     }
@@ -320,8 +321,8 @@ def test_the_keyboard_alone_reaches_and_moves_everything(tab: Tab) -> None:
         seen.append(tab.run("document.activeElement.id || document.activeElement.textContent"))
         if seen[-1] == "copy":
             break
-    fields = {"network", "profile", "nodes", "strategy", "share", "bandwidth", "latency", "compute"}
-    assert {f"in-{name}" for name in fields | {"memory", "topology", "overlap"}} <= set(seen)
+    fields = {"network", "profile", "nodes", "strategy", "share", "topology", "overlap"}
+    assert {f"in-{name}" for name in fields | set(SETTABLE)} <= set(seen)
     assert {"axis-s", "layer", "command", "copy", "rows", "pipeline"} <= set(seen)
     tab.run("document.querySelector('#in-nodes').focus()")
     before = _text(tab, "#lead")

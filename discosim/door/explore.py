@@ -21,6 +21,7 @@ from discosim.explore.axes import NUMBERS
 from discosim.files import write_text
 from discosim.graph.network import shape_text
 from discosim.hardware import Hardware
+from discosim.hardware.quantities import SETTABLE
 from discosim.networks import NETWORKS, NamedSizes
 from discosim.report.frames import as_cells
 from discosim.report.tables import Cells
@@ -39,14 +40,8 @@ NODES = "1:8"
 SEARCHED = "best"
 """The strategy that is not on the page."""
 
-GIVEN = {
-    "bandwidth": "bandwidth",
-    "link_latency": "latency",
-    "compute": "compute",
-    "memory": "memory",
-    "topology": "topology",
-}
-"""What of the hardware can be chosen on the page too, by its name there."""
+GIVEN = (*SETTABLE, "topology")
+"""What of the hardware can be chosen on the page too."""
 
 USUAL = {"dtype": "fp32", "conventions": "paper", "features": "peak"}
 """What need not be said in a command."""
@@ -126,7 +121,7 @@ def explore(
         s_comm=begin,
         overlap=usual,
         words=_words(input, more),
-        given=[word for key, word in GIVEN.items() if changes.get(key) is not None],
+        given=[key for key in GIVEN if changes.get(key) is not None],
         notes=[
             f"Counted by {given.convention_words(subjects[0].base, counting)} conventions.",
             f"The strategy {SEARCHED} is not here: it is searched for each number of nodes and "

@@ -1,26 +1,20 @@
 """Hardware from whatever names or holds it, with the numbers that are to be others."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike, fspath
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, Union, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Union, Unpack
 
 from discosim.door.hearing import note
 from discosim.door.text import Series, series_of
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, Profile, duplex_of, load_profile
+from discosim.hardware.quantities import SETTABLE
 from discosim.model.memory import ATTENTION
 from discosim.registry import one_of
-from discosim.units import (
-    counts_as_data_sheets,
-    parse_bandwidth,
-    parse_bytes,
-    parse_compute,
-    parse_compute_given,
-    parse_time,
-)
+from discosim.units import counts_as_data_sheets, parse_compute_given
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,24 +29,15 @@ Quantity: TypeAlias = Union[
 """A number in SI or a text with its unit; of several values, a sweep has an axis."""
 
 
-class _Kind(NamedTuple):
-    """A quantity of the hardware: its field, its unit in SI, how its text is read."""
-
-    field: str
-    unit: str
-    parse: Callable[[str], float]
-    example: str
-
-
-KINDS: Mapping[str, _Kind] = MappingProxyType(
+EXAMPLES: Mapping[str, str] = MappingProxyType(
     {
-        "bandwidth": _Kind("bandwidth_Bps", "B/s", parse_bandwidth, "1MB/s:1GB/s:100"),
-        "compute": _Kind("compute_macps", "MAC/s", parse_compute, "1GMAC/s:1TMAC/s:100"),
-        "link_latency": _Kind("link_latency_s", "s", parse_time, "10us:10ms:20"),
-        "memory": _Kind("memory_bytes", "B", parse_bytes, "512KiB"),
+        "bandwidth": "1MB/s:1GB/s:100",
+        "link_latency": "10us:10ms:20",
+        "compute": "1GMAC/s:1TMAC/s:100",
+        "memory": "512KiB",
     }
 )
-"""Quantities by their keyword."""
+"""How each of SETTABLE is written, several values where they may be."""
 
 
 WORDS: tuple[tuple[str, str, Iterable[str]], ...] = (
@@ -138,12 +123,12 @@ def _spelt(overrides: Overrides) -> Overrides:
 def _series(overrides: Overrides) -> dict[str, Series]:
     """The quantities that are given, as text: a number with its unit of SI."""
     found = {}
-    for name, kind in KINDS.items():
+    for name, kind in SETTABLE.items():
         given = overrides.get(name)
         if given is None:
             continue
         if isinstance(given, str):
-            found[name] = series_of(kind.parse, kind.example)(given)
+            found[name] = series_of(kind.parse, EXAMPLES[name])(given)
         elif isinstance(given, Series):
             found[name] = given
         else:
@@ -162,8 +147,8 @@ def _with(node: Hardware, series: Mapping[str, Series], ops_per_mac: float | Non
         ops = partial(parse_compute_given, ops_per_mac=ops_per_mac)
         if name == "compute" and any(counts_as_data_sheets(text) for text in each.texts):
             note("TOPS are taken as on data sheets, two operations a MAC; TOP/s are the profile's")
-        values = each.values(ops if name == "compute" else KINDS[name].parse)
-        numbers[KINDS[name].field] = float(values[0]) if len(values) == 1 else values
+        values = each.values(ops if name == "compute" else SETTABLE[name].parse)
+        numbers[SETTABLE[name].field] = float(values[0]) if len(values) == 1 else values
     return replace(node, **numbers)  # type: ignore[arg-type]
 
 

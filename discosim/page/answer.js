@@ -13,7 +13,7 @@ export function engineOf(document, network) {
 // Whether numbers that a plan may go by are others than the profile's.
 function moved(document, state, numbers) {
   const profile = document.profiles[state.profile];
-  const others = ["bandwidth", "latency", "compute"].some((name) => numbers[name] !== profile.numbers[name].value);
+  const others = ["bandwidth", "link_latency", "compute"].some((name) => numbers[name] !== profile.numbers[name].value);
   return others || state.topology !== profile.topology;
 }
 

@@ -1,9 +1,7 @@
 """Everything that a page holds, as one JSON document (docs/explore.md)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,42 +10,16 @@ from discosim.configuration import Configuration
 from discosim.explore.accuracy import NODES, TABLES, published_accuracy
 from discosim.graph.network import inputs_text
 from discosim.hardware import TOPOLOGIES, Hardware, Profile
+from discosim.hardware.quantities import SETTABLE, Settable
 from discosim.model.memory import WORKSPACE
 from discosim.page.coefficients import EXACT, Json, network_json
 from discosim.page.knots import STEPS
 from discosim.page.pool import rounded
 from discosim.published import of_section
 from discosim.strategies.strategy import STRATEGIES
-from discosim.units import (
-    format_quantity,
-    parse_bandwidth,
-    parse_bytes,
-    parse_compute,
-    parse_time,
-    spelling,
-)
+from discosim.units import format_quantity, spelling
 
 FORMAT, VERSION = "discosim-explore", 1
-
-
-class Settable(NamedTuple):
-    """A quantity that can be set: what it is, its field, its unit, how its text is read."""
-
-    noun: str
-    field: str
-    unit: str
-    parse: Callable[[str], float]
-
-
-QUANTITIES: Mapping[str, Settable] = MappingProxyType(
-    {
-        "bandwidth": Settable("a bandwidth", "bandwidth_Bps", "B/s", parse_bandwidth),
-        "latency": Settable("a time", "link_latency_s", "s", parse_time),
-        "compute": Settable("a compute rate", "compute_macps", "MAC/s", parse_compute),
-        "memory": Settable("a memory size", "memory_bytes", "B", parse_bytes),
-    }
-)
-"""What can be set, each as people write it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +72,7 @@ def document(
         "format": FORMAT,
         "version": VERSION,
         "made_by": f"discosim {__version__}",
-        "quantities": {name: _quantity(of.noun) for name, of in QUANTITIES.items()},
+        "quantities": {name: _quantity(of) for name, of in SETTABLE.items()},
         "workspace": WORKSPACE,
         "steps": STEPS.tolist(),
         "exact_overlaps": list(EXACT),
@@ -133,10 +105,11 @@ def document(
     }
 
 
-def _quantity(noun: str) -> dict[str, Json]:
-    found = spelling(noun)
+def _quantity(of: Settable) -> dict[str, Json]:
+    found = spelling(of.noun)
     return {
         "noun": found.noun,
+        "unit": of.unit,
         "example": found.example,
         "may_be_zero": found.may_be_zero,
         "factors": dict(found.factors),
@@ -147,7 +120,7 @@ def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
     """A profile in SI; `given` are the quantities that its file does not state so."""
     node, profile = board.node, board.profile
     numbers: dict[str, Json] = {}
-    for name, of in QUANTITIES.items():
+    for name, of in SETTABLE.items():
         value = getattr(node, of.field)
         numbers[name] = (
             None
@@ -179,7 +152,7 @@ def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
     }
 
 
-def _text(value: float, of: "Settable") -> str:
+def _text(value: float, of: Settable) -> str:
     """The quantity in as few digits as give the number itself."""
     for digits in range(3, 18):
         text = format_quantity(value, of.unit, digits).replace(" ", "")

@@ -106,7 +106,7 @@ export class Engine {
     const work = this.slower(rows, numbers, ["macs", "touched", "calls"]);
     const before = serial ? work : overlap === "ideal" ? null : this.slower(rows, numbers, ["waiting_macs", "waiting_touched", "waiting_calls"]);
     const head = new Float64Array(this.kinds);
-    for (let k = 0; k < this.kinds; k += 1) head[k] = rows.messages[k] * numbers.latency + (before ? before[k] : 0);
+    for (let k = 0; k < this.kinds; k += 1) head[k] = rows.messages[k] * numbers.link_latency + (before ? before[k] : 0);
     return { work, head, serial };
   }
 
@@ -119,7 +119,7 @@ export class Engine {
   // Seconds of each kind of layer: communication, computation and both, on hardware with `numbers`.
   layers(rows, numbers, overlap, staged) {
     const { work, head, serial } = this.parts(rows, numbers, overlap, staged);
-    const comm = rows.sent.map((bytes, k) => bytes / numbers.bandwidth + rows.messages[k] * numbers.latency);
+    const comm = rows.sent.map((bytes, k) => bytes / numbers.bandwidth + rows.messages[k] * numbers.link_latency);
     const both = rows.sent.map((bytes, k) => Math.max(serial ? 0 : work[k], head[k] + bytes / numbers.bandwidth));
     return { comm, comp: work, both };
   }

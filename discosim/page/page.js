@@ -14,9 +14,8 @@ const data = await unpackedDocument(byId("document").textContent).catch((error) 
 });
 data.single = data.strategies.find((each) => each.name === "single");
 const LEVELS = [1, 1.5, 2, 3, 5, 8, 16, 64];
-const NAMES = { bandwidth: "Bandwidth of a link", latency: "Latency of a message", compute: "Compute rate of a node", memory: "Memory of a node" };
-const UNITS = { bandwidth: "B/s", latency: "s", compute: "MAC/s", memory: "B" };
-const USUAL = { bandwidth: 1e7, latency: 1e-4, compute: 1e10, memory: 2 ** 30 };
+const NAMES = { bandwidth: "Bandwidth of a link", link_latency: "Latency of a message", compute: "Compute rate of a node", memory: "Memory of a node" };
+const USUAL = { bandwidth: 1e7, link_latency: 1e-4, compute: 1e10, memory: 2 ** 30 };
 const DECADES = 3;
 const COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
 const seconds = (value) => formatQuantity(value, "s");
@@ -63,7 +62,7 @@ function typed(name, label, put, slide) {
 const middle = (name) => data.profiles[state.profile].numbers[name]?.value || USUAL[name];
 const toSlider = (name, value) => Math.round(500 + (500 * Math.log10(value / middle(name))) / DECADES);
 const fromSlider = (name, place) => middle(name) * 10 ** (((place - 500) * DECADES) / 500);
-const short = (name, value) => formatQuantity(value, UNITS[name]).replace(" ", "");
+const short = (name, value) => formatQuantity(value, data.quantities[name].unit).replace(" ", "");
 
 function buildControls() {
   const quantity = (name) => typed(name, NAMES[name], (text) => { state.texts[name] = text; }, (place) => short(name, fromSlider(name, place)));
@@ -84,7 +83,7 @@ function buildControls() {
     nodesField,
     select("strategy", "Split", data.strategies.map((each) => each.name), (n) => { state.strategy = data.strategies[n].name; }),
     sComm,
-    quantity("bandwidth"), quantity("latency"), quantity("compute"), quantity("memory"),
+    ...QUANTITIES.map(quantity),
     html("div", { class: "pair" },
       select("topology", "Topology", data.topologies, (n) => { state.topology = data.topologies[n]; }),
       select("overlap", "Overlap", data.overlaps, (n) => { state.overlap = data.overlaps[n]; })),
@@ -434,7 +433,7 @@ function showAccuracy() {
 
 function showAssumed() {
   const profile = data.profiles[state.profile];
-  const paths = { bandwidth: "link.bandwidth", latency: "link.latency", compute: `compute.${profile.dtype}`, memory: "memory.capacity" };
+  const paths = { bandwidth: "link.bandwidth", link_latency: "link.latency", compute: `compute.${profile.dtype}`, memory: "memory.capacity" };
   const changed = Object.fromEntries(QUANTITIES.filter((name) => state.texts[name] !== (profile.numbers[name]?.text ?? "")).map((name) => [paths[name], state.texts[name]]));
   if (state.topology !== profile.topology) changed["link.topology"] = state.topology;
   const rows = profile.figures.map(([path, value, kind, reference]) => (path in changed ? [path, changed[path] || "not stated", "set here", `the profile has ${value}: ${reference}`] : [path, value, kind, reference]));

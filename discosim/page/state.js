@@ -2,9 +2,9 @@
 
 import { readQuantity, readShare } from "./units.js";
 
-export const QUANTITIES = ["bandwidth", "latency", "compute", "memory"];
-const FLAGS = { bandwidth: "--bw", latency: "--link-latency", compute: "--compute", memory: "--memory" };
-const KEYS = { bandwidth: "bw", latency: "latency", compute: "compute", memory: "memory" };
+const FLAGS = { bandwidth: "--bw", link_latency: "--link-latency", compute: "--compute", memory: "--memory" };
+const KEYS = { bandwidth: "bw", link_latency: "latency", compute: "compute", memory: "memory" };
+export const QUANTITIES = Object.keys(KEYS);
 
 // The state that an address says; what it does not say is the page's beginning.
 export function readState(document, fragment) {
