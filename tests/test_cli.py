@@ -539,6 +539,24 @@ def test_progress_shows_only_on_a_terminal_and_only_after_a_while(
     assert capsys.readouterr().out == ""
 
 
+def test_without_a_terminal_progress_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.LazyProgress("validate") as shown:
+        for done in range(1, 41):
+            now[0] = 5.0 * done
+            shown(done, 40)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        f"discosim: validate: {done} of 40, about {left} left"
+        for done, left in ((6, "2.8 min"), (18, "1.8 min"), (30, "50 s"))
+    ]
+
+
 # The process
 
 

@@ -237,15 +237,19 @@ def test_rounds_go_on_until_enough_runs_are_steady() -> None:
             self.references_s.append(USUAL_S)
             return replace(_runs([delay] * order.count), order=order)
 
-    steps: list[None] = []
+    steps: list[tuple[int, int]] = []
     found = Made(build("resnet18/8", (32, 32)), NodeProcesses([]), None).rounds(
-        [steady, busy], lambda: steps.append(None)
+        [steady, busy], lambda *done: steps.append(done)
     )
     assert [runs.order for runs in found] == [steady, busy]
     assert len(found[0].runs) == 6
     assert len(found[1].runs) == 6 * TRIES
-    assert asked[: 2 * ROUNDS] == [(0.5, 2), (0.9, 2)] * ROUNDS  # in turns
-    assert len(steps) == 2 * ROUNDS
+    turns = [(s, count) for count in (1, 1, 1, 1, 2) for s in (0.5, 0.9)]
+    assert asked[: 2 * ROUNDS] == turns
+    assert asked[2 * ROUNDS :] == [turn for turn in turns if turn[0] == 0.9] * (TRIES - 1)
+    assert steps[0] == (1, 2 * ROUNDS)
+    assert steps[2 * ROUNDS] == (2 * ROUNDS + 1, (1 + TRIES) * ROUNDS)
+    assert steps[-1] == ((1 + TRIES) * ROUNDS,) * 2
     assert [runs.samples.conclusive for runs in found] == [True, False]
 
 

@@ -20,6 +20,7 @@ from discosim.report.style import (
 from discosim.report.tables import Cells, in_columns
 from discosim.units import format_quantity
 from discosim.validate.calibration import RUNTIME
+from discosim.validate.drift import MOST_BAND, MOST_MOVED
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
 from discosim.validate.levels import LEVELS, Validation
 from discosim.validate.records import ValidationFile
@@ -43,6 +44,7 @@ def show_validation(frame: pd.DataFrame) -> Cells:
             "S_comm": f"{s_comm:g}" if has_knob(str(strategy)) else "",
             "measured": format_quantity(float(first["measured_s"]), "s"),
             "spread [%]": f"{100 * first['spread']:.1f}",
+            "band [%]": f"{100 * first['band']:.1f}",
         }
         for level, each in group.set_index("level").iterrows():
             said = format_quantity(float(each["predicted_s"]), "s")
@@ -87,7 +89,9 @@ def validation_findings(validation: Validation) -> list[str]:
     if unsure:
         lines.append(
             f"{len(unsure)} of {len(records) // len(LEVELS)} configurations are inconclusive: "
-            "too few runs had cores of their own at the usual speed. Where others are not, the "
+            "too few runs had cores of their own at a steady speed, the machine's speed moved by "
+            f"over {_percent(MOST_MOVED)} between what was profiled and what is judged by it, or "
+            f"the band of both is wider than {_percent(MOST_BAND)}. Where others are not, the "
             "errors above leave them out: theirs say more of the machine than of the model."
         )
     return lines

@@ -26,7 +26,7 @@ from discosim.validate.link import NodeLinks, links_between
 from discosim.validate.pingpong import SIZES
 from discosim.validate.probes import probes
 from discosim.validate.profiled import Parts, Wires, parts_of
-from discosim.validate.runs import ROUNDS, Runs, measured_nodes
+from discosim.validate.runs import Runs, measured_nodes
 from discosim.validate.splits import (
     PLAN,
     SINGLE,
@@ -66,19 +66,11 @@ def validate(question: Question, progress: Progress | None = None) -> Validation
     orders = _orders(question)
     every = [order for some in orders.values() for order in some]
     every.sort(key=lambda order: (order.strategy, order.s_comm))  # a node is built for each
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, ROUNDS * len(every))
-
     with (
         links_between(question.nodes, question.bandwidth_Bps) as link,
         measured_nodes(table.network, question.nodes, link) as nodes,
     ):
-        by_order = dict(zip(every, nodes.rounds(every, step), strict=True))
+        by_order = dict(zip(every, nodes.rounds(every, progress), strict=True))
     taken = {name: [by_order[order] for order in some] for name, some in orders.items()}
     known = _known(question, table, link, taken)
     return judge_all(known, list(zip(_settings(question), taken["runs"], strict=True)), link)
@@ -119,8 +111,10 @@ def _known(
     messages = {runs.order.size: runs.samples for runs in taken["messages"]}
     calibration = calibrate(_cases(probes(), taken["probes"]), messages, link.burst_bytes)
     profiles: dict[str, dict[float, Parts]] = {}
+    profiled: dict[str, list[Runs]] = {}
     for strategy in question.strategies:
         alone = [runs for runs in taken["alone"] if runs.order.strategy == strategy]
+        profiled[strategy] = alone
         nodes = [node for runs in alone for node in runs.runs[0]]
         marked = {mark.row for node in nodes for mark in node.marks}
         names = names_of(table.network, question.nodes, strategy)[0]
@@ -128,7 +122,7 @@ def _known(
     [drag] = taken["drag"]
     wires = Wires(calibration.link, link.burst_bytes, _drag(drag))
     node = calibrated_hardware(calibration)
-    return Known(question, table, calibration, wires, drag.usual_s, node, profiles)
+    return Known(question, table, calibration, wires, drag.usual_s, node, profiles, profiled)
 
 
 def _sizes(question: Question) -> list[int]:
@@ -139,19 +133,20 @@ def _sizes(question: Question) -> list[int]:
 
 def _drag(runs: Runs) -> float:
     """How many times as long the reference took while messages were under way."""
-    nodes = [node for run in runs.counted for node in run]
-    beside = [node.marks[0].waits_s - node.marks[0].went_on_s for node in nodes]
-    return max(1.0, float(np.median(beside)) / runs.usual_s)
+    took = [[n.marks[0].waits_s - n.marks[0].went_on_s for n in run] for run in runs.counted]
+    usual_s = runs.local_s[runs.counts][:, None]
+    return max(1.0, float(np.median(np.array(took) / usual_s)))
 
 
 def _cases(networks: Sequence[Network], taken: Sequence[Runs]) -> list[Case]:
-    """The operators of the probes, as all nodes took for them at the same time."""
+    """The operators of the probes, as all nodes took for them at once, at the usual speed."""
     cases: list[Case] = []
     for network, runs in zip(networks, taken, strict=True):
         rows = len(network.layers)
+        slowness = runs.slowness.ravel()[:, None]
         each = [np.diff(node.row_begins_s)[:rows] for run in runs.runs for node in run]
         steady = np.repeat(runs.quiet, len(runs.runs[0]))
-        cases += Passes(network, np.array(each), steady).cases()
+        cases += Passes(network, np.array(each) / slowness, steady).cases()
     return cases
 
 

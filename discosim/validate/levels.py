@@ -19,6 +19,7 @@ from discosim.simulate import Cost, Overlap
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.schedule import Event
 from discosim.validate.calibration import Calibration, calibrated_profile
+from discosim.validate.drift import Drift, drift
 from discosim.validate.link import NodeLinks
 from discosim.validate.profiled import (
     Parts,
@@ -77,7 +78,7 @@ class Validation:
 class Known:
     """What the predictions know of the machine: fits, and profiles of the nodes' computation.
 
-    profiles: by strategy and S_comm.
+    profiles: by strategy and S_comm; profiled: the runs that they are of.
     """
 
     question: Question
@@ -87,6 +88,7 @@ class Known:
     usual_s: float
     node: Hardware
     profiles: Mapping[str, Mapping[float, Parts]]
+    profiled: Mapping[str, Sequence[Runs]]
 
 
 def calibrated_hardware(calibration: Calibration) -> Hardware:
@@ -105,15 +107,17 @@ def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: NodeLin
         strategy, s_comm, overlap = setting
         names = names_of(known.table.network, known.question.nodes, strategy)[0]
         traffic = traffic_of(runs, names)
-        parts = between(known.profiles[strategy], s_comm, set(traffic))
+        moved = drift(runs, known.profiled[strategy])
+        parts = between(known.profiles[strategy], s_comm, set(traffic)).slowed(moved.slowness)
         profiled = predict(parts, traffic, known.wires, serial=overlap == "none", names=names)
-        plan, runtime = _cost(known, "calibrated", setting)
+        times = float(moved.slowness.mean())
+        plan, runtime = _cost(known, "calibrated", setting, times)
         said = {
-            "paper": float(_cost(known, "paper", setting)[1].latency_s.max()),
+            "paper": float(_cost(known, "paper", setting, times)[1].latency_s.max()),
             "calibrated": float(runtime.latency_s.max()),
             "profiled": profiled.latency_s,
         }
-        base = _configuration(known, setting, runs, plan, profiled)
+        base = _configuration(known, setting, runs, moved, plan, profiled)
         records += [
             MeasuredRecord(**base, level=level, predicted_s=said[level]) for level in LEVELS
         ]
@@ -123,11 +127,14 @@ def judge_all(known: Known, found: Sequence[tuple[Setting, Runs]], link: NodeLin
     return Validation(tuple(records), tuple(rows), _about(known, link), measured, predicted)
 
 
-def _cost(known: Known, level: str, setting: Setting) -> tuple[Plan, Cost]:
-    """The plan, and what `simulate` says of it: the paper's model, or the calibrated one."""
+def _cost(known: Known, level: str, setting: Setting, times: float) -> tuple[Plan, Cost]:
+    """The plan, and what `simulate` says of it: the paper's model, or the calibrated one.
+
+    times: how many times as long the nodes took to compute as usual.
+    """
     question, (strategy, s_comm, overlap) = known.question, setting
     convention = "paper" if level == "paper" else "runtime"
-    node = known.node
+    node = _slowed(known.node, times)
     if level == "paper":  # one C, one B and nothing else
         node = replace(
             node, memory_Bps=None, efficiency={}, overhead_s={}, link_latency_s=0.0,
@@ -149,8 +156,18 @@ def _cost(known: Known, level: str, setting: Setting) -> tuple[Plan, Cost]:
     ).evaluate()
 
 
+def _slowed(node: Hardware, times: float) -> Hardware:
+    """A node whose computation takes so many times as long, links as they are."""
+    return replace(
+        node,
+        compute_macps=node.compute_macps / times,
+        memory_Bps=None if node.memory_Bps is None else node.memory_Bps / times,
+        overhead_s={kind: seconds * times for kind, seconds in node.overhead_s.items()},
+    )
+
+
 def _configuration(
-    known: Known, setting: Setting, runs: Runs, plan: Plan, said: Prediction
+    known: Known, setting: Setting, runs: Runs, moved: Drift, plan: Plan, said: Prediction
 ) -> dict[str, Any]:
     """What is the same for all levels of one configuration."""
     question, (strategy, s_comm, overlap) = known.question, setting
@@ -173,7 +190,10 @@ def _configuration(
         "spread": samples.spread,
         "counted": len(samples.seconds) if samples.conclusive else 0,
         "refused": samples.refused,
-        "conclusive": samples.conclusive,
+        "conclusive": moved.conclusive,
+        "slowness": float(moved.slowness.mean()),
+        "moved": moved.moved,
+        "band": moved.band,
         "bytes": sent,
         "model_bytes": round(float(plan.exchange.total.sum()) * elem_bytes),
         "messages": len(runs.messages),

@@ -33,6 +33,11 @@ class Parts:
     after_s: Floats
     exchanges: frozenset[int] = frozenset()
 
+    def slowed(self, times: Floats) -> "Parts":
+        """Return what the nodes compute where each takes so many times as long, (N,)."""
+        each = times[:, None]
+        return Parts(self.front_s * each, self.beside_s * each, self.after_s * each, self.exchanges)
+
 
 @dataclass(frozen=True, slots=True)
 class Wires:
@@ -57,14 +62,19 @@ class Prediction:
 
 
 def parts_of(runs: Runs, marked: Set[int], names: Sequence[str]) -> Parts:
-    """Return what the nodes compute in runs without a network; names: of the network's rows.
+    """Return what the nodes compute in runs without a network, at the machine's usual speed.
+
+    names: of the network's rows. Each run is divided by what the reference beside it took.
 
     marked: the rows that are divided by an exchange at some S_comm. Where such a row has none, as
     nothing is kept, all that is left of it needs no received feature.
     """
     counted = runs.counted
     front, beside, _, after = np.moveaxis(
-        np.array([[row_parts(node) for node in run] for run in counted]), 2, 0
+        np.array([[row_parts(node) for node in run] for run in counted])
+        / runs.slowness[runs.counts][..., None, None],
+        2,
+        0,
     )
     for rank, node in enumerate(counted[0]):
         alone = sorted(marked - {mark.row for mark in node.marks})

@@ -16,7 +16,10 @@ class MeasuredRecord(_Kept):
 
     bytes, messages: on the wire in one run, beside the model's; counted, refused: runs; spread:
     as a fraction of `measured_s`; output_error: of the largest value; link_share, node_share: for
-    which part of the predicted time the link, and node 0, are busy.
+    which part of the predicted time the link, and node 0, are busy; slowness: how many times the
+    usual the reference took beside these runs, by which computation is predicted; moved: by which
+    fraction that is more than beside what was profiled; band: how uncertain the comparison is,
+    spreads of the runs and of the reference together. Older files have none of the three.
     """
 
     model: str
@@ -31,6 +34,9 @@ class MeasuredRecord(_Kept):
     counted: int
     refused: int
     conclusive: bool
+    slowness: float | None = None
+    moved: float | None = None
+    band: float | None = None
     bytes: int
     model_bytes: int
     messages: int
@@ -95,4 +101,4 @@ class ValidationFile(_Kept):
 
     def to_json(self) -> str:
         """Return the text of the file."""
-        return json.dumps(self.model_dump(), indent=1, allow_nan=False) + "\n"
+        return json.dumps(self.model_dump(exclude_none=True), indent=1, allow_nan=False) + "\n"

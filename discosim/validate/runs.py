@@ -1,8 +1,8 @@
 """A split network that runs on a link, one process a node, and what its runs took."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from discosim.runtime.run import loads
 from discosim.runtime.state import expected_outputs, largest_difference
 from discosim.runtime.wire import SentMessage
 from discosim.runtime.worker import Array, Load, Ready, Seat
-from discosim.validate.gate import FEWEST, Floats, Samples, cores, gated, is_steady, usually
+from discosim.validate.gate import FEWEST, Bools, Floats, Samples, cores, gated, is_steady, usually
 from discosim.validate.link import NodeLinks
 from discosim.validate.probes import probes
 from discosim.validate.splits import split_of
@@ -33,14 +33,20 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 120.0
 
-ROUNDS = 3
-"""In how many turns the runs of an order are taken."""
+ROUNDS = 5
+"""In how many turns an order is run: within one, seconds lie between profile and judged runs."""
+
+RECENT = 100
+"""Of how many times of the reference the latest say what is usual."""
 
 PATIENCE_S = 0.25
 """For how long a run may wait for the usual speed; what one does not need others may."""
 
 ENOUGH = 1 / 3
 """Share of the runs asked for that have to be steady."""
+
+JUDGED = ("serial", "overlapped")
+"""Kinds of orders that are compared with predictions."""
 
 TRIES = 3
 """How many times as often they are, where too few were steady."""
@@ -51,7 +57,8 @@ class Runs:
     """Runs of all nodes at one S_comm; messages: those of one.
 
     usual_s: what the reference usually takes on this machine; off: how far an output is from that
-    of the network, masked or not, on one process, as a fraction of the largest value.
+    of the network, masked or not, on one process, as a fraction of the largest value; turns: in
+    which turn each run was taken; turn_usual_s: what the reference usually took in each.
     """
 
     order: Order
@@ -59,6 +66,8 @@ class Runs:
     messages: tuple[SentMessage, ...]
     usual_s: float
     off: float = 0.0
+    turns: tuple[int, ...] = ()
+    turn_usual_s: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def seconds(self) -> Floats:
@@ -68,11 +77,41 @@ class Runs:
         )
 
     @property
+    def references_s(self) -> Floats:
+        """What the reference took beside each run on each node, (K, N)."""
+        return np.array([[node.reference_s for node in run] for run in self.runs])
+
+    @property
+    def turn_numbers(self) -> tuple[int, ...]:
+        """In which turn each run was taken: all in one where nothing is said."""
+        return self.turns or (0,) * len(self.runs)
+
+    @property
+    def local_s(self) -> Floats:
+        """What the reference usually took in the turn of each run, (K,)."""
+        return np.array([self.turn_usual_s.get(turn, self.usual_s) for turn in self.turn_numbers])
+
+    @property
+    def slowness(self) -> Floats:
+        """How many times as long as usual the reference took, by run and node, (K, N).
+
+        One time of the reference is less certain than those beside all runs of a turn.
+        """
+        turns = np.array(self.turn_numbers)
+        references_s, counts = self.references_s, self.counts
+        found = np.empty_like(references_s)
+        for turn in np.unique(turns):
+            mine = turns == turn
+            sure = mine & counts if (mine & counts).any() else mine
+            found[mine] = np.median(references_s[sure], axis=0)
+        return found / self.usual_s
+
+    @property
     def quiet(self) -> list[bool]:
-        """Of each run, whether every node had a core of its own, of usual speed."""
+        """Of each run, whether every node had a core of its own, of the speed usual in its turn."""
         return [
-            all(is_steady(seconds, n.delay_s, n.reference_s, self.usual_s) for n in run)
-            for run, seconds in zip(self.runs, self.seconds, strict=True)
+            all(is_steady(seconds, n.delay_s, n.reference_s, usual_s) for n in run)
+            for run, seconds, usual_s in zip(self.runs, self.seconds, self.local_s, strict=True)
         ]
 
     @property
@@ -81,10 +120,15 @@ class Runs:
         return sum(self.quiet) >= max(FEWEST, ENOUGH * self.order.count)
 
     @property
+    def counts(self) -> Bools:
+        """Which runs count, (K,): the quiet ones, all where these are too few."""
+        quiet = np.array(self.quiet)
+        return quiet if quiet.sum() >= FEWEST else np.ones_like(quiet)
+
+    @property
     def counted(self) -> tuple[tuple[NodeRun, ...], ...]:
-        """The quiet runs; all where there are too few."""
-        kept = tuple(run for run, quiet in zip(self.runs, self.quiet, strict=True) if quiet)
-        return kept if len(kept) >= FEWEST else self.runs
+        """Those that count."""
+        return tuple(run for run, sure in zip(self.runs, self.counts, strict=True) if sure)
 
     @property
     def samples(self) -> Samples:
@@ -130,13 +174,15 @@ class MeasuredNodes:
     def run(self, order: Order) -> Runs:
         """Return what the nodes say to an order; raises DiscosimError where one has ended."""
         x = self._load(order)
-        timing = Timing(order, x, self._paced_Bps, self.usual_s, self.patience_s)
+        recent = self.references_s[-RECENT:]
+        usual_s = usually(recent) if recent else 0.0
+        timing = Timing(order, x, self._paced_Bps, usual_s, self.patience_s)
         answers = self.processes.ask([timing] * self._nodes, Timed)
         self.patience_s = min(answer.left_s for answer in answers)
         self.references_s.extend(run.reference_s for answer in answers for run in answer.runs)
         runs = tuple(zip(*(answer.runs for answer in answers), strict=True))
         messages = tuple(message for answer in answers for message in answer.messages)
-        compares = order.kind in ("serial", "overlapped")
+        compares = order.kind in JUDGED
         off = self._off(order, answers[0].outputs) if compares else 0.0
         return Runs(order, runs, messages, self.usual_s, off)
 
@@ -168,26 +214,61 @@ class MeasuredNodes:
             self._loaded = what
         return self._probes[order.probe][1] if of_probe else self._x
 
-    def rounds(self, orders: Sequence[Order], step: Callable[[], None] | None = None) -> list[Runs]:
+    def rounds(
+        self, orders: Sequence[Order], step: Callable[[int, int], None] | None = None
+    ) -> list[Runs]:
         """Return the runs of each order, taken in turns: what drifts does so for all of them.
 
-        Those of which less than a third were steady are repeated, up to TRIES times as often.
+        Those of which less than a third were steady are repeated, up to TRIES times as often, with
+        the profiles that they are judged by. step: told the orders done, and at most in all.
         """
         self.patience_s = PATIENCE_S * sum(order.count for order in orders)
         found: dict[Order, Runs] = {}
-        for number in range(ROUNDS * TRIES):
-            for order in orders:
-                had = found.get(order)
-                if number < ROUNDS or (had is not None and not had.enough):
-                    some = self.run(replace(order, count=-(-order.count // ROUNDS)))
-                    earlier = () if had is None else had.runs
-                    off = max(some.off, 0.0 if had is None else had.off)
-                    found[order] = replace(some, order=order, runs=(*earlier, *some.runs), off=off)
-                    if step is not None and number < ROUNDS:
-                        step()
-            for order in orders:
-                found[order] = replace(found[order], usual_s=self.usual_s)
+        usual_s: dict[int, float] = {}
+        done, total = 0, ROUNDS * len(orders)
+        for turn in range(ROUNDS * TRIES):
+            again = orders if turn < ROUNDS else _repeated(found)
+            if turn >= ROUNDS:
+                total = done + len(again) * (ROUNDS * TRIES - turn)
+            before = len(self.references_s)
+            for order in again:
+                count = _of_turn(order.count, turn % ROUNDS)
+                if count:
+                    some = self.run(replace(order, count=count))
+                    found[order] = _joined(found.get(order), replace(some, order=order), turn)
+                done += 1
+                if step is not None:
+                    step(done, total)
+            if len(self.references_s) > before:
+                usual_s[turn] = usually(self.references_s[before:])
+            for order, runs in found.items():
+                found[order] = replace(runs, usual_s=self.usual_s, turn_usual_s=usual_s)
         return [found[order] for order in orders]
+
+
+def _of_turn(count: int, turn: int) -> int:
+    """How many of an order's runs are taken in a turn."""
+    return count * (turn + 1) // ROUNDS - count * turn // ROUNDS
+
+
+def _joined(earlier: Runs | None, some: Runs, turn: int) -> Runs:
+    """What was measured of an order before, and in a further turn."""
+    turns = (turn,) * len(some.runs)
+    if earlier is None:
+        return replace(some, turns=turns)
+    return replace(
+        some,
+        runs=(*earlier.runs, *some.runs),
+        turns=(*earlier.turns, *turns),
+        off=max(some.off, earlier.off),
+    )
+
+
+def _repeated(found: Mapping[Order, Runs]) -> list[Order]:
+    """The orders of which too few runs were steady, and beside those judged their profiles."""
+    short = {order for order, runs in found.items() if not runs.enough}
+    beside = {order.strategy for order in short if order.kind in JUDGED}
+    return [o for o in found if o in short or (o.kind == "profile" and o.strategy in beside)]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from discosim.runtime.run import loads
 from discosim.runtime.sockets import give_way
 from discosim.runtime.wire import SentMessage
 from discosim.runtime.worker import Array, Load, Worker, arrays
-from discosim.validate.gate import is_astray, reference, run_delay_s
+from discosim.validate.gate import is_steady, reference, run_delay_s
 from discosim.validate.wires import Mark, NoWire, Paced, Watched
 
 if TYPE_CHECKING:
@@ -147,9 +147,11 @@ class _Timer:
         """What the reference takes, once that is usual on every node, or patience has ended."""
         usual_s = self._timing.usual_s
         while True:
+            waited_s = run_delay_s()
             took_s = self._reference_s()
-            steady = not usual_s or not is_astray(took_s, usual_s) or self._left_s <= 0
-            if self._agree(steady):
+            late_s = run_delay_s() - waited_s
+            steady = not usual_s or is_steady(took_s, late_s, took_s, usual_s)
+            if self._agree(steady or self._left_s <= 0):
                 return took_s
             time.sleep(PAUSE_S)
             self._left_s -= took_s + PAUSE_S
