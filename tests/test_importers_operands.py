@@ -31,7 +31,7 @@ GLOBAL = ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "AdaptivePool")
 REDUCTIONS = [*sorted(op for op in TABLE if op.startswith("Reduce")), "ArgMax", "ArgMin"]
 MOVED = {"Roll": {"axes": (2,)}, "Split": {"axis": 1}, "Transpose": {"perm": (0, 1, 3, 2)}}
 NOT_COSTED = (
-    "If", "Loop", "Scan", "SequenceMap", "NonMaxSuppression", "NonZero", "Unique", "Compress",
+    "If", "Loop", "Scan", "NonMaxSuppression", "NonZero", "Unique", "Compress",
 )  # fmt: skip
 WINDOW = {"kernel_shape": (1, 1), "strides": (1, 1)}
 

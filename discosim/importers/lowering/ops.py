@@ -261,7 +261,7 @@ TABLE: Mapping[str, Handler] = MappingProxyType(
         "Gather": gather,
         "OneHot": one_hot,
         **dict.fromkeys(HANDED_ON, same),
-        **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), control_flow),
+        **dict.fromkeys(("If", "Loop", "Scan"), control_flow),
         **dict.fromkeys(("NonMaxSuppression", "NonZero", "Unique", "Compress"), data_shaped),
         **dict.fromkeys(BY_DATA, select),
         **dict.fromkeys(POINTWISE, pointwise),

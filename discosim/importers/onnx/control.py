@@ -17,6 +17,7 @@ BRANCHES, LOOPS, SCANS = "If", "Loop", "Scan"
 CONTROL_FLOW = (BRANCHES, LOOPS, SCANS)
 REPEATED = "~"
 """Stands between the name of a tensor in a loop's body and the repetition that makes it."""
+FLOW = "is control flow that goes by"
 MOST_NODES = 100_000
 """Operators that loops are written out to."""
 
@@ -29,6 +30,7 @@ class Scope(Protocol):
     numbers: dict[str, Any]
     shapes: dict[str, Shape]
     constants: dict[str, Constant]
+    lists: dict[str, list[str]]
     makers: dict[str, NodeProto]
     settable: list[str]
 
@@ -55,7 +57,7 @@ def unfold(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> None
 def _branch(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> None:
     condition = scope.numbers.get(node.input[0])
     if condition is None or condition.size != 1:
-        raise _refusal(scope, node, node.input[0])
+        raise refusal(scope, node, node.input[0])
     branch = attributes["then_branch" if condition.ravel()[0] else "else_branch"]
     scope.hold(branch)
     for inner in branch.node:
@@ -68,21 +70,21 @@ def _branch(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> Non
 def _loop(scope: Scope, node: NodeProto, body: GraphProto) -> None:
     """Carried tensors pass from body to body; each further output is the bodies' side by side."""
     count_name, condition_name, *carried = [*node.input, "", ""][: max(2, len(node.input))]
-    most = _number(scope, node, count_name) if count_name else MOST_NODES
-    goes_on = bool(_number(scope, node, condition_name)) if condition_name else True
+    most = number_of(scope, node, count_name) if count_name else MOST_NODES
+    goes_on = bool(number_of(scope, node, condition_name)) if condition_name else True
     scope.hold(body)
-    tag, count = _tag(node), 0
+    tag, count = tag_of(node), 0
     scanned: list[list[str]] = [[] for _ in body.output[1 + len(carried) :]]
     while goes_on and count < most:
         _check_size(scope, node, body, count)
         number, condition = f"{tag}.{count}.number", f"{tag}.{count}.condition"
         scope.know(number, np.array(count, dtype=np.int64))
         scope.know(condition, np.array(True))
-        again, *made = _repeat(scope, body, [number, condition, *carried], f"{tag}.{count}")
-        goes_on = bool(_number(scope, node, again))
+        again, *made = repeat(scope, body, [number, condition, *carried], f"{tag}.{count}")
+        goes_on = bool(number_of(scope, node, again))
         carried, rest = made[: len(carried)], made[len(carried) :]
         for parts, part in zip(scanned, rest, strict=True):
-            parts.append(_widened(scope, part, 0))
+            parts.append(widened(scope, part, 0))
         count += 1
     _hand_out(scope, node, carried, scanned, [0] * len(scanned))
 
@@ -98,9 +100,9 @@ def _scan(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> None:
     out_axes = list(attributes.get("scan_output_axes") or [0] * count_out)
     shape = scope.shapes.get(sliced[0])
     if shape is None:
-        raise _refusal(scope, node, sliced[0])
+        raise refusal(scope, node, sliced[0])
     scope.hold(body)
-    tag = _tag(node)
+    tag = tag_of(node)
     scanned: list[list[str]] = [[] for _ in range(count_out)]
     length = shape[axes[0]]
     for number in range(length):
@@ -112,10 +114,10 @@ def _scan(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> None:
             scope.know(index, np.array(at, dtype=np.int64))
             scope.take(helper.make_node("Gather", [name, index], [part], axis=axes[each]))
             entering.append(part)
-        made = _repeat(scope, body, entering, f"{tag}.{number}")
+        made = repeat(scope, body, entering, f"{tag}.{number}")
         carried, rest = made[: len(carried)], made[len(carried) :]
         for parts, part, axis in zip(scanned, rest, out_axes, strict=True):
-            parts.append(_widened(scope, part, axis))
+            parts.append(widened(scope, part, axis))
     _hand_out(scope, node, carried, scanned, out_axes)
 
 
@@ -131,12 +133,12 @@ def _hand_out(
             scope.take(helper.make_node("Identity", [inner], [outer]))
     for outer, parts, axis in zip(node.output[len(carried) :], scanned, axes, strict=False):
         if outer and not parts:
-            raise DiscosimError(f"{scope.name}: {node.op_type} {_tag(node)!r} runs no time")
+            raise DiscosimError(f"{scope.name}: {node.op_type} {tag_of(node)!r} runs no time")
         if outer:
             scope.take(helper.make_node("Concat", parts, [outer], axis=axis, name=outer))
 
 
-def _repeat(scope: Scope, body: GraphProto, entering: Sequence[str], tag: str) -> list[str]:
+def repeat(scope: Scope, body: GraphProto, entering: Sequence[str], tag: str) -> list[str]:
     """Put a body at the end, with names of its own; return what it makes."""
     names = dict(zip((value.name for value in body.input), entering, strict=True))
     for node in body.node:
@@ -161,9 +163,9 @@ def _renamed(node: NodeProto, names: Mapping[str, str], tag: str) -> NodeProto:
     return copy
 
 
-def _widened(scope: Scope, tensor: str, axis: int) -> str:
-    """The tensor with an axis of one more."""
-    wide = f"{tensor}~wide"
+def widened(scope: Scope, tensor: str, axis: int, tag: str = "") -> str:
+    """Return the tensor with an axis of one more, made for `tag`."""
+    wide = f"{tensor}~wide{tag}"
     if scope.opset < 13:
         scope.take(helper.make_node("Unsqueeze", [tensor], [wide], axes=[axis]))
     else:
@@ -175,24 +177,26 @@ def _widened(scope: Scope, tensor: str, axis: int) -> str:
 def _check_size(scope: Scope, node: NodeProto, body: GraphProto, count: int) -> None:
     if (count + 1) * max(1, len(body.node)) > MOST_NODES:
         raise DiscosimError(
-            f"{scope.name}: {node.op_type} {_tag(node)!r} would be more than {MOST_NODES:,} "
+            f"{scope.name}: {node.op_type} {tag_of(node)!r} would be more than {MOST_NODES:,} "
             "operators; cut the file before it"
         )
 
 
-def _number(scope: Scope, node: NodeProto, tensor: str) -> int:
+def number_of(scope: Scope, node: NodeProto, tensor: str, what: str = FLOW) -> int:
+    """Return a single number; raises DiscosimError where it is not known."""
     known = scope.numbers.get(tensor)
     if known is None or known.size != 1:
-        raise _refusal(scope, node, tensor)
+        raise refusal(scope, node, tensor, what)
     return int(known.ravel()[0])
 
 
-def _tag(node: NodeProto) -> str:
+def tag_of(node: NodeProto) -> str:
+    """Return what an operator is called."""
     return node.name or next(filter(None, node.output), node.op_type)
 
 
-def _refusal(scope: Scope, node: NodeProto, tensor: str) -> DiscosimError:
-    """The error for control flow that goes by data: what can be set, and where to cut the file."""
+def refusal(scope: Scope, node: NodeProto, tensor: str, what: str = FLOW) -> DiscosimError:
+    """Return the error for what goes by data: what can be set, and where to cut the file."""
     inputs = _settings(scope, tensor)
     if inputs == [tensor]:
         why = f"an input that is not set: set it (--input {tensor}=1), or"
@@ -203,10 +207,11 @@ def _refusal(scope: Scope, node: NodeProto, tensor: str) -> DiscosimError:
     else:
         why = "which is not known before it runs:"
     known = set(scope.shapes) - set(scope.constants)
-    read = sorted({*filter(None, node.input), *_captured(node)} & known)
+    named = {*filter(None, node.input), *_captured(node)}
+    read = sorted(named.union(*(scope.lists.get(name, ()) for name in named)) & known)
     listed = ", ".join(repr(name) for name in read[:4] if name != tensor) or "its inputs"
     return DiscosimError(
-        f"{scope.name}: {node.op_type} {_tag(node)!r} is control flow that goes by {tensor!r}, "
+        f"{scope.name}: {node.op_type} {tag_of(node)!r} {what} {tensor!r}, "
         f"{why} cut the file there (onnx.utils.extract_model): before it at {listed}, behind it at "
         f"{', '.join(repr(name) for name in node.output if name)}"
     )

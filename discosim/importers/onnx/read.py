@@ -15,7 +15,7 @@ from onnx import GraphProto, ModelProto, NodeProto, helper
 from onnx.defs import onnx_opset_version
 from onnx.inliner import inline_local_functions
 
-from discosim.errors import DiscosimError
+from discosim.errors import DiscosimError, some_of
 from discosim.importers.lowering.fused import ATTENDS, ATTENTION, FUSED, MICROSOFT
 from discosim.importers.lowering.program import Node, Program
 from discosim.importers.onnx.initializers import missing_data, read_small, stored, strip
@@ -27,7 +27,6 @@ from discosim.importers.stored import as_stored
 OLDEST_OPSET = 7
 DOMAINS = ("", "ai.onnx")
 EQUATION = r"[A-Za-z,.\s]+(->[A-Za-z.\s]*)?"
-UNKNOWN_COURSE = ("SequenceMap",)
 
 
 def read_onnx(path: str, given: Sizes | None) -> Program:
@@ -56,7 +55,7 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
     return Program(
         name=name,
         inputs=tuple(sorted((v.name for v in entering), key=lambda n: n in indices)),
-        outputs=tuple(value.name for value in model.graph.output),
+        outputs=tuple(_outputs(model.graph, inferred)),
         nodes=nodes,
         constants=inferred.constants,
         shapes=inferred.shapes,
@@ -104,11 +103,6 @@ def _check(model: ModelProto, name: str) -> None:
                 "runtime's optimisation, or cut it before and behind what makes "
                 f"{next(iter(node.output), '')!r} (onnx.utils.extract_model)"
             )
-        if node.op_type in UNKNOWN_COURSE:
-            raise DiscosimError(
-                f"{name}: {node.op_type} {node.name!r} is control flow, whose work is not known "
-                "before it runs"
-            )
         _check_equation(node, name)
     if opset < OLDEST_OPSET:
         raise DiscosimError(f"{name}: opset {opset}; wanted {OLDEST_OPSET} or later")
@@ -138,6 +132,12 @@ def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> dict[str, 
     entering.sort(key=lambda value: is_whole(value.type.tensor_type.elem_type))
     check_names(given, [value.name for value in entering], name)
     for number, value in enumerate(entering):
+        if value.type.HasField("sequence_type") or value.type.HasField("optional_type"):
+            readers = [node.output[0] for node in graph.node if value.name in node.input]
+            raise DiscosimError(
+                f"{name}: its input {value.name!r} is a sequence of tensors, whose number is not "
+                f"known: cut the file behind {some_of(readers)} (onnx.utils.extract_model)"
+            )
         if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
             raise DiscosimError(f"{name}: the shape of its input {value.name!r} is not stated")
         dims = value.type.tensor_type.shape.dim
@@ -161,6 +161,12 @@ def _set_inputs(graph: GraphProto, name: str, given: Sizes | None) -> dict[str, 
         output.type.tensor_type.ClearField("shape")
     del graph.value_info[:]
     return numbers
+
+
+def _outputs(graph: GraphProto, inferred: Inferred) -> Iterator[str]:
+    """What is wanted; of a sequence every tensor of it."""
+    for value in graph.output:
+        yield from inferred.lists.get(value.name, [value.name])
 
 
 def _nodes(inferred: Inferred) -> Iterator[Node]:

@@ -6,7 +6,7 @@ by node.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -38,6 +38,7 @@ from discosim.importers.lowering.rows import LARGEST_TENSOR
 from discosim.importers.onnx.control import CONTROL_FLOW, REPEATED, unfold
 from discosim.importers.onnx.folding import evaluate
 from discosim.importers.onnx.initializers import DTYPES, held_of, held_of_sparse, masked, strip
+from discosim.importers.onnx.lists import follow, reads_list
 from discosim.importers.onnx.protos import array_of, attributes_of, can_be_set
 
 NUMBERS_OF = {
@@ -56,13 +57,14 @@ SHAPED = ("Reshape", "Expand", "Tile", "Slice", "Pad", "Resize", "ConstantOfShap
 class Inferred:
     """What is known of a graph: shapes of all tensors, what is constant, and its operators.
 
-    made: elements of all tensors that are computed, by data type.
+    made: elements of all tensors that are computed, by data type; lists: the tensors of sequences.
     """
 
     shapes: dict[str, Shape]
     constants: dict[str, Constant]
     nodes: list[tuple[NodeProto, dict[str, Any]]]
     made: Counter[str]
+    lists: Mapping[str, Sequence[str]]
 
 
 def infer(
@@ -78,7 +80,7 @@ def infer(
         found.know(tensor, value)
     for node in model.graph.node:
         found.take(node)
-    return Inferred(found.shapes, found.constants, found.nodes, found.made())
+    return Inferred(found.shapes, found.constants, found.nodes, _made(found), found.lists)
 
 
 class _Inference:
@@ -95,7 +97,8 @@ class _Inference:
         self.constants = dict(initial)
         self.shapes: dict[str, Shape] = {n: c.shape for n, c in initial.items()}
         self.types: dict[str, TypeProto] = {}
-        self._inside = 0  # how deep in control flow
+        self._inside = 0  # how deep in control flow, or in what stands for an operator
+        self.lists: dict[str, list[str]] = {}
         self.makers: dict[str, NodeProto] = {}
         self.settable = [value.name for value in model.graph.input if can_be_set(value)]
         self._enter(model.graph)
@@ -117,21 +120,6 @@ class _Inference:
             if all(shape) or all(dim.HasField("dim_value") for dim in dims):
                 self.shapes[tensor] = shape
                 self._check(tensor)
-
-    def made(self) -> Counter[str]:
-        """Return the elements of all tensors that are computed, by data type."""
-        found: Counter[str] = Counter()
-        fixed = set(self.constants)
-        for node, _ in self.nodes:
-            if all(name in fixed for name in node.input):
-                fixed.update(node.output)
-                continue
-            for name in filter(None, node.output):
-                kind = self.types.get(name)
-                dtype = DTYPES.get(kind.tensor_type.elem_type) if kind is not None else None
-                if dtype:
-                    found[dtype] += prod(self.shapes.get(name, ()))
-        return found
 
     def _check(self, tensor: str) -> None:
         shape = self.shapes[tensor]
@@ -173,9 +161,10 @@ class _Inference:
         except ValueError as error:
             label = node.name or next(iter(node.output), "")
             raise DiscosimError(f"{self.name}: {node.op_type} {label!r}: {error}") from None
-        if node.op_type in CONTROL_FLOW:
+        flows = node.op_type in CONTROL_FLOW
+        if flows or reads_list(self, node):
             self._inside += 1
-            unfold(self, node, attributes)
+            (unfold if flows else follow)(self, node, attributes)
             self._inside -= 1
         else:
             self._add(node, attributes)
@@ -324,6 +313,22 @@ class _Inference:
         return DiscosimError(
             f"{self.name}: the shape of {tensor!r} depends on the data ({node.op_type} {label!r})"
         )
+
+
+def _made(found: _Inference) -> Counter[str]:
+    """The elements of all tensors that are computed, by data type."""
+    elems: Counter[str] = Counter()
+    fixed = set(found.constants)
+    for node, _ in found.nodes:
+        if all(name in fixed for name in node.input):
+            fixed.update(node.output)
+            continue
+        for name in filter(None, node.output):
+            kind = found.types.get(name)
+            dtype = DTYPES.get(kind.tensor_type.elem_type) if kind is not None else None
+            if dtype:
+                elems[dtype] += prod(found.shapes.get(name, ()))
+    return elems
 
 
 def _read_by(nodes: Iterable[NodeProto]) -> Iterator[str]:
