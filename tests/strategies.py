@@ -19,7 +19,17 @@ def networks(draw: st.DrawFn) -> Network:
     """A chain of random operators on (channels, 8, 8) behind a first convolution."""
     net = Builder("random", (3, 8, 8))
     x = net.conv(INPUT, draw(CHANNELS), 3, "first")
-    kinds = ["conv", "depthwise", "grouped", "residual", "concat", "squeeze", "norm", "shuffle"]
+    kinds = [
+        "conv",
+        "depthwise",
+        "grouped",
+        "residual",
+        "concat",
+        "squeeze",
+        "norm",
+        "groups",
+        "shuffle",
+    ]
     for index, kind in enumerate(draw(st.lists(st.sampled_from(kinds), max_size=6))):
         at, features = f"block{index}", net.shape(x)[0]
         with net.block(at):
@@ -42,6 +52,9 @@ def networks(draw: st.DrawFn) -> Network:
                     x = net.multiply(x, net.conv(s, features, 1, f"{at}.out"), f"{at}.scale")
                 case "norm":
                     x = net.layer_norm(x, f"{at}.norm")
+                case "groups":
+                    groups = draw(st.sampled_from([1, 2, features]))
+                    x = net.group_norm(x, groups, f"{at}.groups", learned=draw(st.booleans()))
                 case "shuffle":
                     x = net.shuffle(x, 2, f"{at}.shuffle")
     with net.block("head"):

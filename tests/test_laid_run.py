@@ -31,7 +31,7 @@ from discosim.runtime.state import largest_difference, random_state, whole_outpu
 from tests.split import ThreadRun, laid_on_threads, on_one_thread
 from tests.strategies import tables
 from tests.test_splits import ALGORITHMS, RULES
-from tests.test_splits_run import mobile, tokens, upsampling
+from tests.test_splits_run import grouped, mobile, tokens, upsampling
 
 pytestmark = pytest.mark.extras
 
@@ -218,6 +218,13 @@ def pooled() -> Network:
 def test_poolings_by_rows(nodes: int) -> None:
     check(built(pooled), planned(built(pooled), "rows", nodes))
     check(built(pooled), planned(built(pooled), "fused-rows", nodes))
+
+
+@pytest.mark.parametrize("strategy", LAID)
+@pytest.mark.parametrize("nodes", [2, 3, 4])
+def test_group_norms_share_mean_and_squares_of_common_groups(strategy: str, nodes: int) -> None:
+    run = check(built(grouped), planned(built(grouped), strategy, nodes))
+    assert "three" in {m.layer for m in run.messages if m.kind == "statistics"}
 
 
 @settings(max_examples=15, deadline=None)

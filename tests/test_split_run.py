@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from torch.nn import functional
 
 from discosim.errors import DiscosimError
 from discosim.explore.run import kinds, predicted, run_split
@@ -25,7 +26,7 @@ from discosim.partition.plan import CONVENTIONS
 from discosim.runtime.executor import Executor
 from discosim.runtime.live_bytes import LiveBytes
 from discosim.runtime.masked_program import masked_program
-from discosim.runtime.module import NetworkModule, dense_mask
+from discosim.runtime.module import NetworkModule, dense_mask, loaded
 from discosim.runtime.pieces import pieces
 from discosim.runtime.run import SplitNetwork, states_of
 from discosim.runtime.split_checkpoint import node_state, write_split
@@ -39,6 +40,7 @@ from tests.configurations import on, swept
 from tests.split import State, ThreadRun, ThreadWire, on_one_thread, run_on_threads
 from tests.strategies import networks
 from tests.test_link import started
+from tests.test_splits_run import grouped
 
 pytestmark = pytest.mark.extras
 
@@ -129,6 +131,45 @@ def test_operands_that_lie_elsewhere_are_moved_and_counted() -> None:
         largest_difference(run.outputs, masked_outputs(network, mask, state, image(network))) < 1e-5
     )
     check_counts(network, mask, run)
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 5])
+def test_group_norms_share_the_groups_that_lie_on_several_nodes(nodes: int) -> None:
+    """Two scalars a group: 8 bytes from each node with some of it to each other one."""
+    network = grouped()
+    mask, state = masked(network, nodes, 0.5)
+    run = run_on_threads(network, mask, state, image(network))
+    wanted = masked_outputs(network, mask, state, image(network))
+    assert largest_difference(run.outputs, wanted) < 1e-5
+    check_counts(network, mask, run)
+    shared = [m for m in run.messages if m.layer == "three"]
+    owners = mask.owners["first"]
+    held = [set((np.flatnonzero(owners == node) // 4).tolist()) for node in range(nodes)]
+    assert {(m.sender, m.receiver): m.nbytes for m in shared} == {
+        (one, other): 8 * len(held[one] & held[other])
+        for one in range(nodes)
+        for other in range(nodes)
+        if one != other and held[one] & held[other]
+    }
+
+
+def test_a_group_norm_is_torch_s() -> None:
+    network = grouped()
+    module = loaded(network, random_state(network))
+    x = torch.randn(2, 12, 11, 7)
+    own = module.get_submodule("three")
+    wanted = functional.group_norm(x, 3, own.weight, own.bias)
+    torch.testing.assert_close(own(x), wanted, atol=1e-5, rtol=1e-5)
+    single = module.get_submodule("each")(x[:, :8])
+    torch.testing.assert_close(single, functional.group_norm(x[:, :8], 8), atol=1e-5, rtol=1e-5)
+
+
+def test_a_group_norm_with_other_parameters_is_not_run() -> None:
+    """A scale of each group, as ONNX had it before opset 21."""
+    net = Builder("old", (4, 3, 3))
+    net.append("group_norm", "norm", [INPUT], (4, 3, 3), groups=2, learned=4)
+    with pytest.raises(DiscosimError, match=r"does not know norm \(group_norm\)"):
+        NetworkModule(net.build())
 
 
 def test_what_is_received_is_used() -> None:

@@ -108,7 +108,18 @@ def tokens() -> Network:
     return net.build()
 
 
-@pytest.mark.parametrize("make", [upsampling, mobile, tokens, lambda: blocks(1, 7, 16)])
+def grouped() -> Network:
+    """Group norms of groups that lie on several nodes, on one, and of single features."""
+    net = Builder("grouped", (3, 11, 7))
+    x = net.group_norm(net.conv(INPUT, 12, 3, "first"), 3, "three")
+    x = net.activation(net.conv(x, 8, 3, "second", stride=2), "relu")
+    x = net.group_norm(net.add(x, net.group_norm(x, 8, "each", learned=False), "add"), 1, "one")
+    x = net.group_norm(net.global_pool(x, "pool"), 2, "flat")
+    net.linear(net.flatten(x, "flatten"), 5, "fc")
+    return net.build()
+
+
+@pytest.mark.parametrize("make", [upsampling, mobile, tokens, grouped, lambda: blocks(1, 7, 16)])
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("nodes", [2, 3, 4])
 def test_a_strategy_computes_the_same(make: Callable[[], Network], name: str, nodes: int) -> None:

@@ -34,7 +34,7 @@ def kinds(table: LayerTable) -> list[str]:
     for row, layer in enumerate(table.rows):
         if row == len(table) - 1:
             found.append("gather")
-        elif table.statistics[row]:
+        elif layer.has_statistics:
             found.append("statistics")
         elif layer.operator.placing == "aligns":
             found.append("alignment")

@@ -150,6 +150,16 @@ class Builder(Draft):
         """Normalise each position over its features."""
         return self._add("layer_norm", name, (x,), self._shapes[x], shares=shares)
 
+    def group_norm(self, x: str, groups: int, name: str, *, learned: bool = True) -> str:
+        """Normalise each of `groups` groups of features over all positions."""
+        shape = self._shapes[x]
+        if groups < 1 or shape[0] % groups:
+            raise DiscosimError(
+                f"{self._name}: {name} has {shape[0]} features, which {groups} groups do not divide"
+            )
+        own = 2 * shape[0] if learned else 0
+        return self._add("group_norm", name, (x,), shape, learned=own, groups=groups)
+
     def l2_norm(self, x: str, name: str, *, shares: str = "") -> str:
         """Give each position's features unit length, then each feature its learned scale."""
         return self._add("l2_norm", name, (x,), self._shapes[x], shares=shares)

@@ -139,6 +139,11 @@ class Layer:
         return self.operator.scratch(self)
 
     @property
+    def has_statistics(self) -> bool:
+        """Whether it looks at many features or positions before it makes the first output."""
+        return self.operator.statistics > 0 or self.operator.row_statistics > 0
+
+    @property
     def kind(self) -> str:
         """Operator class, by which a profile may state an efficiency."""
         depthwise = self.op == "conv" and self.groups > 1 and self.groups == self.in_features

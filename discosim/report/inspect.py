@@ -35,6 +35,8 @@ def rows(network: Network, nodes: int, plan: Plan | None = None) -> pd.DataFrame
     parts = split(table, nodes, whole=False)
     kinds = ["outputs"] * len(table)
     statistics = (table.statistics > 0) & ~parts.replicated_in
+    spread = [row for row in parts.counted if table.rows[row].has_statistics]
+    statistics[spread] = True  # of groups that lie on several nodes
     lacking = 1.0 - 1.0 / parts.peers
     received = parts.needed.sum(axis=(0, 1)) * parts.unit_elems / nodes
     lacking[parts.counted] = received / np.maximum(1.0, table.in_elems[parts.counted])
@@ -78,7 +80,7 @@ def summary(network: Network, frame: pd.DataFrame, nodes: int, how: str = "") ->
         f"On {nodes} nodes{how} {int((sends & weighs).sum())} of {record['layers']} of these "
         f"layers exchange; each node receives {_count(sent)} elements if all is sent.",
     ]
-    others = Counter(frame["op"][sends & ~weighs])
+    others = Counter(frame["op"][sends & ~weighs & ~frame["statistics"]])
     if others:
         lines.append(f"Features also move in: {_listed(others)}")
     statistics = int(frame["statistics"].sum())

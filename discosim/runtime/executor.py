@@ -10,6 +10,7 @@ from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT
 from discosim.runtime import operators, rows
 from discosim.runtime.course import Action, Course, Function, State, chosen, constant, joined
+from discosim.runtime.group_norms import group_statistics, normalize_groups
 from discosim.runtime.products import grouped, mixing, product
 from discosim.runtime.program import (
     AddTo,
@@ -21,10 +22,12 @@ from discosim.runtime.program import (
     Combine,
     Fill,
     GroupedProduct,
+    GroupStatistics,
     Join,
     Mixing,
     NodeProgram,
     Normalize,
+    NormalizeGroups,
     OnRows,
     Pack,
     PartOfMean,
@@ -92,6 +95,10 @@ def _action(step: Step, state: State) -> Action:
             return _made(step.into, step.source, partial(_statistics, step.layer.op == "l2_norm"))
         case Normalize():
             return _normalize(step, state)
+        case GroupStatistics():
+            return group_statistics(step)
+        case NormalizeGroups():
+            return normalize_groups(step, state)
         case Pick() | Join():
             return _side_by_side(step)
         case Combine():
@@ -185,6 +192,9 @@ def _operator(layer: Layer, state: State, overwrites: bool) -> Function:
         case "layer_norm" | "l2_norm":
             weight, bias = state[f"{at}.weight"], state.get(f"{at}.bias")
             return lambda x: operators.norm(x, weight, bias)
+        case "group_norm":
+            learned = state.get(f"{at}.weight"), state.get(f"{at}.bias")
+            return lambda x: operators.group_norm(layer, x, *learned)
     functions = {"pool": operators.pool, "upsample": operators.upsample}
     return partial(functions.get(layer.op, operators.attend), layer)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from discosim.graph.table import Ints
 from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid, Part
 from discosim.partition.needs import reached
+from discosim.runtime.groups import SharedGroups, group_of, groups_of
 from discosim.runtime.holdings import NO_PAD, Pad, Rectangle, Rectangles, all_of
 from discosim.runtime.program import (
     Apply,
@@ -103,6 +105,8 @@ class PartSteps:
             slot = self._part_of_mean()
         elif layer.operator.statistics and len(features) < layer.in_features:
             slot = self._normalize(features, rows)
+        elif layer.op == "group_norm":
+            slot = self._normalize_groups(features, rows)
         elif layer.op in EACH:
             slot = self._each(features, rows)
         elif layer.op in MOVED:
@@ -282,6 +286,29 @@ class PartSteps:
             counts = self._share(own, theirs)
         free = self._overwrites(0, source)
         return self.new(lambda into: Normalize(layer, source, (own, theirs), counts, into, free))
+
+    def _normalize_groups(self, features: Ints, rows: Range) -> str:
+        """From mean and squared deviations of each group, of what each node answers for."""
+        layer, out = self.layer, self.part.out
+        every, positions = np.arange(layer.in_features), prod(layer.in_shape[1:])
+        own, counted = features, rows
+        if self.part.statistics is None:  # the node has all of its groups
+            own = every[np.isin(group_of(layer, every), group_of(layer, features))]
+            of = {self.rank: groups_of(layer, own, positions)}
+        elif out.layout == "rows":
+            sizes, width = out.rows[:, 1] - out.rows[:, 0], prod(layer.in_shape[2:])
+            active = np.flatnonzero(sizes).tolist()
+            of = {node: groups_of(layer, every, int(sizes[node]) * width) for node in active}
+            counted = int(out.rows[self.rank, 0]), int(out.rows[self.rank, 1])
+        else:
+            owners = np.asarray(out.owners)
+            nodes = np.unique(owners).tolist()
+            of = {n: groups_of(layer, np.flatnonzero(owners == n), positions) for n in nodes}
+        shared = SharedGroups(layer, of, self.rank)
+        self.steps += shared.steps(self._operand(0, own, counted), own)
+        read = self._operand(0, features, rows)
+        free = self._overwrites(0, read)
+        return self.new(lambda into: shared.normalize(read, features, into, overwrites=free))
 
     def _share(self, own: str, theirs: str) -> tuple[int, ...]:
         """Exchange statistics; return how many features those are of, the node's own first."""

@@ -10,6 +10,7 @@ from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
 from discosim.masks.mask import Ints, Mask
 from discosim.partition.placement import contiguous
+from discosim.runtime.groups import SharedGroups, groups_of
 from discosim.runtime.pieces import (
     FeatureSwap,
     GroupPiece,
@@ -115,6 +116,8 @@ class _Writer:
             self.steps.append(Apply(layer, source, layer.name, overwrites))
         elif layer.op in ("layer_norm", "l2_norm"):
             self._normalize(layer, source, overwrites)
+        elif layer.op == "group_norm":
+            self._normalize_groups(layer, source, overwrites)
         elif layer.op in ("slice", "shuffle"):
             wanted = layer.operator.carry(layer, self._held(layer.name))
             at = np.searchsorted(self._held(source), wanted)
@@ -214,6 +217,19 @@ class _Writer:
             Wait(),
             Normalize(layer, source, (own, theirs), tuple(counts.values()), layer.name, overwrites),
         ]
+
+    def _normalize_groups(self, layer: Layer, source: str, overwrites: bool) -> None:
+        """Share mean and squared deviations of each group that lies on several nodes."""
+        owners, every = self.mask.owners[source], self.shapes[source]
+        nodes = (self.rank,) if owners is None else range(self.mask.nodes)
+        positions = int(np.prod(every[1:]))
+        of = {
+            node: groups_of(layer, held_features(owners, every[0], node), positions)
+            for node in nodes
+        }
+        held, shared = self._held(source), SharedGroups(layer, of, self.rank)
+        self.steps += shared.steps(source, held)
+        self.steps.append(shared.normalize(source, held, layer.name, overwrites=overwrites))
 
     def _concat(self, layer: Layer, operands: Sequence[str]) -> None:
         """The node's parts side by side; of a replicated operand its contiguous block."""

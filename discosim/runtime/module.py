@@ -50,6 +50,18 @@ class _LayerNorm(nn.Module):
         return operators.norm(x, self.weight, self.bias)
 
 
+class _GroupNorm(nn.Module):
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        features, self.layer = layer.in_features, layer
+        self.weight = nn.Parameter(torch.ones(features)) if layer.learned else None
+        self.bias = nn.Parameter(torch.zeros(features)) if layer.learned else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` normalised over each group of its features at all positions."""
+        return operators.group_norm(self.layer, x, self.weight, self.bias)
+
+
 class _L2Norm(nn.Module):
     def __init__(self, layer: Layer) -> None:
         super().__init__()
@@ -139,6 +151,8 @@ def _module(layer: Layer) -> nn.Module:
             )
         case "layer_norm":
             return _LayerNorm(layer)
+        case "group_norm":
+            return _GroupNorm(layer)
         case "l2_norm":
             return _L2Norm(layer)
         case "embed":
@@ -149,7 +163,7 @@ def _module(layer: Layer) -> nn.Module:
 class NetworkModule(nn.Module):
     """A Network that torch can run and train; layer `a.b` is the submodule `a.b`.
 
-    Where the graph does not say: batch norms divide by sqrt(var + 1e-5), layer norms by
+    Where the graph does not say: batch and group norms divide by sqrt(var + 1e-5), layer norms by
     sqrt(var + 1e-6), an activation is a ReLU.
     """
 

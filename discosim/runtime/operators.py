@@ -18,6 +18,7 @@ from discosim.graph.layer import Layer
 BATCH_NORM_EPS = 1e-5
 LAYER_NORM_EPS = 1e-6
 L2_NORM_EPS = 1e-12
+GROUP_NORM_EPS = 1e-5
 
 Function = Callable[[Tensor, float, bool], Tensor]
 """An activation of x with its factor; the last argument allows it to overwrite x."""
@@ -161,6 +162,31 @@ def normalize(
     if inplace:
         return x.sub_(mean[:, None]).mul_(rate).mul_(scale).add_(shift)
     return torch.addcmul(shift, (x - mean[:, None]) * rate, scale)
+
+
+def group_norm(layer: Layer, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Return `x` normalised over each group of its features at all positions."""
+    features = torch.arange(layer.out_features) * layer.groups // layer.out_features
+    grouped = x.reshape(x.shape[0], layer.groups, -1)
+    variance, mean = torch.var_mean(grouped, 2, correction=0)
+    return normalize_groups(x, mean[:, features], variance[:, features], weight, bias)
+
+
+def normalize_groups(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    inplace: bool = False,
+) -> Tensor:
+    """Return a group norm from the statistics of each feature's group, (features,) or batched."""
+    rate = torch.rsqrt(variance + GROUP_NORM_EPS)
+    factor = rate if weight is None else rate * weight
+    shift = -mean * factor if bias is None else bias - mean * factor
+    shape = (-1, x.shape[1], *(1,) * (x.dim() - 2))
+    factor, shift = factor.reshape(shape), shift.reshape(shape)
+    return x.mul_(factor).add_(shift) if inplace else torch.addcmul(shift, x, factor)
 
 
 def scale(x: Tensor, weight: Tensor, bias: Tensor, inplace: bool = False) -> Tensor:

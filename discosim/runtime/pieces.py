@@ -123,8 +123,20 @@ def _before(network: Network, tensor: str) -> set[str]:
 
 
 RUN = {
-    *("conv", "linear", "attention", "batch_norm", "layer_norm", "l2_norm", "activation", "pool"),
-    *("upsample", "embed", "flatten", "shuffle", "slice", "reshape", "add", "multiply", "concat"),
+    *("conv", "linear", "attention", "batch_norm", "group_norm", "layer_norm", "l2_norm"),
+    *(
+        "activation",
+        "pool",
+        "upsample",
+        "embed",
+        "flatten",
+        "shuffle",
+        "slice",
+        "reshape",
+        "add",
+        "multiply",
+        "concat",
+    ),
 }
 """The operators that a run knows; an importer's graph may have others, which only count."""
 
@@ -138,6 +150,7 @@ def check_runnable(network: Network) -> None:
         or (layer.stride and len(layer.padding) != len(layer.kernel))
         or (layer.op == "attention" and (len(layer.in_shapes) > 1 or layer.terms > 0))
         or (layer.operator.placing == "aligns" and _broadcasts(layer))
+        or (layer.op == "group_norm" and layer.learned not in (0, 2 * layer.out_features))
     ]
     faults += [f"the input {name}" for name, _ in network.more_inputs]
     faults += [f"{each.name} of several layers" for each in shared_parameters(network.layers)]

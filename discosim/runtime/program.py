@@ -114,6 +114,38 @@ class Normalize:
 
 
 @dataclass(frozen=True, eq=False)
+class GroupStatistics:
+    """What a group norm has to know of the node's features, of each group that it has some of.
+
+    groups: (F,), which of the node's groups each feature of the source is of.
+    """
+
+    layer: Layer
+    source: str
+    groups: Ints
+    into: str
+
+
+@dataclass(frozen=True, eq=False)
+class NormalizeGroups:
+    """A group norm, from the statistics of all nodes that have some of the same groups.
+
+    groups: (F,), which of the node's K groups each feature of the source is of; statistics: the
+    slots of the node's own and of the others'; counts: (K,), of how many elements its own are;
+    others: of each sender, for which of the K groups, and of how many elements.
+    """
+
+    layer: Layer
+    source: str
+    groups: Ints
+    statistics: tuple[str, str]
+    counts: Ints
+    others: tuple[tuple[Ints, Ints], ...]
+    into: str
+    overwrites: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Pick:
     """Features of the sources side by side, by their positions there."""
 
@@ -304,6 +336,8 @@ Step = (
     | Apply
     | Statistics
     | Normalize
+    | GroupStatistics
+    | NormalizeGroups
     | Pick
     | Join
     | Combine

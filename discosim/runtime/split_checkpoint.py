@@ -104,6 +104,11 @@ def of_features(layer: Layer, state: State) -> dict[str, Tensor]:
         )
         scale = parameter(state, f"{at}.weight") * torch.rsqrt(variance + BATCH_NORM_EPS)
         return {f"{at}.weight": scale, f"{at}.bias": parameter(state, f"{at}.bias") - mean * scale}
-    names = {"layer_norm": ("weight", "bias"), "l2_norm": ("weight",), "embed": ("token", "weight")}
+    names = {
+        "layer_norm": ("weight", "bias"),
+        "group_norm": ("weight", "bias"),
+        "l2_norm": ("weight",),
+        "embed": ("token", "weight"),
+    }
     held = (f"{at}.{name}" for name in names[layer.op])
     return {name: parameter(state, name) for name in held if layer.op != "embed" or name in state}

@@ -37,9 +37,10 @@ def random_state(network: Network, seed: int = 0) -> "dict[str, Tensor]":
         state = NetworkModule(network).state_dict()
         for layer in network.layers:
             at = layer.name
-            if layer.op in ("batch_norm", "layer_norm", "l2_norm"):
+            learned = layer.biases > 0  # a norm over groups may have none
+            if layer.op in ("batch_norm", "group_norm", "layer_norm", "l2_norm") and learned:
                 state[f"{at}.weight"].uniform_(0.5, 1.5)
-            if layer.op in ("batch_norm", "layer_norm"):
+            if layer.op in ("batch_norm", "group_norm", "layer_norm") and learned:
                 state[f"{at}.bias"].normal_(0.0, 0.1)
             if layer.op == "batch_norm":
                 state[f"{at}.running_mean"].normal_(0.0, 0.1)

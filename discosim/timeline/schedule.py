@@ -219,7 +219,7 @@ class _Run:
         if not rounds:
             return arrived
         operands = [table.name[tensor - 1] for tensor in _operands(self.work, row)]
-        whole = table.statistics[row] > 0  # statistics are of all features of a node
+        whole = table.rows[row].has_statistics  # they are of all that a node has
         for chunk, part in enumerate(parts):
             done = 1.0 if whole else float(parts[: chunk + 1].sum())
             ready = np.max([made[name][0] + done * made[name][1] for name in operands], axis=0)
@@ -268,12 +268,13 @@ def _stages(work: Work, messages: list[list[list[Message]]]) -> list[list[int]]:
     """Rows that a node goes through chunk by chunk: a leading one, and those that follow it.
 
     A row leads that mixes features, that waits for others, or that looks at all features of a
-    position or a head at once.
+    position, a group or a head at once.
     """
     table = work.table
     stages: list[list[int]] = []
     for row in range(len(table)):
-        at_once = table.mixes[row] or table.statistics[row] > 0 or table.op[row] == "attention"
+        looks = table.rows[row].has_statistics or table.op[row] == "attention"
+        at_once = table.mixes[row] or looks
         if at_once or messages[row] or not stages:
             stages.append([row])
         else:
