@@ -111,7 +111,7 @@ def tokens() -> Network:
 def grouped() -> Network:
     """Group norms of groups that lie on several nodes, on one, and of single features."""
     net = Builder("grouped", (3, 11, 7))
-    x = net.group_norm(net.conv(INPUT, 12, 3, "first"), 3, "three")
+    x = net.group_norm(net.conv(INPUT, 15, 3, "first"), 5, "five")
     x = net.activation(net.conv(x, 8, 3, "second", stride=2), "relu")
     x = net.group_norm(net.add(x, net.group_norm(x, 8, "each", learned=False), "add"), 1, "one")
     x = net.group_norm(net.global_pool(x, "pool"), 2, "flat")
