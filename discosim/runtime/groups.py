@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from discosim.graph.layer import Layer
 from discosim.masks.mask import Ints
-from discosim.runtime.program import GroupStatistics, NormalizeGroups, Step, Swap, Wait
+from discosim.partition.lay import Part
+from discosim.runtime.program import GroupStatistics, NormalizeGroups, Range, Step, Swap, Wait
 
 
 def group_of(layer: Layer, features: Ints) -> Ints:
@@ -78,3 +80,29 @@ class SharedGroups:
                 elems = each.elems[np.searchsorted(each.groups, common)]
                 found.append((node, np.searchsorted(mine, common), elems))
         return found
+
+
+def shared_groups(
+    part: Part, rank: int, features: Ints, rows: Range
+) -> tuple[SharedGroups, Ints, Range]:
+    """Return who shares what before a norm that is laid so; and of which features and rows.
+
+    A node's own statistics are of what it answers for, where it computes more than that, or of all
+    of its groups, where nodes share none.
+    """
+    layer, out = part.layer, part.out
+    every, positions = np.arange(layer.in_features), prod(layer.in_shape[1:])
+    if part.statistics is None:
+        own = every[np.isin(group_of(layer, every), group_of(layer, features))]
+        of = {rank: groups_of(layer, own, positions)}
+        return SharedGroups(layer, of, rank), own, rows
+    if out.layout == "rows":
+        sizes, width = out.rows[:, 1] - out.rows[:, 0], prod(layer.in_shape[2:])
+        active = np.flatnonzero(sizes).tolist()
+        of = {node: groups_of(layer, every, int(sizes[node]) * width) for node in active}
+        counted = int(out.rows[rank, 0]), int(out.rows[rank, 1])
+        return SharedGroups(layer, of, rank), features, counted
+    owners = np.asarray(out.owners)
+    nodes = np.unique(owners).tolist()
+    of = {node: groups_of(layer, np.flatnonzero(owners == node), positions) for node in nodes}
+    return SharedGroups(layer, of, rank), features, rows

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from discosim.graph.table import Ints
 from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid, Part
 from discosim.partition.needs import reached
-from discosim.runtime.groups import SharedGroups, group_of, groups_of
+from discosim.runtime.groups import shared_groups
 from discosim.runtime.holdings import NO_PAD, Pad, Rectangle, Rectangles, all_of
 from discosim.runtime.program import (
     Apply,
@@ -289,22 +288,7 @@ class PartSteps:
 
     def _normalize_groups(self, features: Ints, rows: Range) -> str:
         """From mean and squared deviations of each group, of what each node answers for."""
-        layer, out = self.layer, self.part.out
-        every, positions = np.arange(layer.in_features), prod(layer.in_shape[1:])
-        own, counted = features, rows
-        if self.part.statistics is None:  # the node has all of its groups
-            own = every[np.isin(group_of(layer, every), group_of(layer, features))]
-            of = {self.rank: groups_of(layer, own, positions)}
-        elif out.layout == "rows":
-            sizes, width = out.rows[:, 1] - out.rows[:, 0], prod(layer.in_shape[2:])
-            active = np.flatnonzero(sizes).tolist()
-            of = {node: groups_of(layer, every, int(sizes[node]) * width) for node in active}
-            counted = int(out.rows[self.rank, 0]), int(out.rows[self.rank, 1])
-        else:
-            owners = np.asarray(out.owners)
-            nodes = np.unique(owners).tolist()
-            of = {n: groups_of(layer, np.flatnonzero(owners == n), positions) for n in nodes}
-        shared = SharedGroups(layer, of, self.rank)
+        shared, own, counted = shared_groups(self.part, self.rank, features, rows)
         self.steps += shared.steps(self._operand(0, own, counted), own)
         read = self._operand(0, features, rows)
         free = self._overwrites(0, read)
