@@ -200,13 +200,7 @@ class PartSteps:
         layer = self.layer
         if not layer.stride or self._is_all(rows) or len(layer.in_shape) < 2:
             return None
-        has = self.reach(0, rows)
-        spread = (layer.kernel[0] - 1) * layer.dilation
-        first = rows[0] * layer.stride[0] - layer.padding[0]
-        last = (rows[1] - 1) * layer.stride[0] - layer.padding[0] + spread + 1
-        if has[1] <= has[0]:
-            return Pad(last - first, 0, value)
-        return Pad(has[0] - first, last - has[1], value)
+        return _padding(layer, rows, self.reach(0, rows), value)
 
     def _each(self, features: Ints, rows: Range) -> str:
         layer = self.layer
@@ -300,6 +294,16 @@ class PartSteps:
         others = [node for node, count in enumerate(of_node) if count and node != self.rank]
         self.steps += [statistics_swap(self.layer, own, theirs, others), Wait()]
         return of_node[self.rank], *(of_node[node] for node in others)
+
+
+def _padding(layer: Layer, rows: Range, has: Range, value: float) -> Pad:
+    """What lies outside the input rows that there are, of the windows of output rows."""
+    spread = (layer.kernel[0] - 1) * layer.dilation
+    first = rows[0] * layer.stride[0] - layer.padding[0]
+    last = (rows[1] - 1) * layer.stride[0] - layer.padding[0] + spread + 1
+    if has[1] <= has[0]:
+        return Pad(last - first, 0, value)
+    return Pad(has[0] - first, last - has[1], value)
 
 
 def _by_group(layer: Layer, features: Ints) -> list[tuple[Ints, Ints]]:
