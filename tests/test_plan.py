@@ -280,6 +280,25 @@ def test_a_memory_that_no_plan_keeps_is_told_with_the_least() -> None:
         ds.plan("resnet18/8", memory="1MB")
 
 
+def test_outputs_that_no_layer_reads_stay_within_the_memory() -> None:
+    net = Builder("ends", (3, 12, 4))
+    first = net.conv(INPUT, 8, 3, "first")
+    net.conv(first, 6, 3, "side")
+    net.conv(net.conv(first, 16, 3, "second"), 40, 3, "last")
+    given = Configuration(net.build(), ds.hardware("rpi4-gigabit"), nodes=2)
+    names = [n for n in STRATEGIES if STRATEGIES[n].exact and STRATEGIES[n].nodes is None]
+    costs = [replace(given, strategy=STRATEGIES[each]).cost() for each in names]
+    needs = [float(cost.node_bytes.squeeze()) for cost in costs]
+    limit = float(np.median(needs)) * (1 + 1e-9)
+    found = plan(given, s_comm=(), memory=limit)
+    assert found.best.node_bytes <= limit < found.free.node_bytes
+    kept = [cost for cost, need in zip(costs, needs, strict=True) if need <= limit]
+    least = min(float(cost.latency_s.squeeze()) for cost in kept)
+    assert found.best.latency_s <= least * (1 + 1e-9)
+    assert found.bound is not None
+    assert found.bound <= found.best.latency_s * (1 + 1e-9)
+
+
 def test_one_node_has_nothing_to_split() -> None:
     with pytest.raises(DiscosimError, match="2 nodes or more"):
         ds.plan("resnet18/8", nodes=1)

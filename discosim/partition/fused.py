@@ -6,14 +6,15 @@ over the layers in their order finds the groups.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import pairwise
 
 import numpy as np
 
 from discosim.graph.network import INPUT
-from discosim.graph.table import Ints
-from discosim.partition.held import hull, no_rows
+from discosim.graph.table import Floats, Ints
+from discosim.partition.held import hull
 from discosim.partition.lay import Laid, Part, lay
 from discosim.partition.needs import Extents, reached
 from discosim.partition.worth import Worth
@@ -54,23 +55,34 @@ def fused(laid: Laid, worth: Worth) -> Extents:
     `laid` computes no row twice; of the groups into which its layers can be joined, those are
     taken that take least, elements, messages and repeated MACs added up as their `worth` is.
     """
-    count, ends = len(laid.parts), _ends(laid)
-    best = np.full(count + 1, np.inf)
-    best[0], begins = 0.0, np.zeros(count + 1, dtype=np.int64)
-    known: Known = {}
-    for end in sorted(ends):
-        for begin, cost in _costs(laid, end, worth, known):
-            if (begin in ends or begin == 0) and best[begin] + cost < best[end]:
-                best[end], begins[end] = best[begin] + cost, begin
-    extents: dict[str, Ints] = {}
-    end = count
+    ends = np.array(sorted(_ends(laid)))
+    cuts = np.array([0, *ends])
+    costs = np.full((len(ends), len(cuts)), np.inf)
+    at = {int(cut): number for number, cut in enumerate(cuts)}
+    for begin, group in _Walk(laid, worth, ends).groups():
+        if begin in at:
+            costs[group.which, at[begin]] = group.cost
+    best, came = np.zeros(len(cuts)), np.zeros(len(cuts), dtype=np.int64)
+    for number in range(len(ends)):
+        least = (best[: number + 1] + costs[number, : number + 1])[::-1]  # of equals the shortest
+        came[number + 1] = number - int(least.argmin())
+        best[number + 1] = least.min()
+    chosen, end = [len(ends)], len(ends)
     while end:
-        begin = int(begins[end])
-        for start, _, computed in _groups(laid, end, worth):
-            if start == begin:
-                extents.update(computed)
-                break
-        end = begin
+        end = int(came[end])
+        chosen.append(end)
+    begins = {int(cuts[end]): int(cuts[begin]) for end, begin in pairwise(chosen)}
+    return _computed(laid, worth, begins)
+
+
+def _computed(laid: Laid, worth: Worth, begins: dict[int, int]) -> Extents:
+    """The rows that nodes compute of each layer where groups end and begin so."""
+    ends = np.array(sorted(begins))
+    extents: dict[str, Ints] = {}
+    for begin, group in _Walk(laid, worth, ends).groups():
+        for which, rows in zip(group.which, group.rows, strict=False):  # none where never joined
+            if begins[int(ends[which])] <= begin:
+                extents[laid.parts[begin].layer.name] = rows
     return extents
 
 
@@ -88,85 +100,85 @@ def _ends(laid: Laid) -> set[int]:
     return ends - {0}
 
 
-Known = dict[tuple[object, ...], "tuple[float | None, Known]"]
-"""Costs of groups by their layers, the last one first; None where no group begins so early."""
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """The groups that begin with one layer, of those that end before each of E rows.
 
-
-def _costs(laid: Laid, end: int, worth: Worth, known: Known) -> Iterator[tuple[int, float]]:
-    """The first rows and the seconds of the groups that end before row `end`.
-
-    Blocks of a network repeat: groups of layers that are connected and laid alike cost the same.
+    which: (K,), their ends; cost: (K,), their seconds; rows: (K, N, 2), what is computed of it.
     """
-    signs, groups = _signs(laid), None
-    for begin in range(end - 1, -1, -1):
-        sign = signs[begin]
-        if sign not in known:
-            if groups is None:
-                groups = islice(_groups(laid, end, worth), end - 1 - begin, None)
-            found = next(groups, None)
-            known[sign] = (None if found is None else found[1], {})
-        cost, known = known[sign]
-        if cost is None:
-            return
-        yield begin, cost
+
+    which: Ints
+    cost: Floats
+    rows: Ints
 
 
-@lru_cache(maxsize=64)
-def _signs(laid: Laid) -> list[tuple[object, ...]]:
-    """What decides the part of each layer in the cost of a group, readers and operands relative."""
-    rows, network = _numbers(laid), laid.table.network
-    return [
-        (
-            part.like,
-            tuple(rows[reader] - row for reader in network.graph.successors(part.layer.name)),
-            tuple(rows.get(read.tensor, -1) - row for read in part.reads if read.tensor in rows),
-            tuple(read.tensor for read in part.reads if read.tensor not in rows),
-        )
-        for row, part in enumerate(laid.parts)
-    ]
-
-
-def _groups(laid: Laid, end: int, worth: Worth) -> Iterator[tuple[int, float, dict[str, Ints]]]:
-    """Every group that ends before row `end`: its first row, its seconds, the rows it computes.
+class _Walk:
+    """Layers from the last one to the first, added to all groups at once that end behind them.
 
     What a node computes of a layer follows from the readers in the group, which come later.
     """
-    rows = _numbers(laid)
-    computed: dict[str, Ints] = {}
-    wanted: dict[str, Ints] = {}
-    sent: dict[str, float] = {}  # seconds of each tensor from before the group
-    repeated, unfused = 0.0, 0.0
-    waiting = laid.nodes if worth.one_medium else 1
-    prices = worth.element_s * waiting, worth.message_s * waiting
-    for begin in range(end - 1, -1, -1):
-        part = laid.parts[begin]
-        if not _fusible(part):
-            if begin == end - 1:
-                yield begin, 0.0, {}
-            return
+
+    def __init__(self, laid: Laid, worth: Worth, ends: Ints) -> None:
+        self.laid, self.worth, self.ends = laid, worth, ends
+        waiting = laid.nodes if worth.one_medium else 1
+        self.prices = worth.element_s * waiting, worth.message_s * waiting
+        rows = {part.layer.name: row for row, part in enumerate(laid.parts)}
+        graph = laid.table.network.graph
+        self.last_reader = [
+            max((rows[reader] for reader in graph.successors(part.layer.name)), default=len(rows))
+            for part in laid.parts
+        ]
+        self.wanted: dict[str, Ints] = {}
+        self.sent: dict[str, Floats] = {}  # seconds of each tensor from before the group
+        self.repeated, self.unfused = np.zeros(len(ends)), np.zeros(len(ends))
+        self.goes_on = np.ones(len(ends), dtype=bool)
+
+    def groups(self) -> Iterator[tuple[int, _Begun]]:
+        """Each row that groups can begin with, the last one first, and those groups."""
+        for begin in range(len(self.laid.parts) - 1, -1, -1):
+            first = int(np.searchsorted(self.ends, begin, side="right"))
+            if not _fusible(self.laid.parts[begin]):
+                self.goes_on[first:] = False
+                self.wanted, self.sent = {}, {}
+                if first < len(self.ends) and self.ends[first] == begin + 1:
+                    rows = np.zeros((0, self.laid.nodes, 2), dtype=np.int64)
+                    yield begin, _Begun(np.array([first]), np.zeros(1), rows)
+                continue
+            open_ = np.flatnonzero(self.goes_on[first:])
+            if len(open_):
+                some = slice(first, first + int(open_[-1]) + 1)
+                yield begin, self._with(begin, some)
+
+    def _with(self, begin: int, some: slice) -> _Begun:
+        """Add a layer to the groups of some ends."""
+        laid, part, worth = self.laid, self.laid.parts[begin], self.worth
         name, own = part.layer.name, part.out.rows
-        later = [rows[reader] >= end for reader in laid.table.network.graph.successors(name)]
-        mine = own if not later or any(later) else no_rows(laid.nodes)
-        mine = hull(mine, wanted.get(name, no_rows(laid.nodes)))
-        computed[name] = mine
-        sizes = (mine[:, 1] - mine[:, 0]).sum() - (own[:, 1] - own[:, 0]).sum()
-        repeated += max(0, sizes) / part.out.row_count * part.layer.macs
-        sent.pop(name, None)
+        read_later = (self.last_reader[begin] >= self.ends[some])[:, None, None]
+        mine = hull(np.where(read_later, own, 0), self._of(name)[some])
+        sizes = (mine[..., 1] - mine[..., 0]).sum(-1) - (own[:, 1] - own[:, 0]).sum()
+        self.repeated[some] += np.maximum(0, sizes) / part.out.row_count * part.layer.macs
+        for tensors in (self.wanted, self.sent):
+            tensors.pop(name, None)
         for operand, read in enumerate(part.reads):
             need = reached(part.layer, operand, read.before, mine)
-            wanted[read.tensor] = hull(wanted.get(read.tensor, no_rows(laid.nodes)), need)
-            lacks = _lacks(part, operand, need, prices)
-            again = laid.conventions.resend and read.tensor in sent
-            sent[read.tensor] = sent[read.tensor] + lacks if again else lacks
-            unfused += float(read.missing.sum() * prices[0]) + prices[1] * laid.nodes
-        yield begin, sum(sent.values()) + repeated * worth.mac_s, computed
-        if repeated * worth.mac_s > unfused:
-            return
+            wanted = self._of(read.tensor)[some]
+            wanted[:] = hull(wanted, need)
+            lacks = _lacks(part, operand, need, self.prices)
+            sent = self.sent.setdefault(read.tensor, np.zeros(len(self.ends)))[some]
+            sent[:] = sent + lacks if laid.conventions.resend else lacks
+            unfused = float(read.missing.sum() * self.prices[0]) + self.prices[1] * laid.nodes
+            self.unfused[some] += unfused
+        repeated_s = self.repeated[some] * worth.mac_s
+        cost = sum(each[some] for each in self.sent.values()) + repeated_s
+        which = np.flatnonzero(self.goes_on[some])
+        self.goes_on[some] &= repeated_s <= self.unfused[some]
+        return _Begun(some.start + which, cost[which], mine[which])
 
-
-@lru_cache(maxsize=64)
-def _numbers(laid: Laid) -> dict[str, int]:
-    return {part.layer.name: row for row, part in enumerate(laid.parts)}
+    def _of(self, tensor: str) -> Ints:
+        """What each end's group wants of a tensor, (E, N, 2), to be written to."""
+        if tensor not in self.wanted:
+            self.wanted[tensor] = np.zeros((len(self.ends), self.laid.nodes, 2), dtype=np.int64)
+        return self.wanted[tensor]
 
 
 def _fusible(part: Part) -> bool:
@@ -174,15 +186,19 @@ def _fusible(part: Part) -> bool:
     return by_rows and part.layer.op != "attention"
 
 
-def _lacks(part: Part, operand: int, need: Ints, prices: tuple[float, float]) -> float:
-    """Seconds of the elements of an operand that nodes need and have not, and of their messages."""
+def _lacks(part: Part, operand: int, need: Ints, prices: tuple[float, float]) -> Floats:
+    """Seconds of the elements of an operand that nodes need and have not, and of their messages.
+
+    need: (K, N, 2), of K groups; the seconds are (K,).
+    """
     held = part.reads[operand].before
     if held.layout == "whole" or part.reads[operand].tensor == INPUT:
-        return 0.0
-    missing = need[:, 1] - need[:, 0]
+        return np.zeros(len(need))
+    missing = need[..., 1] - need[..., 0]
     if held.owners is None and held.summands is None:
-        low = np.maximum(need[:, 0], held.held[:, 0])
-        high = np.minimum(need[:, 1], held.held[:, 1])
+        low = np.maximum(need[..., 0], held.held[:, 0])
+        high = np.minimum(need[..., 1], held.held[:, 1])
         missing = missing - np.maximum(0, high - low)
-    elems = int(missing.sum()) * held.features * held.row_elems
-    return elems * prices[0] + np.count_nonzero(missing) * prices[1]
+    elems = missing.sum(-1) * held.features * held.row_elems
+    seconds: Floats = elems * prices[0] + np.count_nonzero(missing, axis=-1) * prices[1]
+    return seconds

@@ -83,6 +83,11 @@ class Held:
             return np.full(self.nodes, self.features / self.nodes)
         return np.bincount(self.owners, minlength=self.nodes).astype(float)
 
+    @cached_property
+    def whole_elems(self) -> Floats:
+        """The elements that each node has, of whole features, (N,)."""
+        return self.elems(whole=True)
+
     def elems(self, whole: bool) -> Floats:
         """Return the elements that each node has, (N,)."""
         if self.summands is not None:
@@ -157,13 +162,13 @@ class ReadAtAll:
 
 
 def hull(held: Ints, rows: Ints) -> Ints:
-    """Return `held` with the rows that touch it; others are not kept together."""
-    (low, high), (first, last) = held.T, rows.T
+    """Return `held`, (..., 2), with the rows that touch it; others are not kept together."""
+    low, high, first, last = held[..., 0], held[..., 1], rows[..., 0], rows[..., 1]
     empty = high <= low
     joins = (last > first) & (empty | ((first <= high) & (last >= low)))
     found = held.copy()
-    np.minimum(low, first, out=found[:, 0], where=joins)
-    np.maximum(high, last, out=found[:, 1], where=joins)
+    np.minimum(low, first, out=found[..., 0], where=joins)
+    np.maximum(high, last, out=found[..., 1], where=joins)
     anew = joins & empty
     if anew.any():
         found[anew] = rows[anew]

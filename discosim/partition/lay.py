@@ -5,7 +5,7 @@ its output; what is sent is what nodes need and have not (partition/held.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -57,6 +57,13 @@ class Read:
     needed: Floats
     added: Bools | None = None
 
+    def of(self, tensor: str) -> "Read":
+        """Return the same of another tensor."""
+        return Read(
+            tensor, self.before, self.needs, self.rounds, self.after, self.keeps, self.missing,
+            self.needed, self.added,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -66,8 +73,7 @@ class Part:
     all that it needs; at_home: (N,), the part of a node's work for which nothing has to come;
     kept: (N,), the part of its MACs that is left where nothing sparse is sent; weights, biases:
     (N,), shares of the parameters; statistics: scalars that nodes send each other to normalise
-    over what lies on several of them; like: a number that layers have in common which are the same
-    but for their names, and laid alike.
+    over what lies on several of them.
     """
 
     layer: Layer
@@ -81,7 +87,14 @@ class Part:
     weights: Floats
     biases: Floats
     statistics: Round | None
-    like: int
+
+    def of(self, layer: Layer, tensors: list[str]) -> "Part":
+        """Return the same of a layer that is like this one and reads `tensors`."""
+        reads = tuple(read.of(tensor) for read, tensor in zip(self.reads, tensors, strict=True))
+        return Part(
+            layer, self.choice, reads, self.out, self.rows, self.share, self.at_home, self.kept,
+            self.weights, self.biases, self.statistics,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,9 +223,7 @@ class _Laying:
         if found is None:
             found = self._parts[key] = self._laid(layer, tensors, operands, choice)
         elif found.layer is not layer:
-            reads = zip(found.reads, tensors, strict=True)
-            named = tuple(replace(read, tensor=tensor) for read, tensor in reads)
-            found = replace(found, layer=layer, reads=named)
+            found = found.of(layer, tensors)
         self.state |= {read.tensor: read.after for read in found.reads}
         self.state[layer.name] = found.out
         return found
@@ -258,10 +269,7 @@ class _Laying:
         home = at_home(on, layer, choice, reads, rows)
         left = kept(on, layer, operands[0], choice, out)
         scalars = statistics_of(on, layer, choice, operands[0], out)
-        return Part(
-            layer, choice, reads, out, rows, share, home, left, weights, biases, scalars,
-            like=len(self._parts),
-        )  # fmt: skip
+        return Part(layer, choice, reads, out, rows, share, home, left, weights, biases, scalars)
 
     def gathering(self, outputs: list[str]) -> tuple[Read, ...]:
         """Return how the outputs come to node 0; only sums are counted without the service."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from discosim.graph.table import Bools, Floats, Ints
 from discosim.model.rounding import kept_share
-from discosim.partition.held import Held, Need
+from discosim.partition.held import Held, Need, ReadAtAll
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
     nodes = has.nodes
     pairs, sparse, most, candidates = np.zeros((4, nodes, nodes))
     for need in needs:
-        rows = row_overlap(has.rows, has.held, need)
+        rows = row_overlap(has.rows, has.held, need.rows, need.read)
         features = feature_overlap(has, need, whole)
         sent, of = features * rows * need.row_elems(has), features * (rows > 0)
         if need.sparse:
@@ -105,29 +105,27 @@ def _kind(has: Held, needs: tuple[Need, ...]) -> str:
     return "halo" if has.layout == "rows" and all(n.members is None for n in needs) else "move"
 
 
-def row_overlap(own: Ints, held: Ints, need: Need) -> Ints:
+def row_overlap(own: Ints, held: Ints, needed: Ints, read: ReadAtAll | None = None) -> Ints:
     """Return the rows that j needs and has not and that i answers for, (..., N, N).
 
-    own, held: (..., N, 2), as of `Held`; no node needs any of itself.
+    own, held, needed: (..., N, 2), as of `Held` and `Need`; no node needs any of itself.
     """
     none = held[..., 1] <= held[..., 0]
-    low, high = need.rows[:, 0], need.rows[:, 1]
+    low, high = needed[..., 0], needed[..., 1]
     before, after = (
         np.where(none, high, np.minimum(np.maximum(held[..., end], low), high)) for end in (0, 1)
     )
-    rows = _common(own, low, before, need) + _common(own, after, high, need)
-    each = np.arange(len(low))
+    rows = _common(own, low, before, read) + _common(own, after, high, read)
+    each = np.arange(low.shape[-1])
     rows[..., each, each] = 0
     return rows
 
 
-def _common(own: Ints, low: Ints, high: Ints, need: Need) -> Ints:
+def _common(own: Ints, low: Ints, high: Ints, read: ReadAtAll | None) -> Ints:
     first = np.maximum(own[..., :, None, 0], low[..., None, :])
     last = np.minimum(own[..., :, None, 1], high[..., None, :])
     rows: Ints = np.maximum(0, last - first)
-    if need.read is None:
-        return rows
-    return need.read.before[np.maximum(first, last)] - need.read.before[first]
+    return rows if read is None else read.before[np.maximum(first, last)] - read.before[first]
 
 
 def _wanted(has: Held, need: Need) -> Bools:

@@ -222,18 +222,20 @@ def _received(laid: Laid, plan: Plan) -> tuple[Floats, Floats]:
     )
     reads = (*(part.reads for part in laid.parts), laid.gathering)
     index = {name: number + 1 for number, name in enumerate(table.name[:-1])}
-    hold, first = np.eye(len(table)), np.array(table.mixes)
+    held, first = np.array(received), np.array(table.mixes)
     seen: set[str] = set()
     for row, each in enumerate(reads):
+        last = row
         for read in each:
             number = index.get(read.tensor, 0)
             if read.keeps and read.missing.any() and not laid.conventions.resend:
-                hold[row, row : table.last_read[number] + 1] = 1.0
+                last = max(last, int(table.last_read[number]))
             if table.mixes[row] and not laid.conventions.resend:
                 first[row] &= read.tensor not in seen
                 seen.add(read.tensor)
+        held[..., row + 1 : last + 1] += received[..., row : row + 1]
     own: Floats = plan.in_share @ (table.in_elems * first)
-    return received @ hold, own + received @ first.astype(float)
+    return held, own + received @ first.astype(float)
 
 
 def _entering(laid: Laid) -> float:

@@ -186,8 +186,8 @@ def reached(layer: Layer, operand: int, held: Held, rows: Ints) -> Ints:
         found = through(layer.in_shapes[operand], held.shape, found)
     if found is not None:
         return found
-    some = (rows[:, 1] > rows[:, 0])[:, None]
-    return np.where(some, all_rows(held.shape, len(rows)), 0)
+    some = (rows[..., 1] > rows[..., 0])[..., None]
+    return np.where(some, [0, held.row_count], 0)
 
 
 def _for_outputs(

@@ -145,9 +145,11 @@ class _Search:
         free = self._take(prices, chosen.paths, np.inf)
         if free.node_bytes <= self.limit:
             return chosen.bound
-        upper = self._upper(exact=exact)
-        chosen = choices(prices, self.limit, upper)
-        self._take(prices, chosen.paths, self.limit)
+        chosen = choices(prices, self.limit, self._upper(exact=exact))
+        over = self._take(prices, chosen.paths, self.limit).node_bytes - self.limit
+        if over > 0.0:  # outputs are priced at their least, and nodes in between are not tracked
+            again = choices(prices, self.limit - over, self._upper(exact=exact))
+            self._take(prices, again.paths, self.limit)
         upper = self._upper(exact=exact)
         if self.method is Method.FAST or exact or chosen.bound >= upper * (1 - MET):
             return chosen.bound

@@ -43,7 +43,8 @@ class FeaturesHeld:
     """Bytes of features that each node tracked holds while one layer runs.
 
     taken: (T, K, ..., S), what it receives and takes besides, axes as of the prices; lying: of each
-    group, by how its output lies, (T, K); entering: of the network's inputs.
+    group, by how its output lies, (T, K); entering: of the network's inputs, and at least of outputs
+    that no later layer reads.
     """
 
     taken: Floats
@@ -190,7 +191,10 @@ def _held(
             if 0 < tensor < len(table):
                 maker = int(groups.of[tensor - 1])
                 lies = columns.lying_bytes(int(tensor) - 1)
-                lying = {**lying, maker: lying[maker] + lies if maker in lying else lies}
+                if maker in (group, *groups.live[group]):
+                    lying = {**lying, maker: lying[maker] + lies if maker in lying else lies}
+                else:  # an output of the network, however it lies
+                    entering += float(lies.min())
             else:
                 entering += float(table.tensor_elems[tensor]) * priced.elem_bytes
         taken = priced.held[:, columns.at[row]].reshape(tracked, *shape)

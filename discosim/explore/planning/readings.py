@@ -4,14 +4,15 @@ The same as `lay` finds for one of each (partition/lay.py), as arrays (..., S, C
 and C splits: what is sent is features times rows, and each is found once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from discosim.graph.layer import Layer
 from discosim.graph.table import Floats, Ints
 from discosim.partition.effort import shares_of, statistics_of
-from discosim.partition.held import Held
+from discosim.partition.held import Held, Need
 from discosim.partition.kinds import Choice, Rule
 from discosim.partition.lay import Read, amount
 from discosim.partition.messages import Round, feature_overlap, row_overlap
@@ -107,33 +108,31 @@ def _deep(array: Floats, depth: int) -> Floats:
 
 def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Reader]) -> Reading:
     """Return what it takes that `readers` come by an operand, lying in no parts."""
-    layer, nodes = readers[0].layer, on.nodes
-    shape = (len(lying), len(readers))
+    nodes, shape = on.nodes, (len(lying), len(readers))
     pairs, sparse, candidates = np.zeros((3, nodes, nodes, *shape))
     chunks, needed = np.zeros(shape), np.zeros((nodes, *shape))
-    has_rows = np.stack([held.rows for held in lying])
-    has_held = np.stack([held.held for held in lying])
+    has = np.stack([held.rows for held in lying]), np.stack([held.held for held in lying])
     alike: dict[object, list[int]] = {}
     for at, held in enumerate(lying):
         alike.setdefault((held.owners is None, held.everywhere), []).append(at)
     for places in alike.values():
         held = lying[places[0]]
-        for at, one in enumerate(readers):
-            needs = needs_of(on, layer, operand, held, one.choice, one.out, one.rows)
-            needed[:, places, at] = amount(needs, held, on.whole)[:, None]
-            for need in needs:
-                rows = row_overlap(has_rows[places], has_held[places], need)
-                features = feature_overlap(held, need, on.whole)
-                sent = np.moveaxis(features * rows, 0, -1) * need.row_elems(held)
-                of = np.where(rows > 0, features, 0.0)
-                if need.sparse:
-                    sparse[:, :, places, at] += sent
-                    candidates[:, :, places, at] += np.moveaxis(of, 0, -1)
-                else:
-                    pairs[:, :, places, at] += sent
-                    chunks[places, at] = np.maximum(chunks[places, at], of.max((1, 2)))
+        own, kept_rows = (rows[places][:, None] for rows in has)
+        for ats, need in _needs(on, operand, held, readers, needed, places):
+            rows = row_overlap(own, kept_rows, need.rows, need.read)  # (S, C, N, N)
+            features = feature_overlap(held, need, on.whole)
+            where = np.ix_(range(nodes), range(nodes), places, ats)
+            sent = (features * rows * need.row_elems(held)).transpose(2, 3, 0, 1)
+            of = np.where(rows > 0, features, 0.0)
+            if need.sparse:
+                sparse[where] += sent
+                candidates[where] += of.transpose(2, 3, 0, 1)
+            else:
+                pairs[where] += sent
+                largest = np.ix_(places, ats)
+                chunks[largest] = np.maximum(chunks[largest], of.max((2, 3)))
     missing = pairs.sum(0) + sparse.sum(0)
-    offered = np.stack([held.elems(True) for held in lying], -1)[..., None]
+    offered = np.stack([held.whole_elems for held in lying], -1)[..., None]
     return Reading(
         pairs[None],
         sparse[None],
@@ -142,14 +141,42 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
         chunks,
         missing,
         needed,
-        _rows_at_home(layer, operand, lying, readers, missing),
+        _rows_at_home(operand, lying, has[1], readers, missing),
     )
 
 
+def _needs(
+    on: Nodes,
+    operand: int,
+    held: Held,
+    readers: list[Reader],
+    needed: Floats,
+    places: list[int],
+) -> Iterator[tuple[list[int], Need]]:
+    """What readers need of what lies alike, those together that need the same features.
+
+    Of these the rows are (C, N, 2). How much they need is put into `needed`, (N, S, C).
+    """
+    together: dict[tuple[int, int], list[tuple[int, Ints]]] = {}
+    for at, one in enumerate(readers):
+        needs = needs_of(on, one.layer, operand, held, one.choice, one.out, one.rows)
+        needed[:, places, at] = amount(needs, held, on.whole)[:, None]
+        for need in needs:
+            if need.members is None and need.read is None and not need.sparse:
+                together.setdefault((need.low, need.high), []).append((at, need.rows))
+            else:
+                yield [at], replace(need, rows=need.rows[None])
+    for (low, high), every in together.items():
+        yield [at for at, _ in every], Need(low, high, np.stack([rows for _, rows in every]))
+
+
 def _rows_at_home(
-    layer: Layer, operand: int, lying: tuple[Held, ...], readers: list[Reader], missing: Floats
+    operand: int, lying: tuple[Held, ...], held_rows: Ints, readers: list[Reader], missing: Floats
 ) -> Floats:
-    """The part of the rows that a node computes whose windows lie in what it has, (N, S, C)."""
+    """The part of the rows that a node computes whose windows lie in what it has, (N, S, C).
+
+    held_rows: (S, N, 2), of each way to lie.
+    """
     found = np.ones(missing.shape)
     by_rows = [at for at, one in enumerate(readers) if one.choice.plain_rows]
     if not by_rows:
@@ -159,14 +186,12 @@ def _rows_at_home(
     made = np.stack([readers[at].rows for at in by_rows], -1)[:, :, None]  # (N, 2, 1, C)
     home = (made[:, 0] <= each[:, :1]) & (each[:, :1] < made[:, 1])  # (N, rows, C)
     total = np.maximum(1, home.sum(1))
-    for state, held in enumerate(lying):
-        if held.owners is not None:
-            found[:, state, by_rows] = np.where(missing[:, state, by_rows] > 0, 0.0, 1.0)
-            continue
-        reach = reached(layer, operand, held, each)
-        inside = (held.held[:, :1] <= reach[:, 0]) & (reach[:, 1] <= held.held[:, 1:])
-        part = (home & inside[..., None]).sum(1) / total
-        found[:, state, by_rows] = np.where(missing[:, state, by_rows] > 0, part, 1.0)
+    reach = reached(readers[0].layer, operand, lying[0], each)
+    inside = (held_rows[..., :1] <= reach[:, 0]) & (reach[:, 1] <= held_rows[..., 1:])
+    part = inside.transpose(1, 0, 2).astype(float) @ home.astype(float) / total[:, None]
+    placed = np.array([held.owners is not None for held in lying])
+    part = np.where(placed[:, None], 0.0, part)
+    found[..., by_rows] = np.where(missing[..., by_rows] > 0, part, 1.0)
     return found
 
 

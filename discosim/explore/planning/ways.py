@@ -23,7 +23,6 @@ from discosim.partition.collectives import Collective
 from discosim.partition.effort import kept
 from discosim.partition.held import Held, everywhere
 from discosim.partition.lay import nodes_for, read_one
-from discosim.partition.splits import LayerSplit
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +61,8 @@ class Ways:
         """Return the numbers of a row, for all ways in which its operands may lie."""
         options, layer = self.options, self.given.network.layers[row]
         group, others = int(options.groups.of[row]), options.others(row)
-        splits, count = options.splits[group], max(1, len(others))
-        made = [self._reader(row, split, at) for at, split in enumerate(splits)]
+        count = max(1, len(others))
+        made = [self._reader(row, at) for at in range(options.states(group))]
         readers = [reader for reader, _ in made]
         readings = []
         for operand, tensor in enumerate(self.given.network.operands(layer.name)):
@@ -82,18 +81,19 @@ class Ways:
             total = total + one
         return self._numbers(row, made, readings[0], total)
 
-    def _reader(self, row: int, split: LayerSplit, at: int) -> tuple[Reader, tuple[Held, ...]]:
-        """The row split so, and how its operands then best lie."""
+    def _reader(self, row: int, state: int) -> tuple[Reader, tuple[Held, ...]]:
+        """The row split so that its output lies so, and how its operands then best lie."""
         options, groups, layer = self.options, self.options.groups, self.given.network.layers[row]
         own, operands = int(groups.of[row]), []
+        split = options.leaving[own][state]
         for tensor in self.given.network.operands(layer.name):
             maker = options.makers[row].get(tensor)
             if maker is None:
                 operands.append(self.entering[tensor])
                 continue
             of = int(groups.of[maker])
-            state = int(options.lies[own][at]) if of == own else options.like(of, split)
-            operands.append(options.held[maker][state])
+            lies = state if of == own else options.like(of, split)
+            operands.append(options.held[maker][lies])
         lying = tuple(operands)
         return reader_of(self.on, layer, lying, options.rule(split)), lying
 
@@ -125,7 +125,10 @@ class Ways:
     def _numbers(
         self, row: int, made: list[tuple[Reader, tuple[Held, ...]]], first: Reading, total: Reading
     ) -> WaysLaid:
-        """The numbers of a row from all that it reads; first: of its first operand."""
+        """The numbers of a row from all that it reads; first: of its first operand.
+
+        Splits that leave the output lying alike differ in S_comm alone.
+        """
         readers = [reader for reader, _ in made]
         layer, whole = readers[0].layer, self.on.whole
         left = self._kept(row, made).reshape(self.given.nodes, *first.chunks.shape)
@@ -160,18 +163,19 @@ class Ways:
                 )
             )
         group = int(self.options.groups.of[row])
-        density = np.array([[1.0 - split.s_comm for split in self.options.splits[group]]])
+        lies = self.options.lies[group]
+        density = np.array([1.0 - split.s_comm for split in self.options.splits[group]])
         return WaysLaid(
             row=row,
-            pairs=pairs,
-            sparse=sparse,
-            candidates=candidates,
-            offered=offered,
-            chunks=np.broadcast_to(total.chunks, full)[None],
-            had=(total.needed - total.missing) / max(1.0, self.table.in_elems[row]),
-            numbers=np.stack([*wide(numbers), left, wide(outputs)]),
-            at_home=np.where(lacks, home, 1.0),
-            density=wide(density),
+            pairs=pairs[..., lies],
+            sparse=sparse[..., lies],
+            candidates=candidates[..., lies],
+            offered=offered[..., lies],
+            chunks=np.broadcast_to(total.chunks, full)[None][..., lies],
+            had=((total.needed - total.missing) / max(1.0, self.table.in_elems[row]))[..., lies],
+            numbers=np.stack([*wide(numbers), left, wide(outputs)])[..., lies],
+            at_home=np.where(lacks, home, 1.0)[..., lies],
+            density=np.broadcast_to(density, (1, *full[:-1], len(lies))),
             useful=self.options.useful(row)[None],
         )
 
