@@ -43,8 +43,8 @@ class FeaturesHeld:
     """Bytes of features that each node tracked holds while one layer runs.
 
     taken: (T, K, ..., S), what it receives and takes besides, axes as of the prices; lying: of each
-    group, by how its output lies, (T, K); entering: of the network's inputs, and at least of outputs
-    that no later layer reads.
+    group, by how its output lies, (T, K); entering: of the network's inputs, and of outputs that no
+    later layer reads, at least.
     """
 
     taken: Floats
