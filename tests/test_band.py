@@ -15,7 +15,8 @@ from discosim.explore.band import HIGH, LOW, band_columns
 from discosim.explore.sweep import sweep_columns
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware, load_profile
-from discosim.report.sweep import draw_sweep, verdicts
+from discosim.report.sweep import verdicts
+from discosim.report.sweep_plot import draw_sweep
 from discosim.simulate import least_s
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.schedule import schedule

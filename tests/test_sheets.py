@@ -1,75 +1,99 @@
 """Pictures for a column of a paper and for a slide: width, letters, fonts, and tables for TeX."""
 
-from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 import discosim as ds
-from discosim.door.answer import Answer
 from discosim.errors import DiscosimError
 from discosim.hardware import load_profile
+from discosim.report.lettering import spread
 from discosim.report.style import LEAST_LETTERS, LETTERS, Sheet, drawn_on, save
 from discosim.report.tables import to_tex
 from discosim.units import parse_length
 from tests.configurations import swept
+from tests.pictures import KINDS, answer, lettering, picture
 
 NODE = load_profile("disco-fig4").hardware()
 NET = "resnet18/8"
-ANSWERS: dict[str, Callable[[], Answer]] = {
-    "sweep": lambda: ds.sweep(NET, NODE, nodes=[2, 4, 8]),
-    "strategies": lambda: ds.sweep(NET, NODE, strategies="disco,rows,pipeline", nodes=[2, 4]),
-    "compare": lambda: ds.compare(NET, NODE),
-    "layers": lambda: ds.layers(NET, NODE),
-    "breakeven": lambda: ds.breakeven(NET, NODE, nodes=[2, 4]),
-    "pareto": lambda: ds.pareto(NET, NODE, by="latency,memory"),
-    "timeline": lambda: ds.timeline(NET, NODE),
-    "inspect": lambda: ds.inspect(NET),
-    "unlike plan": lambda: ds.plan(NET, ["rpi4-gigabit", "rpi5-gigabit"]),
-}
-
-
-def _letters(figure: Figure) -> list[float]:
-    figure.canvas.draw()
-    texts = [each for each in figure.findobj(Text) if each.get_visible() and each.get_text()]
-    return [each.get_fontsize() for each in texts]
+SLACK = 1.0
+"""Points by which boxes of letters may overlap: they are higher than the letters."""
 
 
 @pytest.mark.parametrize(("style", "inches"), [("paper", 3.3), ("slide", 10.0)])
-@pytest.mark.parametrize("name", ANSWERS)
-def test_every_picture_has_the_width_and_letters_that_can_be_read(
-    name: str, style: str, inches: float
+@pytest.mark.parametrize("name", KINDS)
+def test_every_picture_can_be_read_in_a_column_and_on_a_slide(
+    name: str, style: str, inches: float, tmp_path: Path
 ) -> None:
     with drawn_on(Sheet(style=style)):
-        figure = ANSWERS[name]().plot()
+        figure = picture(name)
         assert figure.get_figwidth() == pytest.approx(inches)
-        letters = _letters(figure)
-        assert min(letters) >= LEAST_LETTERS
-        assert max(letters) <= 1.1 * LETTERS[style] * (1 + 1e-9)  # those of the title
+        letters = lettering(figure)
+        assert min(each.points for each in letters) >= LEAST_LETTERS
+        # those of the title
+        assert max(each.points for each in letters) <= 1.1 * LETTERS[style] * (1 + 1e-9)
+        assert [each.text for each in letters if each.leaves(figure)] == []
+        slack = SLACK * figure.dpi / 72
+        assert [
+            (one.text, other.text)
+            for one, other in combinations(letters, 2)
+            if one.lies_on(other, slack)
+        ] == []
+        panels = [axes.get_window_extent() for axes in figure.axes]
+        legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
+        for legend in filter(None, legends):  # no legend lies over data
+            assert not any(map(legend.get_window_extent().overlaps, panels))
+        save(figure, str(tmp_path / "a.pdf"))
+        assert b"/Type3" not in (tmp_path / "a.pdf").read_bytes()
 
 
-def test_a_width_a_title_and_dots_are_as_asked(tmp_path: Path) -> None:
-    answer = ANSWERS["sweep"]()
+def test_letters_that_lie_on_each_other_or_leave_the_page_are_found() -> None:
+    figure = Figure(figsize=(2, 2))
+    level = ((0.2, 0.5, "one", 0), (0.25, 0.52, "two", 0), (0.95, 0.1, "cut", 0))
+    for x, y, text, angle in (*level, (0.1, 0.6, "slanted", 45), (0.3, 0.6, "slanted too", 45)):
+        figure.text(x, y, text, rotation=angle, rotation_mode="anchor")
+    letters = lettering(figure)
+    on = [(a.text, b.text) for a, b in combinations(letters, 2) if a.lies_on(b, 1.0)]
+    assert on == [("one", "two")]
+    assert [each.text for each in letters if each.leaves(figure)] == ["cut"]
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=12), st.floats(0, 20))
+def test_names_at_ends_are_spread_in_their_order(places: list[float], apart: float) -> None:
+    found = spread(places, apart, 0.0, 100.0)
+    assert found.min() >= -1e-9
+    assert found.max() <= 100 + 1e-9
+    order = np.argsort(places, kind="stable")
+    room = min(apart, 100 / max(1, len(places) - 1))
+    assert (np.diff(found[order]) >= room - 1e-9).all()
+    if (np.diff(np.sort(places)) >= apart).all():
+        assert found == pytest.approx(np.array(places))
+
+
+def test_a_width_a_title_and_dots_are_as_asked() -> None:
+    shown = ds.sweep(NET, NODE, nodes=[2, 4, 8])
     with drawn_on(Sheet(width=parse_length("85mm"), dpi=200, title="Mine")):
-        figure = answer.plot()
+        figure = shown.plot()
         assert figure.get_suptitle() == "Mine"
         assert figure.get_figwidth() == pytest.approx(85 / 25.4)
         assert figure.dpi == 200
     with drawn_on(Sheet(title="")):
-        assert answer.plot().get_suptitle() == ""
+        assert shown.plot().get_suptitle() == ""
     with drawn_on(Sheet(log=True)):
-        assert answer.plot().axes[0].get_yscale() == "log"
+        assert shown.plot().axes[0].get_yscale() == "log"
     with pytest.raises(DiscosimError, match="unknown style"), drawn_on(Sheet(style="pape")):
         pass
-    assert answer.plot().axes[0].get_yscale() == "linear"
+    assert shown.plot().axes[0].get_yscale() == "linear"
 
 
 @pytest.mark.parametrize("name", ["sweep", "compare", "layers"])
 def test_fonts_are_embedded_and_none_is_of_type_3(name: str, tmp_path: Path) -> None:
-    figure = ANSWERS[name]().plot()
+    figure = answer(name).plot()
     save(figure, str(tmp_path / "a.pdf"))
     save(figure, str(tmp_path / "a.svg"))
     pdf = (tmp_path / "a.pdf").read_bytes()
@@ -96,7 +120,7 @@ def test_a_table_for_tex() -> None:
     assert lines[3] == r"layer & x [\%] \\"
     assert lines[5] == r"a\_b & 1 \\"
     assert lines[-1] == r"\end{tabular}"
-    assert ANSWERS["sweep"]().tex().count(r"\\") == 1 + 39
+    assert answer("sweep").tex().count(r"\\") == 1 + 39
 
 
 @pytest.mark.parametrize("text", ["3.3", "8in2", "-3in", "3m"])

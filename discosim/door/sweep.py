@@ -120,7 +120,7 @@ class Results(Answer):
 
     def plot(self) -> "Figure":
         """Return latency over S_comm, a panel for each number of nodes."""
-        from discosim.report.sweep import draw_sweep
+        from discosim.report.sweep_plot import draw_sweep
 
         return draw_sweep(self.frame)
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from discosim.explore.allocation.allocate import FALLBACK, LIMITS, Allocation, Outcome
 from discosim.masks.criteria import the_criterion
+from discosim.report.lettering import fitted
 from discosim.report.style import COMM, SINGLE, legend_below, new_figure, rc
 from discosim.report.summary import node_text
 from discosim.report.tables import UNITS, Cells, scaled
@@ -207,7 +208,7 @@ def draw_allocation(found: Allocation, title: str) -> "Figure":
         for each in (found.dense, found.plan)
     )
     with mpl.rc_context(rc()):
-        figure = new_figure(float(np.clip(6.0 + 0.1 * len(index), 9.0, 16.0)), 7.4, title)
+        figure = new_figure(float(np.clip(6.0 + 0.1 * len(index), 9.0, 16.0)), 7.4, title, rows=24)
         panels = figure.subplots(3, 1, sharex=True)
         upper, middle, lower = panels
         _draw_levels(upper, found, index, dense)
@@ -224,7 +225,7 @@ def draw_allocation(found: Allocation, title: str) -> "Figure":
         handles = [each for one, _ in named for each in one]
         labels = [each for _, one in named for each in one]
         legend_below(figure, handles, labels, ncols=3)
-        return figure
+        return fitted(figure)
 
 
 def _draw_losses(axes: "Axes", found: Allocation, index: object) -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from discosim.columns import COLUMNS
 from discosim.configuration import Configuration
 from discosim.explore.breakeven import BreakEven
-from discosim.report.style import SINGLE, columns_of_panels, legend_below, new_figure, rc
+from discosim.report.lettering import fitted
+from discosim.report.style import SINGLE, columns_of_panels, legend_below, new_figure, rc, sheet
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
@@ -185,7 +187,7 @@ def draw_surfaces(
         panels[0].xaxis.set_major_formatter(lambda value, _: format_quantity(value, unit))
         panels[0].xaxis.set_minor_formatter(NullFormatter())
         panels[0].xaxis.set_major_locator(LogLocator(numticks=4))
-        figure.supylabel("S_comm, fraction of remote features not sent")
+        figure.supylabel(COLUMNS["s_comm"].quantity if sheet().inches is None else "S_comm")
         fewer = surfaces[0].versus
         handles: list[Any] = [
             Patch(color=FEWER, label=f"{fewer} faster"),
@@ -198,7 +200,7 @@ def draw_surfaces(
         bar.ax.set_ylim(LEVELS[0], LEVELS[-1])
         bar.set_ticklabels([f"{level:g}x" for level in LEVELS[:-1]])
         bar.set_label("times faster")
-        return figure
+        return fitted(figure)
 
 
 def _draw(axes: "Axes", surface: Surface, x: Floats, s_comm: Floats, colours: Any) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.report.labels import adds_up, bar_names, singles, title
+from discosim.report.lettering import fitted
 from discosim.report.style import (
     COMM,
     COMP,
@@ -76,7 +77,7 @@ def draw_compare(frame: "pd.DataFrame") -> "Figure":
         axes.grid(False, axis="y")
         axes.set(xlabel=f"latency [{unit}]", xlim=(0, _room() * max(latency.max(), alone.max())))
         legend_below(figure, ncols=3)
-        return figure
+        return fitted(figure)
 
 
 def _room() -> float:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from discosim.evidence.predict import APART, Judged, pairs_right
-from discosim.report.style import COMM, COMP, SINGLE, new_figure, rc
+from discosim.report.lettering import fitted
+from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, plain_ticks, rc
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
@@ -162,7 +163,7 @@ def draw_evidence(predictions: Sequence[Judged]) -> "Figure":
 
     said = predicted_rows(predictions)
     measured = np.array([each.measured.seconds for each in said], dtype=float)
-    fitted = np.array([each.fitted for each in said], dtype=bool)
+    seen = np.array([each.fitted for each in said], dtype=bool)
     with rc_context(rc()):
         figure = new_figure(6.4, 6.0, "Published latencies beside predictions")
         axes = figure.subplots()
@@ -171,11 +172,13 @@ def draw_evidence(predictions: Sequence[Judged]) -> "Figure":
             axes.fill_between(both, both * (1 - BAND), both * (1 + BAND), color="#DDDDDD",
                               label=f"within {100 * BAND:.0f} %")  # fmt: skip
             axes.plot(both, both, color=SINGLE, linewidth=0.8)
-            axes.plot(measured[fitted], np.array([e.predicted_s for e in said])[fitted], "o",
+            axes.plot(measured[seen], np.array([e.predicted_s for e in said])[seen], "o",
                       markersize=4, markerfacecolor="none", color=COMM,
                       label="fitted to this network too")  # fmt: skip
             axes.plot(measured, [each.held_out_s for each in said], "o", markersize=2.5, color=COMP,
                       label="not fitted to this network")  # fmt: skip
             axes.set(xscale="log", yscale="log", xlabel="measured [s]", ylabel="predicted [s]")
-            axes.legend(loc="upper left")
-        return figure
+            for axis in (axes.xaxis, axes.yaxis):
+                plain_ticks(axis, *both)
+            legend_below(figure, ncols=3)
+        return fitted(figure)

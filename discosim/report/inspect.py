@@ -12,6 +12,7 @@ from discosim.graph.network import Network, inputs_text, shape_text
 from discosim.graph.table import tabulate
 from discosim.partition.plan import Plan
 from discosim.partition.split import split
+from discosim.report.lettering import fitted
 from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc, small
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
@@ -151,7 +152,7 @@ def draw_graph(network: Network, nodes: int, plan: Plan | None = None, how: str 
     with mpl.rc_context(rc()):
         height = 1.6 + INCH_A_ROW * len(members)
         title = f"{network.name} at {inputs_text(network)}, on {nodes} nodes{how}"
-        figure = new_figure(9.0, height, title)
+        figure = new_figure(9.0, height, title, rows=len(members))
         axes: Axes = figure.subplots()
         axes.set_axis_off()
         lanes = _lanes([edge for edge in edges if edge[1] - edge[0] > 1])
@@ -167,7 +168,7 @@ def draw_graph(network: Network, nodes: int, plan: Plan | None = None, how: str 
         axes.set_xlim(-0.35 * wide - 0.5, 12)
         axes.set_ylim(len(members) - 0.4, -0.6)
         legend_below(figure, list(kinds.values()), list(kinds), ncols=2)
-        return figure
+        return fitted(figure)
 
 
 def _folded(network: Network) -> tuple[dict[str, str], dict[str, list[str]]]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from discosim.report.lettering import fitted
 from discosim.report.style import COMM, COMP, legend_below, log_y, new_figure, rc, small, time_unit
 from discosim.report.tables import Cells, cells, percent
 from discosim.units import format_quantity
@@ -52,7 +53,7 @@ def draw_layers(frame: "pd.DataFrame", title: str) -> "Figure":
         axes.grid(False, axis="x")
         _mark_blocks(axes, frame, wide - 1.0)
         legend_below(figure, ncols=2)
-        return figure
+        return fitted(figure)
 
 
 def _mark_blocks(axes: "Axes", frame: "pd.DataFrame", wide: float) -> None:

@@ -8,7 +8,8 @@ import pandas as pd
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.network import Network, shape_text
 from discosim.masks.mask import Bools, LayerMask, Mask
-from discosim.report.style import COMM, COMP, legend_below, new_figure, rc
+from discosim.report.lettering import fitted
+from discosim.report.style import COMM, legend_below, new_figure, rc
 from discosim.report.tables import Cells
 from discosim.units import format_quantity
 
@@ -75,6 +76,9 @@ def _range(pairs: "np.ndarray[tuple[int, int], np.dtype[np.int64]]") -> str:
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
+OWN = "#7FB3D5"
+"""Lighter than what is received, in grey too."""
+
 PAPER_FEATURES = 256
 """Input and output features of the layer in the paper's Figure 3(c)."""
 
@@ -100,7 +104,7 @@ def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure
         )
         figure = new_figure(6.4, 6.6, title)
         axes: Axes = figure.subplots()
-        colours = ListedColormap(["white", COMP, COMM])
+        colours = ListedColormap(["white", OWN, COMM])
         axes.imshow(kinds, cmap=colours, vmin=0, vmax=2, aspect="auto", interpolation="nearest")
         axes.grid(False)
         for owner, draw in ((in_owner, axes.axhline), (out_owner, axes.axvline)):
@@ -111,12 +115,12 @@ def draw_mask(network: Network, mask: Mask, layer: str | None = None) -> "Figure
             ylabel="input features, sorted by their node",
         )
         handles = [
-            Patch(color=COMP, label="own features"),
+            Patch(color=OWN, label="own features"),
             Patch(color=COMM, label="received"),
             Patch(facecolor="white", edgecolor="#999999", label="pruned"),
         ]
         legend_below(figure, handles, ncols=3)
-        return figure
+        return fitted(figure)
 
 
 def drawn_layer(mask: Mask, layer: str | None) -> LayerMask:

@@ -12,6 +12,7 @@ from discosim.explore.grid.metrics import METRICS
 from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import DECADES, PER_DECADE, State
 from discosim.report.labels import several
+from discosim.report.lettering import fitted
 from discosim.report.style import (
     COMP,
     LINES,
@@ -200,7 +201,7 @@ def draw_front(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
         for handle in legend.legend_handles if third is not None else []:
             if handle is not None:
                 handle.set(array=None, facecolor="white")  # the colour is the third metric's
-    return figure
+        return fitted(figure)
 
 
 def _write_nodes(axes: "Axes", frame: pd.DataFrame, first: str, second: str) -> None:
@@ -240,14 +241,15 @@ def draw_histogram(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
         plain_ticks(axes.xaxis, float(low.min()), float(high.max()))
         axes.set_xlabel(_label(by[0], frame["low"]))
         axes.set_ylabel("configurations in a tenth of a decade")
-    return figure
+        return fitted(figure)
 
 
 def _title(frame: pd.DataFrame, by: Sequence[str]) -> str:
     """What the front is of; three names of a kind at most."""
     words = [_few(frame["model"] + " at " + frame["input"]), _few(frame["hardware"])]
     names = ", ".join(f"{'most' if METRICS[n].most else 'least'} {METRICS[n].quantity}" for n in by)
-    return f"{' on '.join(words)}\n{len(frame):,} configurations that none beats: {names}"
+    count = f"{len(frame):,} configuration{'s' * (len(frame) > 1)}"
+    return f"{' on '.join(words)}\n{count} that none beats: {names}"
 
 
 def _few(names: pd.Series) -> str:
@@ -297,11 +299,15 @@ def _scale(axes: "Axes", which: str, values: pd.Series) -> None:
 
     Values that are close to each other, as accuracies, begin where the data does.
     """
+    from matplotlib.ticker import MaxNLocator
+
     low, high = float(values.min()), float(values.max())
     axis = axes.xaxis if which == "x" else axes.yaxis
     if low > 0 and (high > LOG_FROM * low or (sheet().log and high > low)):
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")
         plain_ticks(axis, low, high)
         return
+    if values.dtype.kind == "i":
+        axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     if 0 < low < high / 2:
         (axes.set_xlim if which == "x" else axes.set_ylim)(0.0, None)

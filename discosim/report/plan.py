@@ -12,6 +12,7 @@ from discosim.explore.planning.prices import Aim
 from discosim.graph.table import LayerTable
 from discosim.partition.kinds import Kind
 from discosim.partition.splits import ByRows, Splits
+from discosim.report.lettering import fitted
 from discosim.report.style import COMM, COMP, LINES, SINGLE, legend_below, new_figure, rc, time_unit
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells, cells
@@ -253,7 +254,7 @@ def draw_plan(found: Planned, title: str) -> "Figure":
         if not found.best.exact:
             handles.append(Patch(fc="#FFFFFF", ec="#777777", hatch="////", label="sparse"))
         legend_below(figure, handles, ncols=len(handles))
-        return figure
+        return fitted(figure)
 
 
 def _name_blocks(axes: "Axes", frame: pd.DataFrame) -> None:

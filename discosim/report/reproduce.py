@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 
 from discosim.explore.grid.front import pareto_front
+from discosim.report.lettering import fitted, stand_apart
 from discosim.report.style import (
     COMM,
     COMP,
     SINGLE,
+    columns_of_panels,
     legend_below,
     new_figure,
     plain_ticks,
     rc,
+    sheet,
     small,
     time_unit,
 )
@@ -25,13 +28,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-METHODS = {  # by method: how it is written, colour, marker, where its labels stand
-    "dense": ("dense", "#000000", "s", (6, 4)),
-    "random-sparse": ("random sparse (100 %: branches)", "#999999", "o", (0, -11)),
-    "dense-then-split": ("dense-then-split", "#E69F00", "v", (5, -10)),
-    "split-then-aggregate": ("split-then-aggregate", "#56B4E9", "^", (-6, 4)),
-    "disco": ("DISCO", "#009E73", "D", (0, 7)),
+METHODS = {  # by method: how it is written, colour, marker
+    "dense": ("dense", "#000000", "s"),
+    "random-sparse": ("random sparse (100 %: branches)", "#999999", "o"),
+    "dense-then-split": ("dense-then-split", "#E69F00", "v"),
+    "split-then-aggregate": ("split-then-aggregate", "#56B4E9", "^"),
+    "disco": ("DISCO", "#009E73", "D"),
 }
+MEMORIES = ("#B8DCF2", "#56B4E9", "#00517F")
+"""From light to dark, for definitions of memory."""
 FRONT = "#CC79A7"
 SCHEME_GAP = 1.0
 EXCHANGES: tuple[tuple[str, float, Any], ...] = (
@@ -45,7 +50,7 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
     import matplotlib as mpl
 
     with mpl.rc_context(rc()):
-        figure = new_figure(9.0, 5.6)
+        figure = new_figure(9.0, 5.6, title, rows=20)
         axes: Axes = figure.subplots()
         factor, unit = time_unit(frame["latency_s"])
         latency = frame["latency_s"].to_numpy() / factor
@@ -63,7 +68,8 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
             label="Pareto front of the distributed ones",
         )
         axes.scatter(latency[front], accuracy[front], s=150, color=FRONT, alpha=0.35, zorder=1)
-        for method, (name, colour, marker, shift) in METHODS.items():
+        labels = []
+        for method, (name, colour, marker) in METHODS.items():
             chosen = (frame["method"] == method).to_numpy()
             axes.plot(
                 latency[chosen],
@@ -79,15 +85,17 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
                 latency[chosen], accuracy[chosen], frame["setting"][chosen], strict=True
             ):
                 located = method.endswith(("split", "aggregate"))
-                text = f"loc. {setting}" if located else f"{setting} %" if setting else ""
-                axes.annotate(
-                    text,
-                    (x, y),
-                    xytext=shift,
-                    textcoords="offset points",
-                    ha=("center", "left", "right")[int(np.sign(shift[0]))],
-                    fontsize=small(),
-                    color="#555555",
+                if not setting:
+                    continue
+                labels.append(
+                    axes.annotate(
+                        f"loc. {setting}" if located else f"{setting} %",
+                        (x, y),
+                        xytext=(0, 0),
+                        textcoords="offset points",
+                        fontsize=small(),
+                        color="#555555",
+                    )
                 )
         single = float(frame["single_s"].iloc[0]) / factor
         axes.axvline(single, color=SINGLE, ls="--", lw=1.0)
@@ -97,8 +105,9 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
         plain_ticks(axes.xaxis, latency.min(), latency.max())
         axes.margins(0.08, 0.1)
         axes.set(xlabel=f"computed latency [{unit}], no overlap", ylabel=f"published {measure}")
-        axes.set_title(title, fontsize="large")
         legend_below(figure, ncols=4)
+        fitted(figure)
+        stand_apart(axes, labels)
         return figure
 
 
@@ -117,7 +126,7 @@ def draw_schemes(frame: pd.DataFrame) -> "Figure":
             panels[0].plot([], [], color=COMM, lw=width, ls=style, label=label)
         panels[0].plot([], [], color="#555555", lw=1.0, label="own features")
         legend_below(figure, *panels[0].get_legend_handles_labels(), ncols=3)
-        return figure
+        return fitted(figure)
 
 
 def _draw_scheme(axes: "Axes", rows: pd.DataFrame) -> None:
@@ -166,8 +175,14 @@ def draw_parallelism(frame: pd.DataFrame, base_s: float) -> "Figure":
     with mpl.rc_context(rc()):
         overlaps = list(dict.fromkeys(frame["overlap"]))
         memories = list(dict.fromkeys(frame["memory"]))
-        figure = new_figure(11.0, 4.8)
-        panels = figure.subplots(1, len(overlaps), sharey=True, squeeze=False)[0]
+        columns = columns_of_panels(len(overlaps), 22)
+        high = -(-len(overlaps) // columns)
+        title = (
+            "Figure 4: at the memory of ResNet50/8 a node; /X above a bar: pipeline of ResNet50/X"
+        )
+        figure = new_figure(5.5 * columns, 4.8 * high, title)
+        panels = figure.subplots(high, columns, sharey=True, squeeze=False).ravel()
+        letters = {"fontsize": small(), "rotation": 0 if sheet().inches is None else 90}
         factor, unit = time_unit([base_s])
         width = 0.8 / (1 + len(memories))
         for axes, overlap in zip(panels, overlaps, strict=True):
@@ -176,7 +191,7 @@ def draw_parallelism(frame: pd.DataFrame, base_s: float) -> "Figure":
             places = np.arange(len(counts))
             first = group[group["memory"] == memories[0]]
             bars = [("model parallel, S_comm = 99 %", "#009E73", first["model_parallel_s"], None)]
-            for colour, memory in zip(("#56B4E9", "#E69F00", "#CC79A7"), memories, strict=False):
+            for colour, memory in zip(MEMORIES, memories, strict=False):
                 rows = group[group["memory"] == memory]
                 bars.append((f"pipeline, {memory}", colour, rows["pipeline_s"], rows["X"]))
             for index, (label, colour, values, divisors) in enumerate(bars):
@@ -187,7 +202,7 @@ def draw_parallelism(frame: pd.DataFrame, base_s: float) -> "Figure":
                     for x, height, divisor in zip(middle, heights, divisors, strict=True):
                         axes.text(
                             x, 1.05 * height, f"/{divisor:.2f}", ha="center", va="bottom",
-                            fontsize=small(),
+                            **letters,
                         )  # fmt: skip
             label = "ResNet50/8 on one node"
             axes.axhline(base_s / factor, color=SINGLE, ls="--", lw=1.4, label=label)
@@ -198,10 +213,6 @@ def draw_parallelism(frame: pd.DataFrame, base_s: float) -> "Figure":
             axes.set_title(f"overlap: {overlap}")
             axes.grid(False, axis="x")
         panels[0].set_ylabel(f"latency [{unit}]")
-        figure.suptitle(
-            "Figure 4: at the memory of ResNet50/8 a node; /X above a bar: pipeline of ResNet50/X",
-            fontsize="large",
-        )
         handles, labels = panels[0].get_legend_handles_labels()
         legend_below(figure, handles, labels, ncols=3)
-        return figure
+        return fitted(figure)

@@ -1,13 +1,15 @@
 """The picture of `size`: a bar a cluster for each limit, and the limit itself."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from discosim.explore.grid.metrics import METRICS
 from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
-from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc
+from discosim.report.lettering import fitted, inches_of
+from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc, sheet
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -28,16 +30,28 @@ def draw_size(frame: "pd.DataFrame") -> "Figure":
     with mpl.rc_context(rc()):
         left = f", the first {MOST} of {len(frame)}" if len(frame) > MOST else ""
         title = f"{', '.join(dict.fromkeys(rows['model']))}: the smallest clusters{left}"
-        width = max(7.0, 3.4 + 2.9 * len(limits))
-        figure = new_figure(width, 1.5 + 0.34 * len(rows), title)
-        panels = figure.subplots(1, len(limits), sharey=True, squeeze=False)[0]
+        names = _names(rows)
+        columns = _side_by_side(names, len(limits))
+        high = -(-len(limits) // columns)
+        width = max(7.0, 3.4 + 2.9 * columns)
+        figure = new_figure(width, high * (1.5 + 0.34 * len(rows)), title, rows=high * len(rows))
+        panels = figure.subplots(high, columns, sharey=True, squeeze=False).ravel()
         for axes, name in zip(panels, limits, strict=True):
             _draw(axes, rows, name)
-        panels[0].set_yticks(np.arange(len(rows)), _names(rows))
+        panels[0].set_yticks(np.arange(len(rows)), names)
         panels[0].set_ylim(len(rows) - 0.4, -0.6)
         handles, labels = panels[0].get_legend_handles_labels()
         legend_below(figure, handles, labels, ncols=3)
-        return figure
+        return fitted(figure)
+
+
+def _side_by_side(names: Sequence[str], count: int) -> int:
+    """How many panels stand in a row: all, or one where the names leave too little room."""
+    width, letters = sheet().inches, sheet().letters
+    if width is None:
+        return count
+    room = width - max(inches_of(name, 0.9 * letters) for name in names)
+    return count if room > count * 9 * letters / 72 else 1
 
 
 def _shown(rows: "pd.DataFrame", name: str) -> bool:
@@ -54,18 +68,19 @@ def _draw(axes: "Axes", rows: "pd.DataFrame", name: str) -> None:
     limits = rows[f"{name}_limit"].to_numpy(dtype=float)
     feasible = rows["feasible"].to_numpy(dtype=bool)
     places = np.arange(len(rows))
-    for keeps, colour, label in (
-        (feasible, COMP, "keeps all limits"),
-        (~feasible, COMM, "does not"),
-    ):
-        axes.barh(places[keeps], values[keeps], height=0.65, color=colour, alpha=0.8, label=label)
+    looks: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (feasible, {"color": COMP, "label": "keeps all limits"}),
+        (~feasible, {"fc": COMM, "label": "does not", "hatch": "////", "ec": "white", "lw": 0}),
+    )
+    for keeps, look in looks:
+        axes.barh(places[keeps], values[keeps], height=0.65, alpha=0.8, **look)
     ends = [*values, *limits]
     axes.set_xlim(0, 1.08 * float(np.nanmax(ends)))
     axes.vlines(
         limits, places - 0.5, places + 0.5, colors=SINGLE, ls=(0, (4, 2)), lw=1.6, label="limit"
     )
     axes.xaxis.set_major_formatter(lambda value, _: format_quantity(value, metric.unit))
-    axes.locator_params(axis="x", nbins=3)
+    axes.locator_params(axis="x", nbins=3 if sheet().inches is None else 2)
     axes.grid(False, axis="y")
     axes.set_title(metric.quantity)
     axes.set_xlabel(f"limit: at {'least' if metric.most else 'most'}")

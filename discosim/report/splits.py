@@ -12,6 +12,7 @@ from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind
 from discosim.partition.lay import Laid, Part, lay
 from discosim.partition.plan import CONVENTIONS
+from discosim.report.lettering import filled, fitted
 from discosim.report.style import COMM, COMP, legend_below, new_figure, rc, small
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ NODES = 2
 FEATURES, ROWS = 6, 8
 OWN = (COMP, "#E69F00")
 """What node 0 and node 1 have."""
-SHARED, RECEIVED, NOTHING = "#999999", COMM, "#FFFFFF"
+SHARED, RECEIVED, NOTHING = "#CCCCCC", COMM, "#FFFFFF"
+
+TITLE = "A 3x3 convolution on two nodes, split in five ways: features down, rows across"
 
 SPLITS = (
     ("outputs", Kind.OUTPUTS, "each node its output features; it gets all input features"),
@@ -39,26 +42,27 @@ def draw_splits() -> "Figure":
     from matplotlib.patches import Patch
 
     with mpl.rc_context(rc()):
-        figure = new_figure(8.5, 10.5, "A 3x3 convolution on two nodes, split in five ways")
+        figure = new_figure(8.5, 10.5, TITLE, rows=34)
         panels = figure.subplots(len(SPLITS), 3)
         for row, (name, kind, words) in zip(panels, SPLITS, strict=True):
             part = _second(kind)
             sent = _draw_row(row, part)
-            row[0].set_ylabel(f"{name}\n\nfeatures", fontweight="bold")
-            row[1].set_xlabel(f"{words}: {sent} elements sent in all", fontsize=small())
-        for axes, title in zip(panels[0], ("input: what each has", "what node 0 gets", "output"),
+            row[0].set_ylabel(name, fontweight="bold")
+            told = f"{words}: {sent} elements sent in all"
+            told = filled(told, 0.85 * figure.get_figwidth(), small())
+            row[0].set_title(told, loc="left", fontsize=small())
+        for axes, title in zip(panels[-1], ("input: what each has", "what node 0 gets", "output"),
                                strict=True):  # fmt: skip
-            axes.set_title(title)
-        panels[-1][0].set_xlabel("rows")
+            axes.set_xlabel(title)
         handles = [
             Patch(fc=OWN[0], label="node 0"),
             Patch(fc=OWN[1], label="node 1"),
             Patch(fc=SHARED, label="both"),
-            Patch(fc=RECEIVED, label="sent to node 0"),
+            Patch(fc=RECEIVED, hatch="xxx", ec="white", label="sent to node 0"),
             Patch(fc="#FFFFFF", ec="#333333", hatch="///", label="summands, to be added up"),
         ]
         legend_below(figure, handles, ncols=len(handles))
-    return figure
+        return fitted(figure)
 
 
 def _network() -> Network:
@@ -110,8 +114,8 @@ def _cells(axes: "Axes", owners: Ints, *, summed: bool = False) -> None:
     for (feature, row), owner in np.ndenumerate(owners):
         axes.add_patch(
             Rectangle((row, feature), 1, 1, fc=NOTHING if summed else colours[int(owner)],
-                      ec="#333333" if summed else "#FFFFFF", hatch="///" if summed else None,
-                      lw=0.5)
+                      ec="#333333" if summed else "#FFFFFF",
+                      hatch="///" if summed else "xxx" if owner == 3 else None, lw=0.5)
         )  # fmt: skip
     axes.add_patch(Rectangle((0, 0), ROWS, FEATURES, fill=False, ec="#333333", lw=0.8))
     axes.set(xlim=(-0.1, ROWS + 0.1), ylim=(FEATURES + 0.1, -0.1), aspect="equal")

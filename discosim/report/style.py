@@ -1,6 +1,5 @@
 """How all pictures look: colours for the colour-blind, one unit per axis, files written whole."""
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +12,7 @@ import numpy as np
 
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.files import write_whole
+from discosim.report.lettering import filled, inches_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,20 +142,24 @@ def columns_of_panels(most: int, letters: int = 14) -> int:
     return max(1, min(most, int(width * 72 / (letters * sheet().letters))))
 
 
-def new_figure(width: float, height: float, title: str = "") -> "Figure":
-    """Return an empty figure of that many inches, its title in as many lines as it needs."""
+def new_figure(width: float, height: float, title: str = "", *, rows: int = 0) -> "Figure":
+    """Return an empty figure of that many inches, its title in as many lines as it needs.
+
+    rows: of letters that stand one above another, for which it is high enough on any sheet.
+    """
     from matplotlib.figure import Figure
 
     asked = sheet()
     if asked.inches is not None:
         height *= max(asked.inches / width, 0.062 * asked.letters)
         height = max(height, LEAST_HEIGHT * asked.letters)
+        height = max(height, (1.5 * small() * rows + 10 * asked.letters) / 72)
         width = asked.inches
     figure = Figure(figsize=(width, height), dpi=asked.dpi or 150, layout="constrained")
     title = title if asked.title is None else asked.title
     if title:
-        letters = int(110 * width / asked.letters)
-        lines = [textwrap.fill(line, letters) for line in title.splitlines()]
+        letters = 1.1 * asked.letters
+        lines = [filled(line, 0.96 * width, letters) for line in title.splitlines()]
         figure.suptitle("\n".join(lines))
         if asked.inches is not None:
             _taller(figure, len("\n".join(lines).splitlines()) - LINES_THERE)
@@ -176,13 +180,16 @@ def time_unit(values_s: Iterable[float]) -> tuple[float, str]:
 
 
 def line_styles(count: int, marked: bool) -> list[dict[str, Any]]:
-    """Return styles that stay apart where two lines coincide: thin ones lie on wide ones."""
-    dashes = ("-", (0, (4, 1.5)), (0, (1, 1)))
+    """Return styles that stay apart where two lines coincide: thin ones lie on wide ones.
+
+    Neighbours differ in their markers, or where they have none in their dashes: in grey as well.
+    """
+    dashes = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)))
     widths = [1.8] if count == 1 else [(2.8, 1.4)[i % 2] for i in range(count)]
     return [
         {
             "color": LINES[i % len(LINES)],
-            "ls": dashes[i // len(LINES) % len(dashes)],
+            "ls": dashes[(i // len(LINES) if marked else i) % len(dashes)],
             "lw": width,
             "marker": "os^Dv"[i % 5] if marked else "",
             "ms": 2 + width,
@@ -210,8 +217,9 @@ def plain_ticks(axis: "Axis", low: float, high: float) -> None:
     """Write the ticks of a logarithmic axis in plain numbers, more of them on a short one."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    few = high < 300 * low
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+    decades = np.log10(high / low) * (1.0 if sheet().inches is None else 1.8)
+    subs = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0, 3.0) if decades < 4.5 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -242,12 +250,17 @@ def legend_below(
         handles, labels = list(found.values()), list(found)
     if labels is None:
         labels = [str(handle.get_label()) for handle in handles]
-    longest = max(map(len, labels), default=1)
-    room = int(figure.get_figwidth() * 72 / (0.55 * sheet().letters * (longest + 6)))
-    columns = ncols if sheet().inches is None else max(1, min(ncols, room))
+    columns = max(1, min(ncols, int(figure.get_figwidth() / _entry(labels))))
     if sheet().inches is not None:
         _taller(figure, -(-len(labels) // columns) - LINES_THERE)
     return figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def _entry(labels: Sequence[str]) -> float:
+    """Inches across of a column of a legend: the mark, the longest label, and what is between."""
+    letters = max(LEAST_LETTERS, 0.9 * sheet().letters)
+    longest = max((inches_of(label, letters) for label in labels), default=0.0)
+    return longest + 4.8 * letters / 72
 
 
 def check_suffix(path: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from discosim.report.lettering import fitted
 from discosim.report.style import COMM, COMP, legend_below, new_figure, rc, time_unit
 from discosim.report.tables import Cells, percent, scaled
 from discosim.timeline.schedule import Event, Timeline, interval_s
@@ -179,7 +180,7 @@ def draw_gantt(events: Sequence[Event], nodes: Sequence[str], title: str) -> "Fi
         hidden = len({e.track for e in events if e.kind == "message"}) - MOST_LINKS
         if hidden > 0:
             axes.set_title(f"the {MOST_LINKS} busiest links; {hidden} more are not drawn")
-        return figure
+        return fitted(figure)
 
 
 def _tracks(events: Sequence[Event], nodes: Sequence[str]) -> list[tuple[str, str]]:

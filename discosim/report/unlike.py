@@ -1,12 +1,14 @@
 """Plans on unlike nodes: as data, in words and as a picture."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from discosim.explore.planning.unlike import UnlikePlanned
+from discosim.report.lettering import fitted
 from discosim.report.plan import stretches
-from discosim.report.style import LINES, new_figure, rc, time_unit
+from discosim.report.style import LINES, legend_below, new_figure, rc, time_unit
 from discosim.report.tables import Cells, cells
 from discosim.units import format_quantity
 
@@ -84,12 +86,23 @@ def draw(found: UnlikePlanned, title: str) -> "Figure":
     import matplotlib as mpl
 
     with mpl.rc_context(rc()):
-        figure = new_figure(8.0, 0.6 + 0.32 * len(found.every), title)
+        count = len(found.every)
+        figure = new_figure(8.0, 1.2 + 0.32 * count, title, rows=count)
         axes = figure.subplots()
         factor, unit = time_unit([each.latency_s for each in found.every])
-        names = [each.name for each in found.every][::-1]
-        values = [each.latency_s / factor for each in found.every][::-1]
-        axes.barh(range(len(names)), values, color=LINES[3])
-        axes.set_yticks(range(len(names)), names)
+        values = np.array([each.latency_s for each in found.every]) / factor
+        exact = np.array([each.exact for each in found.every])
+        looks: tuple[tuple[Any, dict[str, Any]], ...] = (
+            (exact, {"label": "nothing to train"}),
+            (~exact, {"label": "has to be trained", "hatch": "////", "ec": "white", "lw": 0}),
+        )
+        for chosen, look in looks:
+            places = np.flatnonzero(chosen)
+            if len(places):
+                axes.barh(places, values[places], fc=LINES[3], **look)
+        axes.set_yticks(range(count), [each.name for each in found.every])
+        axes.set_ylim(count - 0.4, -0.6)
+        axes.grid(False, axis="y")
         axes.set_xlabel(f"latency [{unit}]")
-        return figure
+        legend_below(figure, ncols=2)
+        return fitted(figure)

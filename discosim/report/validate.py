@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 
 from discosim.evidence.measured import written
+from discosim.report.lettering import fitted
 from discosim.report.style import (
     LINES,
     SINGLE,
+    columns_of_panels,
     legend_below,
     new_figure,
     plain_ticks,
     rc,
-    small,
     time_unit,
 )
 from discosim.report.tables import Cells, in_columns
@@ -128,7 +129,7 @@ def _percent(share: float) -> str:
 
 
 MARKS = {"none": "o", "layer": "s"}
-LEVEL_COLOURS = dict(zip(LEVELS, (LINES[4], LINES[3], LINES[1]), strict=True))
+LEVEL_COLOURS = dict(zip(LEVELS, (LINES[4], LINES[6], LINES[3]), strict=True))
 
 
 def draw_validation(records: pd.DataFrame, rows: pd.DataFrame, title: str) -> "Figure":
@@ -139,13 +140,13 @@ def draw_validation(records: pd.DataFrame, rows: pd.DataFrame, title: str) -> "F
     import matplotlib as mpl
 
     with mpl.rc_context(rc()):
-        figure = new_figure(11.0, 5.4, title)
-        left, right = figure.subplots(1, 2)
+        columns = columns_of_panels(2, 22)
+        figure = new_figure(5.5 * columns, 5.4 * (2 // columns), title)
+        left, right = figure.subplots(2 // columns, columns).ravel()
         _draw_latencies(left, records)
         _draw_layers(right, rows)
-        handles, labels = left.get_legend_handles_labels()
-        legend_below(figure, handles, labels, ncols=4)
-        return figure
+        legend_below(figure, ncols=4)
+        return fitted(figure)
 
 
 def _draw_latencies(axes: "Axes", records: pd.DataFrame) -> None:
@@ -185,13 +186,15 @@ def _draw_layers(axes: "Axes", rows: pd.DataFrame) -> None:
         errors = np.sort(group["error"].to_numpy()) * 100
         share = np.arange(1, len(errors) + 1) / len(errors)
         name = "serial" if overlap == "none" else "overlapped"
-        axes.step(errors, share, where="post", color=LINES[number], label=name)
+        dashes = ("-", (0, (4, 1.5)))[number % 2]
+        axes.step(errors, share, where="post", color=LINES[number], ls=dashes,
+                  label=f"layers, {name}")  # fmt: skip
     axes.axvline(0, color=SINGLE, lw=1)
     axes.set(
         xlabel="predicted against measured [%]",
         ylabel="fraction of layers",
         title="each layer, profiled level",
         xlim=(-100, 100),
+        xticks=(-50, 0, 50),
         ylim=(0, 1),
     )
-    axes.legend(fontsize=small())
