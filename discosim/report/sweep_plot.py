@@ -176,15 +176,11 @@ def _ends(panel: "Axes", names: Mapping[str, str]) -> list[End]:
     """Where the lines of a panel end that have a name."""
     right, found = float(panel.get_xlim()[1]), {}
     for line in panel.lines:
-        label = str(line.get_label())
-        if label in names and len(line.get_ydata()):
-            x, y = (
-                np.asarray(data, dtype=float)[-1] for data in (line.get_xdata(), line.get_ydata())
-            )
+        label, points = str(line.get_label()), np.asarray(line.get_xydata(), dtype=float)
+        if label in names and len(points):
+            x, y = points[-1].tolist()
             level = line.get_transform() != panel.transData
-            found[label] = End(
-                names[label], right if level else float(x), float(y), line.get_color()
-            )
+            found[label] = End(names[label], right if level else x, y, line.get_color())
     return list(found.values())
 
 
