@@ -27,6 +27,7 @@ from discosim.report.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
 
 METHODS = {  # by method: how it is written, colour, marker
     "dense": ("dense", "#000000", "s"),
@@ -68,35 +69,7 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
             label="Pareto front of the distributed ones",
         )
         axes.scatter(latency[front], accuracy[front], s=150, color=FRONT, alpha=0.35, zorder=1)
-        labels = []
-        for method, (name, colour, marker) in METHODS.items():
-            chosen = (frame["method"] == method).to_numpy()
-            axes.plot(
-                latency[chosen],
-                accuracy[chosen],
-                marker,
-                ls=":",
-                lw=0.9,
-                ms=6,
-                color=colour,
-                label=name,
-            )
-            for x, y, setting in zip(
-                latency[chosen], accuracy[chosen], frame["setting"][chosen], strict=True
-            ):
-                located = method.endswith(("split", "aggregate"))
-                if not setting:
-                    continue
-                labels.append(
-                    axes.annotate(
-                        f"loc. {setting}" if located else f"{setting} %",
-                        (x, y),
-                        xytext=(0, 0),
-                        textcoords="offset points",
-                        fontsize=small(),
-                        color="#555555",
-                    )
-                )
+        labels = _draw_methods(axes, frame, latency)
         single = float(frame["single_s"].iloc[0]) / factor
         axes.axvline(single, color=SINGLE, ls="--", lw=1.0)
         whole = accuracy[(frame["method"] == "dense").to_numpy()]
@@ -109,6 +82,32 @@ def draw_accuracy(frame: pd.DataFrame, title: str, measure: str) -> "Figure":
         fitted(figure)
         stand_apart(axes, labels)
         return figure
+
+
+def _draw_methods(
+    axes: "Axes", frame: pd.DataFrame, latency: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+) -> "list[Annotation]":
+    """A dotted line for each method; return what stands beside its points."""
+    labels, accuracy = [], frame["accuracy"].to_numpy()
+    for method, (name, colour, marker) in METHODS.items():
+        chosen = (frame["method"] == method).to_numpy()
+        look: Any = {"ls": ":", "lw": 0.9, "ms": 6, "color": colour, "label": name}
+        axes.plot(latency[chosen], accuracy[chosen], marker, **look)
+        located = method.endswith(("split", "aggregate"))
+        points = zip(latency[chosen], accuracy[chosen], frame["setting"][chosen], strict=True)
+        labels += [
+            axes.annotate(
+                f"loc. {setting}" if located else f"{setting} %",
+                (x, y),
+                xytext=(0, 0),
+                textcoords="offset points",
+                fontsize=small(),
+                color="#555555",
+            )
+            for x, y, setting in points
+            if setting
+        ]
+    return labels
 
 
 def draw_schemes(frame: pd.DataFrame) -> "Figure":
