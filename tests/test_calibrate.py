@@ -15,8 +15,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discosim.cli.app import run
-from discosim.door.calibrate import Calibrated
+from discosim.door.calibrate import WHOLE, Calibrated
 from discosim.errors import DiscosimError, install_hint
+from discosim.evidence.measured import read_measured
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
@@ -37,6 +38,7 @@ from discosim.validate.calibration import (
     calibrate,
     profile_file,
     residual,
+    this_machine,
 )
 from discosim.validate.fit import fit_all, fit_line, mean_error
 from discosim.validate.footprint import Footprint, feature_bytes, probe
@@ -305,6 +307,28 @@ def test_every_operator_is_executed_and_timed() -> None:
     assert all(case.samples.median_s > 0 for case in cases)
     assert told == sorted(told)
     assert all(done < total for done, total in told)
+
+
+@pytest.mark.extras
+def test_whole_networks_are_rows_that_evidence_reads(
+    calibration: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("discosim.door.calibrate.WHOLE", ("resnet18/16", "squeezenet1-1/8"))
+    monkeypatch.setattr("discosim.door.calibrate.WHOLE_S", 1e-3)
+    path = tmp_path / "rows.csv"
+    Calibrated(found=calibration, threads=1, where="TCP", force=True).save_rows(path)
+    rows = read_measured(path)
+    assert [row.network for row in rows] == ["resnet18/16", "squeezenet1-1/8"]
+    assert all(row.seconds and row.seconds > 0 for row in rows)
+    assert {row.device for row in rows} == {this_machine()}
+    with pytest.raises(DiscosimError, match="often enough at a steady speed"):
+        Calibrated(found=calibration, threads=1, where="TCP").save_rows(path)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_no_network_that_is_timed_whole_is_a_probe(name: str) -> None:
+    assert name in NETWORKS
+    assert name not in {network.name for network in probes()}
 
 
 def test_only_steady_passes_count() -> None:

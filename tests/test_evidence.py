@@ -3,6 +3,7 @@
 import csv
 import datetime
 import json
+import re
 import shlex
 import sys
 from dataclasses import replace
@@ -327,6 +328,23 @@ def test_a_table_becomes_a_profile_that_predicts_it(
     rows = json.loads(capsys.readouterr().out)
     assert all(abs(row["error"]) < 0.5 for row in rows)
     assert (tmp_path / "pictures" / "evidence.png").stat().st_size > 1000
+
+
+def test_the_steps_of_the_page_add_a_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "device.md").read_text(encoding="utf-8")
+    [rows], [steps] = (re.findall(rf"```{kind}\n(.*?)```", text, re.S) for kind in ("csv", "text"))
+    (tmp_path / "mine.csv").write_text(rows, encoding="utf-8")
+    commands = steps.strip().splitlines()
+    assert len(commands) == 4
+    for command in commands:
+        assert call(command, monkeypatch) == 0, command
+    assert "My board, ncnn, 1.8 GHz, 4 threads" in capsys.readouterr().out
+    answer = ds.evidence(measured="mine.csv", profiles="my-board.toml")
+    assert [each.reason for each in answer.predictions] == [""] * 5
+    assert all(abs(each.error) < 0.5 for each in answer.predictions)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,14 @@ PLACE = "HOST:PORT"
     replace(
         options.save("Write the profile to a .toml file.", "profile", ".toml"), flags="--hw-out"
     ),
+    Option(
+        "save_rows",
+        "--rows",
+        "Time whole networks too: rows for fit and evidence, .csv.",
+        to=To.FILE,
+        what="--rows",
+        suffixes=(".csv",),
+    ),
     Option("seconds", "--seconds", "How long to measure.", click.FloatRange(0.1, 3600)),
     Option("force", "--force", "Write the profile of a busy machine too.", is_flag=True),
     Option("threads", "--threads", "Threads of a node.", click.IntRange(1, 1024)),
@@ -39,6 +47,7 @@ def command(asked: Asked) -> None:
 
     \b
     discosim calibrate --hw-out mine.toml
+    discosim calibrate --rows mine.csv
     discosim calibrate --listen 0.0.0.0:7000                 (on one machine)
     discosim calibrate --connect 192.168.1.7:7000 --hw-out mine.toml   (on the other)
     """
@@ -46,7 +55,9 @@ def command(asked: Asked) -> None:
     if where is None:
         asked.give(asked.answer())
         return
-    if any(asked.values[each] is not None for each in ("save", "connect", "form", "path")):
+    if any(
+        asked.values[each] is not None for each in ("save", "save_rows", "connect", "form", "path")
+    ):
         raise click.UsageError("--listen only answers: what is measured is said where --connect is")
     host, port = address(where)
     with listen(host, port) as listener:

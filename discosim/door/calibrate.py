@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from discosim.door.answer import Answer
 from discosim.door.hearing import command, note, progress
 from discosim.errors import DiscosimError, require
+from discosim.evidence.measured import written
+from discosim.networks import build
 from discosim.report import calibrate as report
 from discosim.report.tables import Cells
-from discosim.validate.bench import measure
+from discosim.validate.bench import measure, passes
 from discosim.validate.calibration import Calibration, profile_file
 from discosim.validate.calibration import calibrate as fitted
 from discosim.validate.footprint import measure_footprint
@@ -20,6 +22,14 @@ from discosim.validate.pingpong import echo, one_way_s
 
 if TYPE_CHECKING:
     import pandas as pd
+
+WHOLE = (
+    "resnet18", "mobilenetv2", "squeezenet1-1", "shufflenetv2-x1.0", "regnety-400mf", "deit-ti",
+)  # fmt: skip
+"""Networks of several kinds that are timed whole; the profile is fitted to none, but to probes."""
+
+WHOLE_S = 20.0
+"""For how long."""
 
 LINK_SHARE = 0.2
 """Of the time, what goes into the link."""
@@ -67,6 +77,27 @@ class Calibrated(Answer):
         footprint = measure_footprint(self.threads)
         text = profile_file(self.found, self.threads, self.where, today, footprint)
         write_text(fspath(path), text)
+
+    def save_rows(self, path: "str | PathLike[str]") -> None:
+        """Write what whole networks take here to a .csv file, which `fit` and `evidence` take.
+
+        They are timed then, for about WHOLE_S; what is inconclusive is left out unless it is
+        forced. Raises DiscosimError where that is all.
+        """
+        from discosim.files import write_text
+
+        note(f"whole networks are timed for about {WHOLE_S:g} s")
+        networks = [build(name) for name in WHOLE]
+        with progress("networks") as shown:
+            timed = [each.whole for each in passes(WHOLE_S, self.threads, networks, shown)]
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        rows = report.network_rows(networks, timed, self.threads, today, every=self.force)
+        if not rows:
+            raise DiscosimError(
+                f"no network was timed often enough at a steady speed, so {fspath(path)} is not "
+                "written: close what keeps the machine busy, or write it all the same (--force)"
+            )
+        write_text(fspath(path), written(rows))
 
 
 @command

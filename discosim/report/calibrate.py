@@ -1,11 +1,15 @@
 """What `calibrate` measured and fitted, as data and as tables for people."""
 
+import datetime
+from collections.abc import Sequence
+
 import pandas as pd
 
-from discosim.graph.network import shape_text
+from discosim.graph.network import Network, shape_text
 from discosim.report.tables import Cells, in_columns
 from discosim.units import format_quantity
-from discosim.validate.calibration import Calibration, residual
+from discosim.validate.calibration import RUNTIME, Calibration, residual, this_machine
+from discosim.validate.gate import Samples
 
 
 def calibration_frame(calibration: Calibration) -> pd.DataFrame:
@@ -46,6 +50,27 @@ def calibration_frame(calibration: Calibration) -> pd.DataFrame:
     frame["conclusive"] = [samples.conclusive for samples in taken]
     frame["error"] = frame["fitted_s"] / frame["measured_s"] - 1
     return frame
+
+
+def network_rows(
+    networks: Sequence[Network],
+    timed: Sequence[Samples],
+    threads: int,
+    today: datetime.date,
+    *,
+    every: bool,
+) -> list[tuple[object, ...]]:
+    """Return rows of a table of measurements, one a network; without `every` those conclusive."""
+    return [
+        (
+            this_machine(), RUNTIME, network.name, shape_text(network.input_shape), "fp32", threads,
+            1, "", "latency", f"{1e3 * samples.median_s:.4g}", "ms",
+            f"discosim calibrate, {today.isoformat()}", "",
+            f"median of {len(samples.seconds)} runs, spread {100 * samples.spread:.2g} %",
+        )
+        for network, samples in zip(networks, timed, strict=True)
+        if samples.conclusive or every
+    ]  # fmt: skip
 
 
 def show_calibration(calibration: Calibration) -> Cells:

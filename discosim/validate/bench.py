@@ -52,6 +52,11 @@ class Passes:
     row_s: Floats
     steady: Bools
 
+    @property
+    def whole(self) -> Samples:
+        """The whole network, run after run."""
+        return gated(self.row_s.sum(1), self.steady)
+
     def cases(self) -> Iterator[Case]:
         """Yield each operator with its samples."""
         for layer, seconds in zip(self.network.layers, self.row_s.T, strict=True):
@@ -75,6 +80,18 @@ def measure(
 
     All are run in turns for `seconds`, at least once. Raises DiscosimError without torch.
     """
+    found = passes(seconds, threads, networks or probes(), progress, clock)
+    return [case for each in found for case in each.cases()]
+
+
+def passes(
+    seconds: float,
+    threads: int,
+    networks: Sequence[Network],
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[Passes]:
+    """Return the runs of each network, taken in turns; raises DiscosimError without torch."""
     require("calibrate", "torch")
     import torch
 
@@ -82,7 +99,7 @@ def measure(
     torch.set_num_threads(threads)
     try:
         begin_s = clock()
-        tasks = [_task(network) for network in networks or probes()]
+        tasks = [_task(network) for network in networks]
         kept: list[list[Floats]] = [[] for _ in tasks]
         judged: list[list[tuple[float, float, float]]] = [[] for _ in tasks]
         reference_s = reference()
@@ -105,12 +122,11 @@ def measure(
     finally:
         torch.set_num_threads(before)
     return [
-        case
-        for (network, *_), rows, sure in zip(tasks, kept, judged, strict=True)
-        for case in Passes(
+        Passes(
             network, np.array(rows)[:, : len(network.layers)],
             np.array([is_steady(*each, usual_s) for each in sure]),
-        ).cases()
+        )
+        for (network, *_), rows, sure in zip(tasks, kept, judged, strict=True)
     ]  # fmt: skip
 
 

@@ -113,6 +113,11 @@ def _fit(cases: Sequence[Case], kind: str, amount: Callable[[Case], float]) -> L
     return fit_all(amounts, np.array([case.samples.median_s for case in chosen]))
 
 
+def this_machine() -> str:
+    """Return what this machine is called in profiles and tables of measurements."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+
+
 def residual(calibration: Calibration) -> float:
     """Return the mean relative error of the fits over all measured operators."""
     predicted = [calibration.operator_s(case.layer) for case in calibration.cases]
@@ -153,7 +158,7 @@ def calibrated_profile(
     memory |= _of_runtime(footprint, by)
     return Document.model_validate(
         {
-            "device": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "device": this_machine(),
             "runtime": RUNTIME,
             "threads": threads,
             "description": f"{platform.machine()} under {platform.system()}, "

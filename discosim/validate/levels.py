@@ -1,8 +1,6 @@
 """What each level of the model says of measured runs, and how far that is off."""
 
 import datetime
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +16,7 @@ from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.simulate import Cost, Overlap
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.schedule import Event
-from discosim.validate.calibration import Calibration, calibrated_profile
+from discosim.validate.calibration import Calibration, calibrated_profile, this_machine
 from discosim.validate.drift import Drift, drift
 from discosim.validate.link import NodeLinks
 from discosim.validate.profiled import (
@@ -239,7 +237,7 @@ def _about(known: Known, link: NodeLinks) -> Machine:
     calibration = known.calibration
     return Machine(
         date=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        machine=this_machine(),
         link=link.how,
         link_Bps=known.wires.line.rate,
         link_latency_s=known.wires.line.constant_s,
