@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from discosim.masks.mask import Mask
     from discosim.partition.plan_file import PlanFile
 
+S_COMM = 0.8
+"""The fraction of remote features that is not sent where none is given."""
+
 HALF = 0.5
 """The average S_comm that a strategy with a cut comes nearest to where no block is given."""
 

@@ -18,7 +18,7 @@ from discosim.door.run import run
     options.ONE_S_COMM,
     options.STRATEGY.saying("How layers are split, by one name."),
     options.COLLECTIVE,
-    options.MASK.saying("Mask of `discosim mask`, in place of --s-comm."),
+    options.MASK.saying("Mask of `discosim mask`, in place of --s-comm, or beside --plan."),
     options.EXECUTED,
     options.WEIGHTS,
     options.SEED,

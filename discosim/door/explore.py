@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack, cast
 
 import numpy as np
 
+from discosim.configuration import S_COMM
 from discosim.door import given
 from discosim.door.answer import Answer
 from discosim.door.compare import ORDER
@@ -86,7 +87,7 @@ def explore(
     *,
     input: int | str | Sizes | None = None,  # noqa: A002
     nodes: given.Counts = NODES,
-    s_comm: given.Shares = given.S_COMM,
+    s_comm: given.Shares = S_COMM,
     strategy: str = "disco",
     overlap: str | None = None,
     **more: Unpack[Exploring],

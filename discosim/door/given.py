@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
-from discosim.configuration import HALF, Configuration
+from discosim.configuration import HALF, S_COMM, Configuration
 from discosim.door.hardware import HardwareLike, hardware
 from discosim.door.hearing import caveat, note
 from discosim.door.network import NetworkLike, network
@@ -43,9 +43,6 @@ ALL = "all"
 
 DEFAULT = "splitnets-hmd"
 """The hardware where none is given."""
-
-S_COMM = 0.8
-"""The fraction of remote features that is not sent where none is given."""
 
 OF_THE_PAPER = (DEFAULT, "disco-fig4")
 """Hardware that the paper computes with, and that nobody can buy."""

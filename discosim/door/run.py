@@ -6,6 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from discosim.configuration import S_COMM
 from discosim.door import given
 from discosim.door.answer import Answer
 from discosim.door.hearing import command, note
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from discosim.masks.select import Knob
+    from discosim.masks.weights import Weights
+
+CRITERION = "l1"
+"""By which features are chosen for the sparse layers of a plan, if no mask names them."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,8 +60,9 @@ class Ran(Answer):
         from discosim.report.run import run_findings
 
         wanted = "masked" if isinstance(self.split, Mask) else "unsplit"
-        if isinstance(self.split, Plan) and leaves_out(the_laid(self.split)):
-            wanted = "partly summed"
+        if isinstance(self.split, Plan):
+            laid = the_laid(self.split)
+            wanted = "partly summed" if leaves_out(laid) else "masked" if laid.named else wanted
         return run_findings(self.network, self.how, wanted, self.rows, self.off)
 
     @cached_property
@@ -92,10 +98,10 @@ def run(
     """Run the split network, one process a node, and return what it sent and held.
 
     nodes: 2 and s_comm: 0.8 by default, or those of the mask or the plan; strategy: as `compare`
-    has them; plan: a file that says how each layer is split, or its S_comm; collective: of its
-    sums and gathers; weights: a checkpoint, random ones of `seed` without; timeout: of a lost
-    peer, in seconds; split_to: a folder for each node's weights. Raises
-    DiscosimError.
+    has them; plan: a file that says how each layer is split, or its S_comm; mask: of all layers,
+    or of the sparse ones of a plan; collective: of sums and gathers; weights: a checkpoint, random
+    ones of `seed` without; timeout: of a lost peer, in seconds; split_to: a folder for each node's
+    weights. Raises DiscosimError.
     """
     require("run", "torch", "safetensors")
     from discosim.explore.executed import the_laid
@@ -112,7 +118,7 @@ def run(
     source, state = _parameters(found, weights, seed)
     parameters = _Parameters(state, source)
     if said is not None:
-        split, how = _by_plan(found, said, parameters)
+        split, how = _by_plan(found, said, chosen, parameters)
     else:
         split, how = _by_strategy(found, strategy, count, collective, s_comm, chosen, parameters)
     written: tuple[str, ...] = ()
@@ -133,18 +139,35 @@ class _Parameters:
     state: "dict[str, Tensor]"
     source: str
 
+    @property
+    def numbers(self) -> "Weights":
+        """The parameters as arrays."""
+        return {name: tensor.numpy() for name, tensor in self.state.items()}
 
-def _by_plan(network: Network, said: PlanFile, of: _Parameters) -> tuple[Mask | Plan, str]:
+
+def _by_plan(
+    network: Network, said: PlanFile, mask: Mask | None, of: _Parameters
+) -> tuple[Mask | Plan, str]:
     """What a plan file makes of the network, and the words for it."""
-    from discosim.explore.executed import planned_by
+    from discosim.explore.executed import planned_by, sparse_layers, the_laid, with_named_features
+    from discosim.masks.of_plan import chosen_for_plan, named_by_mask
 
     if not said.splits:
-        mask = _selected(network, said.nodes, dict(said.s_comm), of)
+        if mask is None:
+            mask = _selected(network, said.nodes, dict(said.s_comm), of)
         return mask, f"{mask.criterion}, plan {said.path}; {mask.weights}"
-    split = planned_by(network, said)
+    split, sparse = planned_by(network, said), sparse_layers(network, said)
     for line in split.remarks:
         note(line)
-    return split, f"plan {said.path}; {of.source}"
+    if not sparse:
+        return split, f"plan {said.path}; {of.source}"
+    if mask is not None:
+        named, by = named_by_mask(the_laid(split), sparse, mask), mask.criterion
+    else:
+        named = chosen_for_plan(the_laid(split), sparse, of.numbers, CRITERION)
+        by = f"{CRITERION} per pair"
+    how = f"plan {said.path}, features of its {len(sparse)} sparse layers by {by}; {of.source}"
+    return with_named_features(split, named), how
 
 
 def _by_strategy(
@@ -157,7 +180,7 @@ def _by_strategy(
     of: _Parameters,
 ) -> tuple[Mask | Plan, str]:
     """What a strategy, or a mask, makes of the network, and the words for it."""
-    from discosim.explore.executed import HARDWARE, MASKED, S_COMM, planned
+    from discosim.explore.executed import HARDWARE, MASKED, planned
 
     if strategy in MASKED:
         share = MASKED[strategy] if s_comm is None else s_comm
@@ -183,10 +206,10 @@ def _check_knobs(strategy: str, s_comm: object, mask: object, plan: object) -> N
         raise DiscosimError("give one of --s-comm and --mask: each says what is sent")
     if s_comm is not None and not STRATEGIES[strategy].has_knob:
         raise DiscosimError(f"--s-comm is for strategies that have it: {strategy} has none")
+    if plan is not None and (s_comm is not None or strategy != "disco"):
+        raise DiscosimError("--plan says how each layer is split: give no --s-comm or --strategy")
     if mask is not None and strategy != "disco":
         raise DiscosimError(f"--mask is for strategy disco: {strategy} has none")
-    if plan is not None and (s_comm is not None or mask is not None or strategy != "disco"):
-        raise DiscosimError("--plan says all of it: give no --s-comm, --mask or --strategy")
 
 
 def _count(
@@ -221,5 +244,4 @@ def _parameters(
 def _selected(network: Network, count: int, share: "Knob", of: _Parameters) -> Mask:
     from discosim.masks.select import select
 
-    numbers = {name: tensor.numpy() for name, tensor in of.state.items()}
-    return select(network, count, share, numbers, source=of.source)
+    return select(network, count, share, of.numbers, source=of.source)

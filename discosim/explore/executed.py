@@ -2,23 +2,26 @@
 
 from dataclasses import replace
 
-from discosim.configuration import Configuration, worth_of
+import numpy as np
+
+from discosim.configuration import S_COMM, Configuration, worth_of
 from discosim.errors import DiscosimError
 from discosim.graph.network import Network
+from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
 from discosim.partition.collectives import Collective
+from discosim.partition.fused import with_named
 from discosim.partition.lay import Laid
+from discosim.partition.needs import Named
 from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.partition.plan_file import PlanFile
 from discosim.partition.synced import synced
 from discosim.partition.worth import Worth
+from discosim.strategies.layered import plan_of
 from discosim.strategies.strategy import STRATEGIES
 
-MASKED = {"disco": 0.8, "dense": 0.0, "branches": 1.0}
+MASKED = {"disco": S_COMM, "dense": 0.0, "branches": 1.0}
 """The strategies whose features a mask selects, and the S_comm that they have if none is given."""
-
-S_COMM = 0.8
-"""Of other strategies with that knob, if none is given."""
 
 HARDWARE = "splitnets-hmd"
 """By whose numbers `fused-rows` joins layers where nobody says; else a plan depends on none."""
@@ -71,24 +74,31 @@ def planned(
 def planned_by(network: Network, plan_file: PlanFile) -> Plan:
     """Return the plan of a plan file that says how each layer is split.
 
-    Raises DiscosimError where it is for another network, or leaves something out.
+    Of its sparse layers it says how many features are sent, not which (`with_named_features`).
+    Raises DiscosimError where it is for another network.
     """
-    given = Configuration(
+    return Configuration(
         network,
         load_profile(HARDWARE).hardware(),
         nodes=plan_file.nodes,
         conventions=CONVENTIONS["runtime"],
         plan_file=plan_file,
-    )
-    table = given.table
-    splits = zip(table.mixes, plan_file.every_split(table), strict=False)
-    sparse = sum(bool(mixes) and not split.exact for mixes, split in splits)
-    if sparse:
-        raise DiscosimError(
-            f"no run executes plan {plan_file.path}: {sparse} of its layers leave something out; "
-            "wanted one of `discosim plan --exact-only`"
-        )
-    return given.plan()
+    ).plan()
+
+
+def sparse_layers(network: Network, plan_file: PlanFile) -> dict[str, float]:
+    """Return S_comm of the layers that a plan file has compute from less than they were trained to.
+
+    By name; these are convolutions and linear layers.
+    """
+    table = tabulate(network)
+    every = zip(table.rows, table.mixes, plan_file.every_split(table), strict=False)
+    return {row.name: split.s_comm for row, mixes, split in every if mixes and not split.exact}
+
+
+def with_named_features(plan: Plan, named: Named) -> Plan:
+    """Return the plan in which layers are computed from the features that are named for them."""
+    return plan_of(with_named(the_laid(plan), named), np.ones((1, 1))) if named else plan
 
 
 def the_laid(plan: Plan) -> Laid:

@@ -133,12 +133,21 @@ def find_candidates(
         weight = None if weights is None else weight_of(layer, weights)
         of_layer = None if measured is None else measured[layer.name]
         seen = Seen(layer, nodes, in_owner, out_owner, weight, of_layer, draws)
-        scores = chosen.score(seen)
-        if not np.isfinite(scores).all():
-            raise DiscosimError(f"{weight_name(layer)} has values that are NaN or infinite")
-        may = prunable(layer, in_owner, out_owner, nodes)
-        found.append(Candidates(seen, may, scores))
+        found.append(candidates_of(seen, criterion))
     return found
+
+
+def candidates_of(seen: Seen, criterion: str) -> Candidates:
+    """Return what may be pruned in one layer, with scores; raises DiscosimError for NaNs."""
+    scores = the_criterion(criterion).score(seen)
+    if not np.isfinite(scores).all():
+        raise DiscosimError(f"{weight_name(seen.layer)} has values that are NaN or infinite")
+    return Candidates(seen, prunable(seen.layer, seen.in_owner, seen.out_owner, seen.nodes), scores)
+
+
+def kept_per_pair(candidates: Candidates, s_comm: float) -> Bools:
+    """Return the sub-rows of a layer that are kept, (N, I): as many for each pair of nodes."""
+    return _kept(candidates, _least_per_pair(candidates, s_comm))
 
 
 def pruned_count(competing: int, s_comm: float) -> int:

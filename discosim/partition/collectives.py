@@ -67,7 +67,7 @@ def gathered(has: Held, needs: tuple[Need, ...], algorithm: Collective, whole: b
 def _untouched(has: Held) -> bool:
     """Whether nodes have their own part of the tensor and no more."""
     own = has.rows if has.owners is None else np.zeros_like(has.held)
-    return has.everywhere == (0, 0) and bool((has.held == own).all())
+    return has.everywhere == (0, 0) and has.named is None and bool((has.held == own).all())
 
 
 def _at_root(has: Held) -> tuple[Need, ...]:

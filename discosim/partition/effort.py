@@ -7,7 +7,7 @@ import numpy as np
 
 from discosim.graph.layer import Layer
 from discosim.graph.reach import rows_of
-from discosim.graph.table import Floats, Ints
+from discosim.graph.table import Bools, Floats, Ints
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind
 from discosim.partition.messages import Round
@@ -36,6 +36,9 @@ def shares_of(
             return own, own, first.astype(float)
         case Kind.OUTPUTS:
             share = out.feature_counts(on.whole) / layer.out_features
+            if layer.name in on.named:
+                some = _named_share(layer, on.named[layer.name], np.asarray(out.owners))
+                return some, some, share
             return share, share, share
     if rows_of(layer.out_shape) == 1 and out.layout in ("parts", "features"):
         rows = own_rows(on, operands[0])
@@ -48,6 +51,17 @@ def shares_of(
     share = share * (1 - beside) + beside
     some = (share > 0).astype(float)
     return share, some, some
+
+
+def _named_share(layer: Layer, features: Bools, owners: Ints) -> Floats:
+    """The part of a layer's weights that connects named features with outputs of each node."""
+    outputs = np.zeros((len(features), layer.groups))
+    group = np.arange(layer.out_features) * layer.groups // layer.out_features
+    np.add.at(outputs, (owners, group), 1.0)
+    inputs = features.reshape(len(features), layer.groups, -1).sum(2)
+    width = layer.in_features // layer.groups
+    part: Floats = (outputs * inputs).sum(1) / (layer.out_features * width)
+    return part
 
 
 def at_home(
@@ -89,7 +103,7 @@ def _rows_at_home(layer: Layer, reads: "tuple[Read, ...]", rows: Ints) -> Floats
 def kept(on: Nodes, layer: Layer, held: Held, choice: Choice, out: Held) -> Floats:
     """Return the part of a node's MACs that does not hang on what S_comm leaves out."""
     sparse = choice.sparse and choice.kind is Kind.OUTPUTS and layer.operator.placing == "mixes"
-    if not sparse or held.layout == "whole":
+    if not sparse or held.layout == "whole" or layer.name in on.named:
         return np.ones(on.nodes)
     if layer.groups == 1 and not on.whole:
         return np.full(on.nodes, 1.0 / on.nodes)

@@ -16,7 +16,7 @@ from discosim.graph.network import INPUT
 from discosim.graph.table import Floats, Ints
 from discosim.partition.held import hull
 from discosim.partition.lay import Laid, Part, lay
-from discosim.partition.needs import Extents, reached
+from discosim.partition.needs import Extents, Named, reached
 from discosim.partition.worth import Worth
 
 
@@ -33,6 +33,7 @@ def joined(laid: Laid, worth: Worth) -> Laid:
         shares=laid.shares,
         extents=fused(laid, worth),
         worth=worth,
+        named=laid.named,
     )
 
 
@@ -44,6 +45,15 @@ def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:
     again = lay(
         laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
         shares=shares,
+    )  # fmt: skip
+    return again if laid.worth is None else joined(again, laid.worth)
+
+
+def with_named(laid: Laid, named: Named) -> Laid:
+    """Return the same where each node computes some layers from the features that are named."""
+    again = lay(
+        laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
+        shares=laid.shares, named=named,
     )  # fmt: skip
     return again if laid.worth is None else joined(again, laid.worth)
 

@@ -24,7 +24,8 @@ class Held:
     rows: (N, 2), the rows that a node answers for; held: those of which it has all features, its
     own and what it computed or received besides; everywhere: features that all nodes have.
     summands: (N,), the nodes whose summands add up to the tensor, where it lies in parts; sparse:
-    only 1 - S_comm of its features are added up.
+    only 1 - S_comm of its features are added up. named: (N, F), features that nodes have besides
+    because a mask named them, on all rows; None where there are none.
     """
 
     shape: Shape
@@ -34,6 +35,7 @@ class Held:
     everywhere: tuple[int, int] = (0, 0)
     summands: Bools | None = None
     sparse: bool = False
+    named: Bools | None = None
 
     @property
     def nodes(self) -> int:
@@ -58,7 +60,7 @@ class Held:
     @cached_property
     def key(self) -> tuple[object, ...]:
         """What tells apart how tensors lie."""
-        arrays = (self.owners, self.rows, self.held, self.summands)
+        arrays = (self.owners, self.rows, self.held, self.summands, self.named)
         said = (None if each is None else np.asarray(each).tobytes() for each in arrays)
         return (self.shape, self.everywhere, self.sparse, *said)
 
@@ -104,15 +106,17 @@ class Held:
 
     def with_received(self, needs: "tuple[Need, ...]") -> "Held":
         """Return what nodes have once all of `needs` has come: whole rows next to theirs."""
-        held, everywhere = self.held, self.everywhere
+        held, everywhere, named = self.held, self.everywhere, self.named
         for need in needs:
+            if need.named and need.members is not None:
+                named = need.members if named is None else named | need.members
             if need.members is not None:
                 continue
             if need.low == 0 and need.high == self.features:
                 held = hull(held, need.rows)
             elif (need.rows == (0, self.row_count)).all() and everywhere == (0, 0):
                 everywhere = need.low, need.high
-        return replace(self, held=held, everywhere=everywhere)
+        return replace(self, held=held, everywhere=everywhere, named=named)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +124,7 @@ class Need:
     """Features low..high of a tensor, or its `members` (N, high - low) among them, on `rows`.
 
     counts: (N,), how many the members are where features are divided evenly.
-    sparse: only the fraction 1 - S_comm of them is sent.
+    sparse: only the fraction 1 - S_comm of them is sent; named: a mask says which these are.
     read: which of the rows are read at all, and how many elements of each, where not all are.
     """
 
@@ -130,6 +134,7 @@ class Need:
     members: Bools | None = None
     counts: Floats | None = None
     sparse: bool = False
+    named: bool = False
     read: "ReadAtAll | None" = None
 
     def each(self, node: int) -> list[int]:

@@ -5,7 +5,7 @@ its output; what is sent is what nodes need and have not (partition/held.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -27,7 +27,14 @@ from discosim.partition.held import (
 )
 from discosim.partition.kinds import Choice, Kind, Rule
 from discosim.partition.messages import Round, exchange
-from discosim.partition.needs import Extents, Nodes, needs_of, output, possible
+from discosim.partition.needs import (
+    Extents,
+    Named,
+    Nodes,
+    needs_of,
+    output,
+    possible,
+)
 from discosim.partition.placement import Owners, parts_of, place
 from discosim.partition.plan import Conventions
 from discosim.partition.split import divides
@@ -102,7 +109,8 @@ class Laid:
     """A network on nodes: one Part a layer, then the gathering of the output on node 0.
 
     whole: whether features are, under these conventions or because heads or groups do not divide.
-    shares: of unlike nodes; worth: by which layers are joined into groups, None where they are not.
+    shares: of unlike nodes; worth: by which layers are joined into groups, None where they are not;
+    named: the features of its operand that each node computes a layer from, where a mask says so.
     """
 
     table: LayerTable
@@ -116,6 +124,7 @@ class Laid:
     collective: Collective
     shares: tuple[float, ...] | None
     worth: Worth | None
+    named: Named = field(default_factory=dict)
 
 
 def lay(
@@ -128,9 +137,10 @@ def lay(
     shares: tuple[float, ...] | None = None,
     extents: Extents | None = None,
     worth: Worth | None = None,
+    named: Named | None = None,
 ) -> Laid:
     """Return how `table` lies on `nodes` nodes when `rule` says how each layer is split."""
-    on = nodes_for(table, nodes, conventions, shares=shares, extents=extents)
+    on = nodes_for(table, nodes, conventions, shares=shares, extents=extents, named=named)
     laying = _Laying(on, conventions, collective)
     parts = tuple(laying.part(layer, rule) for layer in table.network.layers)
     outputs = [table.network.layers[tensor - 1].name for tensor in table.outputs]
@@ -146,6 +156,7 @@ def lay(
         collective=collective,
         shares=shares,
         worth=worth,
+        named=on.named,
     )
 
 
@@ -156,13 +167,15 @@ def nodes_for(
     *,
     shares: tuple[float, ...] | None = None,
     extents: Extents | None = None,
+    named: Named | None = None,
 ) -> Nodes:
     """Return `nodes` nodes, and how they divide the tensors of `table` if nothing else is said."""
     network = table.network
     whole = conventions.whole or shares is not None or not divides(table, nodes)
     owners = _owners(network, nodes, shares)
     bounds = row_bounds(network, shares or even_shares(nodes))
-    return Nodes(network, nodes, whole, owners, bounds, extents or {}, conventions.resend)
+    apart = conventions.resend
+    return Nodes(network, nodes, whole, owners, bounds, extents or {}, apart, named or {})
 
 
 def read_one(
@@ -232,7 +245,7 @@ class _Laying:
         self, layer: Layer, tensors: list[str], operands: tuple[Held, ...], choice: Choice
     ) -> tuple[object, ...]:
         """All that decides what becomes of a layer."""
-        extent = self.on.extents.get(layer.name)
+        extent, named = self.on.extents.get(layer.name), (self.on.named, self.on.sent)
         return (
             self.on.network.kinds[layer.name],
             parts_of(self.on.network, layer),
@@ -241,6 +254,7 @@ class _Laying:
             tuple(map(id, operands)),
             tuple(self._placed(name) for name in (layer.name, *tensors)),
             None if extent is None else extent.tobytes(),
+            *(of[layer.name].tobytes() for of in named if layer.name in of),
         )
 
     def _placed(self, tensor: str) -> bytes | None:

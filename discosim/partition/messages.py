@@ -29,8 +29,9 @@ class Piece:
 class Round:
     """Messages that go at once: elements from node i to node j, (N, N) at [i, j].
 
-    kind: halo (rows to rows), gather (to every node), move (anything else), sum, whose elements
-    the receiver adds to its own, or statistics, which are scalars and in no piece.
+    kind: halo (rows to rows), gather (to every node), features (those that a mask names), move
+    (anything else), sum, whose elements the receiver adds to its own, or statistics, which are
+    scalars and in no piece.
     sparse: (N, N), elements of which only 1 - S_comm is sent.
     features, candidates: (N, N), the features that those are of; pieces: what exactly is sent, as
     index sets.
@@ -96,6 +97,8 @@ def exchange(has: Held, needs: tuple[Need, ...], whole: bool) -> Round:
 
 
 def _kind(has: Held, needs: tuple[Need, ...]) -> str:
+    if any(need.named for need in needs):
+        return "features"
     everything = all(
         need.members is None and need.read is None and (need.rows == (0, has.row_count)).all()
         for need in needs
@@ -136,9 +139,19 @@ def _wanted(has: Held, need: Need) -> Bools:
     return wanted
 
 
+def _lacking(has: Held, need: Need) -> Bools:
+    """Features of the need that each node has not got by name, (N, F) of the tensor."""
+    lacking = np.tile(_wanted(has, need), (has.nodes, 1))
+    if need.members is not None:
+        lacking[:, need.low : need.high] &= need.members
+    return lacking if has.named is None else lacking & ~has.named
+
+
 def feature_overlap(has: Held, need: Need, whole: bool) -> Floats:
     """Return the features that i has and j needs, (N, N), or (1, N) where all i have them."""
     nodes = has.nodes
+    if has.named is not None:
+        return _overlap_by_name(has, need)
     if has.owners is None:
         if need.members is None:
             apart = max(0, min(need.high, has.everywhere[1]) - max(need.low, has.everywhere[0]))
@@ -164,15 +177,22 @@ def feature_overlap(has: Held, need: Need, whole: bool) -> Floats:
     return common
 
 
+def _overlap_by_name(has: Held, need: Need) -> Floats:
+    """The same where nodes have features by name: whole ones, those counted."""
+    lacking = _lacking(has, need)
+    if has.owners is None:
+        counts: Floats = lacking.sum(1, dtype=float)
+        return counts[None]
+    mine = (has.owners == np.arange(has.nodes)[:, None]).astype(float)
+    common: Floats = mine @ lacking.T
+    return common
+
+
 def _pieces(has: Held, needs: tuple[Need, ...]) -> list[Piece]:
     """The same messages one by one; the general route, from sets of features and of rows."""
     found = []
     for need in needs:
-        wanted = _wanted(has, need)
-        for sink in range(has.nodes):
-            mine = np.array(wanted)
-            if need.members is not None:
-                mine[need.low : need.high] &= need.members[sink]
+        for sink, mine in enumerate(_lacking(has, need)):
             low, high = has.held[sink]
             lacking = [row for row in need.each(sink) if not low <= row < high]
             for source in range(has.nodes):

@@ -125,6 +125,7 @@ def _usual(laid: Laid) -> Bools:
     owners, resend = laid.owners, laid.conventions.resend
     usual = [
         part.choice.kind in (Kind.OUTPUTS, Kind.WHOLE)
+        and part.layer.name not in laid.named
         and _as_owned(part.out, owners[part.layer.name])
         and all(
             _as_owned(read.before, owners[read.tensor], once=not resend and part.layer.weights > 0)
@@ -152,7 +153,7 @@ def _usual(laid: Laid) -> Bools:
 
 
 def _as_owned(held: Held, owners: object, once: bool = False) -> bool:
-    if held.summands is not None or held.everywhere != (0, 0):
+    if held.summands is not None or held.everywhere != (0, 0) or held.named is not None:
         return False
     if owners is None or held.owners is None:
         return owners is None and held.layout == "whole"

@@ -1,7 +1,8 @@
 """What each kind of split needs of its operands, and how it leaves its output (model.md)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -29,14 +30,17 @@ from discosim.partition.split import wants
 Extents = Mapping[str, Ints]
 """Rows that nodes compute of some layers' outputs, (N, 2), where these are more than theirs."""
 
+Named = Mapping[str, Bools]
+"""Features of their operand that nodes compute some layers from, (N, F), where a mask says so."""
+
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
     """N nodes, and how they divide a network's tensors where nothing else is said.
 
     whole: features are not divided; owners: of each tensor's features, as splits by outputs place
-    them; bounds: rows of each node, by the number of rows; extents: see there; apart: whether each
-    reader of a tensor is sent what it reads for itself.
+    them; bounds: rows of each node, by the number of rows; extents, named: see there; apart:
+    whether each reader of a tensor is sent what it reads for itself.
     """
 
     network: Network
@@ -46,6 +50,18 @@ class Nodes:
     bounds: Mapping[int, Ints]
     extents: Extents
     apart: bool
+    named: Named = field(default_factory=dict)
+
+    @cached_property
+    def sent(self) -> Named:
+        """What comes before layers with named features: of a tensor that is sent once, for all."""
+        if self.apart:
+            return self.named
+        of_tensor: dict[str, Bools] = {}
+        for layer, features in self.named.items():
+            tensor = self.network.operands(layer)[0]
+            of_tensor[tensor] = features | of_tensor.get(tensor, False)
+        return {layer: of_tensor[self.network.operands(layer)[0]] for layer in self.named}
 
 
 def possible(on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice) -> Choice:
@@ -198,6 +214,8 @@ def _for_outputs(
     if out.owners is not None and on.whole:
         active = np.bincount(out.owners, minlength=on.nodes) > 0
     rows = np.where(active[:, None], all_rows(held.shape, on.nodes), 0)
+    if layer.name in on.sent:
+        return (Need(0, features, rows, on.sent[layer.name], named=True),)
     placing, plain = layer.operator.placing, layer.groups == 1
     unknown = out.owners is None or placing in ("exchanges", "looks-up", "reduces")
     members = None

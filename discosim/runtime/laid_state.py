@@ -8,7 +8,8 @@ from torch import Tensor
 
 from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid, Part
-from discosim.runtime.split_checkpoint import of_features, parameter
+from discosim.runtime.pieces import mask_of_part
+from discosim.runtime.split_checkpoint import masked_weights, of_features, parameter
 
 State = Mapping[str, Tensor]
 
@@ -22,11 +23,11 @@ def laid_state(laid: Laid, state: State, rank: int) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for part in laid.parts:
         if part.layer.params and max(part.weights[rank], part.biases[rank]) > 0:
-            tensors |= _of_part(part, state, rank)
+            tensors |= _of_part(laid, part, state, rank)
     return {name: tensor.contiguous() for name, tensor in tensors.items() if tensor.numel()}
 
 
-def _of_part(part: Part, state: State, rank: int) -> dict[str, Tensor]:
+def _of_part(laid: Laid, part: Part, state: State, rank: int) -> dict[str, Tensor]:
     layer, at = part.layer, part.layer.name
     if layer.op not in ("conv", "linear"):
         whole = of_features(layer, state)
@@ -34,6 +35,13 @@ def _of_part(part: Part, state: State, rank: int) -> dict[str, Tensor]:
     width = layer.in_features // layer.groups
     weight = parameter(state, f"{at}.weight", (layer.out_features, width, *layer.kernel))
     biases = {f"{at}.bias": parameter(state, f"{at}.bias")} if layer.bias else {}
+    masked = mask_of_part(laid, part)
+    if masked is not None:
+        own = _own(part, rank)
+        return {
+            **masked_weights(layer, masked, state, rank),
+            **{n: bias[own] for n, bias in biases.items()},
+        }
     if part.choice.kind is not Kind.INPUTS:
         own = _own(part, rank)
         return {f"{at}.weight": weight[own], **{n: bias[own] for n, bias in biases.items()}}

@@ -14,11 +14,15 @@ from discosim.partition.lay import Laid, Part
 from discosim.partition.needs import reached
 from discosim.runtime.groups import shared_groups
 from discosim.runtime.holdings import NO_PAD, Pad, Rectangle, Rectangles, all_of
+from discosim.runtime.pieces import GroupPiece, alike, mask_of_part, pieces
 from discosim.runtime.program import (
     Apply,
     Attend,
+    BiasAlone,
     Combine,
     Excerpt,
+    GroupedProduct,
+    GroupPart,
     Join,
     Mixing,
     Normalize,
@@ -98,7 +102,10 @@ class PartSteps:
     def _made(self, features: Ints, rows: Range) -> list[Rectangle]:
         """The steps for one rectangle."""
         layer = self.layer
-        if layer.operator.placing == "mixes":
+        masked = mask_of_part(self.laid, self.part)
+        if masked is not None:
+            slot = _masked(self, pieces(layer, masked, self.rank), rows)
+        elif layer.operator.placing == "mixes":
             slot = self.mix(features, rows)
         elif self.part.out.summands is not None:
             slot = self._part_of_mean()
@@ -161,8 +168,7 @@ class PartSteps:
         if len(sizes) == 1:
             return self._product(inputs, rows, weights, len(per_group))
         slots = [
-            self._product(some, rows, np.searchsorted(self._weight_outputs(), outputs), 1)
-            for some, outputs in per_group
+            self._product(some, rows, self._weight_rows(outputs), 1) for some, outputs in per_group
         ]
         return self.new(lambda into: Join(tuple(slots), into))
 
@@ -177,15 +183,8 @@ class PartSteps:
         found = _by_group(layer, features)
         return np.concatenate([some for some, _ in found]), found
 
-    def _weight_outputs(self) -> Ints:
-        """The output features of which the node has weights."""
-        out = self.part.out
-        if out.owners is not None:
-            return np.flatnonzero(out.owners == self.rank)
-        return np.arange(self.layer.out_features)
-
     def _weight_rows(self, features: Ints) -> Ints | None:
-        have = self._weight_outputs()
+        have = _weight_outputs(self.part, self.rank)
         return None if len(have) == len(features) else np.searchsorted(have, features)
 
     def _product(self, inputs: Ints, rows: Range, weights: Ints | None, groups: int) -> str:
@@ -314,3 +313,35 @@ def _by_group(layer: Layer, features: Ints) -> list[tuple[Ints, Ints]]:
         (np.arange(one * width, (one + 1) * width), features[group == one])
         for one in np.unique(group).tolist()
     ]
+
+
+def _weight_outputs(part: Part, rank: int) -> Ints:
+    """The output features of which the node has weights."""
+    if part.out.owners is not None:
+        return np.flatnonzero(part.out.owners == rank)
+    return np.arange(part.layer.out_features)
+
+
+def _masked(steps: PartSteps, parts: tuple[GroupPiece, ...], rows: Range) -> str:
+    """Return the slot of a product of the features that are named for the node."""
+    layer, inputs = steps.layer, np.concatenate([part.inputs for part in parts])
+    if not len(inputs):
+        shape = (1, sum(len(part.outputs) for part in parts), *layer.out_shape[1:])
+        return steps.new(lambda into: BiasAlone(shape, f"{layer.name}.bias", into))
+    reach = steps.reach(0, rows)
+    source = steps.here.rectangle(steps.steps, steps.tensors[0], inputs, reach)
+    groups = _side_by_side(layer, parts)
+    return steps.new(lambda into: GroupedProduct(layer, (source,), groups, into))
+
+
+def _side_by_side(layer: Layer, parts: tuple[GroupPiece, ...]) -> tuple[GroupPart, ...]:
+    """The groups of a product whose inputs lie one group after the other."""
+    name, outputs = f"{layer.name}.weight", [len(part.outputs) for part in parts]
+    if alike(parts):
+        return (GroupPart(name, None, sum(outputs), len(parts)),)
+    ends = np.cumsum([len(part.inputs) for part in parts])
+    begins = ends - [len(part.inputs) for part in parts]
+    return tuple(
+        GroupPart(f"{name}.{part.group}", np.arange(begin, end), count)
+        for part, begin, end, count in zip(parts, begins, ends, outputs, strict=True)
+    )

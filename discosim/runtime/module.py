@@ -1,6 +1,6 @@
 """A network as a torch module: parameters called as the graph's layers, executed by its edges."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT, Network
-from discosim.masks.mask import Bools, Ints, Mask
+from discosim.masks.mask import Bools, Ints, LayerMask, Mask
 from discosim.runtime import operators
 from discosim.runtime.pieces import check_runnable
 
@@ -240,9 +240,15 @@ def rows_of_mask(layer: Layer, kept: Bools, out_owner: Ints) -> NDArray[np.bool_
 
 def apply_mask(module: nn.Module, mask: Mask, network: Network) -> None:
     """Set the weights that the mask prunes to zero, in place."""
+    apply_layer_masks(module, mask.layers.values(), network)
+
+
+def apply_layer_masks(module: nn.Module, masks: Iterable[LayerMask], network: Network) -> None:
+    """Set the weights that masks of single layers prune to zero, in place."""
     with torch.no_grad():
-        for name in mask.layers:
-            weight = module.get_submodule(name).weight
+        for own in masks:
+            weight = module.get_submodule(own.layer).weight
             assert isinstance(weight, Tensor)
-            kept = torch.from_numpy(dense_mask(mask, network, name))
+            layer = network.graph.nodes[own.layer]["layer"]
+            kept = torch.from_numpy(rows_of_mask(layer, own.kept, own.out_owner))
             weight.mul_(kept.reshape(*kept.shape, *(1,) * (weight.dim() - 2)))

@@ -11,6 +11,7 @@ from discosim.graph.network import Network
 from discosim.graph.parameters import shared_parameters
 from discosim.masks.mask import Ints, LayerMask, Mask
 from discosim.masks.sent import sent_features
+from discosim.partition.lay import Laid, Part
 from discosim.partition.placement import Owners
 
 
@@ -35,6 +36,16 @@ def pieces(layer: Layer, masked: LayerMask, node: int) -> tuple[GroupPiece, ...]
             group * width + np.flatnonzero(masked.kept[node, group * width : (group + 1) * width]),
         )
         for group in np.unique(group_of)
+    )
+
+
+def mask_of_part(laid: Laid, part: Part) -> LayerMask | None:
+    """Return what a layer of a laid network is computed from, where features are named for it."""
+    kept = laid.named.get(part.layer.name)
+    if kept is None:
+        return None
+    return LayerMask(
+        part.layer.name, kept, part.reads[0].before.owners, np.asarray(part.out.owners)
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.masks.mask import Mask
+from discosim.masks.mask import LayerMask, Mask
 from discosim.masks.mask_file import check_whole_heads
 from discosim.runtime.operators import BATCH_NORM_EPS
 from discosim.runtime.pieces import alike, check_runnable, held_features, pieces
@@ -73,9 +73,18 @@ def parameter(state: State, name: str, wanted: tuple[int, ...] | None = None) ->
 
 
 def _mixing(layer: Layer, mask: Mask, state: State, node: int) -> dict[str, Tensor]:
+    tensors = masked_weights(layer, mask.layers[layer.name], state, node)
+    if layer.bias:
+        own = torch.from_numpy(held_features(mask.owners[layer.name], layer.out_features, node))
+        tensors[f"{layer.name}.bias"] = parameter(state, f"{layer.name}.bias")[own]
+    return tensors
+
+
+def masked_weights(layer: Layer, masked: LayerMask, state: State, node: int) -> dict[str, Tensor]:
+    """Return the weights of a node's outputs and the inputs that it keeps, by name."""
     width = layer.in_features // layer.groups
     weight = parameter(state, f"{layer.name}.weight", (layer.out_features, width, *layer.kernel))
-    parts = pieces(layer, mask.layers[layer.name], node)
+    parts = pieces(layer, masked, node)
     blocks = [
         weight[torch.from_numpy(part.outputs)][
             :, torch.from_numpy(part.inputs - part.group * width)
@@ -84,14 +93,9 @@ def _mixing(layer: Layer, mask: Mask, state: State, node: int) -> dict[str, Tens
     ]
     name = f"{layer.name}.weight"
     if alike(parts):
-        tensors = {name: torch.cat(blocks)} if blocks else {}
-    else:
-        named = zip(parts, blocks, strict=True)
-        tensors = {f"{name}.{part.group}": block for part, block in named}
-    if layer.bias:
-        own = torch.from_numpy(held_features(mask.owners[layer.name], layer.out_features, node))
-        tensors[f"{layer.name}.bias"] = parameter(state, f"{layer.name}.bias")[own]
-    return tensors
+        return {name: torch.cat(blocks)} if blocks else {}
+    named = zip(parts, blocks, strict=True)
+    return {f"{name}.{part.group}": block for part, block in named}
 
 
 def of_features(layer: Layer, state: State) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from discosim.masks.weights import random_weights
 from discosim.partition.lay import Laid
 from discosim.partition.synced import leaves_out
 from discosim.runtime.checkpoint import Shapes, faults_of, read_state
+from discosim.runtime.pieces import mask_of_part
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,15 +127,20 @@ def expected_outputs(
 ) -> tuple[Array, ...]:
     """Return what nodes that are split so make of one input, (*input_shape), on one process.
 
-    That is what the network makes, unless a mask, or a sum that leaves features out, changes it.
+    That is what the network makes, unless a mask, named features or a sum that leaves some out
+    change it.
     """
+    from discosim.runtime.module import apply_layer_masks, loaded
     from discosim.runtime.replicas import replica_outputs
 
     if isinstance(split, Mask):
         return masked_outputs(network, split, state, x)
     if leaves_out(split):
         return replica_outputs(split, state, x)
-    return whole_outputs(network, state, x)
+    module = loaded(network, state)
+    masks = (mask_of_part(split, part) for part in split.parts)
+    apply_layer_masks(module, (mask for mask in masks if mask is not None), network)
+    return _outputs(module, x)
 
 
 def whole_outputs(network: Network, state: "Mapping[str, Tensor]", x: Array) -> tuple[Array, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from discosim.errors import DiscosimError, require
-from discosim.explore.executed import check_executed, planned_by
+from discosim.explore.executed import check_executed
 from discosim.graph.network import Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import DTYPES
@@ -166,10 +166,10 @@ def _check(question: Question) -> None:
 
 
 def _check_plan(path: str, question: Question) -> None:
-    """Raise DiscosimError for a plan that is not of this network and these nodes, or not exact."""
+    """Raise DiscosimError for a plan that is not of this network and these nodes."""
     network = build(question.model, question.input_shape)
     plan_file = the_plan_file(path)
-    planned_by(network, plan_file)
+    plan_file.check(tabulate(network))
     plan_file.layer_s_comm(tabulate(network), question.nodes)
 
 

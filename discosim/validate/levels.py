@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from discosim.configuration import Configuration
-from discosim.explore.executed import worth_of_a_run
+from discosim.explore.executed import MASKED, worth_of_a_run
 from discosim.graph.table import LayerTable
 from discosim.hardware import Hardware
 from discosim.hardware.profile import Profile
+from discosim.masks.mask import Mask
+from discosim.masks.plan import masked_plan
 from discosim.partition.plan import CONVENTIONS, Plan
-from discosim.simulate import Cost, Overlap
+from discosim.simulate import Cost, Overlap, simulate
+from discosim.strategies.layered import plan_of
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.schedule import Event
 from discosim.validate.calibration import Calibration, calibrated_profile, this_machine
@@ -30,8 +33,7 @@ from discosim.validate.profiled import (
 )
 from discosim.validate.records import LayerRecord, Machine, MeasuredRecord
 from discosim.validate.runs import Runs, row_parts
-from discosim.validate.splits import PLAN, SPARSE, names_of, the_plan_file
-from discosim.validate.timing import mask_of
+from discosim.validate.splits import PLAN, SPARSE, names_of, split_of, the_plan_file
 
 LEVELS = ("paper", "calibrated", "profiled")
 PROFILED_AT = (0.0, 0.9, 1.0)
@@ -139,7 +141,9 @@ def _cost(known: Known, level: str, setting: Setting, times: float) -> tuple[Pla
             bandwidth_Bps=question.bandwidth_Bps,
         )  # fmt: skip
     by_plan = strategy.endswith(PLAN)
-    masked = level != "paper" and strategy == SPARSE
+    if level != "paper" and (by_plan or strategy in MASKED):  # the features that really are sent
+        plan = _plan_as_run(known, strategy, s_comm)
+        return plan, simulate(known.table, plan, node, Overlap.parse(overlap))
     return Configuration(
         known.table.network,
         node,
@@ -149,7 +153,6 @@ def _cost(known: Known, level: str, setting: Setting, times: float) -> tuple[Pla
         overlap=Overlap.parse(overlap),
         conventions=CONVENTIONS[convention],
         worth=worth_of_a_run(),
-        mask=mask_of(known.table.network, question.nodes, s_comm) if masked else None,
         plan_file=the_plan_file(strategy) if by_plan else None,
     ).evaluate()
 
@@ -162,6 +165,14 @@ def _slowed(node: Hardware, times: float) -> Hardware:
         memory_Bps=None if node.memory_Bps is None else node.memory_Bps / times,
         overhead_s={kind: seconds * times for kind, seconds in node.overhead_s.items()},
     )
+
+
+def _plan_as_run(known: Known, strategy: str, s_comm: float) -> Plan:
+    """The plan of what the nodes execute, with the features that they really send."""
+    split = split_of(known.table.network, known.question.nodes, strategy, s_comm)
+    if isinstance(split, Mask):
+        return masked_plan(known.table, split, CONVENTIONS["runtime"])
+    return plan_of(split, np.ones((1, 1)))
 
 
 def _configuration(

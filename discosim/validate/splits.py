@@ -2,11 +2,19 @@
 
 from functools import lru_cache
 
-from discosim.explore.executed import planned, planned_by, the_laid
+from discosim.explore.executed import (
+    MASKED,
+    planned,
+    planned_by,
+    sparse_layers,
+    the_laid,
+    with_named_features,
+)
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
 from discosim.masks.mask import Mask
+from discosim.masks.of_plan import chosen_for_plan
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind
 from discosim.partition.lay import GATHER, Laid, lay
@@ -14,7 +22,7 @@ from discosim.partition.plan import CONVENTIONS
 from discosim.partition.plan_file import PlanFile, read_plan
 from discosim.runtime.laid_program import row_names, table_rows
 from discosim.strategies.strategy import STRATEGIES
-from discosim.validate.timing import mask_of
+from discosim.validate.timing import SEED, mask_of
 
 SPARSE, SINGLE = "disco", "single"
 
@@ -28,13 +36,25 @@ def split_of(network: Network, nodes: int, strategy: str, s_comm: float) -> Mask
 
     Raises DiscosimError for a strategy that no run executes.
     """
-    if strategy == SPARSE:
-        return mask_of(network, nodes, s_comm)
     if strategy == SINGLE:
         return lay(tabulate(network), _on_one, nodes, CONVENTIONS["runtime"])
+    if strategy in MASKED:
+        return mask_of(network, nodes, s_comm if has_knob(strategy) else MASKED[strategy])
     if strategy.endswith(PLAN):
-        return the_laid(planned_by(network, the_plan_file(strategy)))
+        return split_by_plan(network, strategy)
     return the_laid(planned(network, strategy, nodes, s_comm=s_comm))
+
+
+@lru_cache(maxsize=16)
+def split_by_plan(network: Network, path: str) -> Mask | Laid:
+    """Return what a plan file has nodes execute; its sparse layers get features at random."""
+    plan_file = the_plan_file(path)
+    if not plan_file.splits:
+        return mask_of(network, plan_file.nodes, dict(plan_file.s_comm))
+    plan, sparse = planned_by(network, plan_file), sparse_layers(network, plan_file)
+    laid = the_laid(plan)
+    named = chosen_for_plan(laid, sparse, None, "random", seed=SEED)
+    return the_laid(with_named_features(plan, named))
 
 
 @lru_cache(maxsize=16)
@@ -46,6 +66,7 @@ def the_plan_file(path: str) -> PlanFile:
 def forget_plans() -> None:
     """Have plan files read anew: since they were, others may have been written there."""
     split_of.cache_clear()
+    split_by_plan.cache_clear()
     the_plan_file.cache_clear()
 
 
@@ -60,7 +81,7 @@ def _on_one(_: Layer, __: tuple[Held, ...]) -> Choice:
 
 def names_of(network: Network, nodes: int, strategy: str) -> tuple[list[str], list[int]]:
     """Return what the rows of programs are called, and which row of the table each is of."""
-    split = None if strategy == SPARSE else split_of(network, nodes, strategy, 0.0)
+    split = None if strategy in MASKED else split_of(network, nodes, strategy, 0.0)
     if isinstance(split, Laid):
         return row_names(split), table_rows(split)
     names = [*(layer.name for layer in network.layers), GATHER]

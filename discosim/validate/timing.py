@@ -19,6 +19,8 @@ from discosim.validate.wires import Mark, NoWire, Paced, Watched
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from discosim.masks.select import Knob
+
 SEED = 0
 LEAD_S = 1e-3
 """How long before a run its beginning is named."""
@@ -200,7 +202,7 @@ class _Timer:
         return work
 
 
-def mask_of(network: Network, nodes: int, s_comm: float) -> Mask:
+def mask_of(network: Network, nodes: int, s_comm: "Knob") -> Mask:
     """Return the mask of measured runs: equally many features for each ordered pair, at random.
 
     These are the counts of `rounding exact`.
