@@ -148,7 +148,7 @@ def simulate(
 class Traffic:
     """What a plan sends over the links of some hardware, (..., R, L), whatever their numbers.
 
-    serial_bytes, rounds: bytes on the busiest link, and messages, one after the other; peers: to
+    serial_bytes, rounds: bytes on the busiest link, and latencies, one after the other; peers: to
     how many others a node sends.
     """
 
@@ -174,7 +174,7 @@ def traffic_of(plan: Plan, hardware: Hardware) -> Traffic:
     elem_bytes = hardware.feature_elem_bytes
     return Traffic(
         serial_bytes=serial(exchange) * elem_bytes,
-        rounds=topology.messages(exchange),
+        rounds=topology.latencies(exchange, hardware.latency_per),
         sent_bytes=sent * elem_bytes,
         received_bytes=exchange.received * elem_bytes,
         peers=peers,

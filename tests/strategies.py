@@ -10,6 +10,7 @@ from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware
 from discosim.model.compute import MEMORY_OVERLAP
+from discosim.model.traffic import LATENCY_PER
 
 CHANNELS = st.sampled_from([4, 6, 8, 12])
 
@@ -93,6 +94,7 @@ def hardware(draw: st.DrawFn, *, alpha: bool = True, memory: bool = True) -> Har
         link_latency_s=draw(st.floats(0, 1e-2)) if alpha else 0.0,
         topology=topology,
         duplex="half" if half else "full",
+        latency_per=draw(st.sampled_from(LATENCY_PER)),
         compute_macps=draw(rates),
         dtype="fp32",
         feature_elem_bytes=4.0,

@@ -160,6 +160,36 @@ def test_a_run_takes_its_overhead_of_each_node_once(
     assert added == pytest.approx(run_s * np.ones_like(added), rel=1e-6, abs=1e-9)
 
 
+@given(tables(), hardware(memory=False), NODES, st.floats(0, 1))
+def test_a_latency_an_exchange_is_that_of_one_message(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float
+) -> None:
+    message, exchange = (
+        _cost(table, replace(node, latency_per=per), nodes, s_comm).comm_s
+        for per in ("message", "exchange")
+    )
+    silent = _cost(table, replace(node, link_latency_s=0.0), nodes, s_comm).comm_s
+    assert np.all(exchange <= message * (1 + 1e-12))
+    if node.topology != "switch":
+        assert exchange == pytest.approx(message)
+    else:
+        alpha = node.link_latency_s * (silent > 0)
+        assert exchange == pytest.approx(silent + alpha, rel=1e-6)
+        assert np.all(message <= (silent + (nodes - 1) * alpha) * (1 + 1e-6))
+        if nodes == 2:
+            assert message == pytest.approx(exchange)
+
+
+def test_a_resnet_over_a_switch_pays_one_latency_an_exchange_in_place_of_three() -> None:
+    node = replace(FIG4, topology="switch", link_latency_s=1e-3)
+    message, exchange = (
+        on("resnet18", hardware=replace(node, latency_per=per), nodes=4, s_comm=0.5).cost()
+        for per in ("message", "exchange")
+    )
+    exchanges = int((message.comm_s > 0).sum())
+    assert message.latency_s.item() - exchange.latency_s.item() == pytest.approx(2e-3 * exchanges)
+
+
 def test_weights_that_fit_once_they_are_split_are_not_fetched() -> None:
     # Deep Compression's and Bochem et al.'s (arXiv 2412.04372) effect: more than N times faster.
     node = replace(FIG4, bandwidth_Bps=1e12, fast_bytes=30e6, spill_Bps=1e8)

@@ -19,6 +19,7 @@ from discosim.hardware.schema import (
     DTYPES,
     GIVEN,
     HALF_DUPLEX,
+    LATENCY_PER,
     MEMORY_OVERLAP,
     TOPOLOGIES,
     WIRING,
@@ -90,6 +91,7 @@ class Hardware:
     run_s: float = 0.0  # what an inference takes of each node besides
     fast_bytes: float = 0.0  # weights that are kept near
     spill_Bps: float | None = None  # at which those beyond arrive, where they do
+    latency_per: str = LATENCY_PER[0]  # whether a switch's latency is of a message or an exchange
     held_out_error: float | None = None  # of the times of one node, as a fraction, the median
 
 
@@ -172,6 +174,7 @@ class Profile:
             link_latency_s=parse_time(link.latency.value),
             topology=link.topology,
             duplex=self.duplex,
+            latency_per=link.latency_per or LATENCY_PER[0],
             compute_macps=_compute_macps(rate, self.ops_per_mac),
             dtype=dtype,
             feature_elem_bytes=float(DTYPES[dtype]),
@@ -203,8 +206,9 @@ class Profile:
             if is_figure(path):
                 figure = getattr(getattr(self.document, section), key)
             elif path in WIRING:
-                word = self.document.link.topology if key == "topology" else self.duplex
-                figure = Figure[str](value=word, source=self.document.link.source or GIVEN)
+                link = self.document.link
+                word = self.duplex if key == "duplex" else getattr(link, key)
+                figure = word and Figure[str](value=word, source=link.source or GIVEN)
             else:
                 continue
             if figure is not None:

@@ -31,7 +31,9 @@ from discosim.units import (
 
 TOPOLOGIES: Final = tuple(traffic.TOPOLOGIES)
 HALF_DUPLEX: Final = tuple(name for name, kind in traffic.TOPOLOGIES.items() if kind.one_medium)
-WIRING: Final = ("link.topology", "link.duplex")  # words; link.source says where from
+WIRING: Final = ("link.topology", "link.duplex", "link.latency_per")
+"""Words; link.source says where from."""
+LATENCY_PER: Final = traffic.LATENCY_PER
 ATTENTION: Final = memory.ATTENTION
 MEMORY_OVERLAP: Final = tuple(compute.MEMORY_OVERLAP)
 DTYPES: Final[dict[str, int]] = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}  # bytes an element
@@ -121,12 +123,17 @@ class Figure(_Strict, Generic[V]):
 
 
 class LinkFigures(_Strict):
-    """How the nodes are joined."""
+    """How the nodes are joined.
+
+    latency_per: whether on a switch the latency is paid for each message, as where nothing is said,
+    or once an exchange, in which a node's messages leave together.
+    """
 
     bandwidth: Figure[BandwidthText]
     latency: Figure[TimeText]
     topology: Annotated[str, _name_among("topology", TOPOLOGIES)]
     duplex: Annotated[str, _name_among("duplex", ("full", "half"))] | None = None
+    latency_per: Annotated[str, _name_among("latency", LATENCY_PER)] | None = None
     source: Text | None = None
 
     @field_validator("duplex")

@@ -107,6 +107,11 @@ class CombinedExchange(Exchange):
         return self._of("port_messages")
 
     @cached_property
+    def port_exchanges(self) -> Floats:
+        """Rounds in which anything is sent."""
+        return self._of("port_exchanges")
+
+    @cached_property
     def steps(self) -> Floats:
         """Messages one after the other where each pair has a link."""
         return self._of("steps")

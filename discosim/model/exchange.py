@@ -120,6 +120,11 @@ class Exchange(ABC):
         return largest(np.maximum(self.send_peers, self.recv_peers))
 
     @property
+    def port_exchanges(self) -> Floats:
+        """Whether anything is sent: one latency where all messages leave together, (..., 1, L)."""
+        return np.minimum(1.0, self.port_messages)
+
+    @property
     def steps(self) -> Floats:
         """Messages one after the other where each pair has a link, (..., 1, L)."""
         return np.minimum(1.0, largest(self.send_peers))

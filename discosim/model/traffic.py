@@ -14,6 +14,9 @@ from discosim.model.exchange import Exchange
 
 Floats = NDArray[np.float64]
 
+LATENCY_PER = ("message", "exchange")
+"""What the latency of a link is paid for, where a node sends to several others through one port."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topology:
@@ -21,6 +24,8 @@ class Topology:
 
     half_elems: the elements where a link carries one direction at a time; carried, half_carried:
     those that pass each carrier, or on average one of a node's links, (..., carriers, L).
+    together: the latencies that follow one another where all messages that leave a node at once are
+    under way together; None where they cannot be.
     one_medium: all nodes share it, and who sends does not receive; broadcasts: each feature is
     sent once for all; one_port: what a node sends and receives passes one port of its own.
     """
@@ -33,6 +38,12 @@ class Topology:
     one_medium: bool = False
     broadcasts: bool = False
     one_port: bool = False
+    together: Callable[[Exchange], Floats] | None = None
+
+    def latencies(self, exchange: Exchange, per: str) -> Floats:
+        """Return how many latencies follow one another, each paid per message or per exchange."""
+        count = self.messages if per == LATENCY_PER[0] or self.together is None else self.together
+        return count(exchange)
 
 
 def _ports(exchange: Exchange) -> Floats:
@@ -59,6 +70,7 @@ TOPOLOGIES: Mapping[str, Topology] = MappingProxyType(
             lambda x: _ports(x),
             lambda x: x.sent + x.received,
             one_port=True,
+            together=lambda x: x.port_exchanges,
         ),
         # one medium, unicast
         "shared": Topology(

@@ -75,7 +75,10 @@ def node_text(each: Hardware) -> str:
     bandwidth = _quantities(each.bandwidth_Bps, "B/s")
     rate = _quantities(each.compute_macps, "MAC/s")
     latency = _quantities(each.link_latency_s, "s")
-    alpha = f", {latency} a message" if np.any(each.link_latency_s) else ""
+    counted = "a message"
+    if each.latency_per == "exchange" and each.topology == "switch":
+        counted = "an exchange, in which a node's messages leave together"
+    alpha = f", {latency} {counted}" if np.any(each.link_latency_s) else ""
     return f"{each.name}: {rate} a node in {each.dtype}, {bandwidth} over {kind}{alpha}"
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from discosim.errors import DiscosimError
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
+from discosim.model.traffic import LATENCY_PER, TOPOLOGIES
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Cluster:
         for what, words in (
             ("topologies", [node.topology for node in self.nodes]),
             ("kinds of duplex", [node.duplex for node in self.nodes]),
+            ("latencies", [f"per {node.latency_per}" for node in self.nodes]),
             ("data types", [node.dtype for node in self.nodes]),
             ("data types of weights", [f"{node.weight_elem_bytes} B" for node in self.nodes]),
         ):
@@ -45,6 +47,12 @@ class Cluster:
     def half_duplex(self) -> bool:
         """Whether a link carries one direction at a time."""
         return self.nodes[0].duplex == "half"
+
+    @property
+    def together(self) -> bool:
+        """Whether messages that leave a node at once are under way together."""
+        per_exchange = self.nodes[0].latency_per != LATENCY_PER[0]
+        return per_exchange and TOPOLOGIES[self.topology].together is not None
 
     @property
     def alike(self) -> bool:

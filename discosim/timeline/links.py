@@ -1,7 +1,7 @@
 """Messages of one exchange, and the links, ports or medium that carry them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,7 +49,20 @@ class Links:
 def messages_before(work: Work, row: int) -> list[list[Message]]:
     """Return the messages before `row` round by round, in the order in which they are sent."""
     rounds = [_of_round(work, sent, row) for sent in work.rounds]
+    if work.cluster.together:
+        rounds = [_together(each) for each in rounds]
     return [each for each in rounds if each]
+
+
+def _together(messages: list[Message]) -> list[Message]:
+    """The messages of a round, of which those behind another one on a port pay no latency."""
+    used: set[str] = set()
+    found = []
+    for message in messages:
+        behind = not used.isdisjoint(message.carriers)
+        found.append(replace(message, latency_s=0.0) if behind else message)
+        used.update(message.carriers)
+    return found
 
 
 def _of_round(work: Work, sent: Sent, row: int) -> list[Message]:
