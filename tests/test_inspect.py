@@ -7,12 +7,15 @@ from pathlib import Path
 
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import helper
 
 from discosim.cli.app import run
 from discosim.errors import DiscosimError
 from discosim.graph.counts import counts
 from discosim.networks import build
+from discosim.report.alike import runs_of
 from discosim.report.inspect import draw_graph, rows
 from tests.importing import LIGHT, model
 from tests.subjects import every_network
@@ -99,7 +102,53 @@ def test_a_picture_of_a_small_network(call: Call, tmp_path: Path) -> None:
 
 def test_a_picture_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(DiscosimError, match="at most 150 can be read"):
-        draw_graph(build("resnet152"), 2)
+        draw_graph(build("resnet152"), 2, unfold=True)
+
+
+def _runs(blocks: list[str], items: list[int]) -> list[tuple[int, int, int]]:
+    return [(run.begin, run.size, run.times) for run in runs_of(blocks, items)]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 1)), max_size=12))
+def test_runs_of_blocks_are_all_of_the_items(pairs: list[tuple[str, int]]) -> None:
+    blocks, items = [block for block, _ in pairs], [item for _, item in pairs]
+    unfolded = [
+        items[begin + offset]
+        for begin, size, times in _runs(blocks, items)
+        for _ in range(times)
+        for offset in range(size)
+    ]
+    assert unfolded == items
+
+
+def test_blocks_that_are_alike_fold() -> None:
+    assert _runs(list("abbcc"), [0, 1, 2, 1, 2]) == [(0, 1, 1), (1, 2, 2)]
+    assert _runs(list("abcc"), [1, 1, 1, 2]) == [(0, 1, 2), (2, 2, 1)]
+    assert _runs(["", ""], [1, 1]) == [(0, 2, 1)]  # of no block
+
+
+def test_equal_blocks_are_shown_once_and_counted(call: Call) -> None:
+    _, shown, _ = call("inspect", "deit-ti")
+    _, every, _ = call("inspect", "deit-ti", "--unfold")
+    assert shown.count("block.0 to block.11, x 12") == 5
+    assert "block.1.attn" not in shown
+    assert "(--unfold: all)" in shown
+    assert " x 12" not in every
+    assert "--unfold" not in every
+    assert every.count("block.11.attn") == shown.count("block.0.attn")
+    _, one, _ = call("inspect", "deit-ti", "--format", "json")
+    _, other, _ = call("inspect", "deit-ti", "--unfold", "--format", "json")
+    assert one == other
+
+
+def test_a_picture_of_equal_blocks_says_how_many() -> None:
+    network = build("deit-ti")
+    [axes] = draw_graph(network, 2).axes
+    [every] = draw_graph(network, 2, unfold=True).axes
+    words = [text.get_text() for text in axes.texts]
+    assert "x 12" in words
+    rows = [word for word in words if "  " in word]
+    assert len(every.texts) == len(rows) + 11 * sum("block.0." in row for row in rows)
 
 
 def test_one_model_is_asked_for(call: Call) -> None:

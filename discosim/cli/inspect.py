@@ -18,6 +18,7 @@ from discosim.door.inspect import inspect
     options.NODES.saying("Number of nodes to split over [default: 2]."),
     options.STRATEGY.saying("As `compare` lists them [default: all layers by outputs]."),
     options.EVERY_OPERATOR,
+    options.UNFOLD,
     *options.OUTPUT,
     options.PLOT.saying("Draw the graph to a .png, .svg or .pdf file."),
     *options.LOOKS,
@@ -34,6 +35,7 @@ def command(asked: Asked) -> None:
     \b
     discosim inspect resnet50
     discosim inspect deit-s --nodes 4 --plot graph.png
+    discosim inspect deit-s --unfold
     discosim inspect resnet50 --nodes 4 --strategy fused-rows
     discosim inspect resnet50/8 --save net.json
     """

@@ -147,6 +147,7 @@ BAND = Option("band", "--band", "Latency at best and at worst beside each one.",
 EVERY_OPERATOR = Option(
     "every_operator", "--all-operators", "A row for each norm, addition, … too.", is_flag=True
 )
+UNFOLD = Option("unfold", "--unfold", "Each of consecutive blocks that are alike.", is_flag=True)
 SHARES = Option(
     "shares",
     "--shares",

@@ -23,6 +23,10 @@ from discosim.strategies.strategy import STRATEGIES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FOLDED = (
+    "Consecutive blocks that are alike are shown once, with how many there are (--unfold: all)."
+)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Inspection(Answer):
@@ -31,6 +35,7 @@ class Inspection(Answer):
     network: Network
     nodes: int
     every: bool
+    unfold: bool = False
     strategy: str | None = None
 
     @cached_property
@@ -59,16 +64,23 @@ class Inspection(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """The findings."""
-        return report.summary(self.network, self.operators, self.nodes, self._how)
+        said = report.summary(self.network, self.operators, self.nodes, self._how)
+        return said if len(self._shown) == len(self.operators) else [*said, FOLDED]
+
+    @cached_property
+    def _shown(self) -> pd.DataFrame:
+        """The operators, those of blocks that are alike once."""
+        return self.operators if self.unfold else report.folded(self.operators)
 
     @cached_property
     def cells(self) -> Cells:
         """The operators with MACs or an exchange, or every one."""
-        return report.show(self.operators, every=self.every)
+        return report.show(self._shown, every=self.every)
 
     def plot(self) -> "Figure":
         """Return the graph of a small network."""
-        return report.draw_graph(self.network, self.nodes, self.plan, self._how.rstrip(","))
+        how = self._how.rstrip(",")
+        return report.draw_graph(self.network, self.nodes, self.plan, how, unfold=self.unfold)
 
     def save(self, path: "str | PathLike[str]") -> None:
         """Write the network to a .json or .csv file; a note tells what that leaves out."""
@@ -89,10 +101,13 @@ def inspect(
     nodes: given.Counts = 2,
     strategy: str | None = None,
     every_operator: bool = False,
+    unfold: bool = False,
 ) -> Inspection:
     """Return what a network is made of and what exchanges if it is split over `nodes` nodes.
 
-    strategy: how it is split, as `compare` has them, by outputs by default. Raises DiscosimError.
+    strategy: how it is split, as `compare` has them, by outputs by default; every_operator: a row
+    for each norm, addition, … too; unfold: each of consecutive blocks that are alike, not the first
+    alone. Raises DiscosimError.
     """
     count = given.one("--nodes", given.counts(nodes))
     if strategy is not None:
@@ -101,6 +116,7 @@ def inspect(
         network=given.the_network(network, costed=False),
         nodes=count,
         every=every_operator,
+        unfold=unfold,
         strategy=strategy,
     )
     for line in () if asked.plan is None else asked.plan.remarks:

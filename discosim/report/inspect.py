@@ -1,7 +1,7 @@
 """What `inspect` shows: a row an operator, what there is to say of the whole, and its picture."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from discosim.graph.network import Network, inputs_text, shape_text
 from discosim.graph.table import tabulate
 from discosim.partition.plan import Plan
 from discosim.partition.split import split
+from discosim.report.alike import Run, runs_of
 from discosim.report.lettering import fitted
 from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc, small
 from discosim.report.tables import Cells
@@ -97,6 +98,25 @@ def summary(network: Network, frame: pd.DataFrame, nodes: int, how: str = "") ->
     return lines
 
 
+ALIKE = ["op", "input", "output", "params", "macs", "mixes", "statistics", "entering", "lacking",
+         "split"]  # fmt: skip
+"""What is the same in blocks that are alike."""
+
+
+def folded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of operators, those of consecutive blocks that are alike once.
+
+    Their block says which they are, and how many.
+    """
+    blocks = list(frame["block"])
+    shown, words = [], []
+    for run in runs_of(blocks, list(frame[ALIKE].itertuples(index=False, name=None))):
+        shown += range(run.begin, run.begin + run.size)
+        first, last = blocks[run.begin], blocks[run.end - 1]
+        words += [first if run.times == 1 else f"{first} to {last}, x {run.times}"] * run.size
+    return frame.iloc[shown].assign(block=words)
+
+
 def show(frame: pd.DataFrame, *, every: bool) -> Cells:
     """Return the rows for people: those with MACs or an exchange, or every one."""
     chosen = frame if every else frame[(frame["macs"] > 0) | (frame["lacking"] > 0)]
@@ -128,56 +148,103 @@ INCH_A_ROW = 0.19
 LOST = "#CC79A7"
 
 
-def draw_graph(network: Network, nodes: int, plan: Plan | None = None, how: str = "") -> "Figure":
+def draw_graph(
+    network: Network, nodes: int, plan: Plan | None = None, how: str = "", *, unfold: bool = False
+) -> "Figure":
     """Return the graph, an operator that only follows another one in the other's row.
 
-    Raises DiscosimError for a network with more rows than can be read.
+    Consecutive blocks that are alike are drawn once, unless `unfold`. Raises DiscosimError for a
+    network with more rows than can be read.
     """
     import matplotlib as mpl
 
-    heads, members = _folded(network)
-    if len(members) > MOST_ROWS:
+    heads, members = _heads(network)
+    frame = rows(network, nodes, plan).set_index("layer")
+    looks = {
+        name: (*_kind(network, name, frame), _label(network, members[name])) for name in members
+    }
+    runs = _runs(network, members, looks, unfold=unfold)
+    shown = [place for run in runs for place in range(run.begin, run.begin + run.size)]
+    if len(shown) > MOST_ROWS:
         raise DiscosimError(
-            f"a drawing of {network.name} would have {len(members)} rows; "
+            f"a drawing of {network.name} would have {len(shown)} rows; "
             f"at most {MOST_ROWS} can be read"
         )
-    frame = rows(network, nodes, plan).set_index("layer")
-    place = {name: row for row, name in enumerate(members)}
+    stands = _stands(runs)
+    place = {name: stands[number] for number, name in enumerate(members)}
     edges = {
         (place[heads[tensor]], place[heads[layer.name]])
         for layer in network.layers
         for tensor in network.operands(layer.name)
-        if heads[tensor] != heads[layer.name]
     }
+    edges = {(begin, end) for begin, end in edges if begin < end}
     with mpl.rc_context(rc()):
-        height = 1.6 + INCH_A_ROW * len(members)
+        height = 1.6 + INCH_A_ROW * len(shown)
         title = f"{network.name} at {inputs_text(network)}, on {nodes} nodes{how}"
-        figure = new_figure(9.0, height, title, rows=len(members))
+        figure = new_figure(9.0, height, title, rows=len(shown))
         axes: Axes = figure.subplots()
         axes.set_axis_off()
         lanes = _lanes([edge for edge in edges if edge[1] - edge[0] > 1])
-        wide = max(lanes.values(), default=0)
+        left = -0.35 * max(lanes.values(), default=0) - 0.3
         _draw_edges(axes, edges, lanes)
-        kinds = {}
-        for name, row in place.items():
-            kind, colour = _kind(network, name, frame)
-            kinds[kind] = axes.plot([0], [row], "o", ms=5, color=colour)[0]
-            axes.text(
-                0.35, row, _label(network, name, members[name]), va="center", fontsize=small()
-            )
-        axes.set_xlim(-0.35 * wide - 0.5, 12)
-        axes.set_ylim(len(members) - 0.4, -0.6)
+        names, kinds = list(members), {}
+        for row, number in enumerate(shown):
+            name = names[number]
+            kind, colour, shape, label = looks[name]
+            [kinds[kind]] = axes.plot([0], [row], shape, ms=5, color=colour)
+            named = name if len(name) <= 48 else f"…{name[-47:]}"
+            axes.text(0.35, row, f"{named}  {label}", va="center", fontsize=small())
+        _draw_times(axes, runs, stands, left)
+        axes.set_xlim(left - 1.6 * any(run.times > 1 for run in runs) - 0.2, 12)
+        axes.set_ylim(len(shown) - 0.4, -0.6)
         legend_below(figure, list(kinds.values()), list(kinds), ncols=2)
         return fitted(figure)
 
 
-def _folded(network: Network) -> tuple[dict[str, str], dict[str, list[str]]]:
+def _runs(
+    network: Network, members: dict[str, list[str]], looks: dict[str, Any], *, unfold: bool
+) -> list[Run]:
+    """Stretches of the rows, blocks that are alike together."""
+    blocks = {layer.name: layer.block for layer in network.layers}
+    owns = ["" if unfold else blocks.get(name, "") for name in members]
+    return runs_of(owns, [looks[name] for name in members])
+
+
+def _stands(runs: list[Run]) -> list[int]:
+    """For each row the one in which it is drawn: of blocks that are alike, in the first."""
+    stands, first = [], 0
+    for run in runs:
+        stands += [first + offset for _ in range(run.times) for offset in range(run.size)]
+        first += run.size
+    return stands
+
+
+def _draw_times(axes: "Axes", runs: list[Run], stands: list[int], left: float) -> None:
+    """Write left of blocks that are alike how many there are."""
+    for run in runs:
+        if run.times > 1:
+            first, last = stands[run.begin], stands[run.begin] + run.size - 1
+            ends = [first - 0.35, last + 0.35]
+            axes.plot([left, left], ends, color=SINGLE, lw=1.2)
+            axes.text(
+                left - 0.15,
+                (first + last) / 2,
+                f"x {run.times}",
+                ha="right",
+                va="center",
+                fontsize=small(),
+            )
+
+
+def _heads(network: Network) -> tuple[dict[str, str], dict[str, list[str]]]:
     """For each tensor the row that it stands in, and for each row its operators."""
     entering = [name for name, _ in network.inputs]
     heads, members = {name: name for name in entering}, {name: [name] for name in entering}
+    blocks = {layer.name: layer.block for layer in network.layers}
     for layer in network.layers:
         operands = network.operands(layer.name)
         alone = network.graph.out_degree(operands[0]) == 1 and len(operands) == 1
+        alone &= blocks.get(heads[operands[0]], "") == layer.block
         placing = layer.operator.placing
         if placing == "carries" and not layer.macs and alone and operands[0] not in entering:
             heads[layer.name] = heads[operands[0]]
@@ -188,25 +255,25 @@ def _folded(network: Network) -> tuple[dict[str, str], dict[str, list[str]]]:
     return heads, members
 
 
-def _kind(network: Network, name: str, frame: "object") -> tuple[str, str]:
-    import pandas as pd
-
-    assert isinstance(frame, pd.DataFrame)
+def _kind(network: Network, name: str, frame: pd.DataFrame) -> tuple[str, str, str]:
+    """What a row does, its colour, and its shape."""
     if name in dict(network.inputs):
-        return "on every node", SINGLE
+        return "on every node", SINGLE, "^"
     op, lacking = frame.loc[name, "op"], frame.loc[name, "lacking"]
     if op == NOT_UNDERSTOOD or (op in NOT_PLACED and name in dict(network.remarks)):
-        return "not understood: a full exchange", LOST
-    return ("exchanges features", COMM) if float(str(lacking)) > 0 else ("exchanges nothing", COMP)
+        return "not understood: a full exchange", LOST, "X"
+    if float(str(lacking)) > 0:
+        return "exchanges features", COMM, "D"
+    return "exchanges nothing", COMP, "o"
 
 
-def _label(network: Network, name: str, members: list[str]) -> str:
-    if name in dict(network.inputs):
-        return f"{name}  {shape_text(dict(network.inputs)[name])}"
+def _label(network: Network, members: list[str]) -> str:
+    """What stands behind the name of a row."""
+    if members[0] in dict(network.inputs):
+        return shape_text(dict(network.inputs)[members[0]])
     layers = [network.graph.nodes[member]["layer"] for member in members]
-    shown = name if len(name) <= 48 else f"…{name[-47:]}"
     ops = ", ".join(layer.op for layer in layers)
-    return f"{shown}  ({ops})  {shape_text(layers[-1].out_shape)}"
+    return f"({ops})  {shape_text(layers[-1].out_shape)}"
 
 
 def _lanes(edges: list[tuple[int, int]]) -> dict[tuple[int, int], int]:
