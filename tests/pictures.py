@@ -5,10 +5,11 @@ python -m tests.pictures FOLDER     # draws them for a column of a paper and for
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from discosim.hardware import load_profile
 from discosim.paper import SECTIONS
 from discosim.report.splits import draw_splits
 from discosim.report.style import Sheet, drawn_on, save
+from discosim.report.titles import counted
 from discosim.report.validate import draw_validation
 from discosim.validate.records import ValidationFile
 
@@ -42,9 +44,9 @@ def _validated() -> Figure:
         pd.DataFrame([each.model_dump() for each in kept]) for kept in (file.records, file.layers)
     )
     first = file.records[0]
-    return draw_validation(
-        records, rows, f"{first.model} on {first.nodes} nodes, {file.about.machine}"
-    )
+    how = counted(s_comm=records["s_comm"], overlap=records["overlap"])
+    title = f"{first.model} on {first.nodes} nodes, {file.about.machine}\n37.5 MB/s links, {how}"
+    return draw_validation(records, rows, title)
 
 
 ANSWERS: dict[str, Callable[[], Answer]] = {
@@ -99,15 +101,23 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 """Pictures that are no answer's, or of what was measured."""
 
 QUICK = (
-    *("sweep", "sweep-strategies", "sweep-one-s-comm", "layers", "breakeven-one", "pareto", "plan"),
-    *("timeline", "inspect", "allocate", "size", "mask", "validate", "reproduce-tab1"),
+    *("sweep-strategies", "layers", "breakeven-one", "pareto-accuracy", "plan", "timeline"),
+    *("inspect", "allocate", "size", "mask", "validate", "reproduce-tab1"),
 )
-"""Those that the core of the tests draws."""
+"""Those that the core of the tests draws, for a column of a paper."""
 
-KINDS = [
-    pytest.param(name, marks=[] if name in QUICK else [pytest.mark.exhaustive])
-    for name in (*ANSWERS, *FIGURES)
-]
+
+def kinds(styles: Sequence[str] = STYLES) -> list[Any]:
+    """Return every kind of picture in every style, as parameters."""
+    return [
+        pytest.param(
+            name,
+            style,
+            marks=[] if name in QUICK and style == "paper" else [pytest.mark.exhaustive],
+        )
+        for name in (*ANSWERS, *FIGURES)
+        for style in styles
+    ]
 
 
 @cache
@@ -116,9 +126,11 @@ def answer(name: str) -> Answer:
     return ANSWERS[name]()
 
 
-def picture(name: str) -> Figure:
-    """Return a picture, drawn for the sheet."""
-    return answer(name).plot() if name in ANSWERS else FIGURES[name]()
+@cache
+def drawn(name: str, style: str) -> Figure:
+    """Return a picture for a column of a paper or for a slide."""
+    with drawn_on(Sheet(style=style, dpi=150 if style == "paper" else 60)):
+        return answer(name).plot() if name in ANSWERS else FIGURES[name]()
 
 
 @dataclass(frozen=True)
@@ -185,8 +197,9 @@ def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(exist_ok=True, parents=True)
     for name in names or (*ANSWERS, *FIGURES):
         for style in STYLES:
-            with drawn_on(Sheet(style=style, dpi=150 if style == "paper" else 60)):
-                save(picture(name), str(folder / f"{name}-{style}.png"))
+            figure = drawn(name, style)
+            with drawn_on(Sheet(style=style)):
+                save(figure, str(folder / f"{name}-{style}.png"))
 
 
 if __name__ == "__main__":

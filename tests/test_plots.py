@@ -52,7 +52,7 @@ def test_sweep_has_a_panel_per_number_of_nodes_and_the_single_node() -> None:
     assert figure.get_supxlabel() == "S_comm, fraction of remote features not sent"
     assert figure.get_suptitle() == (
         "resnet50 at 3x224x224 on splitnets-hmd\n"
-        "125 GMAC/s a node, 37.5 MB/s links, disco, overlap none"
+        "125 GMAC/s a node, 37.5 MB/s links, disco, N = 2, 4, 8, S_comm 0 to 1, overlap none"
     )
     single_s = swept("resnet50", strategies=["single"])["latency_s"].iloc[0]
     for axes, (_, rows) in zip(figure.axes, frame.groupby("nodes"), strict=True):

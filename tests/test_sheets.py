@@ -1,5 +1,6 @@
 """Pictures for a column of a paper and for a slide: width, letters, fonts, and tables for TeX."""
 
+import re
 from itertools import combinations
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from discosim.hardware import load_profile
 from discosim.report.lettering import spread
 from discosim.report.style import LEAST_LETTERS, LETTERS, Sheet, drawn_on, save
 from discosim.report.tables import to_tex
+from discosim.report.titles import counted, up_to
 from discosim.units import parse_length
 from tests.configurations import swept
-from tests.pictures import KINDS, answer, lettering, picture
+from tests.pictures import QUICK, answer, drawn, kinds, lettering
 
 NODE = load_profile("disco-fig4").hardware()
 NET = "resnet18/8"
@@ -25,14 +27,13 @@ SLACK = 1.0
 """Points by which boxes of letters may overlap: they are higher than the letters."""
 
 
-@pytest.mark.parametrize(("style", "inches"), [("paper", 3.3), ("slide", 10.0)])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(("name", "style"), kinds())
 def test_every_picture_can_be_read_in_a_column_and_on_a_slide(
-    name: str, style: str, inches: float, tmp_path: Path
+    name: str, style: str, tmp_path: Path
 ) -> None:
+    figure = drawn(name, style)
     with drawn_on(Sheet(style=style)):
-        figure = picture(name)
-        assert figure.get_figwidth() == pytest.approx(inches)
+        assert figure.get_figwidth() == pytest.approx({"paper": 3.3, "slide": 10.0}[style])
         letters = lettering(figure)
         assert min(each.points for each in letters) >= LEAST_LETTERS
         # those of the title
@@ -127,3 +128,28 @@ def test_a_table_for_tex() -> None:
 def test_a_length_has_a_unit(text: str) -> None:
     with pytest.raises(DiscosimError, match=r"3\.3in or 85mm"):
         parse_length(text)
+
+
+def test_every_picture_of_an_answer_says_what_it_is_of() -> None:
+    for name in QUICK:
+        title = drawn(name, "paper").get_suptitle()
+        kind = name.partition("-")[0]
+        wanted = ["resnet|deit|esrgan|Table", "nodes|N ="]
+        if kind not in ("inspect", "mask"):
+            wanted.append("overlap")
+        if kind not in ("inspect", "mask", "validate"):
+            wanted.append("disco-fig4|rpi4-gigabit|splitnets-hmd")
+        if kind not in ("inspect", "plan", "reproduce"):
+            wanted.append("S_comm")
+        assert all(re.search(each, title) for each in wanted), (name, title)
+
+
+def test_titles_tell_few_values_and_the_ends_of_many() -> None:
+    assert (
+        counted([4, 2], [0.9, 0.0, np.nan], ["none"]) == "N = 2, 4, S_comm 0 to 0.9, overlap none"
+    )
+    assert counted(range(2, 17), [0.8]) == "N = 2 to 16, S_comm 0.8"
+    assert counted([1]) == "1 node"
+    assert counted() == ""
+    assert up_to([np.nan, 0.5]) == ", S_comm up to 0.5"
+    assert up_to([0.0]) == ""

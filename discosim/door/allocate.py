@@ -73,7 +73,9 @@ class Allocated(PlanAnswer):
 
     def plot(self) -> "Figure":
         """Return S_comm of each layer, what it loses, and the traffic that is left."""
-        return report.draw_allocation(self.found, self.lines[0])
+        average = float(self.found.plan.cost.avg_s_comm.item())
+        title = f"{self.lines[0]}, average S_comm {average:.3g}"
+        return report.draw_allocation(self.found, title)
 
 
 @command

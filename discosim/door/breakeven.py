@@ -31,6 +31,7 @@ from discosim.report import breakeven as report
 from discosim.report import target as target_report
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells
+from discosim.report.titles import counted as titled
 from discosim.strategies.strategy import STRATEGIES, Strategy
 from discosim.units import parse_time
 
@@ -111,7 +112,9 @@ class BreakEvens(SolvedFor):
             times = speedups(each, s_comm, **{name: x})
             surfaces.append(report.Surface(f"{count} nodes against {each.versus}", fewer, times))
         label = "latency of a message" if latency else "bandwidth of a link"
-        return report.draw_surfaces(surfaces, x, label, unit, at_hand, s_comm, self.asked[0])
+        how = titled(counts, s_comm, [contest.configuration.overlap])
+        title = f"{self.asked[0].removesuffix('.')}\n{how}"
+        return report.draw_surfaces(surfaces, x, label, unit, at_hand, s_comm, title)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

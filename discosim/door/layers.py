@@ -14,6 +14,7 @@ from discosim.registry import one_of
 from discosim.report import layers as report
 from discosim.report.summary import node_text
 from discosim.report.tables import Cells
+from discosim.report.titles import counted as titled
 from discosim.strategies.strategy import STRATEGIES
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Layers(Answer):
 
     rows: "pd.DataFrame"
     title: str
+    how: str
     counted: str
     key: str | None = None
     top: int | None = None
@@ -68,7 +70,7 @@ class Layers(Answer):
 
     def plot(self) -> "Figure":
         """Return communication and computation of each layer."""
-        return report.draw_layers(self.rows, self.title)
+        return report.draw_layers(self.rows, f"{self.title}\n{self.how}")
 
 
 @command
@@ -111,6 +113,7 @@ def layers(
         rows=each_layer(asked, every_operator=every_operator),
         key=key,
         top=top,
+        how=titled(s_comm=[] if asked.fixed else [knob], overlap=[asked.overlap]),
         title=f"{asked.model}, {chosen.name} on {count} nodes, {node_text(asked.hardware)}",
         counted=given.how_counted(asked, counting),
     )

@@ -88,7 +88,7 @@ class Counts(Front):
 
     def plot(self) -> "Figure":
         """Return the histogram."""
-        return report.draw_histogram(self.rows, self.by)
+        return report.draw_histogram(self.rows, self.by, self.grid)
 
 
 @command

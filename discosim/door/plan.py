@@ -21,6 +21,7 @@ from discosim.hardware import Hardware
 from discosim.report import plan as report
 from discosim.report import unlike as unlike_report
 from discosim.report.tables import Cells
+from discosim.report.titles import up_to
 from discosim.timeline.cluster import Cluster
 from discosim.units import parse_bytes
 
@@ -55,7 +56,8 @@ class BestPlan(PlanAnswer):
 
     def plot(self) -> "Figure":
         """Return each layer's split, and the time up to each layer."""
-        return report.draw_plan(self.found, self.lines[0])
+        knob = up_to(self.frame["s_comm"])
+        return report.draw_plan(self.found, self.lines[0] + knob)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,7 +84,8 @@ class UnlikePlan(PlanAnswer):
 
     def plot(self) -> "Figure":
         """Return a bar for each way to split."""
-        return unlike_report.draw(self.found, self.lines[0])
+        knob = up_to(split.s_comm for split in self.found.best.splits)
+        return unlike_report.draw(self.found, self.lines[0] + knob)
 
 
 @command

@@ -46,6 +46,7 @@ class Sizes(Answer):
     rows: "pd.DataFrame"
     limits: Limits
     counted: str
+    overlap: Overlap
     exact: "pd.DataFrame | None" = None
     nothing_sent: "pd.DataFrame | None" = None
 
@@ -72,7 +73,7 @@ class Sizes(Answer):
         """Return each cluster beside the limits."""
         from discosim.report.size_plot import draw_size
 
-        return draw_size(self.rows)
+        return draw_size(self.rows, self.overlap)
 
 
 @command
@@ -132,7 +133,7 @@ def size(
     _tell_whole(bases, rows)
     given.tell_unused(chosen, None if s_comm == S_COMM else s_comm, counting)
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
-    answer = Sizes(rows=rows, limits=limits, counted=counted)
+    answer = Sizes(rows=rows, limits=limits, counted=counted, overlap=bases[0].overlap)
     others = partial(smallest, bases, kinds)
     return answer if bases[1:] else _beside(answer, others, chosen, s_comm == S_COMM)
 

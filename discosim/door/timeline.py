@@ -62,7 +62,8 @@ class Schedule(Answer):
 
     def plot(self) -> "Figure":
         """Return a row for each node and for each link, time to the right."""
-        title = f"{self.title}, overlap {self.timeline.overlap}"
+        kinds = ", ".join(dict.fromkeys(self._names))
+        title = f"{self.title} of {kinds}, overlap {self.timeline.overlap}"
         return report.draw_gantt(self.timeline.events, self._names, title)
 
     def save(self, path: "str | PathLike[str]") -> None:

@@ -16,8 +16,9 @@ from discosim.graph.network import INPUT
 from discosim.networks import Sizes, only_size
 from discosim.report import validate as report
 from discosim.report.tables import Cells
+from discosim.report.titles import counted
 from discosim.timeline.trace import to_chrome, trace_records
-from discosim.units import parse_bandwidth
+from discosim.units import format_quantity, parse_bandwidth
 from discosim.validate.compare import validate as validated
 from discosim.validate.levels import LEVELS, Question, Validation
 from discosim.validate.splits import SINGLE, SPARSE, has_knob
@@ -55,7 +56,10 @@ class Validated(Answer):
     def plot(self) -> "Figure":
         """Return measured against predicted, and the layers' errors."""
         machine = self.found.about.machine
-        title = f"{self.question.model} on {self.question.nodes} nodes, {machine}"
+        asked = self.question
+        links = format_quantity(asked.bandwidth_Bps, "B/s")
+        how = counted(s_comm=self.frame["s_comm"], overlap=self.frame["overlap"])
+        title = f"{asked.model} on {asked.nodes} nodes, {machine}\n{links} links, {how}"
         rows = pd.DataFrame([row.model_dump() for row in self.found.rows])
         return report.draw_validation(self.frame, rows, title)
 

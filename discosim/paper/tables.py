@@ -30,6 +30,7 @@ from discosim.paper.row import EXACT, INTEGERS, Row, compared, frame
 from discosim.partition.plan import Plan
 from discosim.published import Published, of_section
 from discosim.strategies.cut import rows_of
+from discosim.units import format_quantity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -231,7 +232,12 @@ def enter_table(table: Table) -> Section:
     def picture() -> "Figure":
         from discosim.report.reproduce import draw_accuracy
 
-        title = f"Table {table.printed.number}: {table.model}, {table.task}, {NODES} nodes"
+        node = hardware()
+        bandwidth = format_quantity(float(node.bandwidth_Bps), "B/s")
+        title = (
+            f"Table {table.printed.number}: {table.model}, {table.task}\n"
+            f"{NODES} nodes of {node.name}, {bandwidth} links, overlap none"
+        )
         return draw_accuracy(costs(), title, table.printed.measure)
 
     return enter(

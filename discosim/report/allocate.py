@@ -215,7 +215,7 @@ def draw_allocation(found: Allocation, title: str) -> "Figure":
         _draw_losses(middle, found, index)
         factor, unit = next((b for b in UNITS["B"] if dense.max() >= b[0]), UNITS["B"][-1])
         lower.bar(index, dense / factor, color="#CCCCCC", label="if all is sent")
-        lower.bar(index, plan / factor, color=COMM, alpha=0.8, label="by the plan")
+        lower.bar(index, plan / factor, color=COMM, alpha=0.65, label="by the plan")
         lower.set(xlabel="layer", ylabel=f"received by a node [{unit}]")
         lower.set_xlim(0.2, len(index) + 0.8)
         lower.xaxis.set_major_locator(MaxNLocator(12, integer=True, steps=[1, 2, 5, 10]))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from discosim.columns import COLUMNS
+from discosim.report.titles import counted
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -44,14 +45,14 @@ def words(row: Mapping[Any, Any], columns: Iterable[str]) -> str:
 
 
 def title(frame: "pd.DataFrame") -> str:
-    """Return what all rows share: the network and the hardware, and below them the rest."""
+    """Return network and hardware, and below them what all rows share, N, S_comm and overlap."""
     models = ", ".join(dict.fromkeys(frame["model"] + " at " + frame["input"]))
     names = ", ".join(dict.fromkeys(frame["hardware"]))
-    shared = [*NUMBERS, "strategy", "nodes", "s_comm", "overlap"]
     split = frame[frame["nodes"] > 1] if (frame["nodes"] > 1).any() else frame
     row = split.iloc[0].to_dict()
-    same = [c for c in shared if not several(split[c]) and (row[c] != 0 or c == "s_comm")]
-    return f"{models} on {names}\n{words(row, same)}"
+    same = [c for c in (*NUMBERS, "strategy") if not several(split[c]) and row[c] != 0]
+    how = counted(split["nodes"], split["s_comm"], split["overlap"])
+    return f"{models} on {names}\n{', '.join(filter(None, (words(row, same), how)))}"
 
 
 def bar_names(frame: "pd.DataFrame") -> list[str]:

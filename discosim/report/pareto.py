@@ -1,6 +1,6 @@
 """Fronts, best ones and histograms of a grid: rows, tables for people, a few words, pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from discosim.explore.grid.grid import Grid
 from discosim.explore.grid.metrics import METRICS
 from discosim.explore.grid.records import records, with_axes
 from discosim.explore.grid.reduce import DECADES, PER_DECADE, State
+from discosim.graph.network import shape_text
 from discosim.report.labels import several
 from discosim.report.lettering import fitted
 from discosim.report.style import (
@@ -24,6 +25,7 @@ from discosim.report.style import (
     small,
 )
 from discosim.report.tables import Cells, cells
+from discosim.report.titles import counted
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -223,15 +225,15 @@ def _write_nodes(axes: "Axes", frame: pd.DataFrame, first: str, second: str) -> 
         )
 
 
-def draw_histogram(frame: pd.DataFrame, by: Sequence[str]) -> "Figure":
-    """Return how many configurations fall into each tenth of a decade of a metric."""
+def draw_histogram(frame: pd.DataFrame, by: Sequence[str], grid: Grid) -> "Figure":
+    """Return how many configurations of a grid fall into each tenth of a decade of a metric."""
     import matplotlib as mpl
 
     metric = METRICS[by[0]]
     factor = _factor(frame["low"])
     with mpl.rc_context(rc()):
         count = f"{frame['count'].sum():,} configurations by {metric.quantity}"
-        figure = new_figure(7.0, 3.8, count)
+        figure = new_figure(7.0, 3.8, f"{_grid_title(grid)}\n{count}")
         axes = figure.add_subplot()
         low, high = frame["low"] / factor, frame["high"] / factor
         axes.bar(
@@ -249,10 +251,20 @@ def _title(frame: pd.DataFrame, by: Sequence[str]) -> str:
     words = [_few(frame["model"] + " at " + frame["input"]), _few(frame["hardware"])]
     names = ", ".join(f"{'most' if METRICS[n].most else 'least'} {METRICS[n].quantity}" for n in by)
     count = f"{len(frame):,} configuration{'s' * (len(frame) > 1)}"
-    return f"{' on '.join(words)}\n{count} that none beats: {names}"
+    how = counted(frame["nodes"], frame["s_comm"], frame["overlap"])
+    return f"{' on '.join(words)}: {how}\n{count} that none beats: {names}"
 
 
-def _few(names: pd.Series) -> str:
+def _grid_title(grid: Grid) -> str:
+    """What a grid is of."""
+    models = _few(
+        [f"{base.model} at {shape_text(base.network.input_shape)}" for base in grid.bases]
+    )
+    hardware = _few([node.name for node in grid.hardware])
+    return f"{models} on {hardware}: {counted(grid.nodes, grid.s_comm, grid.overlaps)}"
+
+
+def _few(names: Iterable[str]) -> str:
     different = list(dict.fromkeys(names))
     more = f" and {len(different) - 3} more" if len(different) > 3 else ""
     return ", ".join(different[:3]) + more

@@ -1,7 +1,7 @@
 """The best split of each layer: as data, in words and as a picture."""
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,17 @@ COLOURS = {
     Kind.WHOLE: LINES[5],
     Kind.ONE: LINES[7],
 }
+HATCHES = {
+    Kind.ROWS: "---",
+    Kind.OUTPUTS: "|||",
+    Kind.INPUTS: "...",
+    Kind.WHOLE: "xxx",
+    Kind.ONE: "ooo",
+}
+"""What tells the kinds apart without colours."""
+
+SPARSE = "////"
+
 MOST_RUNS = 8
 """Stretches of layers that are told one by one."""
 
@@ -238,9 +249,9 @@ def draw_plan(found: Planned, title: str) -> "Figure":
         mixes, sparse = found.configuration.table.mixes, False
         for row, kind in enumerate(kinds):
             sparse = _s_comm(found, row) > 0 or (sparse and kind is Kind.OUTPUTS and not mixes[row])
-            axes.bar(row, 0.06 * top, 1.0, 0.92 * top, align="edge", color=COLOURS[kind],
-                     hatch="////" if sparse else None, ec="#FFFFFF" if sparse else COLOURS[kind],
-                     lw=0)  # fmt: skip
+            hatch = SPARSE if sparse else HATCHES[kind]
+            look: Any = {"fc": COLOURS[kind], "hatch": hatch, "ec": "white", "lw": 0}
+            axes.bar(row, 0.06 * top, 1.0, 0.92 * top, align="edge", **look)
         axes.set(xlim=(0, len(frame)), ylim=(0, top), ylabel=f"time up to the layer [{unit}]")
         axes.set_xlabel("layer, in the order of execution")
         _name_blocks(axes, frame)
@@ -249,10 +260,13 @@ def draw_plan(found: Planned, title: str) -> "Figure":
             Patch(fc=COMP, alpha=0.85, label="computation"),
             Patch(fc=COMM, alpha=0.65, label="communication"),
             mpl.lines.Line2D([], [], color=SINGLE, ls=(0, (4, 2)), label=one),
-            *(Patch(fc=COLOURS[kind], label=str(kind)) for kind in dict.fromkeys(kinds)),
+            *(
+                Patch(fc=COLOURS[kind], hatch=HATCHES[kind], ec="white", label=str(kind))
+                for kind in dict.fromkeys(kinds)
+            ),
         ]
         if not found.best.exact:
-            handles.append(Patch(fc="#FFFFFF", ec="#777777", hatch="////", label="sparse"))
+            handles.append(Patch(fc="#FFFFFF", ec="#777777", hatch=SPARSE, label="sparse"))
         legend_below(figure, handles, ncols=len(handles))
         return fitted(figure)
 

@@ -10,6 +10,7 @@ from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
 from discosim.report.lettering import fitted, inches_of
 from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc, sheet
+from discosim.report.titles import counted
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MOST = 24
 """Clusters that are drawn, the best ones."""
 
 
-def draw_size(frame: "pd.DataFrame") -> "Figure":
+def draw_size(frame: "pd.DataFrame", overlap: object) -> "Figure":
     """Return a panel for each limit: what each cluster has of it, best first, and the limit."""
     import matplotlib as mpl
 
@@ -29,7 +30,9 @@ def draw_size(frame: "pd.DataFrame") -> "Figure":
     limits = [name for name in NAMES if _shown(rows, name)] or ["memory"]
     with mpl.rc_context(rc()):
         left = f", the first {MOST} of {len(frame)}" if len(frame) > MOST else ""
-        title = f"{', '.join(dict.fromkeys(rows['model']))}: the smallest clusters{left}"
+        models, kinds = (", ".join(dict.fromkeys(rows[name])) for name in ("model", "hardware"))
+        how = counted(rows["nodes"], rows["s_comm"], [overlap])
+        title = f"{models} on {kinds}: the smallest clusters{left}\n{how}"
         names = _names(rows)
         columns = _side_by_side(names, len(limits))
         high = -(-len(limits) // columns)

@@ -259,7 +259,10 @@ def _draw_line(axes: "Axes", rows: "pd.DataFrame", label: str, look: Look) -> No
             x[sends], 0, comp[sends], color=COMP, alpha=0.8, lw=0, label="of it computation"
         )
     elif look.parts:
-        axes.plot(x[sends], comm[sends], color=COMM, lw=1.6, zorder=5, label="communication")
+        dashes: Any = (0, (3, 1))
+        axes.plot(
+            x[sends], comm[sends], color=COMM, ls=dashes, lw=1.6, zorder=5, label="communication"
+        )
         axes.plot(x[sends], comp[sends], color=COMP, lw=1.6, zorder=5, label="computation")
 
 

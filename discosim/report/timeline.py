@@ -138,8 +138,10 @@ def links_busy(timeline: Timeline) -> dict[str, float]:
 MOST_LINKS = 12
 """Links that are drawn; of more, those that are busiest."""
 
-LOCAL = "#7FB3D5"
+LOCAL = "#A3CCE6"
 COLOURS = {"message": COMM, "local": LOCAL, "remote": COMP}
+CLEAR = {"message": 0.75, "local": 1.0, "remote": 1.0}
+"""How clear a colour is, so that they differ in grey."""
 WORDS = {
     "local": "computation without received features",
     "remote": "computation with received features",
@@ -168,14 +170,16 @@ def draw_gantt(events: Sequence[Event], nodes: Sequence[str], title: str) -> "Fi
                     for e in events
                     if e.track == track and e.kind == kind
                 ]
-                look: Any = {"facecolors": colour, "linewidth": 0}
+                look: Any = {"facecolors": colour, "linewidth": 0, "alpha": CLEAR[kind]}
                 axes.broken_barh(spans, (number - 0.38, 0.76), **look)
         axes.set_yticks(np.arange(len(tracks)), [name for _, name in tracks])
         axes.set(xlim=(0, end_s / factor), ylim=(len(tracks) - 0.4, -0.6))
         axes.set_xlabel(f"time [{unit}]")
         axes.grid(False, axis="y")
         seen = {event.kind for event in events}
-        handles = [Patch(color=COLOURS[k], label=w) for k, w in WORDS.items() if k in seen]
+        handles = [
+            Patch(fc=COLOURS[k], alpha=CLEAR[k], label=w) for k, w in WORDS.items() if k in seen
+        ]
         legend_below(figure, handles, ncols=3)
         hidden = len({e.track for e in events if e.kind == "message"}) - MOST_LINKS
         if hidden > 0:

@@ -129,7 +129,7 @@ def _percent(share: float) -> str:
 
 
 MARKS = {"none": "o", "layer": "s"}
-LEVEL_COLOURS = dict(zip(LEVELS, (LINES[4], LINES[6], LINES[3]), strict=True))
+LEVEL_COLOURS = dict(zip(LEVELS, (LINES[4], LINES[6], LINES[1]), strict=True))
 
 
 def draw_validation(records: pd.DataFrame, rows: pd.DataFrame, title: str) -> "Figure":
