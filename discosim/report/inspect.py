@@ -109,7 +109,8 @@ def folded(frame: pd.DataFrame) -> pd.DataFrame:
     Their block says which they are, and how many.
     """
     blocks = list(frame["block"])
-    shown, words = [], []
+    shown: list[int] = []
+    words: list[str] = []
     for run in runs_of(blocks, list(frame[ALIKE].itertuples(index=False, name=None))):
         shown += range(run.begin, run.begin + run.size)
         first, last = blocks[run.begin], blocks[run.end - 1]
