@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore.allocation.allocate import DEFAULT_LEVELS, FINE_LEVELS, Limit, Lost, Method
 from discosim.explore.allocation.allocate import allocate as allocate_by
-from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY, layer_costs
+from discosim.explore.allocation.layer_costs import (
+    BYTES,
+    LATENCY,
+    MEMORY,
+    layer_costs,
+    takes_s_comm,
+)
 from discosim.explore.allocation.surrogate import Curve, he_normal_curves, lost_share
 from discosim.explore.allocation.weight_curves import weight_curves
+from discosim.explore.allocation.within_plan import strategy_within
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import LayerTable, tabulate
@@ -23,7 +30,10 @@ from discosim.masks.saliency import saliency_curves
 from discosim.masks.select import select
 from discosim.masks.weights import random_weights
 from discosim.networks import build
+from discosim.partition.kinds import Kind
 from discosim.partition.placement import place
+from discosim.partition.plan_file import PlanFile
+from discosim.partition.splits import LayerSplit
 from discosim.simulate import Cost
 from tests.configurations import allocated, on
 from tests.strategies import hardware, tables
@@ -68,6 +78,68 @@ def test_the_sum_over_layers_is_what_simulate_says_of_a_mixed_plan(
     cost = replace(setting, s_comm=s_comm).cost()
     for column in COLUMNS:
         assert costs.tallies[column].of(choice) == pytest.approx(_number(cost, column)), column
+
+
+@settings(max_examples=40)
+@given(
+    tables(), hardware(), st.integers(2, 4), st.sampled_from(OVERLAPS),
+    st.sampled_from(["paper", "runtime"]), st.sampled_from(["peak", "all"]), st.data(),
+)  # fmt: skip
+def test_the_sum_over_layers_by_outputs_is_what_simulate_says_of_a_plan(
+    table: LayerTable,
+    node: Hardware,
+    nodes: int,
+    overlap: str,
+    convention: str,
+    features: str,
+    data: st.DataObject,
+) -> None:
+    kinds = {
+        layer.name: LayerSplit(data.draw(st.sampled_from([Kind.OUTPUTS, *Kind])))
+        for layer in table.network.layers
+    }
+    plan_file = PlanFile("drawn", table.network.name, nodes, {}, None, kinds)
+    setting = on(
+        table, hardware=node, nodes=nodes, overlap=overlap, conventions=convention,
+        features=features,
+    )  # fmt: skip
+    setting = replace(setting, strategy=strategy_within(plan_file))
+    levels = np.array([0.0, 0.4, 1.0])
+    costs = layer_costs(setting, levels)
+    assume(costs.choices)
+    assert all(takes_s_comm(setting)[rows].all() for rows in costs.choices)
+    choice = np.array([data.draw(st.integers(0, 2)) for _ in costs.choices])
+    s_comm = np.zeros((1, len(table)))
+    for rows, level in zip(costs.choices, choice, strict=True):
+        s_comm[0, rows] = levels[level]
+    cost = replace(setting, s_comm=s_comm).cost()
+    for column in COLUMNS:
+        assert costs.tallies[column].of(choice) == pytest.approx(_number(cost, column)), column
+
+
+def test_within_a_plan_only_its_layers_by_outputs_have_s_comm() -> None:
+    base = on("resnet18/8", (64,))
+    splits = {
+        "conv1": LayerSplit(Kind.ROWS),
+        "layer3.0.conv1": LayerSplit(Kind.OUTPUTS, 0.8),
+        "layer4.0.conv1": LayerSplit(Kind.INPUTS),
+        "layer4.0.bn1": LayerSplit(Kind.OUTPUTS),
+    }
+    plan_file = PlanFile("mixed.json", "resnet18/8", 2, {}, "3x64x64", splits)
+    given = replace(base, plan_file=plan_file)
+    found = allocate_by(given, {BYTES: Limit(0.8, of_dense=True)}, method=Method.FAST)
+    assert {name.split(".")[0] for name in found.plan.s_comm} == {"layer3", "layer4", "fc"}
+    written = found.plan_file("found.json")
+    before, after = (each.every_split(base.table) for each in (plan_file, written))
+    assert [one.kind for one in before] == [one.kind for one in after]
+    cost = replace(base, plan_file=written).cost()
+    for column in COLUMNS:
+        assert _number(cost, column) == pytest.approx(_number(found.plan.cost, column), rel=1e-12)
+    alone = PlanFile("alone.json", "resnet18/8", 2, {"fc": 0.5})
+    with pytest.raises(DiscosimError, match=r"plan alone\.json says S_comm alone"):
+        allocate_by(replace(base, plan_file=alone), {BYTES: Limit(1e9)})
+    with pytest.raises(DiscosimError, match="is for 2 nodes, not for 3"):
+        allocate_by(replace(given, nodes=3), {BYTES: Limit(1e9)})
 
 
 @pytest.mark.extras

@@ -138,7 +138,7 @@ def test_the_picture_is_drawn(cli: Cli) -> None:
         (f"{FIRST} --data inputs.npz", ["needs --weights"]),
         (f"{FIRST} --data inputs.npz --weights w.pt", ["inputs.npz", "no such file"]),
         (f"{FIRST} --overlap layr", ["layer:K"]),
-        (f"{FIRST} --plan plan.json", ["--plan"]),
+        (f"{FIRST} --plan nowhere.json", ["nowhere.json", "No such file"]),
         (f"{FIRST} -o plan.csv", [".json"]),
         (f"{FIRST} -o nowhere/plan.json", ["nowhere/plan.json"]),
         (f"{FIRST} --plot plan.bmp", [".png"]),

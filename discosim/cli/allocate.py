@@ -28,6 +28,7 @@ BYTES = types.Parsed("bytes", lambda text: limit(text, parse_bytes))
     options.METHOD,
     options.OVERLAP,
     options.MASK.saying("Mask whose file says what is lost."),
+    options.PLAN.saying("A plan file with splits: S_comm of its layers by outputs."),
     options.CRITERION.saying("By which it is lost [default: measured on inputs, else l1-log]."),
     options.DATA.saying("inputs.npz or package.module:loader, to judge the plans on."),
     *options.HARDWARE_BUT_MEMORY,

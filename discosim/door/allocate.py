@@ -22,9 +22,9 @@ from discosim.explore.allocation.allocate import (
 )
 from discosim.explore.allocation.allocate import allocate as allocated
 from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY
-from discosim.graph.network import Network
 from discosim.masks.criteria import Wants, the_criterion
 from discosim.partition.plan import Selection
+from discosim.partition.plan_file import PlanFile
 from discosim.report import allocate as report
 from discosim.report.tables import Cells
 from discosim.units import parse_bytes, parse_time
@@ -90,6 +90,7 @@ def allocate(
     levels: given.Shares | None = None,
     weights: "str | PathLike[str] | None" = None,
     mask: "str | PathLike[str] | Mask | None" = None,
+    plan: "str | PathLike[str] | PlanFile | None" = None,
     criterion: str | None = None,
     data: "str | Inputs | None" = None,
     method: str | None = None,
@@ -100,16 +101,17 @@ def allocate(
 
     Limits on the latency, on the bytes of the busiest node and on a node's memory, in SI, as text
     with a unit, or as "30%" of what dense takes. levels: S_comm to choose from; weights, mask: what
-    says what is lost, by `criterion`; data: inputs.npz or package.module:loader, to judge plans on
+    says what is lost, by `criterion`; plan: a file that says how layers are split, of which those
+    by outputs have S_comm; data: inputs.npz or package.module:loader, to judge plans on
     with `weights`; method: exact, or fast without scipy. Raises DiscosimError for what cannot be.
     """
     if criterion is not None:
         the_criterion(criterion)
     found = given.the_network(network)
     node = given.one("--hw", given.kinds_of_nodes(hardware))
-    base = given.configuration(found, node, counted, mask=mask)
+    base = given.configuration(found, node, counted, mask=mask, plan=plan)
     count = given.one("--nodes", given.nodes_or_default(nodes, base, (2,)))
-    inputs = _inputs(found, data, weights)
+    inputs = _inputs(base, data, weights)
     if mask is not None and weights is not None and inputs is None:
         raise DiscosimError("give --mask or --weights: each says what is lost")
     lost = None
@@ -140,16 +142,19 @@ def allocate(
 
 
 def _inputs(
-    network: Network, data: "str | Inputs | None", weights: "str | PathLike[str] | None"
+    base: "Configuration", data: "str | Inputs | None", weights: "str | PathLike[str] | None"
 ) -> "Inputs | None":
     """The inputs to judge on, if there are any."""
     if data is None:
         return None
+    if base.plan_file is not None:
+        raise DiscosimError("--data judges plans whose layers are all by outputs: give no --plan")
     require("--data", "torch", "safetensors")
     if weights is None:
         raise DiscosimError("--data judges plans by what the network answers: it needs --weights")
     from discosim.runtime.inputs import checked, read_inputs
 
+    network = base.network
     return read_inputs(data, network) if isinstance(data, str) else checked(data, network, "data")
 
 

@@ -194,6 +194,7 @@ def configuration(
     counting: CountedAs,
     *,
     mask: "str | PathLike[str] | Mask | None" = None,
+    plan: "str | PathLike[str] | PlanFile | None" = None,
     target: float = HALF,
 ) -> Configuration:
     """Return a network on one kind of node, under the conventions that are given."""
@@ -212,7 +213,7 @@ def configuration(
         objective=Objective(more.get("objective") or "memory"),
         collective=Collective(more.get("collective") or "direct"),
         features=Features(more.get("features") or "peak"),
-        plan_file=the_plan(more.get("plan")),
+        plan_file=the_plan(more.get("plan") if plan is None else plan),
         mask=the_mask(more.get("mask") if mask is None else mask, of),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from discosim.graph.network import Network
 from discosim.graph.reach import rows_of
+from discosim.graph.table import LayerTable
 from discosim.partition.kinds import Kind, RowRanges
 
 
@@ -46,6 +47,18 @@ class ByRows:
 
 Splits = tuple[LayerSplit, ...]
 """The split of each layer of a network, in their order."""
+
+
+def named_splits(table: LayerTable, splits: Splits) -> dict[str, LayerSplit]:
+    """Return the splits, by name, from which `spread_out` makes all of them.
+
+    Of layers that mix features, and of those that are split otherwise than the layer before.
+    """
+    return {
+        layer: split
+        for row, (layer, split) in enumerate(zip(table.name, splits, strict=False))
+        if not row or table.mixes[row] or split != splits[row - 1]
+    }
 
 
 def spread_out(network: Network, named: Mapping[str, LayerSplit]) -> Splits:

@@ -109,7 +109,7 @@ def findings(found: Allocation, convention: str, judgement: "Judgement | None" =
     case, plan = found.configuration, found.plan
     lines = [
         f"{case.model} on {case.nodes} nodes of {node_text(case.hardware)}; "
-        f"overlap {case.overlap}, {convention} conventions",
+        f"overlap {case.overlap}, {convention} conventions{_within(found)}",
         f"Saliency: {found.saliency}.",
     ]
     for column, limit in found.limits.items():
@@ -120,12 +120,20 @@ def findings(found: Allocation, convention: str, judgement: "Judgement | None" =
         given, took, all_sent = (format_quantity(v, unit, 4) for v in (limit, used, dense))
         lines.append(
             f"Limit: {noun} {given}; the plan takes {took}, {_share(used, dense)} of the "
-            f"{all_sent} of dense."
+            f"{all_sent} of {'dense' if found.within is None else 'the same at S_comm 0'}."
         )
     lines.append(f"Lost by {found.criterion}, of all that could be: the plan {_lost(plan)}.")
     lines.append(f"{_proof(found)}; {_known(found)}.")
     lines += _compared(found)
     return [*lines, *_judgement_lines(judgement)]
+
+
+def _within(found: Allocation) -> str:
+    """Which plan says how layers are split, where one does."""
+    if found.within is None:
+        return ""
+    count = len(found.plan.s_comm)
+    return f"; split as plan {found.within.path} says, S_comm of its {count} layers by outputs"
 
 
 def _known(found: Allocation) -> str:

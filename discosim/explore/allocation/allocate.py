@@ -11,9 +11,17 @@ from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore.allocation import knapsack, milp
 from discosim.explore.allocation.knapsack import Floats, Problem, Solution
-from discosim.explore.allocation.layer_costs import BYTES, LATENCY, MEMORY, LayerCosts, layer_costs
+from discosim.explore.allocation.layer_costs import (
+    BYTES,
+    LATENCY,
+    MEMORY,
+    LayerCosts,
+    layer_costs,
+    takes_s_comm,
+)
 from discosim.explore.allocation.masks import mask_curves
 from discosim.explore.allocation.surrogate import STATED, Curves, he_normal_curves
+from discosim.explore.allocation.within_plan import check_within, strategy_within, with_s_comm
 from discosim.explore.axes import check_s_comm
 from discosim.graph.network import shape_text
 from discosim.graph.table import LayerTable
@@ -24,7 +32,7 @@ from discosim.partition.plan_file import PlanFile
 from discosim.partition.split import divides
 from discosim.registry import Words
 from discosim.simulate import Cost
-from discosim.strategies.strategy import STRATEGIES
+from discosim.strategies.strategy import STRATEGIES, check_nodes
 from discosim.units import format_quantity
 
 DEFAULT_LEVELS = tuple(i / 20 for i in range(20))
@@ -84,7 +92,8 @@ class Allocation:
 
     criterion: by which it loses least; limits: in SI units by column; uniform: the least S_comm of
     all layers within the limits, None where there is none up to the sparsest level; beside: plans
-    that lose least by other criteria, what they lose by this one; dense: everything is sent.
+    that lose least by other criteria, what they lose by this one; dense: everything is sent;
+    within: the plan that says how layers are split, None where all are by outputs.
     """
 
     configuration: Configuration
@@ -98,10 +107,14 @@ class Allocation:
     uniform: Outcome | None
     beside: Mapping[str, Outcome]
     dense: Outcome
+    within: PlanFile | None = None
 
     def plan_file(self, path: str) -> PlanFile:
         """Return the plan as `sweep --plan` reads it."""
         network = self.configuration.network
+        if self.within is not None:
+            table = self.configuration.table
+            return with_s_comm(self.within, table, self.plan.s_comm, path)
         shape = shape_text(network.input_shape)
         return PlanFile(path, network.name, self.configuration.nodes, self.plan.s_comm, shape)
 
@@ -136,17 +149,20 @@ def allocate(
     levels: by default 0, 0.05, …, 0.95, or hundredths where nearly all or nothing is to be sent.
     Layers that read a tensor which is sent once share one S_comm, and where their selections are
     independent the limits hold for the most that is sent, so that any mask of the plan keeps them
-    (per pair of nodes, as features are rounded). Raises DiscosimError for what
+    (per pair of nodes, as features are rounded). A plan file of `base` says how layers are split:
+    those by outputs have S_comm, all else stays. Raises DiscosimError for what
     no plan meets, with the least that is possible.
     """
     method = default_method() if method is None else method
-    if base.plan_file is not None:
-        given = base.plan_file.path
-        raise DiscosimError(f"allocate makes a plan and takes none, but {given} is given")
     if base.nodes == 1:
         raise DiscosimError("1 node sends nothing, so there is nothing to allocate; wanted 2 up")
+    check_nodes(base.table, base.nodes)
+    within = base.plan_file
+    if within is not None:
+        check_within(within, base.table, base.nodes)
     lost = lost or _what_is_lost(base, criterion)
-    base = replace(base, strategy=STRATEGIES["disco"], mask=None)
+    strategy = STRATEGIES["disco"] if within is None else strategy_within(within)
+    base = replace(base, strategy=strategy, mask=None, plan_file=None)
     worst = replace(base, conventions=_at_most(base))
     bounds = _resolved(limits, replace(base, s_comm=0.0).cost())
     steps = _default_levels(worst, bounds) if levels is None else _checked_levels(levels)
@@ -172,6 +188,7 @@ def allocate(
         uniform=_uniform(base, worst, costs, lost.curves, bounds),
         beside=others,
         dense=_outcome(base, costs, lost.curves, np.zeros((1, len(base.table)))),
+        within=within,
     )
 
 
@@ -291,7 +308,7 @@ def _outcome(base: Configuration, costs: LayerCosts, curves: Curves, s_comm: Flo
     """What S_comm of each row, (1, L), loses and costs."""
     table = base.table
     total = _prunable(costs, table, curves)
-    rows = np.flatnonzero(table.mixes)
+    rows = np.flatnonzero(takes_s_comm(base))
     chosen = set(np.concatenate(costs.choices).tolist())
     values = {table.name[row]: float(s_comm[0, row]) if row in chosen else 0.0 for row in rows}
     loss = {

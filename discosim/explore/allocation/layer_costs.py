@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from discosim.configuration import Configuration
-from discosim.graph.table import Floats, Ints, LayerTable
+from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.partition import node_memory
 from discosim.partition.layout import lay_out
 from discosim.partition.plan import Features, Plan
@@ -67,16 +67,31 @@ def layer_costs(given: Configuration, levels: Floats) -> LayerCosts:
 def _choices(given: Configuration) -> tuple[Ints, ...]:
     """Rows whose S_comm matters, together where they read a tensor sent once or one weight."""
     table = given.table
-    dense = np.asarray(replace(given, s_comm=0.0).cost().received_bytes).max(axis=-2)
+    dense, sparsest = (
+        np.asarray(replace(given, s_comm=s_comm).cost().received_bytes) for s_comm in (0.0, 1.0)
+    )
+    less = (dense > sparsest).any(axis=-2)
     parts = lay_out(table, given.nodes, given.conventions).split
     shared = () if given.conventions.resend else parts.readers
+    takes = takes_s_comm(given)
     together = {
-        int(row): [int(each) for each in readers.rows] for readers in shared for row in readers.rows
+        int(row): [int(each) for each in readers.rows if takes[each]]
+        for readers in shared
+        for row in readers.rows
     }
-    alone = [[int(row)] for row in np.flatnonzero(table.mixes & (dense > 0))]
+    alone = [[int(row)] for row in np.flatnonzero(takes & less)]
     every = {tuple(together.get(rows[0], rows)) for rows in alone}
     groups = _with_one_weight([list(rows) for rows in sorted(every)], table)
     return tuple(np.array(rows) for rows in sorted(groups))
+
+
+def takes_s_comm(given: Configuration) -> Bools:
+    """Return which rows have an S_comm, (L,): they mix features and are split by outputs."""
+    mixes, laid = given.table.mixes, replace(given, s_comm=0.0).plan().laid
+    if laid is None:
+        return mixes
+    sparse: Bools = np.append([part.choice.sparse for part in laid.parts], False)
+    return mixes & sparse
 
 
 def _with_one_weight(groups: list[list[int]], table: LayerTable) -> list[list[int]]:
@@ -146,6 +161,8 @@ def _memory(given: Configuration, plan: Plan, received: Floats, choices: tuple[I
     quiet = replace(given, s_comm=1.0).plan()
 
     weights = _weights(given, plan, received.shape, choices)
+    chosen_only = replace(given, s_comm=1.0).cost().received_bytes  # the rest comes at every level
+    received = received - np.broadcast_to(chosen_only, received.shape)
     if given.features == Features.ALL:
         counted = (alone.stored_elems - quiet.stored_elems).max(axis=-1) > 0  # (L,)
         stored = _tally(received * counted, choices)

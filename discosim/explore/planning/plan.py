@@ -22,6 +22,7 @@ from discosim.explore.planning.steps import without
 from discosim.graph.network import shape_text
 from discosim.graph.table import Ints
 from discosim.partition.plan_file import PlanFile
+from discosim.partition.splits import named_splits
 from discosim.simulate import Cost
 from discosim.strategies.strategy import STRATEGIES
 from discosim.units import format_quantity
@@ -63,12 +64,7 @@ class Planned:
     def plan_file(self, path: str) -> PlanFile:
         """Return what `--plan` takes: layers with weights, and what is unlike the one before."""
         given = self.configuration
-        table, splits = given.table, self.best.splits
-        named = {
-            layer: split
-            for row, (layer, split) in enumerate(zip(table.name, splits, strict=False))
-            if not row or table.mixes[row] or split != splits[row - 1]
-        }
+        named = named_splits(given.table, self.best.splits)
         shape = shape_text(given.network.input_shape)
         return PlanFile(path, given.model, given.nodes, {}, shape, named, self.best.rows)
 
