@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from discosim.door.answer import Answer
     from discosim.door.breakeven import breakeven
     from discosim.door.calibrate import calibrate
+    from discosim.door.cluster import cluster
     from discosim.door.compare import compare
     from discosim.door.evidence import evidence
     from discosim.door.explore import explore
@@ -46,6 +47,7 @@ __all__ = [
     "allocate",
     "breakeven",
     "calibrate",
+    "cluster",
     "compare",
     "evidence",
     "explore",

@@ -47,7 +47,7 @@ class Column:
 
 _WORDS = """
     bar binding dtype figure hardware id input kind layer model name op memory_word
-    overlap quantity reason scheme source split status strategy value verdict
+    overlap quantity reason scheme shares source split status strategy value verdict
 """
 _COLUMNS = (
     *(Column(name, name, kind=CellKind.WORD) for name in _WORDS.split()),

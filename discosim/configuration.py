@@ -16,7 +16,7 @@ from discosim.partition.collectives import Collective
 from discosim.partition.plan import CONVENTIONS, Conventions, Features, Objective, Plan
 from discosim.partition.split import divides
 from discosim.partition.worth import Worth
-from discosim.simulate import NO_OVERLAP, Cost, Overlap, simulate
+from discosim.simulate import NO_OVERLAP, Cost, Overlap, least_s, simulate
 from discosim.strategies.cut import blocks, rows_of
 from discosim.strategies.strategy import STRATEGIES, Strategy, check_nodes
 
@@ -130,6 +130,10 @@ class Configuration:
         """Return the plan and its cost."""
         plan = self.plan()
         return plan, simulate(self.table, plan, self.hardware, self.overlap, self.features)
+
+    def least_s(self) -> Floats:
+        """Return seconds that no schedule of the plan is below, (...)."""
+        return least_s(self.table, self.plan(), self.hardware)
 
     def cost(self) -> Cost:
         """Return what the plan costs, (...) or (..., R, L), and the layers with it."""

@@ -63,7 +63,10 @@ class Cost:
 
     comm_s and layer_s are (..., 1, L): a barrier ends each layer, the slowest node decides.
     local_s and remote_s are the computation without and with received features. The totals are
-    those of the busiest node; the memory figures all belong to the node that needs most.
+    those of the busiest node; the memory figures all belong to the node that needs most, or of
+    unlike nodes to the one that is fullest, whose memory is memory_bytes (None of alike ones).
+    work_J: joules of what unlike nodes compute and send, each by its own figures; shares: of the
+    features that they hold (..., R), NaN where they hold whole layers.
     node_bytes is what it takes at least; scores_bytes, by how much attention's scores raise it
     where they are written out, whether or not they are.
     """
@@ -87,6 +90,9 @@ class Cost:
     node_bytes: Floats
     avg_s_comm: Floats
     avg_s_comp: Floats
+    memory_bytes: Floats | None = None
+    work_J: Floats | None = None
+    shares: Floats | None = None
 
 
 def simulate(
@@ -140,7 +146,7 @@ def simulate(
         messages=(traffic.peers * rounds).sum(-1).max(-1),
         **_memory_bytes(table, plan, hardware, features, overlapped),
         avg_s_comm=plan.avg_s_comm,
-        avg_s_comp=_unspent_share(table, plan),
+        avg_s_comp=unspent_share(table, plan),
     )
 
 
@@ -355,7 +361,7 @@ def _interval_s(
     return interval
 
 
-def _unspent_share(table: LayerTable, plan: Plan) -> Floats:
+def unspent_share(table: LayerTable, plan: Plan) -> Floats:
     """Average S_comp: 1 - the MACs of all nodes / the network's MACs (model.md §5)."""
     alike = plan.nodes / plan.local.shape[-2]
     spent = (plan.local @ table.macs + plan.remote @ table.macs).sum(-1) * alike

@@ -37,6 +37,8 @@ def _assert_alike(one: Plan, other: Plan, node: Hardware, network: Network) -> N
     costs = [simulate(tabulate(network), plan, node) for plan in (one, other)]
     for field in fields(costs[0]):
         values = [getattr(cost, field.name) for cost in costs]
+        if all(value is None for value in values):  # known of unlike nodes only
+            continue
         np.testing.assert_allclose(*values, rtol=1e-9, atol=1e-12, err_msg=field.name)
 
 

@@ -135,8 +135,8 @@ def test_the_command_gives_the_events_as_data(answer: Answer) -> None:
     ("words", "says"),
     [
         (["--shares", "0.7,0.3,0.1"], "3 shares for 2 nodes"),
-        (["--shares", "evn"], "wanted even, balanced or one a node"),
-        (["--shares", "1,-1"], "wanted even, balanced or one a node"),
+        (["--shares", "evn"], "wanted even, balanced, speed or one a node"),
+        (["--shares", "1,-1"], "wanted even, balanced, speed or one a node"),
         (["--overlap", "stream:0"], "stream:K"),
         (["--hw", "rpi4-gigabit,rpi4-wifi"], "nodes of different topologies"),
         (["--hw", "rpi4-gigabit,rpi5-gigabit", "--nodes", "1"], "2 profiles for 1 nodes"),

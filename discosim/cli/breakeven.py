@@ -23,6 +23,7 @@ from discosim.strategies.strategy import STRATEGIES
     options.LAST_NODES,
     options.OVERLAP,
     *options.HARDWARE,
+    *options.TOGETHER,
     options.INPUT,
     options.AT,
     *options.COUNTED,

@@ -10,6 +10,7 @@ import click
 
 from discosim.cli.options import Option, To
 from discosim.cli.output import Output, wrote
+from discosim.door.cluster import cluster
 from discosim.door.given import ALL, DEFAULT
 from discosim.door.hardware import Every, Overrides, hardware
 from discosim.door.hearing import by_default, note
@@ -51,7 +52,8 @@ class Asked:
         """Return what the function of the door answers; raises DiscosimError."""
         keywords = {**self._network(), **self._hardware(), **self.given(To.CALL)}
         answer = self.function(**keywords)
-        if "hardware" in keywords and self.values.get("hw", "") is None:
+        named = [self.values.get(name, "") for name in ("hw", "cluster")]
+        if "hardware" in keywords and named[0] is None and named[1] in (None, ""):
             note(by_default(DEFAULT))
         return answer
 
@@ -80,10 +82,19 @@ class Asked:
         changes = self.given(To.HARDWARE)
         if not changes:
             return {}
-        names, dtype = changes.pop("hw", [DEFAULT]), changes.pop("dtype")
+        named, text, shares = (changes.pop(name, None) for name in ("hw", "cluster", "shares"))
+        names, dtype = named or [DEFAULT], changes.pop("dtype")
         changes["settings"] = dict(changes["settings"])
         dtypes = dtype if isinstance(dtype, list) else [dtype]
         each = [cast("Overrides", {**changes, "dtype": name}) for name in dtypes]
+        if text is not None:
+            if named is not None:
+                raise click.UsageError(
+                    "give --hw or --cluster: kinds of node to choose from, or nodes that are one"
+                )
+            return {"hardware": [cluster(text, shares=shares, **of) for of in each]}
+        if shares is not None:
+            note("--shares has no effect: it is of --cluster")
         if names == [ALL] and isinstance(self.values["network"], list):
             every = [Every(of) for of in each]
             return {"hardware": every if len(every) > 1 else every[0]}

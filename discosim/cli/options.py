@@ -148,11 +148,6 @@ EVERY_OPERATOR = Option(
     "every_operator", "--all-operators", "A row for each norm, addition, … too.", is_flag=True
 )
 UNFOLD = Option("unfold", "--unfold", "Each of consecutive blocks that are alike.", is_flag=True)
-SHARES = Option(
-    "shares",
-    "--shares",
-    "Of the features: even, balanced, or one a node: 0.7,0.3 [default: balanced for unlike nodes].",
-)
 SOLVE = Option("solve", "--solve", "bw, link-latency, s-comm or nodes [default: bw].")
 TARGET = Option(
     "target",
@@ -277,6 +272,23 @@ SETTINGS = Option(
     To.HARDWARE,
     multiple=True,
 )
+CLUSTER = Option(
+    "cluster",
+    "--cluster",
+    "One cluster of nodes, alike or not: rpi5-gigabit,3xrpi4-gigabit. Of --nodes its first ones.",
+    to=To.HARDWARE,
+    complete=HW.complete,
+)
+SHARES = Option(
+    "shares",
+    "--shares",
+    "Of the features, where nodes are unlike: even, speed, balanced, or one a node: 0.7,0.3 "
+    "[default: balanced].",
+    to=To.HARDWARE,
+)
+TOGETHER = (CLUSTER, SHARES)
+"""For a command that takes nodes which are there, in place of --hw."""
+
 HARDWARE_BUT_MEMORY = (
     HW, BW, RATE_OF_A_NODE, LINK_LATENCY, TOPOLOGY, DTYPE, WEIGHT_DTYPE, ATTENTION, SETTINGS
 )  # fmt: skip
@@ -387,7 +399,7 @@ LOOKS = (
 )
 OUTPUT = (FORM, PATH)
 DRAWN = (*OUTPUT, PLOT, *LOOKS)
-COSTING = (*HARDWARE, INPUT, *COUNTING, *DRAWN)
+COSTING = (*HARDWARE, *TOGETHER, INPUT, *COUNTING, *DRAWN)
 """What every command that costs something takes."""
 
 

@@ -20,6 +20,7 @@ from discosim.door.pareto import BY, NODES, S_COMM, check_plot, pareto
     options.COUNT,
     options.OVERLAPS,
     *options.AXES,
+    *options.TOGETHER,
     options.INPUT,
     *options.COUNTING,
     options.JOBS,

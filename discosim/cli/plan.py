@@ -28,6 +28,7 @@ from discosim.door.plan import plan
     options.METHOD.saying("fast, or exact (needs scipy)."),
     options.OVERLAP,
     *options.HARDWARE_BUT_MEMORY,
+    options.CLUSTER,
     options.INPUT,
     *options.COUNTED,
     options.FORM.saying("[default: table]."),

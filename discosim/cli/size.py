@@ -39,6 +39,7 @@ from discosim.door.size import size
     options.JOBS,
     options.OVERLAPS,
     *options.HARDWARE,
+    *options.TOGETHER,
     options.INPUT,
     *options.COUNTING,
     *options.DRAWN,

@@ -1,5 +1,7 @@
 """`discosim timeline`."""
 
+from dataclasses import replace
+
 import click
 
 from discosim.cli import options
@@ -16,8 +18,9 @@ from discosim.door.timeline import timeline
     options.S_COMM.saying("One S_comm, for disco [default: 0.8]."),
     options.STRATEGY,
     options.OVERLAP.saying("none, layer:K, layer:best, ideal, or across layers: stream:K."),
-    options.SHARES,
+    replace(options.SHARES, to=options.To.CALL),
     *options.HARDWARE,
+    options.CLUSTER,
     options.INPUT,
     *options.COUNTING,
     options.FORM.saying("csv, json: each event."),
@@ -26,10 +29,10 @@ from discosim.door.timeline import timeline
     *options.LOOKS,
 )
 def command(asked: Asked) -> None:
-    """What each node and each link does when; nodes may be unlike (--hw a,b, in turn).
+    """What each node and each link does when; nodes may be unlike (--cluster).
 
     \b
     discosim timeline resnet50 --overlap layer:4 -o trace.json
-    discosim timeline resnet50 --hw rpi4-gigabit,rpi5-gigabit --plot gantt.png
+    discosim timeline resnet50 --cluster rpi5-gigabit,3xrpi4-gigabit --plot gantt.png
     """
     asked.give(asked.answer())

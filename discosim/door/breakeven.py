@@ -26,6 +26,7 @@ from discosim.explore.breakeven import (
 )
 from discosim.explore.planning.best import planned_at
 from discosim.explore.target import Reached, reach, solved_for
+from discosim.hardware import Hardware
 from discosim.partition.collectives import Collective
 from discosim.report import breakeven as report
 from discosim.report import target as target_report
@@ -33,6 +34,7 @@ from discosim.report.summary import node_text
 from discosim.report.tables import Cells
 from discosim.report.titles import counted as titled
 from discosim.strategies.strategy import STRATEGIES, Strategy
+from discosim.timeline.joined import Joined
 from discosim.units import parse_time
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
 VERSUS = ("1", "N-1")
 DECADES = 2.5
 """Of the link's number, drawn each way from the one of the hardware."""
-POINTS = 81
+POINTS, FEW_POINTS = 81, 21
+"""Along each axis of a picture; few where each is played on unlike nodes."""
+
 MOST_PANELS = 12
 IN_WORDS = 8
 """Answers that have a sentence each; of more, the table tells."""
@@ -102,9 +106,10 @@ class BreakEvens(SolvedFor):
         name, unit = ("link_latency_s", "s") if latency else ("bandwidth_Bps", "B/s")
         at_hand = float(getattr(contest.configuration.hardware, name))
         middle = at_hand or 1e-4
-        x = np.geomspace(middle / 10**DECADES, middle * 10**DECADES, POINTS)
+        points = FEW_POINTS if isinstance(contest.configuration.hardware, Joined) else POINTS
+        x = np.geomspace(middle / 10**DECADES, middle * 10**DECADES, points)
         near_one = 1 - np.geomspace(1e-3, 0.1, 20)  # where the line is nearly level
-        s_comm = np.unique([*np.linspace(0.0, 1.0, POINTS), *near_one])
+        s_comm = np.unique([*np.linspace(0.0, 1.0, points), *near_one[:: POINTS // points]])
         surfaces = []
         for count in counts:
             each = replace(contest, configuration=replace(contest.configuration, nodes=count))
@@ -195,16 +200,18 @@ def breakeven(
     base = given.configuration(found, kinds[0], counted)
     base = replace(base, at=at, collective=Collective(collective))
     base = replace(base, strategy=chosen, overlap=given.overlap(overlap, counted))
-    counts = [2] if nodes is None else given.counts(nodes)
+    counts = given.nodes_or_default(nodes, base, (2,))
     knob = _knob(chosen, s_comm)
     how = "" if chosen.name == "disco" else f"; {chosen.name} ({chosen.summary})"
     said = [f"{base.model} on {node_text(each)}{how}." for each in kinds]
     how_counted = given.how_counted(base, counted)
     axes = product(kinds, counts, knob)
     cases = [planned_at(replace(base, hardware=each, nodes=n, s_comm=s)) for each, n, s in axes]
+    if sought != "nodes":  # shares as balanced here, or equal, or by speed: whichever is best
+        cases = [each.with_few_shares((each.nodes - 1, each.nodes)) for each in cases]
     if target is not None:
         return _to_target(cases, solve, given.quantity(target, parse_time), said, how_counted)
-    last = MOST_NODES if max_nodes is None else given.one("--max-nodes", given.counts(max_nodes))
+    last = _last(max_nodes, kinds)
     previous = versus == "N-1"
     answers = [
         answer
@@ -218,6 +225,12 @@ def breakeven(
     gathering: Counting = {"at": at, "collective": collective}
     given.tell_unused([chosen.name], s_comm, gathering)
     return BreakEvens(found=answers, asked=said, counted=how_counted)
+
+
+def _last(max_nodes: given.Counts | None, kinds: Sequence[Hardware]) -> int:
+    """Up to which number of nodes solving for it goes: no more than a cluster has."""
+    last = MOST_NODES if max_nodes is None else given.one("--max-nodes", given.counts(max_nodes))
+    return min([last, *(len(each.members) for each in kinds if isinstance(each, Joined))])
 
 
 def _knob(strategy: Strategy, s_comm: given.Shares | None) -> list[float]:

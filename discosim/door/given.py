@@ -22,6 +22,8 @@ from discosim.partition.split import undivided
 from discosim.report import summary
 from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES as REGISTERED
+from discosim.timeline.joined import Joined, joined
+from discosim.timeline.on_cluster import OnCluster
 
 if TYPE_CHECKING:
     from discosim.masks.mask import Mask
@@ -164,6 +166,12 @@ def one(option: str, items: Sequence[T]) -> T:
     return items[0]
 
 
+def tell_cluster(kinds: Sequence[Hardware]) -> None:
+    """Tell how several profiles that are one cluster are written."""
+    if len(kinds) > 1:
+        note(f"--hw takes these nodes as one cluster here: --cluster {joined(kinds).name} says so")
+
+
 def in_turn(kinds: Sequence[Hardware], nodes: int) -> tuple[Hardware, ...]:
     """Return the kind of each node (nodes,), in turn; raises DiscosimError for too few nodes."""
     if nodes < len(kinds):
@@ -196,10 +204,10 @@ def configuration(
     mask: "str | PathLike[str] | Mask | None" = None,
     plan: "str | PathLike[str] | PlanFile | None" = None,
     target: float = HALF,
-) -> Configuration:
+) -> OnCluster:
     """Return a network on one kind of node, under the conventions that are given."""
     more = cast("Counting", counting)  # a key that is not there is not given
-    return Configuration(
+    return OnCluster(
         of,
         node,
         conventions=conventions_called(
@@ -293,10 +301,22 @@ def the_mask(given: "str | PathLike[str] | Mask | None", of: Network) -> "Mask |
 def nodes_or_default(
     given: Counts | None, base: Configuration, default: Sequence[int]
 ) -> list[int]:
-    """Return the numbers of nodes; without them that of the plan or the mask, or the default."""
+    """Return the numbers of nodes; without them that of the plan, the mask or the cluster.
+
+    Raises DiscosimError for more nodes than the cluster has.
+    """
+    there = len(base.hardware.members) if isinstance(base.hardware, Joined) else None
     if given is not None:
-        return counts(given)
+        asked = counts(given)
+        if there is not None and max(asked) > there:
+            raise DiscosimError(
+                f"{max(asked)} nodes of the cluster {base.hardware.name}, which has {there}; "
+                "--nodes takes its first ones"
+            )
+        return asked
     fixed = base.plan_file or base.mask
+    if fixed is None and there is not None:
+        return [there]
     return [fixed.nodes] if fixed is not None else list(default)
 
 

@@ -1,6 +1,5 @@
 """`size --own`: which of the nodes that are there, with which shares, under which split."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +11,7 @@ from discosim.door.given import CountedAs
 from discosim.door.hardware import Overrides, hardware
 from discosim.door.hearing import command
 from discosim.door.network import NetworkLike
-from discosim.door.text import parse_each_name, parse_rate
+from discosim.door.text import counted_names, parse_rate
 from discosim.errors import DiscosimError
 from discosim.explore.own import Muster, choices, in_turn_per_s
 from discosim.hardware import Hardware
@@ -22,8 +21,6 @@ from discosim.units import parse_time
 
 if TYPE_CHECKING:
     import pandas as pd
-
-OF = re.compile(r"(?:(\d{1,3})\s*x\s*)?(.+)")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,12 +54,8 @@ class Owned(Answer):
 def inventory(text: str, **overrides: Unpack[Overrides]) -> list[tuple[Hardware, int]]:
     """Return nodes of rpi5-gigabit,3xrpi4-gigabit with how many there are; raises DiscosimError."""
     counts: dict[str, int] = {}
-    for each in parse_each_name(text):
-        found = OF.fullmatch(each)
-        number, name = found.groups() if found else (None, each)
-        counts[name] = counts.get(name, 0) + int(number or 1)
-    if min(counts.values()) < 1:
-        raise DiscosimError(f"{text!r} has none of a node; wanted rpi5-gigabit,3xrpi4-gigabit")
+    for name, count in counted_names(text):
+        counts[name] = counts.get(name, 0) + count
     return [(hardware(name, **overrides), count) for name, count in counts.items()]
 
 

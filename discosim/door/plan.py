@@ -23,6 +23,7 @@ from discosim.report import unlike as unlike_report
 from discosim.report.tables import Cells
 from discosim.report.titles import up_to
 from discosim.timeline.cluster import Cluster
+from discosim.timeline.joined import Joined
 from discosim.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def plan(
     base = given.configuration(given.the_network(network), kinds[0], counted)
     base = replace(base, overlap=given.overlap(overlap, counted))
     counts = given.nodes_or_default(nodes, base, (max(2, len(kinds)),))
-    asked = replace(base, nodes=given.one("--nodes", counts))
+    kinds = _nodes_of(kinds, given.one("--nodes", counts))
+    asked = replace(base, nodes=counts[0], hardware=kinds[0])
     given.tell_whole(base, [asked.nodes])
     words = given.convention_words(base, counted)
     how = given.how_counted(base, counted)
@@ -140,6 +142,16 @@ def plan(
     for line in best.best.plan.remarks:
         note(line)
     return BestPlan(found=best, convention=words, counted=how)
+
+
+def _nodes_of(kinds: list[Hardware], nodes: int) -> list[Hardware]:
+    """The nodes in their places: of a cluster the first ones, else as they are given."""
+    if not isinstance(kinds[0], Joined):
+        given.tell_cluster(kinds)
+        return kinds
+    cluster = given.one("--cluster", kinds)
+    assert isinstance(cluster, Joined)
+    return list(cluster.nodes[:nodes])
 
 
 def _unlike(

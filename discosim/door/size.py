@@ -23,6 +23,7 @@ from discosim.report import size as report
 from discosim.report.summary import SPLITS
 from discosim.report.tables import Cells
 from discosim.simulate import Overlap
+from discosim.timeline.joined import Joined
 from discosim.units import parse_energy, parse_price, parse_time
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def size(
     )
     networks = given.the_networks(network)
     kinds = _kinds(hardware, limits)
+    limits = _of_clusters(limits, kinds, by_default=nodes is None and max_nodes is None)
     if memory is not None:
         kinds = [as_hardware(each, memory=memory) for each in kinds]
     if not any(limits.of(node) for node in kinds):
@@ -175,6 +177,21 @@ def _counts(nodes: given.Counts | None, most: int | None) -> tuple[tuple[int, ..
         raise DiscosimError("give --nodes or --max-nodes: what there is, or how far to search")
     counts = tuple(given.counts(nodes))
     return counts, max(counts)
+
+
+def _of_clusters(limits: Limits, kinds: Sequence[Hardware], *, by_default: bool) -> Limits:
+    """The limits with the nodes that there are; raises DiscosimError for more of a cluster."""
+    clusters = [each for each in kinds if isinstance(each, Joined)]
+    for each in clusters:
+        there = len(each.members)
+        if by_default:
+            limits = replace(limits, counts=(there,), nodes=there)
+        elif limits.counts is None:
+            limits = replace(limits, counts=tuple(range(2, min(there, limits.nodes) + 1)))
+        elif limits.nodes > there:
+            words = f"{limits.nodes} nodes of the cluster {each.name}, which has {there}"
+            raise DiscosimError(words)
+    return limits
 
 
 def _bases(

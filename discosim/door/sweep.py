@@ -24,6 +24,8 @@ from discosim.report.judged import best_row, where
 from discosim.report.tables import Cells
 from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES
+from discosim.timeline.joined import Joined
+from discosim.timeline.on_cluster import OnCluster
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +41,7 @@ class Results(Answer):
     """Rows of a sweep, and what was asked."""
 
     rows: Columns
-    base: Configuration
+    base: OnCluster
     hardware: Sequence[Hardware]
     counted: str
 
@@ -61,7 +63,12 @@ class Results(Answer):
         return [
             *summary.setting(self.rows, list(self.hardware)),
             *summary.findings(
-                self.rows, self._single, list(self.hardware), self._exact(), self._on_the_wire()
+                self.rows,
+                self._single,
+                list(self.hardware),
+                self._exact(),
+                self._on_the_wire(),
+                self._fastest(),
             ),
             f"Counted with {self.counted}.",
         ]
@@ -70,6 +77,11 @@ class Results(Answer):
     def _single(self) -> Columns:
         """One node of each kind alone."""
         return swept(self.base, hardware=self.hardware, strategies=["single"], nodes=[1])
+
+    def _fastest(self) -> dict[str, str]:
+        """The node that one node of each cluster is."""
+        clusters = [each for each in self.hardware if isinstance(each, Joined)]
+        return {each.name: replace(self.base, hardware=each).alone().name for each in clusters}
 
     def _exact(self) -> Columns | None:
         """Exact splits on as many nodes, where none was asked for and something prunes."""
@@ -168,7 +180,7 @@ def asked(
     s_comm: given.Shares | None,
     knob: Sequence[float],
     counting: Counting,
-) -> tuple[Configuration, list[Hardware]]:
+) -> tuple[OnCluster, list[Hardware]]:
     """Return the network on the first hardware, and all of the hardware."""
     given.check_one_knob(s_comm, counting)
     found = given.the_network(network)

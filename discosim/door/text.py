@@ -1,5 +1,6 @@
 """Text of people -> values; each raises one line that says what is wanted."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -108,6 +109,29 @@ def parse_each_name(text: str) -> list[str]:
     if not all(names):
         raise DiscosimError(f"{text!r} has an empty name; wanted names separated by commas")
     return names
+
+
+OF = re.compile(r"(?:(\d+)\s*[x*]\s*)?(.+)")
+"""How many of a node, and which."""
+
+MOST_OF_A_NODE = 256
+
+
+def counted_names(text: str) -> list[tuple[str, int]]:
+    """Return names and how many of each from `rpi5-gigabit,3xrpi4-gigabit`, in their places."""
+    found = []
+    for each in parse_each_name(text):
+        match = OF.fullmatch(each)
+        number, name = match.groups() if match else (None, each)
+        count = int((number or "1")[:6])
+        if not 1 <= count <= MOST_OF_A_NODE:
+            has = f"has {count}" if count else "has none"
+            raise DiscosimError(
+                f"{each!r} {has} of a node; wanted 1 to {MOST_OF_A_NODE} of each, as "
+                "rpi5-gigabit,3xrpi4-gigabit"
+            )
+        found.append((name, count))
+    return found
 
 
 def parse_setting(text: str) -> tuple[str, str]:

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Unpack
 from discosim.configuration import Configuration
 from discosim.door import given
 from discosim.door.answer import Answer
+from discosim.door.cluster import read_shares
 from discosim.door.given import Counting
 from discosim.door.hearing import command, note
 from discosim.door.network import NetworkLike
-from discosim.errors import DiscosimError
+from discosim.hardware import Hardware
 from discosim.report import timeline as report
 from discosim.report.tables import Cells
+from discosim.simulate import NO_OVERLAP
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.cluster import Cluster
+from discosim.timeline.joined import Joined, joined
+from discosim.timeline.joined import Shares as Parts
+from discosim.timeline.latency import latency_of
 from discosim.timeline.schedule import Timeline, parse_overlap, schedule
-from discosim.timeline.shares import balanced_shares
+from discosim.timeline.shares import balanced_shares, shares_by_speed
 from discosim.timeline.trace import to_chrome, trace_records
 from discosim.timeline.work import even_shares_of, work_of
 from discosim.units import format_quantity
@@ -100,52 +105,56 @@ def timeline(
     kinds = given.kinds_of_nodes(hardware, in_place=True)
     base = replace(given.configuration(found, kinds[0], counting), overlap=overlapped)
     counts = given.nodes_or_default(nodes, base, (max(2, len(kinds)),))
-    chosen = STRATEGIES[strategy]
-    count = given.one("--nodes", counts)
-    count = chosen.nodes or count
-    cluster = Cluster(given.in_turn(kinds, count))
+    chosen, joint = STRATEGIES[strategy], _joined(kinds, given.one("--nodes", counts))
+    base, count = replace(base, hardware=joint), chosen.nodes or counts[0]
     knob = given.one("--s-comm", given.shares_or_default(s_comm))
     given.tell_unused([chosen.name], s_comm, counting)
     asked = replace(base, strategy=chosen, nodes=count, s_comm=knob).resolved()
+    cluster = Cluster(asked.nodes_used())
+    if count == 1 and len(joint.members) > 1:
+        note(f"one node is {cluster.nodes[0].name}, the fastest of them alone")
     if not chosen.staged:
         given.tell_whole(base, [count])
     if asked.at and not base.at:
         note(f"no --at: {chosen.name} cuts at {asked.at}")
     at = "" if asked.fixed else f" at S_comm {knob:g}"
-    line, serial_s = _scheduled(asked, cluster, shares)
+    wanted = joint.shares if shares is None else read_shares(shares)
+    line, serial_s = _scheduled(asked.on_mean(), cluster, wanted, by_default=shares is None)
     title = f"{asked.model}, {chosen.name}{at} on {count} nodes"
     return Schedule(timeline=line, serial_s=serial_s, title=title)
 
 
+def _joined(kinds: Sequence[Hardware], nodes: int) -> Joined:
+    """The nodes as one cluster: the one that is given, or so many of the kinds in turn."""
+    if isinstance(kinds[0], Joined):
+        cluster = given.one("--cluster", kinds)
+        assert isinstance(cluster, Joined)
+        return cluster
+    found = joined(given.in_turn(kinds, nodes))
+    given.tell_cluster(kinds)
+    return found
+
+
 def _scheduled(
-    asked: Configuration, cluster: Cluster, given_shares: str | Sequence[float] | None
+    asked: Configuration, cluster: Cluster, wanted: str | tuple[Parts, ...], *, by_default: bool
 ) -> tuple[Timeline, float]:
     """The schedule asked for, and how long the same takes without overlap."""
-    staged = asked.plan().stage is not None
-    fixed = cluster.alike or staged or asked.mask is not None
-    wanted = given_shares or ("even" if fixed else "balanced")
-    shares = None
+    fixed = cluster.alike or asked.strategy.staged or asked.mask is not None
+    if by_default and fixed:
+        wanted = "even"
+    shares: Parts | None = None
     if wanted == "balanced":
         shares = balanced_shares(asked, cluster)
         even = work_of(asked, cluster, even_shares_of(len(cluster)))
         note(
             "shares chosen to balance the nodes; equal ones would take "
-            + format_quantity(schedule(even, asked.overlap).latency_s, "s")
+            + format_quantity(latency_of(even, asked.overlap), "s")
         )
-    elif wanted != "even":
-        shares = _shares(wanted)
+    elif wanted == "speed":
+        shares = shares_by_speed(asked, cluster)
+    elif not isinstance(wanted, str):
+        [shares] = wanted
     work = work_of(asked, cluster, shares)
     if shares is not None and not asked.conventions.whole and len(cluster) > 1:
         note("shares are of whole features (--rounding exact)")
-    return schedule(work, asked.overlap), schedule(work).latency_s
-
-
-def _shares(text: str | Sequence[float]) -> tuple[float, ...]:
-    """Shares from "0.7,0.3" or [0.7, 0.3], or from 7 and 3: they count in proportion."""
-    try:
-        numbers = [float(part) for part in (text.split(",") if isinstance(text, str) else text)]
-    except ValueError:
-        numbers = []
-    if not numbers or not all(0 < number < float("inf") for number in numbers):
-        raise DiscosimError(f"shares {text!r}; wanted even, balanced or one a node as 0.7,0.3")
-    return tuple(number / sum(numbers) for number in numbers)
+    return schedule(work, asked.overlap), float(latency_of(work, NO_OVERLAP))

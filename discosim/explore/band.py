@@ -17,7 +17,7 @@ from discosim.explore.axes import check_s_comm, variations
 from discosim.explore.sweep import Columns, parts_of, s_comm_of, sweep_columns
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware
-from discosim.simulate import least_s
+from discosim.timeline.joined import Joined
 
 LOW, HIGH = "latency_low_s", "latency_high_s"
 
@@ -51,7 +51,7 @@ def band_columns(
     band = {name: np.full(len(columns["latency_s"]), np.nan) for name in (LOW, HIGH)}
     for overlap in dict.fromkeys(columns["overlap"]):  # each a sweep in the order of the other two
         rows = columns["overlap"] == overlap
-        band[LOW][rows] = low
+        band[LOW][rows] = np.minimum(low, columns["latency_s"][rows])
         band[HIGH][rows] = np.maximum(high["latency_s"], columns["latency_s"][rows])
     names = list(columns)
     place = names.index("latency_s") + 1
@@ -60,6 +60,8 @@ def band_columns(
 
 def off_by(node: Hardware, faster: bool) -> Hardware:
     """Return a node that computes faster, or slower, by the error of its profile."""
+    if isinstance(node, Joined):
+        return node.each(lambda member: off_by(member, faster))
     if node.held_out_error is None:
         return node
     times = 1.0 + node.held_out_error if faster else 1.0 / (1.0 + node.held_out_error)
@@ -77,5 +79,4 @@ def off_by(node: Hardware, faster: bool) -> Hardware:
 
 def _low_s(given: Configuration, knob: Floats, count: int) -> Floats:
     split = replace(given, s_comm=s_comm_of(knob))
-    seconds = least_s(given.table, split.plan(), given.hardware)
-    return np.broadcast_to(seconds, (count, len(knob))).ravel()
+    return np.broadcast_to(split.least_s(), (count, len(knob))).ravel()

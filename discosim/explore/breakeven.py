@@ -13,6 +13,7 @@ from discosim.explore.steps import between_steps, in_blocks
 from discosim.graph.table import Floats
 from discosim.simulate import NO_OVERLAP
 from discosim.strategies.strategy import STRATEGIES, Strategy
+from discosim.timeline.joined import Joined
 from discosim.units import format_quantity
 
 UNITS = {"bw": "B/s", "link-latency": "s", "s-comm": "1", "nodes": "nodes"}
@@ -47,6 +48,12 @@ class Contest:
     def versus(self) -> int:
         """The other number of nodes."""
         return self.nodes - 1 if self.previous else 1
+
+    @property
+    def linear(self) -> bool:
+        """Whether a latency is a line over the numbers of the links."""
+        given = self.configuration
+        return given.overlap == NO_OVERLAP and not isinstance(given.hardware, Joined)
 
     def latency_s(self, nodes: int, s_comm: float | Floats | None = None, **numbers: Any) -> Floats:
         """Return the latency on `nodes` nodes; `numbers` of the hardware take other values.
@@ -177,7 +184,7 @@ def _bandwidth(contest: Contest) -> list[BreakEven]:
     reason = _reason(
         contest, ends, "even over infinitely fast links", "over any link, however slow"
     )
-    if contest.configuration.overlap == NO_OVERLAP:
+    if contest.linear:
         per_byte, per_message, rest = _affine_difference(contest)
         alpha = float(contest.configuration.hardware.link_latency_s)
         places, method = _zero(per_message * alpha + rest, per_byte), CLOSED
@@ -192,7 +199,7 @@ def _link_latency(contest: Contest) -> list[BreakEven]:
     reason = _reason(
         contest, ends, "even if messages had no latency", "whatever the latency of a message"
     )
-    if contest.configuration.overlap == NO_OVERLAP:
+    if contest.linear:
         per_byte, per_message, rest = _affine_difference(contest)
         constant = per_byte / float(contest.configuration.hardware.bandwidth_Bps) + rest
         places, method = _zero(constant, per_message), CLOSED
@@ -234,7 +241,7 @@ def _s_comm(contest: Contest) -> list[BreakEven]:
 def _is_affine_in_s_comm(contest: Contest) -> bool:
     """Whether fractions of features, their bytes and MACs simply add up."""
     return (
-        contest.configuration.overlap == NO_OVERLAP
+        contest.linear
         and contest.configuration.hardware.memory_Bps is None
         and contest.configuration.hardware.spill_Bps is None
         and contest.configuration.hardware.topology != "broadcast"

@@ -79,8 +79,11 @@ def excess(amounts: Amounts, limits: Mapping[str, float]) -> dict[str, Floats]:
     What is not known (an accuracy that is not published) misses its limit without bound.
     """
     found = {}
-    for name, limit in limits.items():
+    for name, given in limits.items():
+        limit: float | Floats = given
         values = np.broadcast_to(METRICS[name].of(amounts), amounts.latency_s.shape).ravel()
+        if name == "memory" and amounts.memory_bytes is not None:  # of the node that is fullest
+            limit = np.broadcast_to(amounts.memory_bytes, amounts.latency_s.shape).ravel()
         with np.errstate(divide="ignore"):
             factor = limit / values if METRICS[name].most else values / limit
         found[name] = np.where(np.isnan(factor), np.inf, factor)

@@ -24,6 +24,8 @@ from discosim.graph.table import Floats
 from discosim.hardware import Hardware
 from discosim.model import memory
 from discosim.strategies.strategy import STRATEGIES
+from discosim.timeline.joined import Joined
+from discosim.timeline.on_cluster import OnCluster
 
 DEFAULT_STRATEGIES = ("single", "pipeline", "disco")
 STEPS = tuple(i / 100 for i in range(101))
@@ -147,7 +149,8 @@ def _row(
         if _hopeless(last):
             tried.append(last)
             continue
-        whole = _try(last.configuration, steps, given)
+        played = isinstance(last.configuration.hardware, Joined)
+        whole = (_bisected if played else _try)(last.configuration, steps, given)
         feasible = np.flatnonzero(whole.worst <= 1)
         if len(feasible):
             fewer = tried if limits.counts is None else []
@@ -180,6 +183,21 @@ def _try(configuration: Configuration, steps: Floats, given: Mapping[str, float]
     each_s = np.broadcast_to(amounts.latency_s, numbers[0].shape)
     amounts = replace(amounts, latency_s=each_s)
     return Tried(configuration, place.axes["s_comm"], amounts, excess(amounts, given))
+
+
+def _bisected(configuration: Configuration, steps: Floats, given: Mapping[str, float]) -> Tried:
+    """The least S_comm that breaks no limit which a sparser plan keeps, and the step before it.
+
+    The last step is known to break none; each one is played, so few are tried.
+    """
+    low, high = 0, len(steps) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if _hopeless(_try(configuration, steps[middle : middle + 1], given)):
+            low = middle + 1
+        else:
+            high = middle
+    return _try(configuration, steps[max(0, high - 1) : high + 1], given)
 
 
 def _hopeless(last: Tried) -> bool:
@@ -256,7 +274,7 @@ def _more_nodes(
 def _amounts(tried: Tried, place: int, given: Mapping[str, float]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "model": tried.configuration.model,
-        "hardware": tried.configuration.hardware.name,
+        "hardware": hardware_name(tried.configuration),
         "dtype": tried.configuration.hardware.dtype,
         "strategy": tried.configuration.strategy.name,
         "nodes": tried.configuration.nodes,
@@ -264,6 +282,8 @@ def _amounts(tried: Tried, place: int, given: Mapping[str, float]) -> dict[str, 
     }
     shape = tried.amounts.latency_s.shape
     memory_bytes = given.get("memory", np.inf)
+    if tried.amounts.memory_bytes is not None:
+        memory_bytes = float(np.broadcast_to(tried.amounts.memory_bytes, shape).ravel()[place])
     features = np.broadcast_to(tried.amounts.feature_bytes, shape).ravel()[place]
     node_bytes = np.broadcast_to(tried.amounts.node_bytes, shape).ravel()[place]
     node = tried.configuration.hardware
@@ -279,9 +299,17 @@ def _amounts(tried: Tried, place: int, given: Mapping[str, float]) -> dict[str, 
         row[metric.column] = float(values[place])
     for name in NAMES:
         missed = tried.missed.get(name)
-        row[f"{name}_limit"] = given.get(name, np.nan)
+        limit = memory_bytes if name == "memory" and name in given else given.get(name, np.nan)
+        row[f"{name}_limit"] = limit
         row[f"{name}_margin"] = np.nan if missed is None else _margin(name, missed[place])
     return row
+
+
+def hardware_name(given: Configuration) -> str:
+    """Return the name of the hardware, of one node of a cluster its own."""
+    if isinstance(given, OnCluster) and given.nodes == 1:
+        return given.nodes_used()[0].name
+    return given.hardware.name
 
 
 def _margin(name: str, factor: float) -> float:

@@ -18,8 +18,9 @@ from discosim.graph.table import Floats
 from discosim.hardware import Hardware
 from discosim.model import memory
 from discosim.networks import build
-from discosim.simulate import Overlap
+from discosim.simulate import Cost, Overlap
 from discosim.strategies.strategy import STRATEGIES, Strategy
+from discosim.timeline.joined import Joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,9 @@ MOST_ROWS = 10_000_000
 
 BLOCK = 512
 """Configurations at a time, times unlike nodes: more would leave the cache."""
+
+SAME = 1e-12
+"""Relative difference of two latencies that are equal."""
 
 Progress = Callable[[int, int], None]
 Columns = dict[str, Any]
@@ -146,7 +150,11 @@ def _columns(
 
     totals = {field.name: getattr(cost, field.name) for field in fields(cost)}
     node_bytes = column(totals["node_bytes"])
-    fits, fits_word = _fits(hardware, node_bytes, column(totals["weight_bytes"]))
+    memory_bytes = number(hardware.memory_bytes)
+    if cost.memory_bytes is not None and hardware.memory_bytes is not None:
+        memory_bytes = column(cost.memory_bytes)
+    weight_bytes = column(totals["weight_bytes"])
+    features = column(totals[f"{given.features}_feature_bytes"])
     return {
         "model": text(given.model),
         "input": text(inputs_text(given.network)),
@@ -156,7 +164,7 @@ def _columns(
         "bandwidth_Bps": number(hardware.bandwidth_Bps),
         "link_latency_s": number(hardware.link_latency_s),
         "compute_macps": number(hardware.compute_macps),
-        "memory_bytes": number(hardware.memory_bytes),
+        "memory_bytes": memory_bytes,
         "memory_Bps": number(hardware.memory_Bps),
         "strategy": text(given.strategy.name),
         "at": text(given.at),
@@ -169,31 +177,53 @@ def _columns(
         "comp_s": column(totals["total_comp_s"]),
         "latency_s": column(totals["latency_s"]),
         "interval_s": column(totals["interval_s"]),
-        **{name: column(other_s / totals["latency_s"]) for name, other_s in references.items()},
+        **{name: column(_times(s, cost.latency_s)) for name, s in references.items()},
         "bytes_per_node": column(totals["bytes_per_node"]),
         "messages": column(totals["messages"]),
-        "weight_bytes": column(totals["weight_bytes"]),
+        "weight_bytes": weight_bytes,
         "peak_feature_bytes": column(totals["peak_feature_bytes"]),
         "all_feature_bytes": column(totals["all_feature_bytes"]),
         "scores_bytes": column(totals["scores_bytes"]),
         "node_bytes": node_bytes,
-        "fits": fits,
-        "fits_word": fits_word,
+        **_fits(hardware, node_bytes, weight_bytes, features, memory_bytes),
         "split": text(given.strategy.split),
+        **_shares(given, cost, shape),
         **_results(given, column(knob)),
     }
 
 
-def _fits(hardware: Hardware, node_bytes: Floats, weight_bytes: Floats) -> tuple[Any, Any]:
+def _fits(
+    hardware: Hardware,
+    node_bytes: Floats,
+    weight_bytes: Floats,
+    features: Floats,
+    memory_bytes: Floats,
+) -> Columns:
     """Whether nodes fit, and in a word; None where no memory is stated."""
     fits, word = np.full((2, len(node_bytes)), None, dtype=object)
     if hardware.memory_bytes is not None:
-        memory_bytes = float(np.asarray(hardware.memory_bytes))
-        features = node_bytes - weight_bytes - hardware.runtime_bytes
         beyond = memory.beyond_fast(weight_bytes, hardware.fast_bytes, hardware.spill_Bps)
         fits[:] = node_bytes <= memory_bytes
         word[:] = memory.fits_word(node_bytes, features, memory_bytes, hardware.workspace, beyond)
-    return fits, word
+    return {"fits": fits, "fits_word": word}
+
+
+def _times(other_s: Floats, latency_s: Floats) -> Floats:
+    """How many times as long the other takes; 1 where only the order of additions differs."""
+    ratio = other_s / latency_s
+    exactly: Floats = np.where(np.abs(ratio - 1.0) < SAME, 1.0, ratio)
+    return exactly
+
+
+def _shares(given: Configuration, cost: Cost, shape: tuple[int, ...]) -> Columns:
+    """The shares of the nodes of a cluster, "" where they have none."""
+    if not isinstance(given.hardware, Joined):
+        return {}
+    if cost.shares is None:
+        return {"shares": np.full(prod(shape), "", dtype=object)}
+    each = np.broadcast_to(cost.shares, (*shape, given.nodes)).reshape(-1, given.nodes)
+    texts = ["" if np.isnan(row).any() else " ".join(f"{s:.6g}" for s in row) for row in each]
+    return {"shares": np.array(texts, dtype=object)}
 
 
 def _results(given: Configuration, s_comm: Floats) -> Columns:

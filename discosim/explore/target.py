@@ -18,6 +18,7 @@ from discosim.explore.breakeven import (
 )
 from discosim.explore.steps import between_steps, in_blocks
 from discosim.graph.table import Floats
+from discosim.timeline.joined import Joined
 from discosim.units import format_quantity
 
 SOLVED = ("bw", "link-latency", "s-comm")
@@ -118,6 +119,8 @@ def _nodes(contest: Contest, target_s: float) -> tuple[float | None, str]:
     """The least number of nodes, or why there is none."""
     table = contest.configuration.table
     most = min(MOST_NODES, int(table.out_features[table.mixes].max()))
+    if isinstance(contest.configuration.hardware, Joined):
+        most = min(most, len(contest.configuration.hardware.members))
     best = np.inf
     for nodes in range(1, most + 1):
         seconds = contest.latency_s(nodes).item()

@@ -59,7 +59,7 @@ def beyond_fast(weight_bytes: Floats, fast_bytes: float, spill_Bps: float | None
 def fits_word(
     node_bytes: Floats,
     feature_bytes: Floats,
-    memory_bytes: float,
+    memory_bytes: Floats | float,
     workspace: float | None,
     beyond: Bools | bool = False,
 ) -> NDArray[np.str_]:

@@ -27,8 +27,7 @@ def blocks_of(units: int, shares: tuple[float, ...]) -> Ints:
 
 def place_by_share(network: Network, shares: tuple[float, ...]) -> dict[str, Owners]:
     """Return the owners of every tensor's features where node r holds `shares[r]` of them."""
-    # on more nodes than any tensor has features, a feature's owner is the number of its unit
-    finest = place(network, max(layer.out_features for layer in network.layers))
+    finest = _units(network)
     chosen: dict[str, Ints] = {}
     for layer in network.layers:
         units = finest[layer.name]
@@ -36,6 +35,12 @@ def place_by_share(network: Network, shares: tuple[float, ...]) -> dict[str, Own
         if layer.operator.placing == "mixes" and not carried and units is not None:
             chosen[layer.name] = blocks_of(int(units.max()) + 1, shares)[units]
     return place(network, len(shares), chosen)
+
+
+@lru_cache(maxsize=8)
+def _units(network: Network) -> dict[str, Owners]:
+    """The number of the unit of every feature: its owner on more nodes than there are features."""
+    return place(network, max(layer.out_features for layer in network.layers))
 
 
 @lru_cache(maxsize=64)

@@ -10,10 +10,11 @@ from discosim.explore.accuracy import NODES, TABLES, printed
 from discosim.hardware import Hardware
 from discosim.model.memory import ATTENTION, WORKSPACE
 from discosim.partition.plan import Conventions
-from discosim.report import labels
+from discosim.report import joined, labels
 from discosim.report.judged import best_row, fitting, independent, where
 from discosim.report.tables import Columns, as_columns
 from discosim.simulate import Overlap
+from discosim.timeline.joined import Joined
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -73,13 +74,16 @@ def node_text(each: Hardware) -> str:
     links = {"full-mesh": "a link per pair", "switch": "a switch", "ring": "a ring"}
     kind = links.get(each.topology, f"one {each.topology} medium")
     bandwidth = _quantities(each.bandwidth_Bps, "B/s")
-    rate = _quantities(each.compute_macps, "MAC/s")
+    if isinstance(each, Joined):
+        rate = joined.rates(each)
+    else:
+        rate = f"{_quantities(each.compute_macps, 'MAC/s')} a node"
     latency = _quantities(each.link_latency_s, "s")
     counted = "a message"
     if each.latency_per == "exchange" and each.topology == "switch":
         counted = "an exchange, in which a node's messages leave together"
     alpha = f", {latency} {counted}" if np.any(each.link_latency_s) else ""
-    return f"{each.name}: {rate} a node in {each.dtype}, {bandwidth} over {kind}{alpha}"
+    return f"{each.name}: {rate} in {each.dtype}, {bandwidth} over {kind}{alpha}"
 
 
 def _quantities(values: "ArrayLike", unit: str) -> str:
@@ -94,12 +98,14 @@ def findings(
     hardware: Sequence[Hardware],
     exact: "Columns | None" = None,
     on_the_wire: Mapping[str, float] | None = None,
+    fastest: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Return what fits, the best row that does, what beats it, from where splitting pays.
 
     `single` is the one-node result on each hardware; `exact`: splits without pruning that were
     not asked for; `on_the_wire`: seconds of the best row as a program does it, by the name of the
-    hardware. Of hardware whose numbers are axes only the best row is told.
+    hardware; `fastest`: the one node of each cluster. Of hardware whose numbers are axes only the
+    best row is told.
     """
     rows, alone = as_columns(frame), as_columns(single)
     lines = []
@@ -110,7 +116,8 @@ def findings(
             others = None if exact is None else _of(exact, each)
         prefix = f"{each.name}: " if len(hardware) > 1 else ""
         if len(one["nodes"]) == 1:
-            found = _Found(own, _at(one, 0), each, others, (on_the_wire or {}).get(each.name))
+            wire_s, name = (on_the_wire or {}).get(each.name), (fastest or {}).get(each.name, "")
+            found = _Found(own, _at(one, 0), each, others, wire_s, name)
             told = found.lines()
         else:
             told = [*_best(own), *_nothing_sent(own)]
@@ -135,13 +142,15 @@ class _Found:
     each: Hardware
     exact: Columns | None
     wire_s: float | None
+    fastest: str = ""
 
     def lines(self) -> list[str]:
         """Return the lines, those that decide first."""
         rows, single_s = self.rows, float(self.alone["latency_s"])
         return [
             *self._misfits(),
-            *_best(rows, single_s, self.alone["fits"]),
+            *_best(rows, single_s, self.alone["fits"], self.fastest),
+            *self._shares(),
             *self._on_the_wire(),
             *self._off(),
             *_nothing_sent(rows),
@@ -158,6 +167,8 @@ class _Found:
         if self.each.memory_bytes is None:
             return []
         have = format_quantity(float(self.each.memory_bytes), "B")
+        if isinstance(self.each, Joined):
+            have = joined.memories(self.each)
         if not fitting(self.rows).any():
             least = _at(self.rows, int(self.rows["node_bytes"].argmin()))
             need = format_quantity(float(least["node_bytes"]), "B")
@@ -166,6 +177,13 @@ class _Found:
             return []
         need = format_quantity(float(self.alone["node_bytes"]), "B")
         return [f"One node does not fit: it needs at least {need} of {have}."]
+
+    def _shares(self) -> list[str]:
+        """What the nodes of a cluster hold in the best row."""
+        best = best_row(self.rows)
+        if best is None or not isinstance(self.each, Joined):
+            return []
+        return joined.shares_of_the_best(self.each, _at(self.rows, best))
 
     def _on_the_wire(self) -> list[str]:
         """What the best row takes as a program does it, where that is another answer."""
@@ -208,6 +226,9 @@ class _Found:
         error = self.each.held_out_error
         if error is None:
             return []
+        if isinstance(self.each, Joined):
+            off = f"Off were {joined.errors(self.each)} in the median"
+            return [f"{off}, on networks that their profiles were not fitted to."]
         off = f"{self.each.name} alone was off by {100 * error:.0f} % in the median"
         return [f"{off}, on networks that its profile was not fitted to."]
 
@@ -221,8 +242,10 @@ class _Found:
             text += f", the least is {smallest} a node ({_row(least)})"
         if self.each.memory_bytes is None:
             return f"{text}; the profile states none (--memory)."
-        have = float(self.each.memory_bytes)
-        fits = int((needs <= have).sum())
+        have = format_quantity(float(self.each.memory_bytes), "B")
+        if isinstance(self.each, Joined):
+            have = joined.memories(self.each)
+        fits = int(fitting(rows).sum())
         many = "all rows fit" if fits == len(needs) else f"{fits} of {len(needs)} rows fit"
         tight = list(rows["fits_word"]).count("tight")
         if tight:
@@ -231,7 +254,7 @@ class _Found:
             near = int((rows["fits_word"] == "yes").sum())
             fast = format_quantity(self.each.fast_bytes, "B")
             many += f", {near} with all weights in {fast} of fast memory"
-        text = f"{text}; of {format_quantity(have, 'B')}: {FITS[alone['fits_word']]}, {many}."
+        text = f"{text}; of {have}: {FITS[alone['fits_word']]}, {many}."
         if tight or alone["fits_word"] == "tight":
             workspace = self.each.workspace
             said = f"up to {WORKSPACE:g}" if workspace is None else f"{workspace:g}"
@@ -240,9 +263,15 @@ class _Found:
 
 
 def _best(
-    rows: Columns, single_s: float | None = None, alone_fits: bool | None = None
+    rows: Columns,
+    single_s: float | None = None,
+    alone_fits: bool | None = None,
+    fastest: str = "",
 ) -> list[str]:
-    """The fastest row that fits and sends something, beside one node; with its axes' numbers."""
+    """The fastest row that fits and sends something, beside one node; with its axes' numbers.
+
+    fastest: which node of a cluster the one is.
+    """
     place = best_row(rows)
     if place is None:
         return _fastest_of_what_does_not_fit(rows)
@@ -253,7 +282,8 @@ def _best(
     axes = labels.words(best, [n for n in labels.NUMBERS if len(np.unique(rows[n])) > 1])
     what = f"{_row(best)} with {axes}" if axes else _row(best)
     takes = "with enough memory would take" if alone_fits is False else "takes"
-    line = f"Best: {what} takes {latency}; one node {takes} {format_quantity(single_s, 's')}"
+    which = f" ({fastest})" if fastest else ""
+    line = f"Best: {what} takes {latency}; one node{which} {takes} {format_quantity(single_s, 's')}"
     if best["nodes"] > 1 and alone_fits is not False:
         ratio = f"{speedup:.3g}x faster" if speedup >= 1 else f"{1 / speedup:.3g}x slower"
         line += f", so the best row is {ratio}" if speedup != 1 else ", the same"

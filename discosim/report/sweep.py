@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from discosim.explore.accuracy import printed
+from discosim.report.joined import shares_text
 from discosim.report.judged import fitting
 from discosim.report.tables import Cells, Columns, as_columns, cells
 
@@ -75,6 +76,8 @@ def show_results(
     )
     if any(fit is not None for fit in frame["fits"]):
         found["fits"] = [word if isinstance(word, str) else "-" for word in frame["fits_word"]]
+    if "shares" in frame and len(set(frame["shares"]) - {""}) > 1:
+        found["shares [%]"] = [shares_text(shares) or "-" for shares in frame["shares"]]
     found |= dict(cells(name, frame[name]) for name in ("speedup_vs_dense", "speedup_vs_single"))
     if len(set(frame["strategy"])) > 1:
         found["result"] = ["exact" if exact else "needs training" for exact in frame["exact"]]

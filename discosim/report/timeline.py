@@ -108,7 +108,7 @@ def _stream(timeline: Timeline) -> list[str]:
 
 def _totals(timeline: Timeline) -> list[str]:
     """What the nodes cost together and what an inference takes, where they all state it."""
-    price, energy = price_usd(timeline.work.cluster), energy_J(timeline)
+    price, energy = price_usd(timeline.work.cluster.nodes), energy_J(timeline)
     words = [f"the nodes cost {format_quantity(price, 'USD')}"] if price == price else []
     words += [f"an inference takes {format_quantity(energy, 'J')}"] if energy == energy else []
     return [f"Together {' and '.join(words)}."] if words else []

@@ -59,6 +59,17 @@ class Cluster:
         """Whether all nodes and links are the same."""
         return all(node == self.nodes[0] for node in self.nodes)
 
+    def kinds(self, nodes: int) -> list[tuple[list[int], Hardware]]:
+        """Return the places of each kind among the first `nodes` nodes, and the kind."""
+        found: list[tuple[list[int], Hardware]] = []
+        for place, node in enumerate(self.nodes[:nodes]):
+            alike = next((places for places, kind in found if kind == node), None)
+            if alike is None:
+                found.append(([place], node))
+            else:
+                alike.append(place)
+        return found
+
     @property
     def link_Bps(self) -> Floats:
         """Bandwidth between each two nodes, (N, N): that of the slower end."""

@@ -71,26 +71,39 @@ def _of_round(work: Work, sent: Sent, row: int) -> list[Message]:
             return list(_to_all(work, sent, row))
         case "ring":
             return list(_around(work, sent, row))
-        case "shared":
-            return list(_one_by_one(work, sent, row, dict.fromkeys(_every(work), ("medium",))))
+    carriers = carriers_of(work)
+    if swaps(work):
+        return list(_swaps(work, sent, row, carriers))
+    return list(_one_by_one(work, sent, row, carriers))
+
+
+def swaps(work: Work) -> bool:
+    """Return whether two nodes swap in one message: both ways pass one link or port."""
+    return work.cluster.half_duplex and work.cluster.topology in ("full-mesh", "switch")
+
+
+def carriers_of(work: Work) -> dict[Pair, tuple[str, ...]]:
+    """Return what each message from node to node holds, in the order in which they are sent.
+
+    Of a network in which each message is one of two nodes: no ring, no broadcast.
+    """
     nodes = work.plan.nodes
     mesh = work.cluster.topology == "full-mesh"
+    if work.cluster.topology == "shared":
+        return dict.fromkeys(_every(nodes), ("medium",))
     if work.cluster.half_duplex:
         form = "link {}-{}" if mesh else "port {}|port {}"
-        return list(
-            _swaps(work, sent, row, {pair: _ends(pair, form) for pair in tournament(nodes)})
-        )
+        return {pair: _ends(pair, form) for pair in tournament(nodes)}
     form = "link {}→{}" if mesh else "port {} out|port {} in"
-    return list(_one_by_one(work, sent, row, {pair: _ends(pair, form) for pair in _every(work)}))
+    return {pair: _ends(pair, form) for pair in _every(nodes)}
 
 
 def _ends(pair: Pair, form: str) -> tuple[str, ...]:
     return tuple(form.format(*pair).split("|"))
 
 
-def _every(work: Work) -> list[Pair]:
+def _every(nodes: int) -> list[Pair]:
     """All ordered pairs: first each to its neighbour, then to the one after, and so on."""
-    nodes = work.plan.nodes
     return [(i, (i + step) % nodes) for step in range(1, nodes) for i in range(nodes)]
 
 

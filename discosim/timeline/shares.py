@@ -9,7 +9,7 @@ from discosim.configuration import Configuration
 from discosim.simulate import NO_OVERLAP
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.cluster import Cluster
-from discosim.timeline.schedule import schedule
+from discosim.timeline.latency import latency_of
 from discosim.timeline.work import LEAST_SHARE, even_shares_of, work_of
 
 FIRST_STEP, LAST_STEP = 1 / 8, 1 / 256
@@ -29,8 +29,9 @@ def balanced_shares(given: Configuration, cluster: Cluster) -> Shares:
     """Return the shares with the least latency that a search finds, never worse than equal ones.
 
     Shares that the memory of each node holds are better than any that it does not. The search
-    begins with the best of equal shares, those by speed and those by memory, and moves from node
-    to node what makes the schedule shorter, in ever smaller steps: a local optimum.
+    begins with the best of equal shares, those by speed and those by memory, and moves from nodes
+    of one kind to those of another what makes the schedule shorter, in ever smaller steps: a local
+    optimum, in which alike nodes have equal shares.
     """
     if len(cluster) == 1:
         return (1.0,)
@@ -39,8 +40,7 @@ def balanced_shares(given: Configuration, cluster: Cluster) -> Shares:
     def judged(shares: Shares) -> tuple[float, float]:
         if shares not in tried:
             work = work_of(given, cluster, shares)
-            latency_s = schedule(work, given.overlap).latency_s
-            tried[shares] = max(1.0, work.fullness), latency_s
+            tried[shares] = max(1.0, work.fullness), latency_of(work, given.overlap)
         return tried[shares]
 
     starts = [even_shares_of(len(cluster)), shares_by_speed(given, cluster)]
@@ -50,8 +50,9 @@ def balanced_shares(given: Configuration, cluster: Cluster) -> Shares:
     if np.isfinite(capacity).all():
         starts.append(_allowed(capacity / capacity.sum()))
     best, step = min(starts, key=judged), FIRST_STEP
-    while step >= LAST_STEP:
-        moved = [_moved(best, i, j, step) for i, j in permutations(range(len(cluster)), 2)]
+    kinds = [places for places, _ in cluster.kinds(len(cluster))]
+    while step >= LAST_STEP and len(kinds) > 1:
+        moved = [_moved(best, givers, takers, step) for givers, takers in permutations(kinds, 2)]
         candidate = min(moved, key=judged)
         if judged(candidate) < judged(best):
             best = candidate
@@ -60,11 +61,12 @@ def balanced_shares(given: Configuration, cluster: Cluster) -> Shares:
     return best
 
 
-def _moved(shares: Shares, giver: int, taker: int, step: float) -> Shares:
+def _moved(shares: Shares, givers: list[int], takers: list[int], step: float) -> Shares:
+    """The shares after each giver gave a step, as far as it has one, and all takers share it."""
     amount = np.array(shares)
-    step = min(step, amount[giver] - LEAST_SHARE)
-    amount[giver] -= step
-    amount[taker] += step
+    step = min(step, amount[givers[0]] - LEAST_SHARE)
+    amount[givers] -= step
+    amount[takers] += step * len(givers) / len(takers)
     return _allowed(amount)
 
 

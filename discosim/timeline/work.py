@@ -14,7 +14,7 @@ from discosim.partition.mixed import mixed_plan
 from discosim.partition.plan import Features, Plan
 from discosim.partition.uneven import split_by_share
 from discosim.partition.within_layer import within_layer
-from discosim.simulate import node_needs, simulate
+from discosim.simulate import compute_s, node_needs
 from discosim.strategies.pipeline import staged_plan
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.stages import unlike_stages
@@ -134,12 +134,12 @@ def _work(given: Configuration, plan: Plan, cluster: Cluster, shares: tuple[floa
     nodes, rows = plan.nodes, len(table)
     local_s, remote_s = np.zeros((nodes, rows)), np.zeros((nodes, rows))
     holds = np.zeros((3, nodes))
-    for node, hardware in enumerate(cluster.nodes[:nodes]):
-        cost = simulate(table, plan, hardware)
-        local_s[node] = np.broadcast_to(cost.local_s, (nodes, rows))[node]
-        remote_s[node] = np.broadcast_to(cost.remote_s, (nodes, rows))[node]
+    for places, hardware in cluster.kinds(nodes):
+        without, with_received = compute_s(table, plan, hardware)
+        local_s[places] = np.broadcast_to(without, (nodes, rows))[places]
+        remote_s[places] = np.broadcast_to(with_received, (nodes, rows))[places]
         for kind, need in enumerate(node_needs(table, plan, hardware, given.overlap)):
-            holds[kind, node] = np.broadcast_to(need, nodes)[node]
+            holds[kind, places] = np.broadcast_to(need, nodes)[places]
     capacity = [node.memory_bytes for node in cluster.nodes[:nodes]]
     elem_bytes = float(cluster.nodes[0].feature_elem_bytes)
     ring = TOPOLOGIES["ring"]

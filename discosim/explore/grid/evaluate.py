@@ -11,6 +11,7 @@ from discosim.explore.grid.coefficients import coefficients
 from discosim.explore.grid.grid import AXES, Box, Place, boxes
 from discosim.explore.grid.metrics import Amounts
 from discosim.graph.table import Floats, Ints
+from discosim.timeline.joined import Joined
 
 PROBE = 512
 """Values of S_comm, times unlike nodes, laid out at once: more would leave the cache."""
@@ -46,7 +47,9 @@ def evaluate(place: Place, box: Box) -> Iterator[Block]:
     for start in range(box[0].start, box[0].stop, step):
         part = slice(start, min(start + step, box[0].stop))
         s_comm = place.axes["s_comm"][part]
-        looked_up = coefficients(given, _knob(s_comm))
+        looked_up = None
+        if not isinstance(given.hardware, Joined):
+            looked_up = coefficients(given, _knob(s_comm))
         if looked_up is None:
             yield from _broadcast(place, (part, *box[1:]))
             continue

@@ -1,7 +1,7 @@
 """What a configuration is judged by: amounts of a block of them, and metrics by name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -13,10 +13,11 @@ from discosim.errors import UnknownNameError
 from discosim.explore.accuracy import published_accuracy
 from discosim.explore.allocation.surrogate import Curves, he_normal_curves
 from discosim.graph.table import Floats, LayerTable
-from discosim.hardware import Hardware
 from discosim.model.energy import work_J
 from discosim.partition.split import divides
 from discosim.simulate import Cost
+from discosim.timeline.on_cluster import OnCluster
+from discosim.timeline.totals import price_usd
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class Amounts:
     avg_s_comm: Floats
     sent_bytes: Floats
     macs: Floats
+    memory_bytes: Floats | None = None
+    work_J: Floats | None = None
 
     @classmethod
     def of(
@@ -52,11 +55,10 @@ class Amounts:
     ) -> "Amounts":
         """Return the amounts of `cost`: totals (S,), of which `chosen`, or (S, B, A, C)."""
         alike = configuration.nodes / cost.local_s.shape[-2]
-        runtime_bytes = configuration.hardware.runtime_bytes
         totals = {
             "bytes_per_node": cost.bytes_per_node,
             "node_bytes": cost.node_bytes,
-            "feature_bytes": cost.node_bytes - cost.weight_bytes - runtime_bytes,
+            "feature_bytes": getattr(cost, f"{configuration.features}_feature_bytes"),
             "avg_s_comm": cost.avg_s_comm,
             "sent_bytes": cost.sent_bytes.sum((-2, -1)) * alike,
             "macs": (1.0 - cost.avg_s_comp) * configuration.table.macs.sum(),
@@ -68,7 +70,12 @@ class Amounts:
         s_comm, bandwidth, alpha, compute = numbers
         latency = _four(latency_s)
         interval = latency if interval_s is latency_s else _four(interval_s)
-        return cls(configuration, s_comm, bandwidth, alpha, compute, latency, interval, **shaped)
+        times = (latency, interval)
+        found = cls(configuration, s_comm, bandwidth, alpha, compute, *times, **shaped)
+        if cost.memory_bytes is None:
+            return found
+        spent = None if cost.work_J is None else _four(cost.work_J)
+        return replace(found, memory_bytes=_four(cost.memory_bytes), work_J=spent)
 
 
 def _four(values: Floats) -> Floats:
@@ -84,17 +91,25 @@ def energy_J(amounts: Amounts) -> Floats:
     hardware, nodes = amounts.configuration.hardware, amounts.configuration.nodes
     if hardware.energy_per_mac_J is None:
         return np.full((1, 1, 1, 1), np.nan)
-    work = work_J(
-        amounts.macs, amounts.sent_bytes, hardware.energy_per_mac_J, hardware.energy_per_byte_J
-    )
-    spent: Floats = work + amounts.latency_s * (hardware.idle_power_W or 0.0) * nodes
+    work = amounts.work_J
+    if work is None:
+        work = work_J(
+            amounts.macs, amounts.sent_bytes, hardware.energy_per_mac_J, hardware.energy_per_byte_J
+        )
+    idle_W = (hardware.idle_power_W or 0.0) * nodes
+    if isinstance(amounts.configuration, OnCluster):
+        idle_W = sum(each.idle_power_W or 0.0 for each in amounts.configuration.nodes_used())
+    spent: Floats = work + amounts.latency_s * idle_W
     return spent
 
 
-def cluster_price_usd(hardware: Hardware, nodes: int) -> float:
-    """Return the price of all nodes, NaN where the profile states none."""
+def cluster_price_usd(configuration: Configuration) -> float:
+    """Return the price of all nodes, NaN where a profile states none."""
+    if isinstance(configuration, OnCluster):
+        return price_usd(configuration.nodes_used())
+    hardware = configuration.hardware
     price = np.nan if hardware.price_usd is None else float(np.asarray(hardware.price_usd))
-    return nodes * price
+    return configuration.nodes * price
 
 
 def saliency_lost(amounts: Amounts) -> Floats:
@@ -176,7 +191,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         ),
         "price": Metric(
             "price_usd",
-            lambda a: _one(cluster_price_usd(a.configuration.hardware, a.configuration.nodes)),
+            lambda a: _one(cluster_price_usd(a.configuration)),
             "give one with --set cost.price=35USD",
         ),
         "energy": Metric("energy_J", energy_J, "give --set cost.energy_per_mac=0.4nJ"),

@@ -2,16 +2,21 @@
 
 from collections import OrderedDict
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from discosim.configuration import Configuration
 from discosim.explore.planning.plan import plan as planned
+from discosim.explore.planning.unlike import unlike_plan
 from discosim.hardware import Hardware
 from discosim.partition.plan import Plan
 from discosim.strategies.strategy import STRATEGIES, Strategy
+from discosim.timeline.cluster import Cluster
+from discosim.timeline.joined import Joined
 from discosim.units import format_quantity
+
+C = TypeVar("C", bound=Configuration)
 
 KEPT = 128
 """Plans that are kept for the next call."""
@@ -34,7 +39,11 @@ def best_plan(given: Configuration) -> Plan:
     )  # fmt: skip
     if key not in _found:
         memory = None if node.memory_bytes is None else float(np.max(node.memory_bytes))
-        _found[key] = planned(alone, s_comm=(), memory=memory, strict=False).best.plan
+        if isinstance(node, Joined):
+            cluster = Cluster(node.nodes[: given.nodes])
+            _found[key] = unlike_plan(alone, cluster, s_comm=(0.0,)).plan()
+        else:
+            _found[key] = planned(alone, s_comm=(), memory=memory, strict=False).best.plan
         while len(_found) > KEPT:
             _found.popitem(last=False)
     plan = _found[key]
@@ -56,7 +65,7 @@ def at_the_middle(hardware: Hardware) -> tuple[Hardware, bool]:
     return replace(hardware, **several), many
 
 
-def planned_at(given: Configuration) -> Configuration:
+def planned_at(given: C) -> C:
     """Return the same with `best` planned on the hardware at hand, whatever numbers vary later."""
     if given.strategy.name != BEST.name:
         return given

@@ -11,11 +11,12 @@ from discosim.explore.planning.plan import plan as planned
 from discosim.graph.network import shape_text
 from discosim.hardware import Hardware
 from discosim.partition.kinds import Kind
+from discosim.partition.plan import Plan
 from discosim.partition.plan_file import PlanFile
 from discosim.partition.splits import ByRows, LayerSplit, Splits
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.cluster import Cluster
-from discosim.timeline.schedule import schedule
+from discosim.timeline.latency import latency_of
 from discosim.timeline.shares import balanced_shares, shares_by_speed
 from discosim.timeline.work import work_of
 
@@ -50,6 +51,10 @@ class UnlikePlanned:
     def best(self) -> UnlikeCandidate:
         """The fastest that every node's memory keeps, or what comes nearest."""
         return self.every[0]
+
+    def plan(self) -> Plan:
+        """Return the plan of the best one, with equal shares."""
+        return _of(self.configuration, self.best.splits, self.best.rows).plan()
 
     def plan_file(self, path: str) -> PlanFile:
         """Return what `timeline --plan` takes."""
@@ -137,6 +142,6 @@ def _candidate(
     shares: tuple[float, ...],
 ) -> UnlikeCandidate:
     work = work_of(_of(given, splits, rows), cluster, shares)
-    latency_s = schedule(work, given.overlap).latency_s
+    latency_s = latency_of(work, given.overlap)
     node_bytes = tuple(float(each) for each in work.node_bytes)
     return UnlikeCandidate(name, splits, rows, shares, latency_s, node_bytes, work.fullness)
