@@ -77,6 +77,160 @@ def test_a_kept_input_gives_its_memory_to_nothing(tmp_path: Path) -> None:
         assert peak(network) / 4 == elements
 
 
+# Outputs that are parts, repetitions, constants
+
+
+SLICED = {"two": (0, 2), "three": (0, 3), "last": (1, 4)}
+
+
+@pytest.mark.parametrize(
+    ("parts", "elements"),
+    [
+        (["two", "two"], 32),  # the same two of four features of 16 positions, once
+        (["two", "three"], 32 + 48),
+        (["three", "last"], 64),  # all of it together
+    ],
+)
+def test_parts_of_a_tensor_that_are_outputs(
+    parts: list[str], elements: int, tmp_path: Path
+) -> None:
+    nodes = [node("Conv", ["x", "w"], ["a"])]
+    nodes += [
+        node("Slice", ["a", f"{part}0", f"{part}1", "axis"], [f"y{number}"])
+        for number, part in enumerate(parts)
+    ]
+    numbers = {f"{part}{at}": [value] for part in SLICED for at, value in enumerate(SLICED[part])}
+    outputs = {f"y{number}": None for number, _ in enumerate(parts)}
+    graph = model(
+        nodes, {"x": [1, 3, 4, 4]}, outputs, {"w": (4, 3, 1, 1)}, {"axis": [1], **numbers}
+    )
+    assert tabulate(read(graph, tmp_path)).in_elems[-1] == elements
+
+
+def test_a_repeated_tensor_that_is_an_output(tmp_path: Path) -> None:
+    """Four means, at 8 x 8 positions each, and the means themselves."""
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("GlobalAveragePool", ["a"], ["mean"]),
+        node("Expand", ["mean", "shape"], ["y"]),
+    ]
+    outputs = {"y": None, "mean": None}
+    weights, numbers = {"w": (4, 3, 1, 1)}, {"shape": [1, 4, 8, 8]}
+    network = read(model(nodes, {"x": [1, 3, 4, 4]}, outputs, weights, numbers), tmp_path)
+    assert tabulate(network).in_elems[-1] == 4 * 64 + 4
+
+
+def test_a_parameter_that_is_an_output_is_stored() -> None:
+    """As CLIP hands out its scale: 8 x 4 + 4, and one more."""
+
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out, self.scale = nn.Linear(8, 4), nn.Parameter(torch.tensor(1.0))
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.out(x), self.scale.exp()
+
+    network = trace(Scaled(), torch.zeros(1, 8))
+    assert network.params == 37
+    assert tabulate(network).in_elems[-1] == 5
+
+
+# Norms over groups
+
+
+@pytest.mark.parametrize(("opset", "held"), [(18, 2), (20, 2), (21, 4)])
+def test_group_norms_of_files_are_read(opset: int, held: int, tmp_path: Path) -> None:
+    """Scale and shift of each group, from opset 21 on of each feature."""
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("GroupNormalization", ["a", "g", "b"], ["n"], num_groups=2),
+        node("Conv", ["n", "v"], ["y"]),
+    ]
+    weights = {"w": (4, 3, 1, 1), "g": (held,), "b": (held,), "v": (2, 4, 1, 1)}
+    network = read(model(nodes, {"x": [1, 3, 4, 4]}, {"y": None}, weights, opset=opset), tmp_path)
+    assert ops(network) == ["conv", "group_norm", "conv"]
+    assert network.params == 12 + 2 * held + 8
+
+
+@pytest.mark.parametrize(("axes", "groups"), [([0, 2, 3], 4), ([1, 2, 3], 1)])
+def test_a_norm_without_parameters(axes: list[int], groups: int, tmp_path: Path) -> None:
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("MeanVarianceNormalization", ["a"], ["y"], axes=axes),
+    ]
+    network = read(model(nodes, {"x": [1, 3, 4, 4]}, {"y": None}, {"w": (4, 3, 1, 1)}), tmp_path)
+    assert [layer.groups for layer in network.layers if layer.op == "group_norm"] == [groups]
+    assert network.params == 12
+
+
+# What is assumed is told
+
+
+def test_a_mask_is_told(tmp_path: Path) -> None:
+    graph = model(
+        [node("MatMul", ["x", "w"], ["a"]), node("Add", ["a", "m"], ["y"])],
+        {"x": [4, 8]}, {"y": None}, {"w": (8, 6)},
+    )  # fmt: skip
+    numbers = [0.0] * 12 + [-1e9] * 12
+    graph.graph.initializer.append(helper.make_tensor("m", TensorProto.FLOAT, [4, 6], numbers))
+    [line] = remarks(read(graph, tmp_path))
+    assert "24 numbers are taken for masks, which do not count as parameters: m" in line
+
+
+def test_the_branch_that_is_not_taken_is_told(tmp_path: Path) -> None:
+    """6 x 5 of weights that are in the file."""
+    graph = choosing([])
+    [choice] = [each for each in graph.graph.node if each.op_type == "If"]
+    [other] = [each.g for each in choice.attribute if each.name == "else_branch"]
+    del other.node[:]
+    other.node.extend([node("MatMul", ["a", "own"], ["e"])])
+    other.initializer.append(helper.make_tensor("own", TensorProto.FLOAT, [6, 5], [1.0] * 30))
+    graph.graph.initializer.append(helper.make_tensor("flag", BOOL, [], [True]))
+    network = read(graph, tmp_path)
+    assert network.params == 48 + 36
+    [line] = remarks(network)
+    assert "30 parameters in the branch of If 'choice' that is not taken (else_branch)" in line
+
+
+def test_sparse_weights_are_told(tmp_path: Path) -> None:
+    graph = model([node("MatMul", ["x", "w"], ["y"])], {"x": [4, 8]}, {"y": None})
+    values = helper.make_tensor("w", TensorProto.FLOAT, [2], [1.0, 2.0])
+    places = helper.make_tensor("places", TensorProto.INT64, [2], [0, 5])
+    graph.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [8, 6]))
+    network = read(graph, tmp_path)
+    assert (network.params, network.macs) == (48, 4 * 48)
+    assert any("sparse weights count as if they had all" in line for line in remarks(network))
+
+
+def test_states_of_zeros_are_told(tmp_path: Path) -> None:
+    graph = model(
+        [node("GRU", ["x", "w", "r", "", "", "h"], ["y"], hidden_size=5)],
+        {"x": [7, 1, 6]}, {"y": None}, {"w": (1, 15, 6), "r": (1, 15, 5), "h": (1, 1, 5)},
+    )  # fmt: skip
+    assert any(
+        "initial states of zeros are no parameters: h" in x for x in remarks(read(graph, tmp_path))
+    )
+
+
+def test_buffers_of_a_module_are_told() -> None:
+    """Positions that nobody learned; statistics of a norm go without saying."""
+
+    class Placed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out, self.norm = nn.Linear(8, 4), nn.BatchNorm1d(6)
+            self.register_buffer("places", torch.ones(1, 6, 8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(self.norm(x) + self.places)
+
+    network = trace(Placed(), torch.zeros(1, 6, 8))
+    assert network.params == 36 + 12
+    [line] = remarks(network)
+    assert "48 numbers are in buffers" in line
+
+
 # Statistics of a norm
 
 

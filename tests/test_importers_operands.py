@@ -65,6 +65,7 @@ CASES: dict[str, Case] = {
     "BatchNormalization": Case((IMAGE, VECTOR, VECTOR, VECTOR, VECTOR)),
     "InstanceNormalization": Case((IMAGE, VECTOR, VECTOR)),
     "GroupNormalization": Case((IMAGE, VECTOR, VECTOR)),
+    "MeanVarianceNormalization": Case((IMAGE,)),
     "LayerNormalization": Case((TOKENS, VECTOR, VECTOR), (TOKENS,)),
     "RMSNormalization": Case((TOKENS, VECTOR), (TOKENS,)),
     "LRN": Case((IMAGE,)),

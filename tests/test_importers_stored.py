@@ -108,8 +108,9 @@ def test_a_kernel_that_is_no_parameter_is_told() -> None:
     for learned in (True, False):
         network = trace(Blurred(learned=learned), torch.zeros(1, 3, 6, 6))
         assert network.params == 32 + 72
-        [line] = remarks(network)
+        line, *more = remarks(network)
         assert "72 weights are constants, or made of fewer parameters" in line
+        assert [" 9 numbers are in buffers" in each for each in more] == [True] * (not learned)
 
 
 def test_parameters_that_nothing_reads_are_told() -> None:

@@ -9,6 +9,7 @@ from discosim.graph.network import Network
 from discosim.importers.lowering.blocks import write_blocks
 from discosim.importers.lowering.exchange import beside, exchange
 from discosim.importers.lowering.fused import FUSED, fused_steps
+from discosim.importers.lowering.layout import features
 from discosim.importers.lowering.ops import COMPUTED, TABLE
 from discosim.importers.lowering.products import write_scores
 from discosim.importers.lowering.program import (
@@ -21,7 +22,7 @@ from discosim.importers.lowering.program import (
     part_of,
     which_part,
 )
-from discosim.importers.lowering.spelled import written_out
+from discosim.importers.lowering.spelled import STATISTICS, written_out
 from discosim.importers.lowering.values import Value, View
 from discosim.importers.lowering.writer import Writer
 
@@ -46,6 +47,7 @@ def lower(program: Program) -> Network:
         *program.notes,
         *dict.fromkeys(writer.notes),
         *writer.made_weights(),
+        *_taken(program),
         *_unread(program),
     )
     return writer.net.build(writer.remarks, program.dtype, outputs, notes, kept)
@@ -56,6 +58,24 @@ def _stored(program: Program) -> dict[str, int]:
     constants = program.constants.values()
     held = {name: n for each in constants for name, n in each.parameters.items()}
     return {name: n for name, n in held.items() if name == base_of(name)}
+
+
+def _taken(program: Program) -> tuple[str, ...]:
+    """The notes on constants that are read and taken to be no parameters."""
+    read = {
+        name
+        for node in program.nodes
+        for at, name in enumerate(node.inputs)
+        if node.op != "BatchNormalization" or at not in STATISTICS
+    }
+    found: dict[str, dict[str, int]] = {}
+    for name, constant in program.constants.items():
+        if name in read and constant.taken_for:
+            found.setdefault(constant.taken_for, {})[name] = prod(constant.shape)
+    return tuple(
+        f"{sum(each.values()):,} numbers are {what}: {some_of(list(each))}"
+        for what, each in found.items()
+    )
 
 
 def _unread(program: Program) -> tuple[str, ...]:
@@ -78,23 +98,43 @@ def _unread(program: Program) -> tuple[str, ...]:
 
 
 def _outputs(writer: Writer) -> tuple[list[str], list[str]]:
-    """The tensors that the program wants, each of them whole, and the inputs among them."""
+    """The tensors that the program wants, each of them whole, and the inputs among them.
+
+    A constant is one where it holds parameters.
+    """
+    wanted = {name: writer.value(name) for name in writer.program.outputs}
+    if all(isinstance(value, Constant) for value in wanted.values()):
+        raise DiscosimError(f"{writer.program.name}: no output of it is computed")
     views: dict[str, list[View]] = {}
-    for name in dict.fromkeys(writer.program.outputs):
-        if not isinstance(writer.value(name), Constant):
+    for name, value in wanted.items():
+        if not isinstance(value, Constant) or value.parameters:
             view = writer.view(name)
             views.setdefault(view.tensor, []).append(view)
     outputs, kept = [], []
     for tensor, parts in views.items():
         if writer.is_input(tensor):
             kept.append(tensor)
-        elif sum(prod(part.shape) for part in parts) >= prod(writer.net.shape(tensor)):
+            continue
+        shape = writer.net.shape(tensor)
+        wide = [part for part in parts if prod(part.shape) > prod(shape)]  # repeated on the way
+        once = [part for part in parts if part not in wide]
+        if len(set().union(*map(_features_of, once))) == shape[0]:
             outputs.append(tensor)
-        else:
-            outputs += [writer.whole(part, f"{tensor}.output").tensor for part in parts]
+            once = []
+        apart = {_features_of(part): part for part in once}
+        rows = [writer.whole(part, f"{tensor}.output") for part in (*wide, *apart.values())]
+        outputs += [row.tensor for row in rows]
     if not outputs and writer.net.names():
         raise DiscosimError(f"{writer.program.name}: no output of it is computed")
     return outputs, kept
+
+
+def _features_of(view: View) -> tuple[int, ...]:
+    """The features of its tensor that a view goes through."""
+    found = [view.start]
+    for size, stride in (atom for atoms in view.axes for atom in features(atoms)):
+        found = [first + index * stride for first in found for index in range(size)]
+    return tuple(found)
 
 
 def _lower(writer: Writer, node: Node) -> None:

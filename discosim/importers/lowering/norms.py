@@ -68,6 +68,8 @@ def group_norm(writer: Writer, node: Node) -> None:
     shape = writer.net.shape(whole.tensor)
     learned = sum(parameters.values())
     groups = int(node.attributes.get("num_groups", shape[0]))  # of an instance norm each feature
+    if 1 in node.attributes.get("axes", ()):  # over the features too
+        groups = 1
     groups = groups if shape[0] % max(1, groups) == 0 else shape[0]
     name = writer.append(
         "group_norm", node.label, (whole.tensor,), shape, learned=learned, groups=groups
@@ -185,6 +187,7 @@ TABLE: Mapping[str, Callable[[Writer, Node], None]] = MappingProxyType(
         "BatchNormalization": batch_norm,
         "InstanceNormalization": group_norm,
         "GroupNormalization": group_norm,
+        "MeanVarianceNormalization": group_norm,
         "LayerNormalization": layer_norm,
         "RMSNormalization": layer_norm,
         "LRN": window_norm,

@@ -32,13 +32,15 @@ class Constant:
     """A tensor that does not depend on the network's input.
 
     parameters: what has to be stored for it, elements by name; value: of small tensors whose
-    numbers shapes may depend on, else None; is_zero: whether all its numbers are known to be 0.
+    numbers shapes may depend on, else None; is_zero: whether all its numbers are known to be 0;
+    taken_for: why its numbers are no parameters, where that has to be told.
     """
 
     shape: Shape
     parameters: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     value: Ints | None = None
     is_zero: bool = False
+    taken_for: str = ""
 
 
 SELECTING = ("Slice", "Split", "Gather", "GatherElements", "GatherND", "Compress")

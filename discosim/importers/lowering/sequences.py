@@ -3,6 +3,7 @@
 from dataclasses import replace
 from math import prod
 
+from discosim.errors import some_of
 from discosim.graph.layer import Shape
 from discosim.importers.lowering import moves, norms
 from discosim.importers.lowering.einsum import NO_FORM
@@ -118,6 +119,9 @@ def _without_zero_states(writer: Writer, node: Node) -> Node:
     if "matrices" in node.attributes:  # torch makes its zeros, and holds none
         return node
     zero = [at for at in (5, 6) if (state := writer.constant(node, at)) and state.is_zero]
+    if zero:
+        named = some_of(list(dict.fromkeys(node.inputs[at] for at in zero)))
+        writer.notes.append(f"initial states of zeros are no parameters: {named}")
     return replace(
         node, inputs=tuple("" if at in zero else name for at, name in enumerate(node.inputs))
     )

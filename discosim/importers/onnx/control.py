@@ -12,6 +12,7 @@ from onnx import AttributeProto, GraphProto, NodeProto, helper
 from discosim.errors import DiscosimError
 from discosim.graph.layer import Shape
 from discosim.importers.lowering.program import Constant
+from discosim.importers.onnx.initializers import stored
 
 BRANCHES, LOOPS, SCANS = "If", "Loop", "Scan"
 CONTROL_FLOW = (BRANCHES, LOOPS, SCANS)
@@ -31,6 +32,7 @@ class Scope(Protocol):
     shapes: dict[str, Shape]
     constants: dict[str, Constant]
     lists: dict[str, list[str]]
+    notes: list[str]
     makers: dict[str, NodeProto]
     settable: list[str]
 
@@ -58,7 +60,14 @@ def _branch(scope: Scope, node: NodeProto, attributes: Mapping[str, Any]) -> Non
     condition = scope.numbers.get(node.input[0])
     if condition is None or condition.size != 1:
         raise refusal(scope, node, node.input[0])
-    branch = attributes["then_branch" if condition.ravel()[0] else "else_branch"]
+    taken, left = ("then_branch", "else_branch")[:: 1 if condition.ravel()[0] else -1]
+    branch, other = attributes[taken], attributes[left]
+    unused = stored(other).total()
+    if unused:
+        scope.notes.append(
+            f"{unused:,} parameters in the branch of {node.op_type} {tag_of(node)!r} that is not "
+            f"taken ({left}) do not count"
+        )
     scope.hold(branch)
     for inner in branch.node:
         scope.take(inner)

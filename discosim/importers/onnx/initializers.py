@@ -32,6 +32,7 @@ MASKED = ("Add", "Sub", "Mul", "Where", "Attention")
 # fmt: on
 MOST_MASK_ELEMENTS = 1 << 24
 """Of a constant that is looked at for being a mask."""
+MASK = "taken for masks, which do not count as parameters"
 MOST_STATE_ELEMENTS = 1 << 16
 """Of a constant that is looked at for being a state of zeros."""
 
@@ -74,7 +75,9 @@ def held_of(tensor: TensorProto, name: str, *, added: bool) -> Constant:
     """
     shape = tuple(tensor.dims)
     count = prod(shape)
-    weighs = count > 1 and tensor.data_type in DTYPES and not (added and is_mask(tensor))
+    weighs = count > 1 and tensor.data_type in DTYPES
+    if weighs and added and is_mask(tensor):
+        return Constant(shape, taken_for=MASK)
     return Constant(shape, {name: count} if weighs else {}, is_zero=weighs and is_zero(tensor))
 
 

@@ -52,6 +52,9 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
     indices = frozenset(v.name for v in entering if is_whole(v.type.tensor_type.elem_type))
     ops = {node.op for node in nodes}
     dtype, notes = as_stored(kinds, inferred.made, ops)
+    if model.graph.sparse_initializer:
+        names = [each.values.name for each in model.graph.sparse_initializer]
+        told.append(f"sparse weights count as if they had all their numbers: {some_of(names)}")
     return Program(
         name=name,
         inputs=tuple(sorted((v.name for v in entering), key=lambda n: n in indices)),
@@ -61,7 +64,7 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
         shapes=inferred.shapes,
         dtype=dtype,
         indices=indices,
-        notes=(*told, *notes),
+        notes=(*told, *notes, *inferred.notes),
     )
 
 

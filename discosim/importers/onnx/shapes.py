@@ -52,12 +52,16 @@ NUMBERS_OF = {
 SHAPED = ("Reshape", "Expand", "Tile", "Slice", "Pad", "Resize", "ConstantOfShape", "Range", "TopK")
 """Operators whose output has the shape that numbers of an operand say."""
 
+UNCHANGED = ("GroupNormalization", "MeanVarianceNormalization")
+"""Operators with outputs in the shape of their first operand, which onnx does not infer."""
+
 
 @dataclass(frozen=True, eq=False)
 class Inferred:
     """What is known of a graph: shapes of all tensors, what is constant, and its operators.
 
-    made: elements of all tensors that are computed, by data type; lists: the tensors of sequences.
+    made: elements of all tensors that are computed, by data type; lists: the tensors of sequences;
+    notes: what has to be told.
     """
 
     shapes: dict[str, Shape]
@@ -65,6 +69,7 @@ class Inferred:
     nodes: list[tuple[NodeProto, dict[str, Any]]]
     made: Counter[str]
     lists: Mapping[str, Sequence[str]]
+    notes: tuple[str, ...]
 
 
 def infer(
@@ -80,7 +85,9 @@ def infer(
         found.know(tensor, value)
     for node in model.graph.node:
         found.take(node)
-    return Inferred(found.shapes, found.constants, found.nodes, _made(found), found.lists)
+    return Inferred(
+        found.shapes, found.constants, found.nodes, _made(found), found.lists, tuple(found.notes)
+    )
 
 
 class _Inference:
@@ -99,6 +106,7 @@ class _Inference:
         self.types: dict[str, TypeProto] = {}
         self._inside = 0  # how deep in control flow, or in what stands for an operator
         self.lists: dict[str, list[str]] = {}
+        self.notes: list[str] = []
         self.makers: dict[str, NodeProto] = {}
         self.settable = [value.name for value in model.graph.input if can_be_set(value)]
         self._enter(model.graph)
@@ -139,7 +147,8 @@ class _Inference:
         parameters = {**(before.parameters if before else {}), **held}
         with np.errstate(invalid="ignore"):
             zero = numbers.dtype.kind == "f" and not numbers.any()
-        self.constants[tensor] = Constant(numbers.shape, parameters, value, zero)
+        taken_for = before.taken_for if before else ""
+        self.constants[tensor] = Constant(numbers.shape, parameters, value, zero, taken_for)
 
     def hold(self, graph: GraphProto) -> None:
         """Take the constants of a subgraph in."""
@@ -254,6 +263,9 @@ class _Inference:
         if node.domain == MICROSOFT:
             self._fused(node)
             return
+        if node.op_type in UNCHANGED:
+            self._as(node.output[0], node.input[0], self.shapes[node.input[0]])
+            return
         try:
             schema = defs.get_schema(node.op_type, self.opset, "")
             types = {}
@@ -293,9 +305,13 @@ class _Inference:
                 "with such operands: give the file as it was before a runtime's optimisation"
             )
         for name, shape in zip(node.output, found, strict=False):
-            self.shapes[name] = shape
-            if node.input[0] in self.types:
-                self.types[name] = self.types[node.input[0]]
+            self._as(name, node.input[0], shape)
+
+    def _as(self, tensor: str, like: str, shape: Shape) -> None:
+        """Give a tensor its shape, and the type of another one."""
+        self.shapes[tensor] = shape
+        if like in self.types:
+            self.types[tensor] = self.types[like]
 
     def _refusal(self, node: NodeProto, tensor: str) -> DiscosimError:
         label = node.name or tensor

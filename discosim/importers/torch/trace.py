@@ -27,6 +27,7 @@ DEFAULT_INPUT = (1, 3, 224, 224)
 CONTROL_FLOW = ("cond", "while_loop", "scan", "map_impl", "associative_scan")
 MOST_NUMBERS = 4096
 """Elements of a constant whose numbers are kept: indices are small."""
+BUFFER = "in buffers, which count as parameters only where they are a kernel or a matrix"
 SKIPPED = ("_assert_tensor_metadata", "_assert_async", "sym_constrain_range_for_size")
 
 
@@ -207,7 +208,10 @@ class _ExportReader:
             self.constants[node.name] = Constant(shape, {parameter: prod(shape)})
             self.kinds[_dtype_of(value)] += prod(shape)
         elif buffer is not None or lifted is not None:
-            self.constants[node.name] = Constant(shape, {}, self._numbers(buffer or lifted, shape))
+            numbers = self._numbers(buffer or lifted, shape)
+            real = value.dtype.is_floating_point and prod(shape) > 1
+            told = BUFFER if buffer is not None and real else ""
+            self.constants[node.name] = Constant(shape, {}, numbers, taken_for=told)
         else:
             self.inputs.append(node.name)
             if not value.dtype.is_floating_point:
