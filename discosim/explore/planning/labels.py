@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discosim.explore.planning.prices import Prices, on_each_node
+from discosim.explore.planning.prices import Prices
 from discosim.explore.planning.steps import togo_of
 from discosim.graph.table import Bools, Floats, Ints
 
 MOST_LABELS = 2_000
 """Labels that are kept after a group, those that promise most."""
+
+SHELVES = 16
+"""Parts of a node's memory: of what needs so much some are kept, whatever else promises."""
 
 BINS = 8
 """Parts of a node's memory in which labels are told apart by the weights of the last node."""
@@ -62,18 +65,19 @@ def _further(
 ) -> tuple[_Labels, Ints, Ints]:
     """Labels with a group more, and which label and which option each comes from."""
     groups, at, lies = prices.groups, labels.at, prices.lies[group]
-    reads = tuple(at[each][:, None] for each in groups.reads[group])
-    live = tuple(at[each][:, None] for each in groups.live[group])
-    own = np.arange(len(prices.options[group]))[None]
-    cost = labels.cost[:, None] + prices.aim[group][(*reads, own)]
-    weights = labels.weights[..., None] + on_each_node(prices.weights[group], (*reads, own))
-    held = on_each_node(prices.features[group], (*live, own))
-    peak = np.maximum(labels.peak[..., None], held)
+    reads, live = ([at[each] for each in of[group]] for of in (groups.reads, groups.live))
+    cost = labels.cost[:, None] + _rows(prices.aim[group][None], reads)[0]
+    weights = labels.weights[..., None] + _rows(prices.weights[group], reads)
+    peak = np.maximum(labels.peak[..., None], _rows(prices.features[group], live))
     after = groups.after(group)
-    ahead = togo[tuple(lies[None] if each == group else at[each][:, None] for each in after)]
-    left = limit.memory - (weights + peak).mean(0)
-    best = cost + np.maximum(ahead - limit.rate * left, 0.0)
-    label, option = np.nonzero((weights + peak <= limit.memory).all(0) & (best < limit.upper))
+    staying = [at[each] for each in after if each != group]
+    if group in after:
+        ahead = _rows(togo[None], staying)[0][:, lies]
+    else:
+        ahead = _rows(togo[None, ..., None], staying)[0]
+    needs = weights + peak
+    best = cost + np.maximum(ahead - limit.rate * (limit.memory - needs.mean(0)), 0.0)
+    label, option = np.nonzero((needs <= limit.memory).all(0) & (best < limit.upper))
     where = {each: lies[option] if each == group else at[each][label] for each in after}
     found = _Labels(cost[label, option], weights[:, label, option], peak[:, label, option], where)
     keep = _kept(prices, limit, found, best[label, option]) if len(label) else label
@@ -84,6 +88,14 @@ def _further(
         {each: states[keep] for each, states in where.items()},
     )
     return found, label[keep], option[keep]
+
+
+def _rows(array: Floats, index: list[Ints]) -> Floats:
+    """The entries (T, n, S) of an array (T, K, ..., S) at `index` of its middle axes, (n,) each."""
+    if not index:
+        return array.reshape(len(array), 1, -1)
+    flat = np.ravel_multi_index(index, array.shape[1:-1])
+    return array.reshape(len(array), -1, array.shape[-1])[:, flat]
 
 
 def _kept(prices: Prices, limit: Bounded, labels: _Labels, best: Floats) -> Ints:
@@ -100,9 +112,17 @@ def _kept(prices: Prices, limit: Bounded, labels: _Labels, best: Floats) -> Ints
     keep: Bools = begins.copy()
     keep[1:] |= shifted[1:] < np.minimum.accumulate(shifted)[:-1]
     found: Ints = order[keep]
-    if len(found) > MOST_LABELS:
-        found = found[np.argpartition(best[found], MOST_LABELS)[:MOST_LABELS]]
-    return found
+    if len(found) <= MOST_LABELS:
+        return found
+    most = needs.max(0)[found]
+    part = np.minimum(SHELVES - 1, (most * (SHELVES / limit.memory)).astype(np.int64))
+    by_part = np.lexsort([best[found], part])
+    place = np.arange(len(found)) - np.searchsorted(part[by_part], part[by_part])
+    rank = np.empty(len(found), dtype=np.int64)
+    rank[by_part] = place
+    overall = np.argsort(np.argsort(best[found]))
+    order = np.argpartition(np.minimum(overall, rank * SHELVES), MOST_LABELS)[:MOST_LABELS]
+    return found[order]
 
 
 def _traced(taken: list[tuple[Ints, Ints]], label: int) -> Ints:

@@ -7,7 +7,7 @@ layer is laid on its own and priced as in any plan (columns.py).
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,26 @@ class Prices:
             for group, each in enumerate(self.held)
         )
 
+    @cached_property
+    def mean_features(self) -> tuple[Floats, ...]:
+        """The same of the nodes in the mean, (K, ..., S)."""
+        return tuple(each.mean(0) for each in self.features)
+
+    @cached_property
+    def mean_weights(self) -> tuple[Floats, ...]:
+        """Bytes of weights of the nodes in the mean, (K, ..., S)."""
+        return tuple(each.mean(0) for each in self.weights)
+
+    @cached_property
+    def alternatives(self) -> tuple[tuple[Ints, dict[int, Ints]], ...]:
+        """Of each group the first option of each state, -1 where none is, and all where many."""
+        found = []
+        for count, lies in zip(self.states, self.lies, strict=True):
+            places = [np.flatnonzero(lies == state) for state in range(count)]
+            first = np.array([each[0] if len(each) else -1 for each in places])
+            found.append((first, {s: each for s, each in enumerate(places) if len(each) > 1}))
+        return tuple(found)
+
     def _features(self, group: int, holding: FeaturesHeld) -> Floats:
         live, reads = self.groups.live[group], self.groups.reads[group]
         own, tracked = self.lies[group], len(holding.taken)
@@ -127,13 +147,6 @@ class Prices:
     @property
     def _layers(self) -> tuple[Layer, ...]:
         return self.groups.table.network.layers
-
-
-def on_each_node(array: Floats, index: tuple[Ints, ...]) -> Floats:
-    """Return the entries (T, ...) of an array (T, K, ..., S) at `index` of its other axes."""
-    where: Any = (slice(None), *index)
-    found: Floats = array[where]
-    return found
 
 
 def prices_of(

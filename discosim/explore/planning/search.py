@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from discosim.explore.planning.labels import Bounded, cheapest
-from discosim.explore.planning.prices import Prices, on_each_node
+from discosim.explore.planning.prices import Prices
 from discosim.explore.planning.steps import by_state, step_of
 from discosim.graph.table import Bools, Floats, Ints
 
@@ -23,13 +23,16 @@ CAPS = 5
 RATES = 7
 """Prices of a byte of weights that are tried at once."""
 
-TURNS = 4
-"""How often, closer together each time."""
+TURNS = 6
+"""How many are tried after these."""
+
+SAME = 1e-9
+"""Relative difference of costs that are the same."""
 
 MOST_IMPROVED = 8
 """Choices of the dynamic program of which others are put together."""
 
-MOST_TRIED = 20_000
+MOST_TRIED = 4_000
 """Choices that are put together at once."""
 
 
@@ -50,47 +53,107 @@ def choices(prices: Prices, memory: float, upper: float = np.inf) -> Choices:
     if np.isinf(memory):
         paths, least = _paths(prices, np.zeros(1), None)
         return Choices(paths, float(least[0]))
-    held = [each.mean(0) for each in prices.features]
-    floor = max(float(each.min()) for each in held)
-    every = np.unique(np.concatenate([each.ravel() for each in held]))
-    caps = every[(every >= floor) & (every <= max(memory, floor))]
-    caps = np.unique(np.quantile(caps, np.linspace(0, 1, CAPS), method="higher"))
-    below = np.concatenate([[floor], caps[:-1]])  # whoever needs the next cap has more than these
-    span = float(sum(np.ptp(each[np.isfinite(each)]) for each in prices.aim))
-    span /= max(1.0, sum(float(each.max()) for each in prices.weights))
-    rates = np.tile(
-        np.concatenate([[0.0], span * np.geomspace(1e-4, 1e3, RATES - 1)]), (len(caps), 1)
-    )
-    best_rates = np.zeros(len(caps))
-    seen, duals = [], np.full(len(caps), -np.inf)
-    for _ in range(TURNS):
-        flat = np.repeat(caps, rates.shape[1])
-        paths, least = _paths(prices, rates.ravel(), flat)
-        seen.append(paths)
-        dual = least.reshape(rates.shape) - rates * (memory - below)[:, None]
-        better = dual.max(axis=1) > duals
-        best_rates = np.where(better, rates[np.arange(len(caps)), dual.argmax(axis=1)], best_rates)
-        duals = np.maximum(duals, dual.max(axis=1))
-        rates = np.array([_closer(each, found) for each, found in zip(rates, dual, strict=True)])
-    tried = np.unique(np.concatenate(seen), axis=0)
+    seen, bound, rate = _dual(prices, memory)
+    tried = np.unique(seen, axis=0)
     tried = tried[_order(prices, tried, memory)][:MOST_IMPROVED]
     tried = np.unique(np.stack([*tried, _improved(prices, tried, memory)]), axis=0)
     tried = tried[_order(prices, tried, memory)]
     cost, needs = totals(prices, tried[:1])
     upper = min(upper, float(cost[0])) if needs[0] <= memory else upper
-    rate = float(best_rates[duals.argmin()])
     found = cheapest(prices, Bounded(memory, rate, upper))
     if found is not None:
         tried = np.concatenate([found[None], tried])
-    return Choices(tried, float(duals.min()), rate)
+        better = _improved(prices, tried[:MOST_IMPROVED], memory)
+        tried = tried if (better == found).all() else np.concatenate([better[None], tried])
+    return Choices(tried, bound, rate)
 
 
-def _closer(rates: Floats, dual: Floats) -> Floats:
-    """Rates around that of the largest dual."""
-    at = int(dual.argmax())
-    low, high = rates[max(0, at - 1)], rates[min(at + 1, len(rates) - 1)]
-    found: Floats = np.linspace(low, high, len(rates))
+def _dual(prices: Prices, memory: float) -> tuple[Ints, float, float]:
+    """The choices of least cost and priced weights, (n, G), the best bound of them, and its price.
+
+    Of each limit on features prices far apart are tried, and then that at which a choice that holds
+    too much costs the same as one that holds little enough (a cutting plane in one dimension).
+    """
+    caps = _caps(prices, memory)
+    floor = max(float(each.min()) for each in prices.mean_features)
+    below = np.concatenate([[floor], caps[:-1]])  # whoever needs the next cap has more than these
+    room = memory - below
+    span = float(sum(np.ptp(each[np.isfinite(each)]) for each in prices.aim))
+    span /= max(1.0, sum(float(each.max()) for each in prices.mean_weights))
+    grid = np.concatenate([[0.0], span * np.geomspace(1e-4, 1e3, RATES - 1)])
+    tried = _Tried.of(prices, np.tile(grid, (len(caps), 1)), caps)
+    seen, number = [tried.paths], np.arange(len(caps))
+    dual = tried.least - tried.rates * room[:, None]
+    duals, rates = dual.max(1), grid[dual.argmax(1)]
+    enough = (tried.weights <= room[:, None]).cumsum(1) > 0
+    first = np.where(enough.any(1), enough.argmax(1), RATES - 1)  # the lowest price of enough
+    before = np.maximum(0, first - 1)
+    low = tried.cost[number, before], tried.weights[number, before]
+    high = tried.cost[number, first], tried.weights[number, first]
+    for _ in range(TURNS):
+        apart = (low[1] > high[1]) & np.isfinite(high[0]) & np.isfinite(low[0])
+        if not apart.any():
+            break
+        rate = np.zeros(len(caps))
+        (cost, weights), (dear, light) = ([each[apart] for each in end] for end in (low, high))
+        rate[apart] = (dear - cost) / (weights - light)
+        one = _Tried.of(prices, rate[:, None], caps)
+        seen.append(one.paths)
+        here = one.cost[:, 0], one.weights[:, 0]
+        dual = one.least[:, 0] - rate * room
+        duals, rates = np.where(dual > duals, dual, duals), np.where(dual > duals, rate, rates)
+        met = one.least[:, 0] >= (low[0] + rate * low[1]) * (1 - SAME)  # no line is below
+        much = here[1] > room
+        low = np.where(much, here[0], low[0]), np.where(much, here[1], low[1])
+        high = np.where(much, high[0], here[0]), np.where(much, high[1], here[1])
+        if (met | ~apart).all():
+            break
+    best = int(duals.argmin())
+    return np.concatenate(seen), float(duals[best]), float(rates[best])
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried:
+    """The choices of least cost and priced weights by limit on features and price.
+
+    rates, cost, weights, least: (caps, rates); paths: (caps x rates, G).
+    """
+
+    rates: Floats
+    least: Floats
+    weights: Floats
+    paths: Ints
+
+    @classmethod
+    def of(cls, prices: Prices, rates: Floats, caps: Floats) -> "_Tried":
+        """Try `rates` (caps, rates)."""
+        paths, least = _paths(prices, rates.ravel(), np.repeat(caps, rates.shape[1]))
+        weights = _mean_weights(prices, paths).reshape(rates.shape)
+        return cls(rates, least.reshape(rates.shape), weights, paths)
+
+    @property
+    def cost(self) -> Floats:
+        """What they cost without weights."""
+        cost: Floats = self.least - self.rates * self.weights
+        return cost
+
+
+def _caps(prices: Prices, memory: float) -> Floats:
+    """Limits on the features that are held at once, ascending."""
+    floor = max(float(each.min()) for each in prices.mean_features)
+    every = np.unique(np.concatenate([each.ravel() for each in prices.mean_features]))
+    caps = every[(every >= floor) & (every <= max(memory, floor))]
+    found: Floats = np.unique(np.quantile(caps, np.linspace(0, 1, CAPS), method="higher"))
     return found
+
+
+def _mean_weights(prices: Prices, paths: Ints) -> Floats:
+    """Bytes of weights of the nodes in the mean, of paths (n, G)."""
+    lies = [of[path] for of, path in zip(prices.lies, paths.T, strict=True)]
+    total = np.zeros(len(paths))
+    for group, weights in enumerate(prices.mean_weights):
+        total += weights[(*(lies[each] for each in prices.groups.reads[group]), paths[:, group])]
+    return total
 
 
 def _paths(prices: Prices, rates: Floats, caps: Floats | None) -> tuple[Ints, Floats]:
@@ -136,15 +199,18 @@ def _traced(prices: Prices, steps: list[tuple[tuple[int, ...], Ints, Ints]], cou
 def totals(prices: Prices, paths: Ints) -> tuple[Floats, Floats]:
     """Return the cost and the bytes of the node that needs most, of paths (n, G), (n,) each."""
     groups = prices.groups
-    lies = np.stack([prices.lies[g][paths[:, g]] for g in range(len(groups))], axis=-1)
+    lies = [prices.lies[group][paths[:, group]] for group in range(len(groups))]
     nodes = len(prices.weights[0])
     cost, weights, most = np.zeros(len(paths)), *np.zeros((2, nodes, len(paths)))
     for group in range(len(groups)):
-        read = (*(lies[:, each] for each in groups.reads[group]), paths[:, group])
-        live = (*(lies[:, each] for each in groups.live[group]), paths[:, group])
-        cost += prices.aim[group][read]
-        weights += on_each_node(prices.weights[group], read)
-        most = np.maximum(most, on_each_node(prices.features[group], live))
+        aim, held = prices.aim[group], prices.features[group]
+        own = paths[:, group]
+        read = np.ravel_multi_index((*(lies[each] for each in groups.reads[group]), own), aim.shape)
+        live = (*(lies[each] for each in groups.live[group]), own)
+        cost += aim.ravel()[read]
+        weights += prices.weights[group].reshape(nodes, -1)[:, read]
+        held_there = held.reshape(nodes, -1)[:, np.ravel_multi_index(live, held.shape[1:])]
+        np.maximum(most, held_there, out=most)
     return cost, (weights + most).max(0)
 
 

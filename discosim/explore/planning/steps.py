@@ -19,28 +19,28 @@ def step_of(
     states, aim = prices.states, prices.aim[group]
     shape = [states[each] if each in reads else 1 for each in live] + [aim.shape[-1]]
     rate = rates.reshape(-1, *[1] * len(shape))
-    cost: Floats = aim.reshape(shape) + rate * on_nodes(prices.weights[group], node).reshape(shape)
+    weights = prices.mean_weights[group] if node is None else prices.weights[group][node]
+    cost: Floats = aim.reshape(shape) + rate * weights.reshape(shape)
     if caps is None:
         return cost
-    over = prices.features[group].mean(0) > caps.reshape(-1, *[1] * len(shape))
+    over = prices.mean_features[group] > caps.reshape(-1, *[1] * len(shape))
     return np.where(over, np.inf, cost)
 
 
 def by_state(prices: Prices, group: int, step: Floats) -> tuple[Floats, Ints]:
     """Return the cheapest option of each way in which a group's output lies, and which that is."""
-    lies = prices.lies[group]
-    count = prices.states[group]
-    if len(lies) == count and (lies == np.arange(count)).all():
-        return step, np.broadcast_to(np.arange(count), step.shape)
-    least = np.full((*step.shape[:-1], count), np.inf)
-    picked = np.zeros(least.shape, dtype=np.int64)
-    for state in range(count):
-        places = np.flatnonzero(lies == state)
-        if len(places):
-            some = step[..., places]
-            at = some.argmin(-1)
-            least[..., state] = np.take_along_axis(some, at[..., None], -1)[..., 0]
-            picked[..., state] = places[at]
+    first, many = prices.alternatives[group]
+    if not many and np.array_equal(first, np.arange(step.shape[-1])):
+        return step, np.broadcast_to(first, step.shape)
+    least = step[..., first]
+    least[..., first < 0] = np.inf
+    picked = np.broadcast_to(np.maximum(first, 0), least.shape)
+    if many:
+        picked = picked.copy()
+    for state, places in many.items():
+        some = step[..., places]
+        least[..., state] = some.min(-1)
+        picked[..., state] = places[some.argmin(-1)]
     return least, picked
 
 
