@@ -181,7 +181,6 @@ def _command(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
         ("explore --model resnet18/8 --nodes 5000 -o page.html", "5000 nodes"),
         ("explore --model resnet51 -o page.html", "resnet50"),
         ("explore --model resnet18/8 --strategy disc -o page.html", "disco"),
-        ("explore --model resnet18/8 --strategy best -o page.html", "discosim plan"),
         ("explore --model resnet18/8 --s-comm 0,1 -o page.html", "--s-comm takes one value"),
         ("sweep --model resnet18/8 --html page.htm", "wanted a suffix of .html"),
         ("size --model resnet18/8 --latency 1s --html nowhere/page.html", "cannot write"),

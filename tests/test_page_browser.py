@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from random import Random
 from urllib.parse import urlencode
@@ -20,6 +21,7 @@ from discosim.explore.accuracy import published_accuracy
 from discosim.hardware import TOPOLOGIES
 from discosim.hardware.quantities import SETTABLE
 from discosim.importers.save import saved
+from discosim.page.coefficients import SEARCHED_AT
 from discosim.strategies.strategy import STRATEGIES
 from discosim.units import (
     format_quantity,
@@ -260,6 +262,33 @@ def test_steps_and_curves_are_said_so(tab: Tab) -> None:
     assert answer["precomputed"]
     rows = ds.sweep(MODELS[0], KINDS[0], nodes=2, s_comm=0.8, overlap="layer:best").rows
     assert answer["latency_s"] == pytest.approx(rows["latency_s"][0], rel=1e-7)
+
+
+def test_the_best_plan_is_of_the_bandwidth_it_was_searched_at(
+    browser: Browser, tmp_path: Path
+) -> None:
+    ds.explore(MODELS[0], KINDS[0], nodes="1:3", best=True).save(tmp_path / "page.html")
+    tab = browser.open(tmp_path / "page.html")
+    own = ds.hardware(KINDS[0])
+    for nodes, factor in product((1, 2, 3), SEARCHED_AT):
+        node = replace(own, bandwidth_Bps=float(own.bandwidth_Bps) * factor)
+        expected = ds.sweep(MODELS[0], node, nodes=nodes, strategies="best").rows["latency_s"][0]
+        asked = {} if factor == 1 else {"bw": f"{node.bandwidth_Bps!r}B/s"}
+        answer = tab.run(
+            f"discosim.answer({urlencode({**asked, 'split': 'best', 'nodes': nodes})!r})"
+        )
+        assert answer["laid_for_profile"] == (nodes > 1 and factor != 1)
+        if answer["laid_for_profile"]:
+            assert answer["latency_s"] <= expected * (1 + SAME)
+        else:
+            assert answer["latency_s"] == pytest.approx(expected, rel=SAME)
+    _visit(tab, "split=best&bw=1MB/s")
+    assert "at 0.01, 0.1, 1, 10 times its bandwidth" in _text(tab, "#more")
+    assert "best" in _text(tab, "#fits")
+    assert tab.run("discosim.breakEven('split=best')") is not None
+    assert tab.run("discosim.answer('split=best&overlap=layer:best').precomputed")
+    assert (tab.requests, tab.messages) == ([], [])
+    tab.close()
 
 
 def test_what_is_laid_out_for_the_profile_is_said_so(tab: Tab) -> None:

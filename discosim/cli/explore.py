@@ -31,6 +31,12 @@ HARDWARE = tuple(
     options.STRATEGY.saying("Where the page begins, as `compare` lists them."),
     options.OVERLAP.saying("Where the page begins: none, layer:K, layer:best or ideal."),
     *HARDWARE,
+    Option(
+        "best",
+        "--best",
+        "The strategy best too: searched for each N at four bandwidths, seconds each.",
+        is_flag=True,
+    ),
     replace(options.INPUT, to=To.CALL),
     *options.COUNTED,
     options.save("Write the page to an .html file.", "page", ".html"),

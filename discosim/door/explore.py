@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Unpack, cast
 
@@ -14,7 +15,7 @@ from discosim.door.compare import ORDER
 from discosim.door.given import CountedAs
 from discosim.door.hardware import Overrides, profile_of
 from discosim.door.hardware import hardware as as_hardware
-from discosim.door.hearing import Listener, command, listening, note
+from discosim.door.hearing import Listener, command, listening, note, progress
 from discosim.door.network import Sizes
 from discosim.door.network import network as as_network
 from discosim.errors import DiscosimError
@@ -39,13 +40,19 @@ OVERLAPS = ("none", "layer", "ideal", "layer:best")
 NODES = "1:8"
 
 SEARCHED = "best"
-"""The strategy that is not on the page."""
+"""The strategy that is on the page where it is asked for: its search takes seconds for each N."""
 
 GIVEN = (*SETTABLE, "topology")
 """What of the hardware can be chosen on the page too."""
 
 USUAL = {"dtype": "fp32", "conventions": "paper", "features": "peak"}
 """What need not be said in a command."""
+
+
+NOT_SEARCHED = (
+    f"The strategy {SEARCHED} is not here: discosim explore --best searches it for each number of "
+    "nodes, discosim plan for one."
+)
 
 
 class Exploring(CountedAs, Overrides, total=False):
@@ -90,21 +97,19 @@ def explore(
     s_comm: given.Shares = S_COMM,
     strategy: str = "disco",
     overlap: str | None = None,
+    best: bool = False,
     **more: Unpack[Exploring],
 ) -> Page:
     """Return one HTML file that answers whether to distribute, with sliders and no server.
 
     network, hardware: one or several; nodes: those that can be chosen, 1 to 8 by default; s_comm,
-    strategy, overlap: where the page begins. Raises DiscosimError.
+    strategy, overlap: where the page begins; best: whether the strategy best, searched for each N
+    at a few bandwidths, is there too, as it is where the page begins with it. Raises DiscosimError.
     """
     from discosim.page.document import Start, document
     from discosim.page.write import explorer
 
-    if strategy == SEARCHED:
-        raise DiscosimError(
-            f"{SEARCHED} is searched anew for each number of nodes and hardware, which a page "
-            f"cannot: discosim plan, or sweep --strategy {SEARCHED}; wanted another strategy"
-        )
+    best = best or strategy == SEARCHED
     counts = given.counts(nodes)
     begin = given.one("--s-comm", given.shares(s_comm))
     counted, changes = (
@@ -125,13 +130,18 @@ def explore(
         given=[key for key in GIVEN if changes.get(key) is not None],
         notes=[
             f"Counted by {given.convention_words(subjects[0].base, counting)} conventions.",
-            f"The strategy {SEARCHED} is not here: it is searched for each number of nodes and "
-            "hardware by discosim plan.",
+            *([] if best else [NOT_SEARCHED]),
         ],
     )
-    known = set(STRATEGIES) - {SEARCHED}
-    names = [name for name in dict.fromkeys([*ORDER, *STRATEGIES]) if name in known]
-    made = document(subjects, boards, names, counts, overlaps, start)
+    known = {*STRATEGIES, *([SEARCHED] if best else [])}
+    names = [name for name in dict.fromkeys([*ORDER, *STRATEGIES, SEARCHED]) if name in known]
+    every = len(subjects) * len(names) * len(counts)
+    with progress("strategies") as shown:
+        steps = count(1)
+        made = document(
+            subjects, boards, names, counts, overlaps, start,
+            told=lambda: shown(next(steps), every),
+        )  # fmt: skip
     models = ", ".join(each.base.model for each in subjects)
     title = f"{models} on {', '.join(board.node.name for board in boards)}"
     return Page(html=explorer(made, title), rows=_rows(subjects, boards, names), title=title)

@@ -17,13 +17,26 @@ function moved(document, state, numbers) {
   return others || state.topology !== profile.topology;
 }
 
-// Times and bytes of one split, or null where it cannot be. Overlaps without exact coefficients
-// have the curve that was computed when the page was made: `precomputed`.
+// Whether a plan was made for other numbers than these; `best` is searched without overlap.
+function elsewhere(document, state, numbers, strategy) {
+  return strategy.weighs && (moved(document, state, numbers) || (strategy.searched && state.overlap !== "none"));
+}
+
+// Times and bytes of one split, of the fastest of its plans, or null where it cannot be.
 export function costs(document, state, numbers, strategy, asked, sComm) {
   const nodes = strategy.name === "single" ? 1 : asked;
+  const every = engineOf(document, state.network).places(state.profile, strategy, nodes, state.overlap);
+  const other = nodes > 1 && elsewhere(document, state, numbers, strategy);
+  const found = (other ? every : every.slice(0, 1)).map((place) => ({
+    ...costsAt(document, state, numbers, strategy, nodes, sComm, place), every, laid_for_profile: other,
+  }));
+  return found.reduce((least, each) => (least && least.latency_s <= each.latency_s ? least : each), null);
+}
+
+// Of one plan. Overlaps without exact coefficients have the curve that was computed when the page
+// was made: `precomputed`.
+function costsAt(document, state, numbers, strategy, nodes, sComm, place) {
   const engine = engineOf(document, state.network);
-  const place = engine.place(state.profile, strategy, nodes, state.overlap);
-  if (!place) return null;
   const profile = document.profiles[state.profile];
   const curve = engine.curve(place, state.overlap);
   const steps = curve && curve.length > 1 ? document.steps : null;
@@ -37,7 +50,6 @@ export function costs(document, state, numbers, strategy, asked, sComm) {
   return {
     strategy, nodes, s_comm: strategy.knob ? s : null, place, rows, ...times,
     precomputed: Boolean(curve),
-    laid_for_profile: nodes > 1 && strategy.weighs && moved(document, state, numbers),
     node_bytes: nodeBytes,
     weight_bytes: rows.weight_bytes,
     feature_bytes: rows.feature_bytes,
@@ -62,10 +74,18 @@ export function answer(document, state) {
   return { state, numbers, one, chosen, all, best, command };
 }
 
+// The rows of each plan of the chosen split at one S_comm.
+export function rowsOf(document, found, sComm) {
+  const { state, chosen } = found;
+  const engine = engineOf(document, state.network);
+  const topology = document.topologies.indexOf(state.topology);
+  return chosen.every.map((place) => engine.rows(place, topology, engine.answerable(place, sComm)));
+}
+
 // Bandwidth from which the chosen split is as fast as one node: 0 always, Infinity never.
 export function breakEven(document, found) {
   const { state, numbers, chosen, one } = found;
   if (chosen.precomputed || one.precomputed) return null;
   const engine = engineOf(document, state.network);
-  return engine.breakEven(chosen.rows, numbers, state.overlap, chosen.place.staged, one.latency_s);
+  return engine.breakEven(rowsOf(document, found, chosen.s_comm ?? 0), numbers, state.overlap, chosen.place.staged, one.latency_s);
 }

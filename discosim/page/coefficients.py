@@ -10,6 +10,7 @@ import numpy as np
 
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
+from discosim.explore.planning.best import BEST, planned_at
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware, duplex_of
 from discosim.model.traffic import TOPOLOGIES
@@ -44,6 +45,12 @@ SAME = 1e-11
 
 CURVE_DIGITS = 8
 """Of latencies that are computed beforehand."""
+
+SEARCHED_AT = (1.0, 0.1, 0.01, 10.0)
+"""Bandwidths over the hardware's at which `best` is searched: of its plans the fastest is shown."""
+
+Told = Callable[[], None]
+"""Called whenever one strategy on one number of nodes is done."""
 
 
 def kind_of(node: Hardware) -> tuple[object, ...]:
@@ -151,6 +158,7 @@ class Export:
     base: Configuration
     hardware: Sequence[Hardware]
     overlaps: Sequence[str]
+    told: Told
     pool: Pool = field(default_factory=Pool)
     compute: Blocks = field(default_factory=Blocks)
     totals: Blocks = field(default_factory=Blocks)
@@ -168,6 +176,7 @@ class Export:
     def gather(self, strategies: Sequence[str], nodes: Sequence[int]) -> None:
         """Gather every place; one that cannot be is left out, and told."""
         for name, count in product(strategies, nodes):
+            self.told()
             strategy = STRATEGIES[name]
             if strategy.nodes is not None and count != nodes[0]:
                 continue
@@ -188,16 +197,37 @@ class Export:
         return found
 
     def _gather(self, given: Configuration, word: str, numbers: Sequence[int]) -> None:
-        """One place, and of a pipeline, whose stages overlap differs for, another one."""
+        """The place of a configuration; of a pipeline, whose stages overlap differs for, two."""
+        key = f"{given.strategy.name}/{given.nodes}"
+        if given.strategy.name == BEST.name:
+            self._gather_searched(given, word, numbers, key)
+            return
         given = given.planned_here()
         staged = given.strategy.staged
-        key = f"{given.strategy.name}/{given.nodes}"
         for overlapped in (False, True) if staged else (False,):
             overlap = Overlap.parse("ideal") if overlapped else NO_OVERLAP
             place = Sampled(replace(given, overlap=overlap))
             self.places[f"{word}/{key}" + "/overlapped" * overlapped] = self._place(place)
             if not staged:
                 self._curves(place, numbers, key)
+
+    def _gather_searched(
+        self, given: Configuration, word: str, numbers: Sequence[int], key: str
+    ) -> None:
+        """A place of each plan that is the best at one of the bandwidths, the hardware's first."""
+        found: list[list[Json]] = []
+        for factor in SEARCHED_AT if given.nodes > 1 else SEARCHED_AT[:1]:
+            node = given.hardware
+            there = replace(node, bandwidth_Bps=node.bandwidth_Bps * factor)
+            asked = replace(given, hardware=there, overlap=NO_OVERLAP)
+            place = Sampled(replace(planned_at(asked), hardware=node))
+            blocks = self._place(place)
+            if blocks in found:
+                continue
+            suffix = f"/{len(found)}" if found else ""
+            found.append(blocks)
+            self.places[f"{word}/{key}{suffix}"] = blocks
+            self._curves(place, numbers, f"{key}{suffix}")
 
     def _place(self, place: Sampled) -> list[Json]:
         """The numbers of its blocks: compute, totals, and the wires of each topology."""
@@ -258,9 +288,10 @@ def network_json(
     strategies: Sequence[str],
     nodes: Sequence[int],
     overlaps: Sequence[str],
+    told: Told = lambda: None,
 ) -> tuple[dict[str, Json], list[str]]:
     """Return the coefficients of a network on each hardware, and what was left out and why."""
-    export = Export(base, hardware, overlaps)
+    export = Export(base, hardware, overlaps, told)
     export.gather(strategies, nodes)
     if export.left_out and all("/single/" in place for place in export.places):
         raise DiscosimError(next(iter(export.left_out)))

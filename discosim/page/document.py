@@ -8,11 +8,12 @@ import numpy as np
 from discosim import __version__
 from discosim.configuration import Configuration
 from discosim.explore.accuracy import NODES, TABLES, published_accuracy
+from discosim.explore.planning.best import BEST
 from discosim.graph.network import inputs_text
 from discosim.hardware import TOPOLOGIES, Hardware, Profile
 from discosim.hardware.quantities import SETTABLE, Settable
 from discosim.model.memory import WORKSPACE
-from discosim.page.coefficients import EXACT, Json, network_json
+from discosim.page.coefficients import EXACT, SEARCHED_AT, Json, Told, network_json
 from discosim.page.knots import STEPS
 from discosim.page.pool import rounded
 from discosim.published import of_section
@@ -66,8 +67,12 @@ def document(
     nodes: Sequence[int],
     overlaps: Sequence[str],
     start: Start,
+    told: Told = lambda: None,
 ) -> dict[str, Json]:
-    """Return the document of networks on profiles; raises DiscosimError for what cannot be."""
+    """Return the document of networks on profiles; raises DiscosimError for what cannot be.
+
+    told: called for each network, strategy and number of nodes, as it is looked at.
+    """
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -75,6 +80,7 @@ def document(
         "quantities": {name: _quantity(of) for name, of in SETTABLE.items()},
         "workspace": WORKSPACE,
         "steps": STEPS.tolist(),
+        "searched_at": sorted(SEARCHED_AT),
         "exact_overlaps": list(EXACT),
         "overlaps": list(overlaps),
         "topologies": list(TOPOLOGIES),
@@ -87,12 +93,13 @@ def document(
                 "exact": each.exact,
                 "staged": each.staged,
                 "weighs": each.weighs,
+                "searched": each.name == BEST.name,
             }
             for each in (STRATEGIES[name] for name in strategies)
         ],
         "profiles": [_profile(board, start.given) for board in boards],
         "networks": [
-            _network(subject, boards, strategies, nodes, overlaps) for subject in subjects
+            _network(subject, boards, strategies, nodes, overlaps, told) for subject in subjects
         ],
         "start": {
             "strategy": start.strategy,
@@ -144,6 +151,7 @@ def _profile(board: Board, given: Sequence[str]) -> dict[str, Json]:
         "runtime_bytes": float(node.runtime_bytes),
         "workspace": node.workspace,
         "fast_bytes": None if node.spill_Bps is None else float(node.fast_bytes),
+        "spill_Bps": None if node.spill_Bps is None else float(node.spill_Bps),
         "attention": node.attention,
         "ops_per_mac": None if profile is None else profile.ops_per_mac,
         "held_out_error": None if profile is None else profile.document.held_out_error,
@@ -167,10 +175,11 @@ def _network(
     strategies: Sequence[str],
     nodes: Sequence[int],
     overlaps: Sequence[str],
+    told: Told,
 ) -> dict[str, Json]:
     base = subject.base
     found, left_out = network_json(
-        base, [board.node for board in boards], strategies, nodes, overlaps
+        base, [board.node for board in boards], strategies, nodes, overlaps, told
     )
     return {
         "word": subject.word,

@@ -86,14 +86,25 @@ export function forgetWidths() {
   widths.clear();
 }
 
-// Lines over x with a mark at what is chosen; `pick` is called with the x of a click.
+// A value less and more what a profile is off by.
+export function band(value, error) {
+  return [value * (1 - Math.min(error, 1)), value * (1 + error)];
+}
+
+// Lines over x, in a band where they have an `error`, with a mark at what is chosen; `pick` is called with the x of a click.
 export function lineChart(host, { lines, x, words, label, mark, pick, hover, log }) {
   const box = frame(host, 300);
-  const all = lines.flatMap((line) => line.points.map((point) => point[1])).filter(Number.isFinite);
+  const all = lines.flatMap((line) => line.points.flatMap((point) => (line.error ? band(point[1], line.error) : [point[1]]))).filter(Number.isFinite);
   const low = log ? Math.min(...all) / 1.15 : 0, high = Math.max(...all) * 1.06 || 1;
   const across = scale(x[0], x[1], box.left, box.right), up = scale(low, high, box.bottom, box.top, log);
   const picture = svg("svg", { viewBox: `0 0 ${box.width} ${box.height}`, role: "img", "aria-label": label });
   picture.append(axes(box, across, up, words));
+  for (const line of lines.filter((each) => each.error)) {
+    const ends = line.points.map(([at, value]) => [at, ...band(value, line.error)]);
+    const d = [...ends.map(([at, under]) => [at, under]), ...ends.toReversed().map(([at, , over]) => [at, over])]
+      .map(([at, value], n) => `${n ? "L" : "M"}${across(at).toFixed(1)} ${up(Math.max(low, value)).toFixed(1)}`).join("");
+    picture.append(svg("path", { class: `band ${line.style}`, d: `${d}Z` }));
+  }
   for (const line of lines) {
     const d = line.points.map(([at, value], n) => `${n ? "L" : "M"}${across(at).toFixed(1)} ${up(value).toFixed(1)}`).join("");
     picture.append(svg("path", { class: `line ${line.style}`, d }));
@@ -152,8 +163,8 @@ function paint(canvas, box, values, levels, colours) {
   canvas.width = columns;
   canvas.height = rows;
   Object.assign(canvas.style, {
-    left: `${(100 * box.left) / box.width}%`, top: `${box.top}px`,
-    width: `${(100 * (box.right - box.left)) / box.width}%`, height: `${box.bottom - box.top}px`,
+    left: `${(100 * box.left) / box.width}%`, top: `${(100 * box.top) / box.height}%`,
+    width: `${(100 * (box.right - box.left)) / box.width}%`, height: `${(100 * (box.bottom - box.top)) / box.height}%`,
   });
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);

@@ -15,14 +15,21 @@ export class Engine {
     this.kept = new Map();
   }
 
-  // The place of a configuration, or null: a strategy that cannot have so many nodes.
-  place(profile, strategy, nodes, overlap) {
+  // The places of a configuration: none of a strategy that cannot have so many nodes, several of one
+  // whose plans were searched at several bandwidths, the profile's own first.
+  places(profile, strategy, nodes, overlap) {
     const kind = strategy.weighs ? `profile${profile}` : this.network.kind_of_profile[profile];
     const hidden = strategy.staged && overlap !== "none" ? "/overlapped" : "";
-    const key = `${kind}/${strategy.name}/${nodes}`;
-    const found = this.network.places[key + hidden];
     const rates = this.network.rates[this.network.kind_of_profile[profile]];
-    return found ? { key: key + hidden, rates, at: found, staged: strategy.staged, curve: `${profile}/${strategy.name}/${nodes}` } : null;
+    const found = [];
+    for (let plan = 0; ; plan += 1) {
+      const name = `${strategy.name}/${nodes}${plan ? `/${plan}` : ""}`;
+      const key = `${kind}/${name}${hidden}`;
+      const at = this.network.places[key];
+      if (!at) return found;
+      found.push({ key, rates, at, staged: strategy.staged, curve: `${profile}/${name}` });
+      if (!strategy.searched) return found;
+    }
   }
 
   // S_comm that can be answered here: itself, or the nearest of those that are known.
@@ -170,9 +177,15 @@ export class Engine {
     });
   }
 
-  // Bandwidth from which on these rows take at most `seconds`: 0 always, Infinity never.
-  breakEven(rows, numbers, overlap, staged, seconds) {
-    const at = (u) => this.latencies(rows, numbers, overlap, staged, [u])[0];
+  // The latencies of the fastest of several rows.
+  least(every, numbers, overlap, staged, slowness) {
+    const found = every.map((rows) => this.latencies(rows, numbers, overlap, staged, slowness));
+    return found.length === 1 ? found[0] : found[0].map((_, k) => Math.min(...found.map((each) => each[k])));
+  }
+
+  // Bandwidth from which on the fastest of these rows takes at most `seconds`: 0 always, Infinity never.
+  breakEven(every, numbers, overlap, staged, seconds) {
+    const at = (u) => this.least(every, numbers, overlap, staged, [u])[0];
     if (at(0) >= seconds) return Infinity;
     let low = 0, high = 1e-12;
     while (at(high) < seconds) {

@@ -4,8 +4,8 @@ import { unpackedDocument } from "./packed.js";
 import { formatQuantity, formatRatio, readQuantity } from "./units.js";
 import { QUANTITIES, readState, writeState } from "./state.js";
 import { nearest } from "./engine.js";
-import { answer, breakEven, costs, engineOf } from "./answer.js";
-import { forgetWidths, frame, heatMap, html, layerBars, lineChart, scale, svg } from "./draw.js";
+import { answer, breakEven, costs, engineOf, rowsOf } from "./answer.js";
+import { band, forgetWidths, frame, heatMap, html, layerBars, lineChart, scale, svg } from "./draw.js";
 
 const byId = (id) => document.getElementById(id);
 const data = await unpackedDocument(byId("document").textContent).catch((error) => {
@@ -161,6 +161,7 @@ function verdict() {
       : at === Infinity ? `${who} are never faster than one, however fast the links; at your ${bandwidth} ${here}`
         : `${who} are faster than one from ${formatQuantity(at, "B/s")} up; at your ${bandwidth} ${here}`;
   if (best && !chosen.exact) line += `. ${without(best, one)}`;
+  else if (best && best.latency_s < chosen.latency_s * 0.995) line += `. By ${best.strategy.name}, as exact, they are ${ratio(chosen.latency_s, best.latency_s)} faster still`;
   return `${line}.`;
 }
 
@@ -175,18 +176,21 @@ function showVerdict() {
     lines.push(chosen.exact ? "Exact: nothing is pruned, the network computes what it was trained to."
       : `${chosen.strategy.knob ? `Each layer does without ${percent(chosen.s_comm)} of the other nodes' features` : "Some layers do without the other nodes' features"}: the network has to be trained for that.`);
   }
-  if (chosen.laid_for_profile) lines.push(`${capital(chosen.strategy.name)} is laid out here for ${profile.name} as it is: the command lays it out for these numbers, and may be faster.`);
+  if (chosen.laid_for_profile && chosen.strategy.searched) lines.push(`Of the plans of ${chosen.strategy.name} that were searched on ${profile.name}, without overlap, at ${data.searched_at.join(", ")} times its bandwidth, the fastest at these numbers: the command searches anew, and may find a faster one.`);
+  else if (chosen.laid_for_profile) lines.push(`${capital(chosen.strategy.name)} is laid out here for ${profile.name} as it is: the command lays it out for these numbers, and may be faster.`);
   if (chosen.precomputed) lines.push(`Overlap ${state.overlap}: curves computed when this page was made, on ${profile.name} as it is. Bandwidth, latency, compute rate and topology do not move them.`);
   const words = { yes: "fits", spills: "fits, its weights not in fast memory alone", tight: "fits tightly", no: "does not fit" };
   const need = (each) => `${bytes(each.node_bytes)}${each.fits ? `, which ${words[each.fits]}` : ""}`;
   lines.push(`Memory: one node needs at least ${need(one)}${chosen.nodes > 1 ? `; each of ${many(chosen.nodes)} ${need(chosen)}` : ""}${numbers.memory === null ? "; how much a node has is not stated" : ` (of ${bytes(numbers.memory)})`}.`);
   if (profile.held_out_error !== null) {
     const error = profile.held_out_error;
-    const band = (each) => `${seconds(each.latency_s * (1 - Math.min(error, 1)))} to ${seconds(each.latency_s * (1 + error))}`;
+    const between = (each) => band(each.latency_s, error).map(seconds).join(" to ");
     const gain = Math.max(one.latency_s / chosen.latency_s, chosen.latency_s / one.latency_s);
     const open = chosen.nodes > 1 && gain < 1 + error ? " The difference is within that: take it as open." : "";
-    lines.push(`The profile is off by ${percent(error)} in the median: one node takes ${band(one)}${chosen.nodes > 1 ? `, ${many(chosen.nodes)} ${band(chosen)}` : ""}.${open}`);
+    lines.push(`The profile is off by ${percent(error)} in the median: one node takes ${between(one)}${chosen.nodes > 1 ? `, ${many(chosen.nodes)} ${between(chosen)}` : ""}.${open}`);
   }
+  const accuracy = accuracyWords();
+  if (chosen.nodes > 1 && !chosen.exact && accuracy.known) lines.push(`Accuracy: ${accuracy.words}`);
   if (chosen.nodes > 1 && chosen.bytes_per_node === 0) lines.push("Nothing is sent: the nodes are independent branches, which costs accuracy.");
   byId("more").replaceChildren(...lines.map((line) => html("li", {}, line)));
 }
@@ -202,7 +206,7 @@ const SHARES = [...Array.from({ length: 100 }, (_, n) => n / 100), 0.995, 0.999,
 
 function curveOver(strategy, nodes) {
   const engine = engineOf(data, state.network);
-  const place = engine.place(state.profile, strategy, nodes, state.overlap); // of a strategy with S_comm
+  const [place] = engine.places(state.profile, strategy, nodes, state.overlap); // of a strategy with S_comm
   if (!place) return [];
   const curve = engine.curve(place, state.overlap);
   if (curve) return data.steps.map((s, n) => [s, curve[n]]);
@@ -212,7 +216,12 @@ function curveOver(strategy, nodes) {
 function showLatency() {
   const { chosen, one, best, numbers } = found;
   const lines = [], keys = [];
-  const add = (style, text, points) => { lines.push({ style, points, dots: points.length > 2 && points.length < 20 }); keys.push([style, text]); };
+  const error = data.profiles[state.profile].held_out_error;
+  const add = (style, text, points) => {
+    const off = style.endsWith(" now") || style === "one" ? error : null;
+    lines.push({ style, points, error: off, dots: points.length > 2 && points.length < 20 });
+    keys.push([style, text]);
+  };
   const over = state.axis === "s";
   const ends = over ? [0, 1] : [data.nodes[0], data.nodes.at(-1)];
   const level = (value) => [[ends[0], value], [ends[1], value]];
@@ -232,6 +241,7 @@ function showLatency() {
   }
   if (over && best && best.strategy !== chosen.strategy) add("exact", `${best.strategy.name}, exact, ${best.nodes} nodes: ${seconds(best.latency_s)}`, level(best.latency_s));
   const values = lines.flatMap((line) => line.points.map((point) => point[1]));
+  if (error) keys.push(["box band", `shaded: off by ${percent(error)}, as the profile is in the median`]);
   const log = Math.min(...values) > 0 && Math.max(...values) > 30 * Math.min(...values);
   lineChart(byId("latency"), {
     lines, x: ends, log,
@@ -293,10 +303,9 @@ function showMap() {
   const xs = Array.from({ length: fine + 1 }, (_, n) => around * 10 ** (-2.5 + (5 * n) / fine));
   const ys = Array.from({ length: fine / 2 + 11 }, (_, n) => n / (fine / 2 + 10));
   const slowness = xs.map((x) => 1 / x);
-  const topology = data.topologies.indexOf(state.topology);
-  const row = (s) => engine.latencies(engine.rows(chosen.place, topology, s), numbers, state.overlap, chosen.place.staged, slowness).map((value) => one.latency_s / value);
+  const row = (s) => engine.least(rowsOf(data, found, s), numbers, state.overlap, chosen.place.staged, slowness).map((value) => one.latency_s / value);
   const same = knob ? null : row(0);
-  const values = ys.map((s) => same ?? row(engine.answerable(chosen.place, s)));
+  const values = ys.map((s) => same ?? row(s));
   const speedup = one.latency_s / chosen.latency_s;
   byId("map-words").textContent = `${capital(many(chosen.nodes))} (${chosen.strategy.name}) against one, over bandwidth${knob ? " and S_comm" : "; there is no S_comm here"}. At the cursor, ${formatQuantity(home, "B/s")}${knob ? ` and S_comm ${chosen.s_comm}` : ""}: ${speedup >= 1 ? `${formatRatio(speedup)}x faster` : `one node is ${formatRatio(1 / speedup)}x faster`}.`;
   heatMap(host, {
@@ -387,12 +396,17 @@ function showMemory() {
   for (const value of across.ticks(4)) picture.append(svg("text", { x: across(value), y: box.height - 12, "text-anchor": "middle" }, bytes(value)));
   host.replaceChildren(picture);
   legend("memory-legend", [["box weights", "weights"], ["box features", "features held at once"], ...(runtime ? [["box runtime", "the runtime itself"]] : []), ...(numbers.memory !== null && !beyond ? [["limit", "memory of a node"]] : [])]);
+  const { fast_bytes: fast, spill_Bps: spill } = data.profiles[state.profile];
+  const tier = ([name, { weight_bytes: weights }]) => (weights > fast
+    ? `Of the weights of ${name} ${bytes(weights - fast)} are beyond ${bytes(fast)} of fast memory: they come anew for each input, at ${formatQuantity(spill, "B/s")} in ${seconds((weights - fast) / spill)}.`
+    : `All weights of ${name} are in ${bytes(fast)} of fast memory.`);
+  const tiers = spill === null ? "" : ` ${bars.map(tier).join(" ")}`;
   const words = { yes: "fits", spills: "fits, its weights not in the fast memory alone", tight: "fits tightly: a runtime that holds more than the features needed at once may not", no: "does not fit" };
-  byId("memory-words").textContent = bars.map(([name, each]) => `${capital(name)} needs at least ${bytes(each.node_bytes)}${each.fits ? `: ${words[each.fits]}` : ""}.`).join(" ") + (numbers.memory === null ? " The profile states no memory: set one." : ` A node has ${bytes(numbers.memory)}.`);
+  byId("memory-words").textContent = bars.map(([name, each]) => `${capital(name)} needs at least ${bytes(each.node_bytes)}${each.fits ? `: ${words[each.fits]}` : ""}.`).join(" ") + (numbers.memory === null ? " The profile states no memory: set one." : ` A node has ${bytes(numbers.memory)}.`) + tiers;
 }
 
 function table(id, head, rows, mark = () => false) {
-  const cell = (tag, text, k) => html(tag, { class: head[k][1] ? (head[k][1] === 2 ? "text long" : "text") : null, scope: tag === "th" ? "col" : null }, text);
+  const cell = (tag, text, k) => html(tag, { class: [null, "text", "text long", "text wraps"][head[k][1] ?? 0], scope: tag === "th" ? "col" : null }, text);
   byId(id).replaceChildren(
     html("thead", {}, html("tr", {}, ...head.map(([name], k) => cell("th", name, k)))),
     html("tbody", {}, ...rows.map((row, n) => html("tr", { class: mark(n) ? "now" : null }, ...row.map((each, k) => cell("td", each, k))))));
@@ -408,14 +422,19 @@ function showFits() {
     const speedup = one.latency_s / each.latency_s;
     return [button, String(each.nodes), each.s_comm === null ? "-" : String(each.s_comm), seconds(each.latency_s), `${formatRatio(speedup)}x`, bytes(each.bytes_per_node), bytes(each.node_bytes), each.fits ?? "-", `${each.exact ? "exact" : "needs training"}${each.laid_for_profile ? ", laid out for the profile" : ""}`];
   });
-  table("fits", [["split", 1], ["N"], ["S_comm"], ["latency"], ["vs one node"], ["sent per node"], ["memory at least"], ["fits"], ["result", 1]], rows, (n) => sorted[n].strategy === chosen.strategy);
+  table("fits", [["split", 1], ["N"], ["S_comm"], ["latency"], ["vs one node"], ["sent per node"], ["memory at least"], ["fits"], ["result", 3]], rows, (n) => sorted[n].strategy === chosen.strategy);
   if (focused) [...byId("fits").querySelectorAll("button")].find((each) => each.textContent === focused)?.focus();
 }
 
 function showAccuracy() {
+  byId("accuracy-section").hidden = !data.networks[state.network].accuracy;
+  byId("accuracy").textContent = accuracyWords().words;
+}
+
+// What is published of the accuracy of the chosen split, and whether it is `known`.
+function accuracyWords() {
   const published = data.networks[state.network].accuracy;
-  byId("accuracy-section").hidden = !published;
-  if (!published) return;
+  if (!published) return { known: false, words: "" };
   const { chosen } = found;
   const name = chosen.exact ? "dense" : chosen.strategy.name;
   const by = published.by[name];
@@ -426,9 +445,10 @@ function showAccuracy() {
     return by.accuracy[k] + ((s - by.s[k]) / (by.s[k + 1] - by.s[k])) * (by.accuracy[k + 1] - by.accuracy[k]);
   };
   const dense = published.by.dense.accuracy[0];
-  byId("accuracy").textContent = knows
+  const words = knows
     ? `${formatRatio(chosen.exact ? dense : at(chosen.s_comm ?? 0))} ${published.measure}, of ${dense} undivided. Published, not computed: ${published.source} of the DISCO paper, of its own training on ${many(published.nodes)}; linear between what it prints.`
     : `None is published for ${chosen.strategy.name} on ${many(chosen.nodes)}: ${published.source} of the DISCO paper is for ${many(published.nodes)}. Undivided: ${dense} ${published.measure}.`;
+  return { known: Boolean(knows), words };
 }
 
 function showAssumed() {
@@ -436,7 +456,7 @@ function showAssumed() {
   const paths = { bandwidth: "link.bandwidth", link_latency: "link.latency", compute: `compute.${profile.dtype}`, memory: "memory.capacity" };
   const changed = Object.fromEntries(QUANTITIES.filter((name) => state.texts[name] !== (profile.numbers[name]?.text ?? "")).map((name) => [paths[name], state.texts[name]]));
   if (state.topology !== profile.topology) changed["link.topology"] = state.topology;
-  const rows = profile.figures.map(([path, value, kind, reference]) => (path in changed ? [path, changed[path] || "not stated", "set here", `the profile has ${value}: ${reference}`] : [path, value, kind, reference]));
+  const rows = profile.figures.map(([path, value, kind, reference]) => (path in changed ? [path, changed[path], "set here", `the profile has ${value}: ${reference}`] : [path, value, kind, reference]));
   const known = new Set(profile.figures.map(([path]) => path));
   for (const [path, text] of Object.entries(changed)) if (!known.has(path)) rows.push([path, text, "set here", "the profile states none"]);
   const shown = JSON.stringify([state.network, state.profile, changed]);

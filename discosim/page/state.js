@@ -5,6 +5,7 @@ import { readQuantity, readShare } from "./units.js";
 const FLAGS = { bandwidth: "--bw", link_latency: "--link-latency", compute: "--compute", memory: "--memory" };
 const KEYS = { bandwidth: "bw", link_latency: "latency", compute: "compute", memory: "memory" };
 export const QUANTITIES = Object.keys(KEYS);
+const RANGE = [1e-9, 1e21]; // of what is not zero, in SI: beyond it sums are no numbers any more
 
 // The state that an address says; what it does not say is the page's beginning.
 export function readState(document, fragment) {
@@ -49,13 +50,14 @@ export function readNumbers(document, state) {
     const own = profile.numbers[name];
     const text = state.texts[name];
     found[name] = own ? own.value : null;
-    if (name === "memory" && !text.trim()) {
-      found.memory = null;
-      continue;
-    }
-    if (own && text === own.text) continue;
+    if (text === (own?.text ?? "")) continue;
     try {
-      found[name] = readQuantity(text, document.quantities[name], profile.ops_per_mac);
+      const value = readQuantity(text, document.quantities[name], profile.ops_per_mac);
+      if (value > RANGE[1] || (value < RANGE[0] && !document.quantities[name].may_be_zero)) {
+        const [least, most] = RANGE.map((end) => `${end.toExponential()}${document.quantities[name].unit}`);
+        throw new Error(`'${text}' is beyond what this page computes with; wanted: ${least} to ${most}`);
+      }
+      found[name] = value;
     } catch (error) {
       faults[name] = error.message;
     }
