@@ -191,7 +191,7 @@ function showVerdict() {
   }
   const accuracy = accuracyWords();
   if (chosen.nodes > 1 && !chosen.exact && accuracy.known) lines.push(`Accuracy: ${accuracy.words}`);
-  if (chosen.nodes > 1 && chosen.bytes_per_node === 0) lines.push("Nothing is sent: the nodes are independent branches, which costs accuracy.");
+  if (chosen.nodes > 1 && chosen.bytes_per_node === 0) lines.push(chosen.exact ? "Nothing is sent: each node computes itself what it needs." : "Nothing is sent: the nodes are independent branches, which costs accuracy.");
   byId("more").replaceChildren(...lines.map((line) => html("li", {}, line)));
 }
 
