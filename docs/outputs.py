@@ -27,16 +27,17 @@ PICTURES = ROOT / "docs" / "tasks"
 
 def answer(command: str, pictures: Path | None) -> str:
     """Return what a command prints on stdout; pictures go to a folder, or are thrown away."""
-    out, arguments = StringIO(), sys.argv
+    out, errors, arguments = StringIO(), StringIO(), sys.argv
     sys.argv = shlex.split(command)
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
             chdir(folder),
             redirect_stdout(out),
-            redirect_stderr(StringIO()),
+            redirect_stderr(errors),
         ):
-            run()
+            if run() == 2:  # refused
+                raise SystemExit(f"{command}: {errors.getvalue()}")
             for picture in Path().glob("*.png") if pictures is not None else ():
                 shutil.copy(picture, PICTURES)
     finally:

@@ -20,6 +20,7 @@ from matplotlib.text import Text
 
 import discosim as ds
 from discosim.door.answer import Answer
+from discosim.door.own import own
 from discosim.hardware import load_profile
 from discosim.paper import SECTIONS
 from discosim.report.splits import draw_splits
@@ -68,6 +69,11 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "layers-long": lambda: ds.layers("esrgan", NODE),
     "breakeven": lambda: ds.breakeven("resnet18", NODE, nodes=[2, 4, 8]),
     "breakeven-one": lambda: ds.breakeven("resnet18", NODE, nodes=2),
+    "target": lambda: ds.breakeven(
+        "deit-ti", "rpi4-gigabit", nodes=[2, 4], s_comm=0.9, target="100ms"
+    ),
+    "target-nodes": lambda: ds.breakeven(SMALL, NODE, solve="nodes", target="5ms"),
+    "own": lambda: own("resnet18", "rpi5-gigabit,2xrpi4-gigabit", latency="20ms"),
     "pareto": lambda: ds.pareto(NET, NODE),
     "pareto-two": lambda: ds.pareto(NET, NODE, by="latency,memory"),
     "pareto-accuracy": lambda: ds.pareto(NET, NODE, nodes=2, by="latency,accuracy"),

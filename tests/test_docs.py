@@ -130,3 +130,33 @@ def test_the_errors_in_the_docs_are_those_of_the_records() -> None:
             wanted.setdefault(level, []).append(f"{mean:.1f} % ({held:.1f} %)")
     for level, cells in wanted.items():
         assert f"| {level} | {' | '.join(cells)} |" in page
+
+
+TASK = re.compile(r"^## (?P<question>.*?)\n(?P<text>.*?)(?=^## |\Z)", re.M | re.S)
+TASKS = list(TASK.finditer((ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")))
+
+
+def test_there_are_fourteen_tasks_and_a_picture_for_each() -> None:
+    assert len(TASKS) == 14
+    drawn = {path.name for path in (ROOT / "docs" / "tasks").iterdir()}
+    assert {_picture(task["text"])[1] for task in TASKS} == drawn
+    assert len(drawn) == 14
+
+
+def _picture(text: str) -> tuple[str, str]:
+    """What stands for a picture that is not seen, and its file."""
+    [(words, name)] = re.findall(r"^!\[(.*?)\]\(tasks/(.*?)\)$", text, re.M)
+    return words, name
+
+
+@pytest.mark.parametrize("task", TASKS, ids=[task["question"] for task in TASKS])
+def test_a_task_has_its_command_first_lines_and_picture(task: re.Match[str]) -> None:
+    [(command, output)] = SHOWN.findall(task["text"])
+    assert len(output.splitlines()) > 3
+    assert output.rstrip().endswith(MORE)
+    words, name = _picture(task["text"])
+    assert words == task["question"]
+    assert command.partition(" --plot ")[2].split()[:1] == [name]
+    content = (ROOT / "docs" / "tasks" / name).read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert len(content) < 250_000

@@ -144,6 +144,21 @@ def test_every_picture_of_an_answer_says_what_it_is_of() -> None:
         assert all(re.search(each, title) for each in wanted), (name, title)
 
 
+def test_a_target_is_drawn_where_it_is_reached() -> None:
+    reached = ds.breakeven("resnet18", "rpi4-gigabit", nodes=2, s_comm=0.9, target="70ms")
+    figure = reached.plot()
+    assert [axes.get_xlabel() for axes in figure.axes] == [
+        "bandwidth of a link", "latency of a message", "S_comm",
+    ]  # fmt: skip
+    for axes, each in zip(figure.axes, reached.found, strict=True):
+        line, *marks = (one for one in axes.lines if one.get_label() != "wanted: 70 ms")
+        at = {mark.get_label(): (mark.get_xdata()[0], mark.get_ydata()[0]) for mark in marks}
+        x, seconds = (np.asarray(data, dtype=float) for data in line.get_data())
+        assert at["just reached"] == (pytest.approx(each.value), pytest.approx(70))
+        for place, took in at.values():  # the marks lie on the line
+            assert np.interp(place, x, seconds) == pytest.approx(took, rel=0.03)
+
+
 def test_titles_tell_few_values_and_the_ends_of_many() -> None:
     assert (
         counted([4, 2], [0.9, 0.0, np.nan], ["none"]) == "N = 2, 4, S_comm 0 to 0.9, overlap none"

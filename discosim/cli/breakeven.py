@@ -6,7 +6,6 @@ from discosim.cli import options
 from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.door.breakeven import breakeven, check_plot
-from discosim.errors import DiscosimError
 from discosim.strategies.strategy import STRATEGIES
 
 
@@ -40,9 +39,7 @@ def command(asked: Asked) -> None:
     discosim breakeven resnet50 --strategy rows --nodes 2,4,8
     discosim breakeven deit-s --hw rpi4-gigabit --nodes 4 --s-comm 0.9 --target 100ms
     """
-    if asked.output.plot_path is not None:
-        if asked.values["target"] is not None:
-            raise DiscosimError("--plot draws break-evens, no --target: leave one of them out")
+    if asked.output.plot_path is not None and asked.values["target"] is None:
         strategy = STRATEGIES[asked.values["strategy"]]
         check_plot(asked.values["solve"] or "bw", asked.values["nodes"] or [], strategy)
     asked.give(asked.answer())

@@ -25,7 +25,7 @@ from discosim.explore.breakeven import (
     speedups,
 )
 from discosim.explore.planning.best import planned_at
-from discosim.explore.target import Reached, reach, solved_for
+from discosim.explore.target import Reached, curve, reach, solved_for
 from discosim.hardware import Hardware
 from discosim.partition.collectives import Collective
 from discosim.report import breakeven as report
@@ -48,6 +48,7 @@ POINTS, FEW_POINTS = 81, 21
 """Along each axis of a picture; few where each is played on unlike nodes."""
 
 MOST_PANELS = 12
+MOST_CURVES = 24
 IN_WORDS = 8
 """Answers that have a sentence each; of more, the table tells."""
 
@@ -140,6 +141,21 @@ class Targets(SolvedFor):
     def cells(self) -> Cells:
         """The answers."""
         return target_report.show(self.found)
+
+    def plot(self) -> "Figure":
+        """Return the latency over each thing that was solved for, and the one wanted."""
+        from discosim.report.target_plot import draw_targets
+
+        if len(self.found) > MOST_CURVES:
+            raise DiscosimError(f"--plot draws at most {MOST_CURVES} answers to --target")
+        cases = [each.configuration for each in self.found]
+        how = titled(
+            (case.nodes for case in cases),
+            (float(case.s_comm) for case in cases if case.strategy.has_knob),
+            (case.overlap for case in cases),
+        )
+        asked = "; ".join(each.removesuffix(".") for each in self.asked)
+        return draw_targets([curve(each) for each in self.found], f"{asked}\n{how}")
 
 
 def _to_target(

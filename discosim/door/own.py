@@ -17,10 +17,13 @@ from discosim.explore.own import Muster, choices, in_turn_per_s
 from discosim.hardware import Hardware
 from discosim.report import own as report
 from discosim.report.tables import TEXT_COLUMNS, Cells
+from discosim.report.titles import counted as titled
+from discosim.simulate import Overlap
 from discosim.units import parse_time
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +36,7 @@ class Owned(Answer):
     latency_s: float
     per_s: float
     counted: str
+    overlap: Overlap
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -49,6 +53,11 @@ class Owned(Answer):
     def cells(self) -> Cells:
         """The choices."""
         return report.show(self.found)
+
+    def plot(self) -> "Figure":
+        """Return a bar for each choice, and the latency that is to be kept."""
+        how = titled(overlap=[self.overlap])
+        return report.draw_own(self.model, self.found, self.latency_s, how)
 
 
 def inventory(text: str, **overrides: Unpack[Overrides]) -> list[tuple[Hardware, int]]:
@@ -90,4 +99,5 @@ def own(
         latency_s=min(limits),
         per_s=in_turn_per_s(base, there),
         counted=given.how_counted(base, counted),
+        overlap=base.overlap,
     )

@@ -24,6 +24,12 @@ from discosim.units import format_quantity
 SOLVED = ("bw", "link-latency", "s-comm")
 """What is solved for where nothing is named."""
 
+ABOUT = 8.0
+"""How many times less, and more, a curve reaches than what is told."""
+
+POINTS = 81
+"""Of a curve."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reached:
@@ -128,6 +134,38 @@ def _nodes(contest: Contest, target_s: float) -> tuple[float | None, str]:
             return float(nodes), ""
         best = min(best, seconds)
     return None, f"of 1 to {most} nodes the fastest take {format_quantity(best, 's', 4)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Seconds (X,) over what is solved for (X,), and where it stands at hand."""
+
+    reached: Reached
+    x: Floats
+    latency_s: Floats
+    at_hand: float
+
+
+def curve(reached: Reached) -> Curve:
+    """Return the latency over what was solved for, about its value and what is at hand."""
+    case = reached.configuration
+    contest = Contest(case)
+    if reached.solve == "nodes":
+        most = min(MOST_NODES, int(case.table.out_features[case.table.mixes].max()))
+        last = min(most, 2 * int(max(reached.value or 0, case.nodes, 4)))
+        x = np.arange(1.0, last + 1)
+        seconds = np.array([contest.latency_s(int(count)).item() for count in x])
+        return Curve(reached, x, seconds, float(case.nodes))
+    if reached.solve == "s-comm":
+        x = S_COMM[S_COMM < 1]
+        latency = in_blocks(lambda s: contest.latency_s(case.nodes, s), case, (case.nodes,))
+        return Curve(reached, x, latency(x), float(case.s_comm))
+    name = "bandwidth_Bps" if reached.solve == "bw" else "link_latency_s"
+    at_hand = float(getattr(case.hardware, name))
+    known = [each for each in (reached.value, at_hand) if each and np.isfinite(each)]
+    low, high = (min(known), max(known)) if known else (LATENCIES[1], LATENCIES[-1])
+    x = np.geomspace(low / ABOUT, high * ABOUT, POINTS)
+    return Curve(reached, x, contest.latency_s(case.nodes, **{name: x}), at_hand)
 
 
 def solved_for(solve: str | None, configuration: Configuration) -> tuple[str, ...]:

@@ -1,15 +1,23 @@
-"""What is chosen of nodes that are there, as data, as a table and in words."""
+"""What is chosen of nodes that are there, as data, as a table, in words and as a picture."""
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from discosim.explore.own import Muster
 from discosim.hardware import Hardware
+from discosim.report.lettering import fitted
+from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc, time_unit
 from discosim.report.tables import Cells, cells, s_comm_texts
+from discosim.report.titles import counted
 from discosim.units import format_quantity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def cluster_text(nodes: Sequence[Hardware]) -> str:
@@ -66,9 +74,58 @@ def sentences(model: str, found: Sequence[Muster], latency_s: float, rate: float
     return lines
 
 
+MOST_BARS = 24
+"""Choices that are drawn, the best ones."""
+
+
+def draw_own(model: str, found: Sequence[Muster], latency_s: float, how: str) -> "Figure":
+    """Return a bar for each choice, the best first, and the latency that is to be kept."""
+    import matplotlib as mpl
+
+    few = found[:MOST_BARS]
+    left = f", the first {MOST_BARS} of {len(found)}" if len(found) > MOST_BARS else ""
+    knobs = (each.s_comm for each in few)
+    title = f"{model}: which of the nodes there are{left}\n{counted((), knobs)}, {how}"
+    with mpl.rc_context(rc()):
+        names = [_bar(each) for each in few]
+        figure = new_figure(8.5, 1.6 + 0.42 * len(few), title, rows=2 * len(few))
+        axes: Axes = figure.subplots()
+        factor, unit = time_unit([latency_s, *(each.latency_s for each in few)])
+        seconds = np.array([each.latency_s for each in few]) / factor
+        kept = np.array([each.kept for each in few])
+        looks: tuple[tuple[Any, dict[str, Any]], ...] = (
+            (kept, {"fc": COMP, "label": "keeps it"}),
+            (~kept, {"fc": COMM, "label": "does not, or does not fit", "hatch": "////",
+                     "ec": "white", "lw": 0}),
+        )  # fmt: skip
+        for chosen, look in looks:
+            places = np.flatnonzero(chosen)
+            if len(places):
+                axes.barh(places, seconds[places], height=0.65, alpha=0.8, **look)
+        limit = f"wanted: {format_quantity(latency_s, 's')}"
+        axes.axvline(latency_s / factor, color=SINGLE, ls=(0, (4, 2)), lw=1.4, label=limit)
+        axes.set_yticks(range(len(few)), names)
+        axes.set_ylim(len(few) - 0.4, -0.6)
+        axes.grid(False, axis="y")
+        axes.set_xlabel(f"latency [{unit}]")
+        legend_below(figure, ncols=3)
+        return fitted(figure)
+
+
+def _bar(each: Muster) -> str:
+    """The name of a bar."""
+    nodes = Counter(node.name for node in each.nodes)
+    cluster = ", ".join(f"{count}x{name}" if count > 1 else name for name, count in nodes.items())
+    return cluster if len(each.nodes) == 1 else f"{cluster}\n{each.strategy}{_knob(each)}"
+
+
+def _knob(each: Muster) -> str:
+    return "" if np.isnan(each.s_comm) else f" at S_comm {each.s_comm:g}"
+
+
 def _choice(each: Muster) -> str:
-    knob = "" if np.isnan(each.s_comm) else f" at S_comm {each.s_comm:g}"
-    how = "" if len(each.nodes) == 1 else f" by {each.strategy}{knob}, shares {_shares(each)} %"
+    split = f" by {each.strategy}{_knob(each)}, shares {_shares(each)} %"
+    how = "" if len(each.nodes) == 1 else split
     need = format_quantity(each.node_bytes, "B")
     full = "" if each.fullness <= 1 else ", which does not fit"
     took = format_quantity(each.latency_s, "s")
