@@ -107,7 +107,7 @@ class BreakEvens(SolvedFor):
         name, unit = ("link_latency_s", "s") if latency else ("bandwidth_Bps", "B/s")
         at_hand = float(getattr(contest.configuration.hardware, name))
         middle = at_hand or 1e-4
-        points = FEW_POINTS if isinstance(contest.configuration.hardware, Joined) else POINTS
+        points = _points(contest.configuration)
         x = np.geomspace(middle / 10**DECADES, middle * 10**DECADES, points)
         near_one = 1 - np.geomspace(1e-3, 0.1, 20)  # where the line is nearly level
         s_comm = np.unique([*np.linspace(0.0, 1.0, points), *near_one[:: POINTS // points]])
@@ -155,7 +155,13 @@ class Targets(SolvedFor):
             (case.overlap for case in cases),
         )
         asked = "; ".join(each.removesuffix(".") for each in self.asked)
-        return draw_targets([curve(each) for each in self.found], f"{asked}\n{how}")
+        curves = [curve(each, _points(each.configuration)) for each in self.found]
+        return draw_targets(curves, f"{asked}\n{how}")
+
+
+def _points(case: Configuration) -> int:
+    """How many points a picture has along an axis."""
+    return FEW_POINTS if isinstance(case.hardware, Joined) else POINTS
 
 
 def _to_target(

@@ -27,8 +27,8 @@ SOLVED = ("bw", "link-latency", "s-comm")
 ABOUT = 8.0
 """How many times less, and more, a curve reaches than what is told."""
 
-POINTS = 81
-"""Of a curve."""
+LAST_S_COMM = 0.99
+"""Where a curve ends: at 1 no message is sent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +146,11 @@ class Curve:
     at_hand: float
 
 
-def curve(reached: Reached) -> Curve:
-    """Return the latency over what was solved for, about its value and what is at hand."""
+def curve(reached: Reached, points: int) -> Curve:
+    """Return the latency over what was solved for, about its value and what is at hand.
+
+    points: of the curve; of whole numbers of nodes, one each.
+    """
     case = reached.configuration
     contest = Contest(case)
     if reached.solve == "nodes":
@@ -157,14 +160,14 @@ def curve(reached: Reached) -> Curve:
         seconds = np.array([contest.latency_s(int(count)).item() for count in x])
         return Curve(reached, x, seconds, float(case.nodes))
     if reached.solve == "s-comm":
-        x = S_COMM[S_COMM < 1]
+        x = np.linspace(0.0, LAST_S_COMM, points)
         latency = in_blocks(lambda s: contest.latency_s(case.nodes, s), case, (case.nodes,))
         return Curve(reached, x, latency(x), float(case.s_comm))
     name = "bandwidth_Bps" if reached.solve == "bw" else "link_latency_s"
     at_hand = float(getattr(case.hardware, name))
     known = [each for each in (reached.value, at_hand) if each and np.isfinite(each)]
     low, high = (min(known), max(known)) if known else (LATENCIES[1], LATENCIES[-1])
-    x = np.geomspace(low / ABOUT, high * ABOUT, POINTS)
+    x = np.geomspace(low / ABOUT, high * ABOUT, points)
     return Curve(reached, x, contest.latency_s(case.nodes, **{name: x}), at_hand)
 
 
