@@ -25,7 +25,7 @@ from discosim.explore.breakeven import (
     speedups,
 )
 from discosim.explore.planning.best import planned_at
-from discosim.explore.target import Reached, curve, reach, solved_for
+from discosim.explore.target import Reached, reach, reached_over, solved_for
 from discosim.hardware import Hardware
 from discosim.partition.collectives import Collective
 from discosim.report import breakeven as report
@@ -155,7 +155,7 @@ class Targets(SolvedFor):
             (case.overlap for case in cases),
         )
         asked = "; ".join(each.removesuffix(".") for each in self.asked)
-        curves = [curve(each, _points(each.configuration)) for each in self.found]
+        curves = [reached_over(each, _points(each.configuration)) for each in self.found]
         return draw_targets(curves, f"{asked}\n{how}")
 
 

@@ -137,7 +137,7 @@ def _nodes(contest: Contest, target_s: float) -> tuple[float | None, str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class ReachedOver:
     """Seconds (X,) over what is solved for (X,), and where it stands at hand."""
 
     reached: Reached
@@ -146,7 +146,7 @@ class Curve:
     at_hand: float
 
 
-def curve(reached: Reached, points: int) -> Curve:
+def reached_over(reached: Reached, points: int) -> ReachedOver:
     """Return the latency over what was solved for, about its value and what is at hand.
 
     points: of the curve; of whole numbers of nodes, one each.
@@ -158,17 +158,17 @@ def curve(reached: Reached, points: int) -> Curve:
         last = min(most, 2 * int(max(reached.value or 0, case.nodes, 4)))
         x = np.arange(1.0, last + 1)
         seconds = np.array([contest.latency_s(int(count)).item() for count in x])
-        return Curve(reached, x, seconds, float(case.nodes))
+        return ReachedOver(reached, x, seconds, float(case.nodes))
     if reached.solve == "s-comm":
         x = np.linspace(0.0, LAST_S_COMM, points)
         latency = in_blocks(lambda s: contest.latency_s(case.nodes, s), case, (case.nodes,))
-        return Curve(reached, x, latency(x), float(case.s_comm))
+        return ReachedOver(reached, x, latency(x), float(case.s_comm))
     name = "bandwidth_Bps" if reached.solve == "bw" else "link_latency_s"
     at_hand = float(getattr(case.hardware, name))
     known = [each for each in (reached.value, at_hand) if each and np.isfinite(each)]
     low, high = (min(known), max(known)) if known else (LATENCIES[1], LATENCIES[-1])
     x = np.geomspace(low / ABOUT, high * ABOUT, points)
-    return Curve(reached, x, contest.latency_s(case.nodes, **{name: x}), at_hand)
+    return ReachedOver(reached, x, contest.latency_s(case.nodes, **{name: x}), at_hand)
 
 
 def solved_for(solve: str | None, configuration: Configuration) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from discosim.explore.target import Curve
+from discosim.explore.target import ReachedOver
 from discosim.report.lettering import End, fitted, name_ends
 from discosim.report.style import (
     COMM,
@@ -36,7 +36,7 @@ FAR = 20.0
 """Largest over smallest latency from which the axis is logarithmic."""
 
 
-def draw_targets(curves: Sequence[Curve], title: str) -> "Figure":
+def draw_targets(curves: Sequence[ReachedOver], title: str) -> "Figure":
     """Return a panel for each thing that was solved for: a line a case, and the latency wanted."""
     import matplotlib as mpl
 
@@ -67,7 +67,7 @@ def draw_targets(curves: Sequence[Curve], title: str) -> "Figure":
         return name_ends(figure, ends, small()) if len(labels) > 1 else fitted(figure)
 
 
-def _draw(axes: "Axes", curve: Curve, factor: float, style: dict[str, Any]) -> None:
+def _draw(axes: "Axes", curve: ReachedOver, factor: float, style: dict[str, Any]) -> None:
     """One case: its line, what is solved for, and what is at hand."""
     value, target = curve.reached.value, curve.reached.target_s / factor
     axes.plot(curve.x, curve.latency_s / factor, **style)
@@ -79,7 +79,7 @@ def _draw(axes: "Axes", curve: Curve, factor: float, style: dict[str, Any]) -> N
                   label="as it is")  # fmt: skip
 
 
-def _finish(axes: "Axes", curves: Sequence[Curve], factor: float) -> None:
+def _finish(axes: "Axes", curves: Sequence[ReachedOver], factor: float) -> None:
     """The latency that is wanted, and the scales."""
     reached = curves[0].reached
     wanted = f"wanted: {format_quantity(reached.target_s, 's')}"
@@ -105,7 +105,7 @@ def _finish(axes: "Axes", curves: Sequence[Curve], factor: float) -> None:
         axes.set_ylim(0, 1.06 * high)
 
 
-def _name(curve: Curve, curves: Sequence[Curve]) -> str:
+def _name(curve: ReachedOver, curves: Sequence[ReachedOver]) -> str:
     """What tells a case from the others."""
     case, cases = curve.reached.configuration, [each.reached.configuration for each in curves]
     words = []
