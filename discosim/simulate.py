@@ -11,10 +11,10 @@ from discosim.errors import DiscosimError
 from discosim.graph.table import Floats, LayerTable
 from discosim.hardware import Hardware
 from discosim.model import compute, overlap
-from discosim.model.exchange import largest
+from discosim.model.exchange import Exchange, largest
 from discosim.model.memory import ATTENTION
 from discosim.model.overlap import best_chunks
-from discosim.model.traffic import TOPOLOGIES, transfer_s
+from discosim.model.traffic import TOPOLOGIES, congested, transfer_s
 from discosim.partition import node_memory
 from discosim.partition.plan import Features, Plan
 
@@ -154,8 +154,8 @@ def simulate(
 class Traffic:
     """What a plan sends over the links of some hardware, (..., R, L), whatever their numbers.
 
-    serial_bytes, rounds: bytes on the busiest link, and latencies, one after the other; peers: to
-    how many others a node sends.
+    serial_bytes, rounds: bytes on the busiest link, as they count, and latencies, one after the
+    other; peers: to how many others a node sends.
     """
 
     serial_bytes: Floats
@@ -174,17 +174,32 @@ class Traffic:
 def traffic_of(plan: Plan, hardware: Hardware) -> Traffic:
     """Return what passes the links; their bandwidth and latency do not matter."""
     exchange, topology = plan.exchange, TOPOLOGIES[hardware.topology]
-    serial = topology.half_elems if hardware.duplex == "half" else topology.elems
     sent = exchange.union if topology.broadcasts else exchange.sent
     peers = np.minimum(1.0, exchange.send_peers) if topology.broadcasts else exchange.send_peers
     elem_bytes = hardware.feature_elem_bytes
     return Traffic(
-        serial_bytes=serial(exchange) * elem_bytes,
+        serial_bytes=_serial_elems(exchange, hardware) * elem_bytes,
         rounds=topology.latencies(exchange, hardware.latency_per),
         sent_bytes=sent * elem_bytes,
         received_bytes=exchange.received * elem_bytes,
         peers=peers,
     )
+
+
+def _serial_elems(exchange: Exchange, hardware: Hardware) -> Floats:
+    """What passes the busiest link one after the other, with what congestion adds, (..., 1, L)."""
+    topology = TOPOLOGIES[hardware.topology]
+    serial = topology.half_elems if hardware.duplex == "half" else topology.elems
+    if hardware.congestion == 1.0:
+        return serial(exchange)
+    elems: Floats = np.sum(
+        [
+            congested(serial(each), each.senders, hardware.senders, hardware.congestion)
+            for each in exchange.in_rounds()
+        ],
+        axis=0,
+    )
+    return elems
 
 
 def _chunks(most: Floats, wanted: int | None, time_s: Callable[[Floats], Floats]) -> Floats:

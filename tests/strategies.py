@@ -1,6 +1,7 @@
 """Hypothesis strategies: small networks with every kind of operator, and hardware."""
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from hypothesis import strategies as st
@@ -95,6 +96,8 @@ def hardware(draw: st.DrawFn, *, alpha: bool = True, memory: bool = True) -> Har
         topology=topology,
         duplex="half" if half else "full",
         latency_per=draw(st.sampled_from(LATENCY_PER)),
+        senders=draw(st.sampled_from([1, 2, inf])),
+        congestion=draw(st.sampled_from([1.0, 2.5])),
         compute_macps=draw(rates),
         dtype="fp32",
         feature_elem_bytes=4.0,

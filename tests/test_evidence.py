@@ -23,6 +23,14 @@ from discosim.evidence.fitting import Fit, fit, shipped_fit, usable
 from discosim.evidence.measured import COLUMNS, read_measured, shipped_table, written
 from discosim.evidence.predict import fitted_boards, pairs_right, predict
 from discosim.evidence.profiles import fitted_profile, kinds_like
+from discosim.evidence.tokens import (
+    DecoderSize,
+    TokenTime,
+    exchanged_s,
+    gathered_bytes,
+    sent_bytes,
+    tried,
+)
 from discosim.evidence.work import AMOUNTS, amounts_of
 from discosim.hardware import load_profile, profile_names
 from discosim.networks import build
@@ -164,6 +172,34 @@ def test_a_profile_that_is_off_says_which_measurements_show_why() -> None:
     assert set(beyond(ds.evidence().predictions)) <= set(REASONS)
 
 
+# Several nodes
+
+
+def test_what_is_in_the_model_of_links_lowered_the_error_and_what_is_not_did_not() -> None:
+    found = tried(read_measured(shipped_table()))
+    assert len(found) == 6
+    for each in found:
+        assert (each.error < each.without) == bool(each.kept), each
+
+
+@given(st.integers(2, 8), st.floats(1e-6, 1e-2))
+def test_a_root_pays_as_many_latencies_as_it_has_others_or_one(nodes: int, alpha_s: float) -> None:
+    time = TokenTime("Raspberry Pi 5", "llama2-7b", nodes, 1.0)
+    message, exchange = (exchanged_s(time, alpha_s, per) for per in ("message", "exchange"))
+    free = exchanged_s(time, 0.0, "message")
+    assert message - free == pytest.approx((nodes - 1) * (exchange - free), rel=1e-6)
+    assert exchange - free == pytest.approx(8 * 32 * alpha_s, rel=1e-6)
+
+
+def test_bytes_of_a_token_by_hand() -> None:
+    # a layer of a decoder of 32 features, 64 inner ones, 32 of keys on two nodes: the root sends
+    # 3 x 32 + 64 and gathers half of 3 x 32 + 2 x 32 + 64, at 34 bytes for 32
+    size = DecoderSize(1, 32, 64, 32)
+    assert sent_bytes(size, 2) == pytest.approx(160 * 34 / 32)
+    assert gathered_bytes(size, 2) == pytest.approx(0.5 * (32 * 5 + 64) * 34 / 32)
+    assert sent_bytes(size, 1) == gathered_bytes(size, 1) == 0
+
+
 # Tables
 
 
@@ -288,6 +324,24 @@ def test_rows_of_several_nodes_that_say_how_they_split_are_predicted(tmp_path: P
     given = ds.sweep("resnet18", replace(node, bandwidth_Bps=11.8e6), nodes=2, s_comm=0.5,
                      conventions="runtime")  # fmt: skip
     assert given.frame["latency_s"].item() == pytest.approx(slow.predicted_s)
+    answer = ds.evidence(measured=path, device="Raspberry Pi 4B")
+    assert any(line.startswith("Of several nodes: 2 rows") for line in answer.lines)
+    assert "Covered: 0 of 0 rows of one node." in answer.lines
+    assert answer.cells["nodes"] == ["2", "2", "2"]
+
+
+def test_no_network_of_several_nodes_is_both_fitted_and_judged(
+    tmp_path: Path, shipped: Fit
+) -> None:
+    pi = {"device": "Raspberry Pi 4B", "runtime": "ncnn CPU", "threads": 4, "network": "vgg16"}
+    note = "strategy disco; S_comm 1; overlap none"
+    path = table(tmp_path, {**pi, "nodes": 2, "value": 100, "link": "1GB/s switch", "note": note})
+    [split] = ds.evidence(measured=path).predictions
+    [row] = [row for row in shipped.rows_of(split.kind) if row.name == "vgg16"]
+    times = shipped.held_out_s(row) / shipped.fitted_s(row)
+    assert split.fitted
+    assert abs(times - 1) > 0.05
+    assert split.held_out_s / split.predicted_s == pytest.approx(times, rel=0.02)
 
 
 def test_sizes_types_and_threads_are_read_as_others_write_them(tmp_path: Path) -> None:

@@ -393,5 +393,19 @@ def test_what_a_data_type_states_stands_in_place_of_the_general_figure(own: Path
     assert plain.document.threads == 4
 
 
+def test_congestion_and_latency_of_links_are_words_and_numbers(own: Path) -> None:
+    given = {"link.latency_per": "exchange", "link.senders": "4", "link.congestion": "1.5"}
+    profile = load_profile(str(own), given)
+    node = profile.hardware()
+    assert (node.latency_per, node.senders, node.congestion) == ("exchange", 4, 1.5)
+    shown = {row.path: row.value for row in profile.figures()}
+    assert shown["link.latency_per"] == "exchange"
+    assert (shown["link.senders"], shown["link.congestion"]) == ("4", "1.5")
+    assert "link.latency_per" not in {row.path for row in load_profile(str(own)).figures()}
+    assert "link.senders" in refused(own, {"link.congestion": "2"})
+    assert "exchange" in refused(own, {"link.latency_per": "exchnge"})
+    assert refused(own, {**given, "link.congestion": "0.5"})
+
+
 def test_a_spill_is_of_something(own: Path) -> None:
     assert "memory.fast" in refused(own, {"memory.spill": "1GB/s"})

@@ -180,6 +180,20 @@ def test_a_latency_an_exchange_is_that_of_one_message(
             assert message == pytest.approx(exchange)
 
 
+@given(tables(), hardware(memory=False), NODES, st.floats(0, 1), st.floats(1, 9))
+def test_bytes_take_longer_where_more_send_than_the_links_keep_up_with(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float, times: float
+) -> None:
+    free = replace(node, link_latency_s=0.0, congestion=1.0)
+    one = _cost(table, free, nodes, s_comm).comm_s
+    less, more = (
+        _cost(table, replace(free, congestion=times, senders=few), nodes, s_comm).comm_s
+        for few in (nodes, 0)
+    )
+    assert less == pytest.approx(one)
+    assert more == pytest.approx(times * one)
+
+
 def test_a_resnet_over_a_switch_pays_one_latency_an_exchange_in_place_of_three() -> None:
     node = replace(FIG4, topology="switch", link_latency_s=1e-3)
     message, exchange = (

@@ -241,7 +241,7 @@ def test_no_track_does_two_things_at_once_and_nothing_is_lost(
     convention: str,
     overlap: str,
 ) -> None:
-    wiring = ("topology", "duplex", "latency_per")
+    wiring = ("topology", "duplex", "latency_per", "senders", "congestion")
     other = replace(other, **{each: getattr(node, each) for each in wiring})
     cluster = Cluster(tuple((node, other)[i % 2] for i in range(nodes)))
     split = _given(table, nodes, s_comm, convention)

@@ -14,7 +14,10 @@ COLUMNS = (
     "device", "runtime", "network", "input", "dtype", "threads", "nodes", "link", "metric", "value",
     "unit", "source", "url_or_repo_path", "note",
 )  # fmt: skip
-TEXTS = ("device", "runtime", "network", "input", "dtype", "threads", "link", "source", "note")
+TEXTS = (
+    "device", "runtime", "network", "input", "dtype", "threads", "link", "value", "unit", "source",
+    "note",
+)  # fmt: skip
 NEEDED = ("device", "runtime", "network", "metric", "value", "unit")
 
 LATENCY = "latency"
@@ -36,6 +39,8 @@ class Measurement:
     nodes: int
     link: str
     metric: str
+    value: str
+    unit: str
     seconds: float | None
     source: str
     note: str

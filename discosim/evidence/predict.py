@@ -102,8 +102,12 @@ def _one(row: Measurement, boards: dict[Target, Profile], fit: Fit | None) -> Ju
     own = place._replace(dtype=kind.dtype)
     fitted = fit is not None and network.name in fit.by_kind.get(own, frozenset())
     held_out_s = predicted_s
-    if fit is not None and fitted and row.nodes == 1:
-        held_out_s = fit.held_out_s(Observation(row, network, own))
+    if fit is not None and fitted:
+        alone = Observation(row, network, own)
+        held_out_s = fit.held_out_s(alone)
+        if row.nodes > 1:  # its nodes compute as by the numbers without the network
+            times = held_out_s / fit.fitted_s(alone)
+            held_out_s = _latency_s(row, network, hardware.slowed(times))
     return Judged(row, profile.name, own, predicted_s, held_out_s, fitted)
 
 

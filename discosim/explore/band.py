@@ -64,17 +64,8 @@ def off_by(node: Hardware, faster: bool) -> Hardware:
         return node.each(lambda member: off_by(member, faster))
     if node.held_out_error is None:
         return node
-    times = 1.0 + node.held_out_error if faster else 1.0 / (1.0 + node.held_out_error)
-    memory_Bps = None if node.memory_Bps is None else node.memory_Bps * times
-    spill_Bps = None if node.spill_Bps is None else node.spill_Bps * times
-    return replace(
-        node,
-        compute_macps=node.compute_macps * times,
-        memory_Bps=memory_Bps,
-        spill_Bps=spill_Bps,
-        overhead_s={name: seconds / times for name, seconds in node.overhead_s.items()},
-        run_s=node.run_s / times,
-    )
+    times = 1.0 + node.held_out_error
+    return node.slowed(1.0 / times if faster else times)
 
 
 def _low_s(given: Configuration, knob: Floats, count: int) -> Floats:

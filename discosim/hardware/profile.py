@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,7 +92,20 @@ class Hardware:
     fast_bytes: float = 0.0  # weights that are kept near
     spill_Bps: float | None = None  # at which those beyond arrive, where they do
     latency_per: str = LATENCY_PER[0]  # whether a switch's latency is of a message or an exchange
+    senders: float = np.inf  # at once, with which the links keep up
+    congestion: float = 1.0  # how many times as long bytes take with more of them
     held_out_error: float | None = None  # of the times of one node, as a fraction, the median
+
+    def slowed(self, times: float) -> "Hardware":
+        """Return a node whose computation takes so many times as long, its links as they are."""
+        return replace(
+            self,
+            compute_macps=self.compute_macps / times,
+            memory_Bps=None if self.memory_Bps is None else self.memory_Bps / times,
+            spill_Bps=None if self.spill_Bps is None else self.spill_Bps / times,
+            overhead_s={kind: seconds * times for kind, seconds in self.overhead_s.items()},
+            run_s=self.run_s * times,
+        )
 
 
 class FigureRow(NamedTuple):
@@ -175,6 +188,8 @@ class Profile:
             topology=link.topology,
             duplex=self.duplex,
             latency_per=link.latency_per or LATENCY_PER[0],
+            senders=np.inf if link.senders is None else link.senders,
+            congestion=link.congestion.value if link.congestion else 1.0,
             compute_macps=_compute_macps(rate, self.ops_per_mac),
             dtype=dtype,
             feature_elem_bytes=float(DTYPES[dtype]),
@@ -208,7 +223,7 @@ class Profile:
             elif path in WIRING:
                 link = self.document.link
                 word = self.duplex if key == "duplex" else getattr(link, key)
-                figure = word and Figure[str](value=word, source=link.source or GIVEN)
+                figure = word and Figure[str](value=str(word), source=link.source or GIVEN)
             else:
                 continue
             if figure is not None:
@@ -322,7 +337,7 @@ def _bare(path: str, text: str) -> float | str | bool:
     """A setting as TOML would have it: a number, a flag or a text."""
     if path == "fused":
         return {"true": True, "false": False}.get(text.strip().lower(), text)
-    if path == "threads" and text.strip().isdecimal():
+    if path in ("threads", "link.senders") and text.strip().isdecimal():
         return int(text)
     return _number(text) if is_number(path) else text
 

@@ -31,8 +31,8 @@ from discosim.units import (
 
 TOPOLOGIES: Final = tuple(traffic.TOPOLOGIES)
 HALF_DUPLEX: Final = tuple(name for name, kind in traffic.TOPOLOGIES.items() if kind.one_medium)
-WIRING: Final = ("link.topology", "link.duplex", "link.latency_per")
-"""Words; link.source says where from."""
+WIRING: Final = ("link.topology", "link.duplex", "link.latency_per", "link.senders")
+"""Words and a count; link.source says where from."""
 LATENCY_PER: Final = traffic.LATENCY_PER
 ATTENTION: Final = memory.ATTENTION
 MEMORY_OVERLAP: Final = tuple(compute.MEMORY_OVERLAP)
@@ -126,7 +126,8 @@ class LinkFigures(_Strict):
     """How the nodes are joined.
 
     latency_per: whether on a switch the latency is paid for each message, as where nothing is said,
-    or once an exchange, in which a node's messages leave together.
+    or once an exchange, in which a node's messages leave together; senders, congestion: where more
+    nodes than that send at once, bytes take so many times as long.
     """
 
     bandwidth: Figure[BandwidthText]
@@ -134,7 +135,18 @@ class LinkFigures(_Strict):
     topology: Annotated[str, _name_among("topology", TOPOLOGIES)]
     duplex: Annotated[str, _name_among("duplex", ("full", "half"))] | None = None
     latency_per: Annotated[str, _name_among("latency", LATENCY_PER)] | None = None
+    senders: Annotated[int, Field(ge=1)] | None = None
+    congestion: Figure[Factor] | None = None
     source: Text | None = None
+
+    @field_validator("congestion")
+    @classmethod
+    def _beyond_how_many(
+        cls, congestion: Figure[float] | None, info: ValidationInfo
+    ) -> Figure[float] | None:
+        if congestion is not None and info.data.get("senders") is None:
+            raise DiscosimError("is that of more nodes than link.senders, which is not given")
+        return congestion
 
     @field_validator("duplex")
     @classmethod
@@ -288,7 +300,8 @@ def dotted_keys() -> list[str]:
 
 def is_number(path: str) -> bool:
     """Return whether the setting at a dotted path is a bare number, not a text with a unit."""
-    numbers = ("ops_per_mac", "memory.workspace", "held_out_error", "threads")
+    numbers = ("ops_per_mac", "memory.workspace", "held_out_error", "threads", "link.senders",
+               "link.congestion")  # fmt: skip
     return path in numbers or path.startswith("efficiency")
 
 

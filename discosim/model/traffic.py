@@ -103,6 +103,11 @@ TOPOLOGIES: Mapping[str, Topology] = MappingProxyType(
 )
 
 
+def congested(elems: Floats, senders: Floats, keeps_up: float, times: float) -> Floats:
+    """Return elements, which count so many times where more send than the links keep up with."""
+    return elems * np.where(senders > keeps_up, times, 1.0)
+
+
 def transfer_s(nbytes: Floats, bandwidth_Bps: Floats | float) -> Floats:
     """Seconds for `nbytes` at `bandwidth_Bps`: L_comm = bytes / B (the paper's Section V)."""
     return nbytes / bandwidth_Bps

@@ -67,7 +67,7 @@ def kind_of(node: Hardware) -> tuple[object, ...]:
         (node.memory_overlap, node.folds, node.run_s, node.fast_bytes, node.spill_Bps),
         node.memory_Bps if weighs_memory else None,
         "" if implied else (node.topology, node.duplex),
-        node.latency_per,
+        (node.latency_per, node.senders, node.congestion),
     )
 
 

@@ -110,12 +110,15 @@ def show_rows(predictions: Sequence[Judged]) -> Cells:
     def percent(error: float) -> str:
         return f"{100 * error:+.0f}" if np.isfinite(error) else "-"
 
+    several = any(each.measured.nodes > 1 for each in predictions)
+    nodes = {"nodes": [str(each.measured.nodes) for each in predictions]} if several else {}
     return {
         "runtime": [each.measured.runtime for each in predictions],
         "network": [each.measured.network for each in predictions],
         "input": [each.measured.input for each in predictions],
         "dtype": [each.measured.dtype for each in predictions],
         "threads": [each.measured.threads or "-" for each in predictions],
+        **nodes,
         "measured": [time(each.measured.seconds) for each in predictions],
         "predicted": [time(each.predicted_s) for each in predictions],
         "error [%]": [percent(each.error) for each in predictions],
@@ -138,8 +141,15 @@ def findings(predictions: Sequence[Judged]) -> list[str]:
             f"{100 * APART:.0f} %; the worst prediction is off by {off_by(worst):.2f}x: "
             f"{worst.measured.network} on {worst.measured.device}, {worst.measured.runtime}."
         )
-    share = f" ({100 * len(said) / len(rows):.0f} %)" if rows else ""
-    lines.append(f"Covered: {len(said)} of {len(rows)} rows of one node{share}.")
+    alone = [each for each in said if each.measured.nodes == 1]
+    share = f" ({100 * len(alone) / len(rows):.0f} %)" if rows else ""
+    lines.append(f"Covered: {len(alone)} of {len(rows)} rows of one node{share}.")
+    split = [each for each in said if each.measured.nodes > 1]
+    if split:
+        lines.append(
+            f"Of several nodes: {len(split)} rows that say how they split the network, off by "
+            f"{100 * median_error(split):.0f} % (median)."
+        )
     reasons = Counter(each.reason for each in predictions if each.reason).most_common(MOST_REASONS)
     lines += [f"Not predicted, {count} of {len(predictions)}: {reason}"
               for reason, count in reasons]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from discosim.evidence.fitting import shipped_fit
 from discosim.evidence.measured import read_measured, shipped_table
 from discosim.evidence.predict import Judged, fitted_boards, predict
+from discosim.evidence.tokens import Tried, tried
 from discosim.report.evidence import (
     by_profile,
     findings,
@@ -16,7 +17,7 @@ from discosim.report.evidence import (
     show_profiles_errors,
     show_rows,
 )
-from discosim.report.tables import to_markdown
+from discosim.report.tables import Cells, to_markdown
 
 OFF = 1.8
 """From which factor on a prediction is listed as a bad one."""
@@ -56,13 +57,36 @@ A profile has few numbers: a rate for each class of operators (3x3, pointwise, d
 and other convolutions, linear layers, attention) and data type, a memory bandwidth, what a call and
 a run take. Their sum over a network's operators is the prediction ([model.md](model.md)); norms
 and relus are folded. A device's proportions lie near those of others under the same runtime unless
-its rows say otherwise. To add a device: one CSV of the same columns, and
-
-```text
-discosim fit mine.csv --device "My board" --hw-out mine.toml
-discosim evidence --measured mine.csv --hw mine.toml
-```
+its rows say otherwise. To add a device: one CSV of the same columns and one TOML
+([device.md](device.md)).
 """
+
+SEVERAL = """\
+## What several nodes tell
+
+No row of several nodes says how its network was split, but distributed-llama says of each token of
+Llama 2 for how long its nodes computed and for how long they exchanged. From the bytes of its
+exchanges follows what these would take; what a model might have besides is fitted to some of the
+rows and judged on others. What lowered the error there is in the model, and off by default:
+"""
+
+STAGING = """\
+Staging between an accelerator and its network card is not in the model: no row says its seconds.
+On eight Pis neither latency nor congestion explains much more than half of the time that the
+exchanges took, which has the wait for the slowest node in it.
+"""
+
+
+def show_tried(found: Sequence[Tried]) -> Cells:
+    """Return one row a thing that was tried: its errors on rows that it was not fitted to."""
+    return {
+        "tried": [each.what for each in found],
+        "fitted to": [each.fitted for each in found],
+        "judged on": [each.judged for each in found],
+        "off by without [%]": [f"{100 * each.without:.3g}" for each in found],
+        "off by with [%]": [f"{100 * each.error:.2g}" for each in found],
+        "in the model": [f"`{each.kept}`" if each.kept else "no" for each in found],
+    }
 
 
 def bad_ones(predictions: Sequence[Judged]) -> list[Judged]:
@@ -91,6 +115,9 @@ def _page(predictions: Sequence[Judged]) -> Iterator[str]:
     yield f"## Off by {OFF:g}x or more\n"
     bad = bad_ones(predictions)
     yield to_markdown({"device": [each.measured.device for each in bad], **show_rows(bad)}, [])
+    yield SEVERAL
+    yield to_markdown(show_tried(tried([each.measured for each in predictions])), [])
+    yield STAGING
     for profile, rows in by_profile(predictions).items():
         yield f"## {profile}: {rows[0].measured.device}\n"
         cells = dict(show_rows(rows))

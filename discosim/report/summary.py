@@ -83,7 +83,10 @@ def node_text(each: Hardware) -> str:
     if each.latency_per == "exchange" and each.topology == "switch":
         counted = "an exchange, in which a node's messages leave together"
     alpha = f", {latency} {counted}" if np.any(each.link_latency_s) else ""
-    return f"{each.name}: {rate} in {each.dtype}, {bandwidth} over {kind}{alpha}"
+    more = ""
+    if each.congestion > 1:
+        more = f"; bytes take {each.congestion:g} times as long where over {each.senders:g} send"
+    return f"{each.name}: {rate} in {each.dtype}, {bandwidth} over {kind}{alpha}{more}"
 
 
 def _quantities(values: "ArrayLike", unit: str) -> str:

@@ -25,6 +25,7 @@ class Cluster:
             ("topologies", [node.topology for node in self.nodes]),
             ("kinds of duplex", [node.duplex for node in self.nodes]),
             ("latencies", [f"per {node.latency_per}" for node in self.nodes]),
+            ("congestion", [f"{n.congestion:g}x beyond {n.senders:g}" for n in self.nodes]),
             ("data types", [node.dtype for node in self.nodes]),
             ("data types of weights", [f"{node.weight_elem_bytes} B" for node in self.nodes]),
         ):

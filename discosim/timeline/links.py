@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from discosim.hardware import Hardware
 from discosim.timeline.work import Sent, Work
 
 Pair = tuple[int, int]
@@ -49,9 +50,18 @@ class Links:
 def messages_before(work: Work, row: int) -> list[list[Message]]:
     """Return the messages before `row` round by round, in the order in which they are sent."""
     rounds = [_of_round(work, sent, row) for sent in work.rounds]
+    rounds = [_congested(each, work.cluster.nodes[0]) for each in rounds]
     if work.cluster.together:
         rounds = [_together(each) for each in rounds]
     return [each for each in rounds if each]
+
+
+def _congested(messages: list[Message], node: Hardware) -> list[Message]:
+    """The messages of a round, slower where more nodes send than the links keep up with."""
+    senders = {source for message in messages for source in message.sources}
+    if len(senders) <= node.senders:
+        return messages
+    return [replace(each, bandwidth_Bps=each.bandwidth_Bps / node.congestion) for each in messages]
 
 
 def _together(messages: list[Message]) -> list[Message]:

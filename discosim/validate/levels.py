@@ -134,7 +134,7 @@ def _cost(known: Known, level: str, setting: Setting, times: float) -> tuple[Pla
     """
     question, (strategy, s_comm, overlap) = known.question, setting
     convention = "paper" if level == "paper" else "runtime"
-    node = _slowed(known.node, times)
+    node = known.node.slowed(times)
     if level == "paper":  # one C, one B and nothing else
         node = replace(
             node, memory_Bps=None, efficiency={}, overhead_s={}, link_latency_s=0.0,
@@ -155,16 +155,6 @@ def _cost(known: Known, level: str, setting: Setting, times: float) -> tuple[Pla
         worth=worth_of_a_run(),
         plan_file=the_plan_file(strategy) if by_plan else None,
     ).evaluate()
-
-
-def _slowed(node: Hardware, times: float) -> Hardware:
-    """A node whose computation takes so many times as long, links as they are."""
-    return replace(
-        node,
-        compute_macps=node.compute_macps / times,
-        memory_Bps=None if node.memory_Bps is None else node.memory_Bps / times,
-        overhead_s={kind: seconds * times for kind, seconds in node.overhead_s.items()},
-    )
 
 
 def _plan_as_run(known: Known, strategy: str, s_comm: float) -> Plan:
