@@ -1,7 +1,7 @@
 """The latency of a schedule: with barriers of all layers at once, and without its events."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,15 @@ def carried_s(work: Work) -> dict[str, float]:
 
 
 def _sends(work: Work, sent: Sent) -> list[_Send]:
+    """The messages of a round, slower where more nodes send than the links keep up with."""
+    node = work.cluster.nodes[0]
+    senders = np.greater(sent.message_bytes, 0).any(axis=1).sum(axis=0)
+    slower = np.where(senders > node.senders, node.congestion, 1.0)
+    found = _at_full_rate(work, sent)
+    return [replace(each, bandwidth_Bps=each.bandwidth_Bps / slower) for each in found]
+
+
+def _at_full_rate(work: Work, sent: Sent) -> list[_Send]:
     """The messages of a round, in the order in which they are sent."""
     bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
     rows = np.ones(len(work.table))
