@@ -65,7 +65,7 @@ class TokenTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Trial:
     """A thing that a model may have: its error on rows that it was not fitted to, with and without.
 
     fitted, judged: which rows, in words; errors as fractions, the medians; kept: in what way the
@@ -150,14 +150,14 @@ def _by_exchange(time: TokenTime, alpha_s: float) -> float:
     return exchanged_s(time, alpha_s, "exchange")
 
 
-def tried(rows: Sequence[Measurement]) -> list[Tried]:
+def tried(rows: Sequence[Measurement]) -> list[Trial]:
     """Return what was tried of links and of work that is not split."""
     transfers = [time for time in token_times(rows, "transfer") if time.nodes > 1]
     computed = token_times(rows, "compute")
     return [*_latencies(transfers), _congestion(transfers), *_unsplit(computed)]
 
 
-def _latencies(times: Sequence[TokenTime]) -> list[Tried]:
+def _latencies(times: Sequence[TokenTime]) -> list[Trial]:
     """A latency for each exchange in place of each message."""
     what = "a latency for each exchange, not for each message"
     found = []
@@ -176,11 +176,11 @@ def _latencies(times: Sequence[TokenTime]) -> list[Tried]:
             for seconds in (_by_message, _by_exchange)
         )
         words = f"{device}, {words[0]}", words[1]
-        found.append(Tried(what, *words, without, error, 'link.latency_per = "exchange"'))
+        found.append(Trial(what, *words, without, error, 'link.latency_per = "exchange"'))
     return found
 
 
-def _congestion(times: Sequence[TokenTime]) -> Tried:
+def _congestion(times: Sequence[TokenTime]) -> Trial:
     """Bandwidth that is divided by a number where more than a few nodes send."""
     mine = [time for time in times if time.device == "Raspberry Pi 4B"]
     few = [time for time in mine if time.nodes <= FEW]
@@ -192,7 +192,7 @@ def _congestion(times: Sequence[TokenTime]) -> Tried:
     many = [time for time in mine if time.nodes > FEW]
     known = [time for time in many if time.network == "llama2-7b"]
     judged = [time for time in many if time.network != "llama2-7b"]
-    return Tried(
+    return Trial(
         f"congestion beyond {FEW} senders",
         "Raspberry Pi 4B, llama2-7b on 8 nodes",
         "llama2-70b on 8 nodes",
@@ -202,7 +202,7 @@ def _congestion(times: Sequence[TokenTime]) -> Tried:
     )
 
 
-def _unsplit(times: Sequence[TokenTime]) -> list[Tried]:
+def _unsplit(times: Sequence[TokenTime]) -> list[Trial]:
     """A share of the work that every node does, beside what each layer takes of every node."""
     alone_s = {(t.device, t.network): t.seconds for t in times if t.nodes == 1}
 
@@ -220,8 +220,8 @@ def _unsplit(times: Sequence[TokenTime]) -> list[Tried]:
     words = (f"{device}, llama2-7b on 1 to 4 nodes", "llama2-70b")
     without = _error(shared_s, 0.0, judged)
     return [
-        Tried("a share of the work that is not split", *words, without,
+        Trial("a share of the work that is not split", *words, without,
               _error(shared_s, _fitted(shared_s, known, SHARES), judged), ""),
-        Tried("what a layer takes of every node", *words, without,
+        Trial("what a layer takes of every node", *words, without,
               _error(called_s, _fitted(called_s, known, CALLS_S), judged), "overhead"),
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from discosim.evidence.fitting import shipped_fit
 from discosim.evidence.measured import read_measured, shipped_table
 from discosim.evidence.predict import Judged, fitted_boards, predict
-from discosim.evidence.tokens import Tried, tried
+from discosim.evidence.tokens import Trial, tried
 from discosim.report.evidence import (
     by_profile,
     findings,
@@ -77,7 +77,7 @@ exchanges took, which has the wait for the slowest node in it.
 """
 
 
-def show_tried(found: Sequence[Tried]) -> Cells:
+def show_tried(found: Sequence[Trial]) -> Cells:
     """Return one row a thing that was tried: its errors on rows that it was not fitted to."""
     return {
         "tried": [each.what for each in found],
