@@ -3,14 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from discosim.errors import DiscosimError
 from discosim.graph.table import tabulate
+from discosim.hardware import load_profile
 from discosim.networks import build
 from discosim.partition.kinds import Kind, RowRanges
 from discosim.partition.plan_file import PlanFile, read_plan, write_plan
-from discosim.partition.splits import LayerSplit
+from discosim.partition.splits import ByRows, LayerSplit, named_splits
+from discosim.strategies.by_layer import with_their_rows
 from tests.configurations import on, swept
 
 TABLE = tabulate(build("resnet18"))
@@ -125,3 +128,22 @@ def test_rows_that_cannot_be_are_told_in_one_line(rows: RowRanges) -> None:
     named = {"layer1.0.conv1": LayerSplit(Kind.ROWS, rows=rows)}
     with pytest.raises(DiscosimError, match=r"rows of layer1.0.conv1 .* cover 0-56"):
         on("resnet18", plan_file=PlanFile("p", "resnet18", 2, {}, None, named))
+
+
+def test_rows_that_are_written_are_those_that_were_joined() -> None:
+    """On the hardware for which they are best, whatever hardware reads them."""
+    every = (LayerSplit(Kind.ROWS),) * len(TABLE.network.layers)
+    plan_file = PlanFile("rows", "resnet18", 3, {}, None, {"conv1": every[0]}, ByRows(joined=True))
+    here, there = (load_profile(name).hardware() for name in ("rpi4-gigabit", "splitnets-hmd"))
+    joined = on("resnet18", hardware=here, nodes=3, plan_file=plan_file).plan()
+    assert joined.laid is not None
+    said = named_splits(TABLE, with_their_rows(joined.laid, every))
+    assert any(split.rows for split in said.values())
+    written = PlanFile("written", "resnet18", 3, {}, None, said)
+    written.check(TABLE)
+    again = on("resnet18", hardware=there, nodes=3, plan_file=written).plan()
+    for amounts in ("sent", "received", "send_peers"):
+        np.testing.assert_array_equal(
+            getattr(joined.exchange, amounts), getattr(again.exchange, amounts)
+        )
+    np.testing.assert_array_equal(joined.local + joined.remote, again.local + again.remote)

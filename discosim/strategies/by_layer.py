@@ -86,6 +86,21 @@ def laid_by_layer(
     return joined(laid, worth) if rows.joined else laid
 
 
+def with_their_rows(laid: Laid, splits: Splits) -> Splits:
+    """Return the splits with the rows that nodes compute of layers that `laid` joins."""
+    found = []
+    for part, split in zip(laid.parts, splits, strict=True):
+        more = split.kind is Kind.ROWS and part.choice.plain_rows
+        if (
+            more
+            and (part.rows != part.out.rows).any()
+            and (part.rows[:, 0] < part.rows[:, 1]).all()
+        ):
+            split = replace(split, rows=tuple((int(a), int(b)) for a, b in part.rows))
+        found.append(split)
+    return tuple(found)
+
+
 def density_of(splits: Splits) -> Floats:
     """Return 1 - S_comm of each row, (1, L); the gathering of the output is a row besides."""
     return np.array([[1.0 - split.s_comm for split in splits] + [1.0]])

@@ -24,6 +24,7 @@ from discosim.graph.table import Ints
 from discosim.partition.plan_file import PlanFile
 from discosim.partition.splits import named_splits
 from discosim.simulate import Cost
+from discosim.strategies.by_layer import with_their_rows
 from discosim.strategies.strategy import STRATEGIES
 from discosim.units import format_quantity
 
@@ -63,10 +64,13 @@ class Planned:
 
     def plan_file(self, path: str) -> PlanFile:
         """Return what `--plan` takes: layers with weights, and what is unlike the one before."""
-        given = self.configuration
-        named = named_splits(given.table, self.best.splits)
+        given, splits, by_rows = self.configuration, self.best.splits, self.best.rows
+        laid = self.best.plan.laid
+        if by_rows.joined and laid is not None:  # as this hardware joins them, whoever reads it
+            splits, by_rows = with_their_rows(laid, splits), replace(by_rows, joined=False)
+        named = named_splits(given.table, splits)
         shape = shape_text(given.network.input_shape)
-        return PlanFile(path, given.model, given.nodes, {}, shape, named, self.best.rows)
+        return PlanFile(path, given.model, given.nodes, {}, shape, named, by_rows)
 
 
 def plan(
