@@ -82,8 +82,7 @@ def at_home(
 
 def _rows_at_home(layer: Layer, reads: "tuple[Read, ...]", rows: Ints) -> Floats:
     """The part of the rows that a node computes whose windows lie in what it has."""
-    count = rows_of(layer.out_shape)
-    each = np.stack([np.arange(count), np.arange(1, count + 1)], axis=-1)
+    each = one_by_one(rows_of(layer.out_shape))
     home = (rows[:, :1] <= each[:, 0]) & (each[:, 0] < rows[:, 1:])
     total = np.maximum(1, home.sum(1))
     for operand, read in enumerate(reads):
@@ -93,11 +92,20 @@ def _rows_at_home(layer: Layer, reads: "tuple[Read, ...]", rows: Ints) -> Floats
         if held.layout == "parts" or held.owners is not None:
             home &= ~(read.missing > 0)[:, None]
             continue
-        reach = reached(layer, operand, held, each)
-        inside = (held.held[:, :1] <= reach[:, 0]) & (reach[:, 1] <= held.held[:, 1:])
-        home &= inside
+        home &= lie_inside(held.held, reached(layer, operand, held, each))
     part: Floats = home.sum(1) / total
     return part
+
+
+def one_by_one(count: int) -> Ints:
+    """Return each of `count` rows as a range, (count, 2)."""
+    return np.stack([np.arange(count), np.arange(1, count + 1)], axis=-1)
+
+
+def lie_inside(held: Ints, windows: Ints) -> Bools:
+    """Return which windows, (rows, 2), lie in what nodes hold, (..., N, 2): (..., N, rows)."""
+    inside: Bools = (held[..., :1] <= windows[:, 0]) & (windows[:, 1] <= held[..., 1:])
+    return inside
 
 
 def kept(on: Nodes, layer: Layer, held: Held, choice: Choice, out: Held) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 
 from discosim.graph.layer import Layer
 from discosim.graph.table import Floats, Ints
-from discosim.partition.effort import shares_of, statistics_of
+from discosim.partition.effort import lie_inside, one_by_one, shares_of, statistics_of
 from discosim.partition.held import Held, Need
 from discosim.partition.kinds import Choice, Rule
 from discosim.partition.lay import Read, amount
@@ -141,7 +141,7 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
         chunks,
         missing,
         needed,
-        _rows_at_home(operand, lying, has[1], readers, missing),
+        _parts_at_home(operand, lying, has[1], readers, missing),
     )
 
 
@@ -170,7 +170,7 @@ def _needs(
         yield [at for at, _ in every], Need(low, high, np.stack([rows for _, rows in every]))
 
 
-def _rows_at_home(
+def _parts_at_home(
     operand: int, lying: tuple[Held, ...], held_rows: Ints, readers: list[Reader], missing: Floats
 ) -> Floats:
     """The part of the rows that a node computes whose windows lie in what it has, (N, S, C).
@@ -182,12 +182,11 @@ def _rows_at_home(
     if not by_rows:
         return found
     count = readers[by_rows[0]].out.row_count
-    each = np.stack([np.arange(count), np.arange(1, count + 1)], axis=-1)
+    each = one_by_one(count)
     made = np.stack([readers[at].rows for at in by_rows], -1)[:, :, None]  # (N, 2, 1, C)
     home = (made[:, 0] <= each[:, :1]) & (each[:, :1] < made[:, 1])  # (N, rows, C)
     total = np.maximum(1, home.sum(1))
-    reach = reached(readers[0].layer, operand, lying[0], each)
-    inside = (held_rows[..., :1] <= reach[:, 0]) & (reach[:, 1] <= held_rows[..., 1:])
+    inside = lie_inside(held_rows, reached(readers[0].layer, operand, lying[0], each))
     part = inside.transpose(1, 0, 2).astype(float) @ home.astype(float) / total[:, None]
     placed = np.array([held.owners is not None for held in lying])
     part = np.where(placed[:, None], 0.0, part)
