@@ -15,6 +15,7 @@ from discosim.networks import build
 from discosim.report.judged import fitting, independent
 from discosim.report.sweep import verdicts
 from discosim.report.tables import as_columns
+from discosim.timeline.joined import Joined
 from tests.screens import FOLDER, SCREENS, WIDTHS, screen
 
 NODE = load_profile("disco-fig4").hardware()
@@ -67,6 +68,61 @@ def test_no_line_contradicts_another(
 ) -> None:
     node = replace(NODE, memory_bytes=memory, bandwidth_Bps=bandwidth)
     answer = ds.sweep(NET, node, strategies=names, nodes=nodes, s_comm=s_comm, as_built=as_built)
+    _check_lines(answer)
+
+
+@settings(max_examples=8)
+@given(
+    st.lists(st.sampled_from(EVERY), min_size=1, max_size=3, unique=True),
+    st.lists(st.integers(1, 3), min_size=1, max_size=2, unique=True),
+    st.lists(st.sampled_from(S_COMM), min_size=1, max_size=3, unique=True),
+    st.sampled_from([None, 6e4, 1e5, 1e9]),
+    st.sampled_from(["balanced", "speed", "even"]),
+    st.booleans(),
+)
+def test_no_line_contradicts_another_on_a_cluster(
+    names: list[str],
+    nodes: list[int],
+    s_comm: list[float],
+    memory: float | None,
+    shares: str,
+    as_built: bool,
+) -> None:
+    cluster = _cluster(memory, shares)
+    answer = ds.sweep(NET, cluster, strategies=names, nodes=nodes, s_comm=s_comm, as_built=as_built)
+    _check_lines(answer)
+    for place, row in answer.frame.iterrows():
+        held = [float(share) for share in row.shares.split()]
+        assert not held or sum(held) == pytest.approx(1, abs=1e-4)
+        assert row.nodes > 1 or not held, place
+    _check_shares(answer)
+
+
+def _cluster(memory: float | None, shares: str = "balanced") -> Joined:
+    """Two of a node and one of three times its speed."""
+    slow = replace(NODE, memory_bytes=memory)
+    fast = replace(slow, name="fast", compute_macps=3 * float(NODE.compute_macps))
+    return ds.cluster([fast, slow, slow], shares=shares)
+
+
+def _check_shares(answer: ds.Answer) -> None:
+    """What is said that the nodes of the best row hold stands in the row."""
+    rows = as_columns(answer.frame)
+    usable = fitting(rows) & ~independent(rows)
+    said = _lines(answer, "Its nodes hold")
+    if not usable.any():
+        assert not said
+        return
+    row = int(np.flatnonzero(usable)[rows["latency_s"][usable].argmin()])
+    held = [float(share) for share in rows["shares"][row].split()]
+    assert bool(said) == bool(held)
+    if held:
+        found = [float(text) / 100 for text in re.findall(r"([\d.]+) %", said[0])]
+        assert found == pytest.approx(list(dict.fromkeys(held))[: len(found)], rel=6e-3)
+
+
+def _check_lines(answer: ds.Answer) -> None:
+    """The first lines follow the rows."""
     rows = as_columns(answer.frame)
     usable = fitting(rows) & ~independent(rows)
     best = _lines(answer, "Best:")
@@ -89,7 +145,7 @@ def test_no_line_contradicts_another(
         assert (slower, every) == (alone_wins.sum(), len(alone_wins))
         assert slower < every
     [memory_line] = _lines(answer, "Memory:")
-    if memory is not None:
+    if rows["fits"][0] is not None:
         assert ("all rows fit" in memory_line) == fitting(rows).all()
 
 
@@ -124,7 +180,69 @@ def test_what_is_said_of_accuracy_stands_in_the_table(model: str) -> None:
 @settings(max_examples=15)
 @given(st.floats(1e-4, 1.0), st.integers(2, 6), st.booleans())
 def test_the_smallest_cluster_keeps_what_it_says(latency: float, most: int, as_built: bool) -> None:
-    answer = ds.size(NET, NODE, latency=latency, max_nodes=most, as_built=as_built)
+    _check_size(ds.size(NET, NODE, latency=latency, max_nodes=most, as_built=as_built), latency)
+
+
+@settings(max_examples=6)
+@given(st.floats(1e-4, 0.1), st.sampled_from([None, 6e4, 1e5, 1e9]), st.booleans())
+def test_a_cluster_that_is_there_keeps_what_it_says(
+    latency: float, memory: float | None, as_built: bool
+) -> None:
+    cluster = _cluster(memory)
+    answer = ds.size(NET, cluster, latency=latency, as_built=as_built)
+    _check_size(answer, latency)
+    first = answer.frame.iloc[0]
+    if first["strategy"] == "disco":
+        again = ds.sweep(NET, cluster, s_comm=first["s_comm"], as_built=as_built).frame.iloc[0]
+        assert again["latency_s"] == pytest.approx(first["latency_s"], rel=1e-9)
+        assert again["node_bytes"] == pytest.approx(first["node_bytes"])
+
+
+@settings(max_examples=5)
+@given(st.sampled_from([0.0, 0.5, 0.9]), st.sampled_from(["bw", "link-latency"]), st.booleans())
+def test_a_break_even_agrees_with_the_sweep(s_comm: float, solve: str, unlike: bool) -> None:
+    """At the value both take as long; on its side N nodes are faster, and as it is as it says."""
+    nodes = _cluster(None) if unlike else NODE
+    count = 3 if unlike else 2
+    answer = ds.breakeven(NET, nodes, nodes=count, s_comm=s_comm, solve=solve)
+    said = answer.lines[1]
+    frame = answer.frame.iloc[0]
+    as_it_is = ds.sweep(NET, nodes, nodes=count, s_comm=s_comm).frame.speedup_vs_single.item()
+    if frame["value"] is None or np.isnan(frame["value"]):
+        assert frame["faster"] in ("always", "never")
+        assert (as_it_is > 1) == (frame["faster"] == "always")
+        assert said.startswith("No break-even")
+        return
+    at_hand = float(NODE.bandwidth_Bps if solve == "bw" else NODE.link_latency_s)
+    above = at_hand > frame["value"]
+    assert (as_it_is > 1) == (above == (frame["faster"] == "above"))
+    assert said.endswith(f"{count} nodes are faster.") == (as_it_is > 1)
+
+
+@settings(max_examples=4)
+@given(st.sampled_from([None, 1e5, 1e9]), st.booleans())
+def test_a_plan_is_no_slower_than_what_stands_beside_it(memory: float | None, unlike: bool) -> None:
+    nodes = _cluster(memory) if unlike else replace(NODE, memory_bytes=memory)
+    try:
+        answer = ds.plan(NET, nodes, nodes=3 if unlike else 2, exact_only=True)
+    except ds.DiscosimError:
+        assert memory == 1e5
+        return
+    [needs] = [line for line in answer.lines if line.startswith("Nothing has to be trained")]
+    assert needs
+    best = _number(re.findall(r"^([\d.]+ [mun]?s)", "\n".join(answer.lines), re.M)[0])
+    fits = [word == "yes" for word in answer.cells.get("fits", ["yes"])]
+    column = next(name for name in answer.cells if name.startswith("latency"))
+    unit = re.findall(r"\[(.*)\]", column)[0]
+    listed = [_number(f"{text} {unit}") for text in answer.cells[column]]
+    if unlike and any(fits):
+        assert best <= min(t for t, fit in zip(listed, fits, strict=True) if fit) * (1 + 6e-3)
+        rows = ds.sweep(NET, nodes, strategies="best").frame
+        assert rows.latency_s.item() <= best * (1 + 6e-3)
+
+
+def _check_size(answer: ds.Answer, latency: float) -> None:
+    """The first line follows the rows."""
     first = answer.frame.iloc[0]
     text = " ".join(answer.lines)
     assert bool(first["feasible"]) == ("nothing keeps all limits" not in text)

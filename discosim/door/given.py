@@ -1,8 +1,11 @@
 """What people give -> values: networks and hardware in every form, numbers as text or in SI."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
+
+import numpy as np
 
 from discosim.configuration import HALF, S_COMM, Configuration
 from discosim.door.hardware import HardwareLike, hardware
@@ -48,6 +51,10 @@ DEFAULT = "splitnets-hmd"
 
 OF_THE_PAPER = (DEFAULT, "disco-fig4")
 """Hardware that the paper computes with, and that nobody can buy."""
+
+
+BEST_CHUNKS = Overlap.parse("layer:best")
+"""How a program overlaps: each exchange with what of its layer needs none of it."""
 
 
 class CountedAs(TypedDict, total=False):
@@ -241,6 +248,24 @@ def overlaps(given: Names | None, counting: CountedAs) -> list[str]:
 def overlap(given: Names | None, counting: CountedAs) -> Overlap:
     """Return the one overlap; raises DiscosimError."""
     return Overlap.parse(one("--overlap", overlaps(given, counting)))
+
+
+def on_the_wire_s(base: Configuration, node: Hardware, row: Mapping[str, Any]) -> float:
+    """Return the seconds that a row of an answer takes as a program does it.
+
+    row: its strategy, nodes, s_comm and, where there is one, the block `at`.
+    """
+    wired = replace(
+        base,
+        hardware=node,
+        strategy=REGISTERED[row["strategy"]],
+        nodes=int(row["nodes"]),
+        s_comm=np.nan_to_num(row["s_comm"]),
+        at=row.get("at", base.at),
+        conventions=conventions_called("runtime"),
+        overlap=BEST_CHUNKS,
+    )
+    return float(wired.cost().latency_s.squeeze())
 
 
 def how_counted(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from discosim.configuration import Configuration
 from discosim.door import given
@@ -16,6 +16,7 @@ from discosim.door.hearing import command, note, progress
 from discosim.door.text import parse_rate
 from discosim.errors import DiscosimError
 from discosim.explore.limits import Limits
+from discosim.explore.own import in_turn_per_s
 from discosim.explore.sizing import size as smallest
 from discosim.graph.network import Network
 from discosim.hardware import Hardware, load_profile, profile_names
@@ -48,6 +49,8 @@ class Sizes(Answer):
     limits: Limits
     counted: str
     overlap: Overlap
+    wire_s: float | None = None
+    in_turn_per_s: float | None = None
     exact: "pd.DataFrame | None" = None
     nothing_sent: "pd.DataFrame | None" = None
 
@@ -63,7 +66,15 @@ class Sizes(Answer):
         beside = [] if self.exact is None else report.unpruned(self.rows, self.exact)
         if self.nothing_sent is not None:
             beside += report.branches(self.nothing_sent)
-        return [*lines[:2], *beside, *report.replicas(self.rows), *lines[2:], self.counted]
+        sent = report.as_sent(self.rows.iloc[0].to_dict(), self.wire_s)
+        return [
+            *lines[:2],
+            *sent,
+            *beside,
+            *report.replicas(self.rows, self.in_turn_per_s),
+            *lines[2:],
+            self.counted,
+        ]
 
     @cached_property
     def cells(self) -> Cells:
@@ -136,8 +147,29 @@ def size(
     given.tell_unused(chosen, None if s_comm == S_COMM else s_comm, counting)
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
     answer = Sizes(rows=rows, limits=limits, counted=counted, overlap=bases[0].overlap)
+    if not bases[1:]:
+        answer = replace(answer, wire_s=_wire_s(bases[0], kinds, rows))
+        if limits.throughput is not None:
+            answer = replace(answer, in_turn_per_s=_in_turn_per_s(bases[0], kinds))
     others = partial(smallest, bases, kinds)
     return answer if bases[1:] else _beside(answer, others, chosen, s_comm == S_COMM)
+
+
+def _in_turn_per_s(base: Configuration, kinds: Sequence[Hardware]) -> float | None:
+    """How many inferences a second the nodes of a cluster give whole, in turn."""
+    for each in kinds:
+        if isinstance(each, Joined):
+            return in_turn_per_s(base, [(node, 1) for node in each.nodes])
+    return None
+
+
+def _wire_s(base: Configuration, kinds: Sequence[Hardware], rows: "pd.DataFrame") -> float | None:
+    """Seconds of the answer as a program does it; None for one node, and hardware of the paper."""
+    row: dict[str, Any] = {str(name): value for name, value in rows.iloc[0].items()}
+    node = next((each for each in kinds if each.name == row["hardware"]), None)
+    if row["nodes"] == 1 or node is None or node.name in given.OF_THE_PAPER:
+        return None
+    return given.on_the_wire_s(base, node, row)
 
 
 def _tell_whole(bases: Sequence[Configuration], rows: "pd.DataFrame") -> None:

@@ -18,11 +18,9 @@ from discosim.explore.axes import arrays
 from discosim.explore.sweep import DEFAULT_NODES, DEFAULT_S_COMM, Columns
 from discosim.explore.sweep import sweep_columns as swept
 from discosim.hardware import Hardware
-from discosim.partition.plan import CONVENTIONS
 from discosim.report import summary
 from discosim.report.judged import best_row, where
 from discosim.report.tables import Cells
-from discosim.simulate import Overlap
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.joined import Joined
 from discosim.timeline.on_cluster import OnCluster
@@ -30,10 +28,6 @@ from discosim.timeline.on_cluster import OnCluster
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-
-BEST_CHUNKS = Overlap.parse("layer:best")
-"""How a program overlaps: each exchange with what of its layer needs none of it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,17 +103,8 @@ class Results(Answer):
             place = best_row(mine)
             if place is None or mine["nodes"][place] == 1:
                 continue
-            wired = replace(
-                self.base,
-                hardware=each,
-                strategy=STRATEGIES[mine["strategy"][place]],
-                nodes=int(mine["nodes"][place]),
-                s_comm=np.nan_to_num(mine["s_comm"][place]),
-                at=mine["at"][place],
-                conventions=CONVENTIONS["runtime"],
-                overlap=BEST_CHUNKS,
-            )
-            found[each.name] = float(wired.cost().latency_s.squeeze())
+            row = {name: mine[name][place] for name in ("strategy", "nodes", "s_comm", "at")}
+            found[each.name] = given.on_the_wire_s(self.base, each, row)
         return found
 
     @cached_property

@@ -1,5 +1,6 @@
 """The answer of `size` for people."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from discosim.explore.grid.metrics import METRICS
 from discosim.explore.limits import Limits
 from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
+from discosim.report.summary import WIRE_DIFFERS
 from discosim.report.tables import Cells, cells, scaled
 from discosim.units import format_quantity
 
@@ -32,14 +34,38 @@ def summary(frame: pd.DataFrame, limits: Limits) -> list[str]:
             "What pruning costs in accuracy is not in this answer: it has to be trained, or is "
             "limited with --accuracy where it is published."
         )
-    if limits.accuracy is not None and limits.nodes > NODES:
+    left = [count for count in limits.numbers if count != NODES]
+    if limits.accuracy is not None and left:
+        verb = "are" if len(left) > 1 else "is"
         lines.append(
-            f"Accuracy is published for {NODES} nodes only: with pruning, more are left out."
+            f"Where something is pruned N = {_numbers(left)} {verb} left out: "
+            f"accuracy is published for {NODES} nodes only."
         )
     count = int(frame["feasible"].sum())
     if len(frame) > 1:
         lines.append(f"{count:,} of the {len(frame):,} combinations below keep all limits.")
     return lines
+
+
+def _numbers(counts: Sequence[int]) -> str:
+    """Numbers of nodes, those that follow one another as a range: 3 to 16."""
+    if len(counts) > 2 and counts[-1] - counts[0] == len(counts) - 1:
+        return f"{counts[0]} to {counts[-1]}"
+    return ", ".join(map(str, counts))
+
+
+def as_sent(row: Mapping[Any, Any], wire_s: float | None) -> list[str]:
+    """Return what an answer takes as a program sends it, where that is another answer.
+
+    wire_s: those seconds, None where the answer is counted so already.
+    """
+    seconds = float(row["latency_s"])
+    if wire_s is None or abs(wire_s - seconds) <= WIRE_DIFFERS * seconds:
+        return []
+    line = f"As a program sends it (--as-built) that takes {format_quantity(wire_s, 's')}"
+    if row["feasible"] and wire_s > row["latency_limit"]:
+        line += f", more than the {format_quantity(row['latency_limit'], 's')} that are wanted"
+    return [f"{line}."]
 
 
 def unpruned(frame: pd.DataFrame, exact: pd.DataFrame) -> list[str]:
@@ -61,8 +87,13 @@ def branches(frame: pd.DataFrame) -> list[str]:
     return [f"Only with nothing sent: {_cluster(row)}, {_quantities(row)}."]
 
 
-def replicas(frame: pd.DataFrame) -> list[str]:
-    """Return how many whole nodes in turn keep a throughput, where one keeps all other limits."""
+def replicas(frame: pd.DataFrame, in_turn_per_s: float | None = None) -> list[str]:
+    """Return how many whole nodes in turn keep a throughput, where one keeps all other limits.
+
+    in_turn_per_s: of a cluster, what its nodes give so.
+    """
+    if in_turn_per_s is not None:
+        return [f"Whole nodes in turn give {in_turn_per_s:.3g} a second without any network."]
     lines = []
     alone = frame[(frame["strategy"] == "single") & frame["throughput_limit"].notna()]
     for row in alone.to_dict("records"):
