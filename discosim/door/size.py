@@ -147,12 +147,18 @@ def size(
     given.tell_unused(chosen, None if s_comm == S_COMM else s_comm, counting)
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
     answer = Sizes(rows=rows, limits=limits, counted=counted, overlap=bases[0].overlap)
-    if not bases[1:]:
-        answer = replace(answer, wire_s=_wire_s(bases[0], kinds, rows))
-        if limits.throughput is not None:
-            answer = replace(answer, in_turn_per_s=_in_turn_per_s(bases[0], kinds))
+    if bases[1:]:
+        return answer
     others = partial(smallest, bases, kinds)
-    return answer if bases[1:] else _beside(answer, others, chosen, s_comm == S_COMM)
+    return _beside(_as_it_is(answer, bases[0], kinds), others, chosen, s_comm == S_COMM)
+
+
+def _as_it_is(answer: Sizes, base: Configuration, kinds: Sequence[Hardware]) -> Sizes:
+    """The answer with what it takes as a program does it, and what whole nodes give in turn."""
+    answer = replace(answer, wire_s=_wire_s(base, kinds, answer.rows))
+    if answer.limits.throughput is None:
+        return answer
+    return replace(answer, in_turn_per_s=_in_turn_per_s(base, kinds))
 
 
 def _in_turn_per_s(base: Configuration, kinds: Sequence[Hardware]) -> float | None:

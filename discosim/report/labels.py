@@ -50,7 +50,8 @@ def title(frame: "pd.DataFrame") -> str:
     names = ", ".join(dict.fromkeys(frame["hardware"]))
     split = frame[frame["nodes"] > 1] if (frame["nodes"] > 1).any() else frame
     row = split.iloc[0].to_dict()
-    same = [c for c in (*NUMBERS, "strategy") if not several(split[c]) and row[c] != 0]
+    told = [n for n in NUMBERS if n != "compute_macps" or "shares" not in frame]  # of a mean node
+    same = [c for c in (*told, "strategy") if not several(split[c]) and row[c] != 0]
     how = counted(split["nodes"], split["s_comm"], split["overlap"])
     return f"{models} on {names}\n{', '.join(filter(None, (words(row, same), how)))}"
 
