@@ -1,7 +1,7 @@
 """`size`: the smallest cluster within limits, or what to give up."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Unpack
@@ -147,10 +147,7 @@ def size(
     given.tell_unused(chosen, None if s_comm == S_COMM else s_comm, counting)
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
     answer = Sizes(rows=rows, limits=limits, counted=counted, overlap=bases[0].overlap)
-    if bases[1:]:
-        return answer
-    others = partial(smallest, bases, kinds)
-    return _beside(_as_it_is(answer, bases[0], kinds), others, chosen, s_comm == S_COMM)
+    return answer if bases[1:] else _beside(answer, bases[0], kinds, chosen, s_comm == S_COMM)
 
 
 def _as_it_is(answer: Sizes, base: Configuration, kinds: Sequence[Hardware]) -> Sizes:
@@ -186,7 +183,8 @@ def _tell_whole(bases: Sequence[Configuration], rows: "pd.DataFrame") -> None:
 
 def _beside(
     answer: Sizes,
-    others: "Callable[..., pd.DataFrame]",
+    base: Configuration,
+    kinds: Sequence[Hardware],
     chosen: Sequence[str],
     by_default: bool,
 ) -> Sizes:
@@ -194,6 +192,7 @@ def _beside(
 
     by_default: whether the values of S_comm are, among which there is no 1.
     """
+    answer, others = _as_it_is(answer, base, kinds), partial(smallest, [base], kinds)
     names = [name for name in SPLITS if name not in chosen]
     best = answer.rows.iloc[0]
     if names and (best["s_comm"] > 0 or not best["feasible"]):
