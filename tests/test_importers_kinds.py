@@ -136,6 +136,19 @@ def test_a_parameter_that_is_an_output_is_stored() -> None:
     assert tabulate(network).in_elems[-1] == 5
 
 
+@pytest.mark.parametrize(("axis", "keepdims", "elements"), [(1, 1, 16), (1, 0, 16), (2, 1, 16)])
+def test_the_place_of_the_largest_is_over_one_axis(
+    axis: int, keepdims: int, elements: int, tmp_path: Path
+) -> None:
+    """A map of classes: of four features at 4 x 4 positions, 16 are left."""
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("ArgMax", ["a"], ["y"], axis=axis, keepdims=keepdims),
+    ]
+    network = read(model(nodes, {"x": [1, 3, 4, 4]}, {"y": None}, {"w": (4, 3, 1, 1)}), tmp_path)
+    assert tabulate(network).in_elems[-1] == elements
+
+
 # Norms over groups
 
 

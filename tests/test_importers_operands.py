@@ -11,6 +11,8 @@ from discosim.importers.lowering.elementwise import POINTWISE, QUANTISED
 from discosim.importers.lowering.lower import lower
 from discosim.importers.lowering.ops import HANDED_ON, TABLE
 from discosim.importers.lowering.program import Constant, Node, Program
+from discosim.importers.lowering.values import View
+from discosim.importers.lowering.writer import Writer
 
 IMAGE: Shape = (1, 8, 4, 4)
 TOKENS: Shape = (1, 6, 8)
@@ -28,7 +30,7 @@ class Case(NamedTuple):
 
 POOLS = ("MaxPool", "AveragePool", "LpPool")
 GLOBAL = ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "AdaptivePool")
-REDUCTIONS = [*sorted(op for op in TABLE if op.startswith("Reduce")), "ArgMax", "ArgMin"]
+REDUCTIONS = [*sorted(op for op in TABLE if op.startswith("Reduce"))]
 MOVED = {"Roll": {"axes": (2,)}, "Split": {"axis": 1}, "Transpose": {"perm": (0, 1, 3, 2)}}
 NOT_COSTED = (
     "If", "Loop", "Scan", "NonMaxSuppression", "NonZero", "Unique", "Compress",
@@ -73,6 +75,7 @@ CASES: dict[str, Case] = {
     **{op: Case((IMAGE,), attributes=WINDOW) for op in POOLS},
     **{op: Case((IMAGE,), ((1, 8, 1, 1),)) for op in GLOBAL},
     **{op: Case((IMAGE,), ((1, 8, 1, 1),), {"axes": (2, 3)}) for op in REDUCTIONS},
+    **{op: Case((IMAGE,), ((1, 1, 4, 4),), {"axis": 1}) for op in ("ArgMax", "ArgMin")},
     **{op: Case((IMAGE, None, (4,)), ((1, 8, 8, 8),)) for op in ("Resize", "Upsample")},
     "GridSample": Case((IMAGE, (1, 4, 4, 2))),
     "Concat": Case((IMAGE, IMAGE), ((1, 16, 4, 4),), {"axis": 1}),
@@ -88,8 +91,8 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
-def program(op: str, case: Case) -> tuple[Program, list[str]]:
-    """Each operand is made by a layer with parameters of its own."""
+def program(op: str, case: Case, computed: int = 1 << 30) -> tuple[Program, list[str]]:
+    """Each operand is made by a layer with parameters of its own, or the first `computed` are."""
     shapes: dict[str, Shape] = {}
     constants: dict[str, Constant] = {}
     nodes, operands, entering, made = [], [], [], []
@@ -100,6 +103,9 @@ def program(op: str, case: Case) -> tuple[Program, list[str]]:
         source, weight, operand = f"in{number}", f"weight{number}", f"operand{number}"
         shapes |= {source: shape, weight: shape, operand: shape}
         constants[weight] = Constant(shape, {weight: 100 + number})
+        if number >= computed:
+            operands.append(weight)
+            continue
         nodes.append(Node("Mul", (source, weight), (operand,), {}, f"make{number}"))
         entering.append(source)
         operands.append(operand)
@@ -128,6 +134,25 @@ def test_what_is_computed_is_read_or_is_an_output(op: str) -> None:
             reached |= set(network.operands(layer.name))
     assert {layer.name for layer in network.layers if layer.params} <= reached
     assert {name for name, _ in network.inputs} <= reached
+
+
+@pytest.mark.parametrize("computed", [1, 1 << 30])
+@pytest.mark.parametrize("op", CASES)
+def test_every_tensor_has_the_shape_that_the_file_says(
+    op: str, computed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a handler reads of attributes and constants."""
+    written, seen = Writer.view, []
+
+    def view(writer: Writer, name: str) -> View:
+        found = written(writer, name)
+        seen.append((name, found.shape, writer.shapes[name]))
+        return found
+
+    monkeypatch.setattr(Writer, "view", view)
+    lower(program(op, CASES[op], computed)[0])
+    assert seen
+    assert [(name, shape) for name, shape, _ in seen] == [(name, shape) for name, _, shape in seen]
 
 
 def test_the_check_finds_an_operand_that_is_lost() -> None:

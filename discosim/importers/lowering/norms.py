@@ -134,7 +134,9 @@ def reduce(writer: Writer, node: Node) -> None:
     rank = len(function.shape)
     axes = node.attributes.get("axes")
     given = writer.constant(node, 1)
-    if axes is None and given is not None and given.value is not None:
+    if node.op in PLACES:
+        axes = (node.attributes.get("axis", 0),)
+    elif axes is None and given is not None and given.value is not None:
         axes = given.value.ravel().tolist()
     if axes is None or len(axes) == 0:
         axes = range(rank) if not node.attributes.get("noop_with_empty_axes") else ()
@@ -176,6 +178,8 @@ def grid_sample(writer: Writer, node: Node) -> None:
     writer.give(node, writer.row("sample", node.label, tensors, axes, in_shapes=shapes))
 
 
+PLACES = ("ArgMax", "ArgMin")
+"""Reductions over one axis, as their attribute says."""
 # fmt: off
 REDUCTIONS = (
     "Mean", "Sum", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp",
@@ -197,7 +201,7 @@ TABLE: Mapping[str, Callable[[Writer, Node], None]] = MappingProxyType(
             ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "AdaptivePool"), global_pool
         ),
         **dict.fromkeys((f"Reduce{name}" for name in REDUCTIONS), reduce),
-        **dict.fromkeys(("ArgMax", "ArgMin"), reduce),
+        **dict.fromkeys(PLACES, reduce),
         **dict.fromkeys(("Resize", "Upsample"), resize),
         "GridSample": grid_sample,
     }
