@@ -23,6 +23,7 @@ from tests.importing import model, ops, read
 pytestmark = pytest.mark.extras
 
 node = helper.make_node
+BOOL, INT64 = TensorProto.BOOL, TensorProto.INT64
 
 
 def typed(graph: onnx.ModelProto, **kinds: int) -> onnx.ModelProto:
@@ -381,7 +382,7 @@ def test_a_buffer_of_unknown_length_is_refused(tmp_path: Path) -> None:
     graph = attending(
         ["h", "w", "b", "", "past"], ["y", "present"], entering, past_present_share_buffer=1
     )
-    with pytest.raises(DiscosimError, match="not known with such operands"):
+    with pytest.raises(DiscosimError, match=r"not known with such operands.*or cut it.*'y'"):
         read(graph, tmp_path)
 
 
@@ -399,6 +400,40 @@ def test_past_keys_of_onnx_attention_are_joined_too(tmp_path: Path) -> None:
     assert network.macs == 3 * 64 + 2 * 101 * 8
     assert tabulate(network).in_elems[-1] == 8 + 2 * 808
     assert remarks(network) == []
+
+
+PAST = ["past_k", "past_v"]
+
+
+@pytest.mark.parametrize(
+    ("operands", "outputs", "keys", "handed"),
+    [
+        (["mask", *PAST], ["all_k", "all_v"], 13, 2 * 8 * 13),
+        (["", *PAST], [], 13, 0),
+        (["", *PAST], ["all_k", "all_v", "scores"], 13, 2 * 8 * 13 + 2 * 3 * 13),
+        (["", "", "", "lengths"], [], 3, 0),
+        (["mask", "", "", "lengths"], [], 3, 0),
+        (["mask"], ["", "", "scores"], 3, 2 * 3 * 3),
+    ],
+)
+def test_operands_and_outputs_of_onnx_attention(
+    operands: list[str], outputs: list[str], keys: int, handed: int, tmp_path: Path
+) -> None:
+    """Opset 24: three tokens, after ten or none, in two heads of 4; each operand is read."""
+    shapes = {"mask": [3, keys], "lengths": [1]} | dict.fromkeys(PAST, [1, 2, 10, 4])
+    entering = {"x": [1, 3, 8]} | {name: shapes[name] for name in operands if name}
+    nodes = [node("MatMul", ["x", f"w{k}"], [k]) for k in "qkv"]
+    heads = {"q_num_heads": 2, "kv_num_heads": 2}
+    nodes.append(node("Attention", [*"qkv", *operands], ["y", *outputs], **heads))
+    wanted: dict[str, Any] = dict.fromkeys(["y", *filter(None, outputs)])
+    weights = {f"w{k}": (8, 8) for k in "qkv"}
+    graph = typed(model(nodes, entering, wanted, weights, opset=24), lengths=INT64)
+    network = read(graph, tmp_path)
+    assert network.macs == 3 * 3 * 64 + 3 * keys * 16
+    assert tabulate(network).in_elems[-1] == 24 + handed
+    read_by_rows = {each for layer in network.layers for each in network.operands(layer.name)}
+    assert set(entering) - {"x"} <= read_by_rows
+    assert any("key lengths" in line for line in remarks(network)) == ("lengths" in operands)
 
 
 # Conditions
@@ -424,7 +459,6 @@ def choosing(condition: list[Any], **entering: tuple[int, list[Any]]) -> onnx.Mo
     return graph
 
 
-BOOL, INT64 = TensorProto.BOOL, TensorProto.INT64
 NEGATED = [node("Not", ["f"], ["flag"])]
 EITHER = [node("Not", ["f"], ["g"]), node("Or", ["g", "h"], ["flag"])]
 BOTH = [node("Identity", ["f"], ["g"]), node("And", ["g", "h"], ["flag"])]

@@ -378,9 +378,10 @@ def test_one_filter_that_could_be_depthwise_is_told(tmp_path: Path) -> None:
     rows = (HEADER, "a,9,9,3,3,64,256,1,", "{},7,7,7,7,256,1,1,", "b,1,1,1,1,256,10,1,")
     network = table(tmp_path, *(row.format("whole") for row in rows))
     assert network.layers[1].out_features == 1
-    [line] = remarks(network)
+    line, edge = remarks(network)
     assert "whole" in line
     assert "a name with dw" in line
+    assert "a layer reads the last one with as many features: b reads a" in edge
     network = table(tmp_path, *(row.format("depth_wise") for row in rows))
     assert network.layers[1].out_features == 256
 
@@ -389,6 +390,15 @@ def test_one_filter_that_could_be_depthwise_is_told(tmp_path: Path) -> None:
 def test_cells_may_stand_between_other_characters(between: str, tmp_path: Path) -> None:
     lines = [line.replace(",", between) for line in (HEADER, "a,8,8,3,3,3,8,1,")]
     assert table(tmp_path, *lines).macs == 36 * 27 * 8
+
+
+def test_edges_that_a_table_does_not_state_are_told(tmp_path: Path) -> None:
+    """A shortcut of 8 channels around 4, and 5 that nobody makes."""
+    rows = ("a,8,8,1,1,3,8,1,", "b,8,8,1,1,8,4,1,", "c,8,8,1,1,8,6,1,", "d,8,8,1,1,5,2,1,")
+    first, second = remarks(table(tmp_path, HEADER, *rows))
+    assert first.endswith("a layer reads the last one with as many features: c reads a")
+    assert second.endswith("no layer makes what these read, which is placed anew: d")
+    assert remarks(table(tmp_path, HEADER, *rows[:2])) == []
 
 
 def test_products_of_a_table_say_what_they_are_taken_for(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def read_csv(path: str, given: Shape | None) -> Network:
         else:
             name = _add(net, *row, depthwise=False)
             single += [name] * _could_be_depthwise(row, following)
-    notes = _notes(lines[0], places, depthwise, single)
+    notes = [*_notes(lines[0], places, depthwise, single), *_edges(net)]
     return net.build(outputs=net.names()[-1:], notes=notes)
 
 
@@ -113,6 +114,24 @@ def _notes(
     rest = [name for name in others if name not in sparse]
     if rest:
         notes.append(f"columns that are not used: {', '.join(rest)}")
+    return notes
+
+
+def _edges(net: Builder) -> list[str]:
+    """Which layers are taken to read another one than that before them: a table does not say."""
+    names = net.names()
+    earlier, anew = [], []
+    for before, name in pairwise(names):
+        [source] = net.operands(name)
+        if net.layer(name).op == "assume":
+            anew.append(name.removesuffix(".input"))
+        elif source != before:
+            earlier.append(f"{name} reads {source}")
+    notes = []
+    if earlier:
+        notes.append(f"a layer reads the last one with as many features: {some_of(earlier)}")
+    if anew:
+        notes.append(f"no layer makes what these read, which is placed anew: {some_of(anew)}")
     return notes
 
 

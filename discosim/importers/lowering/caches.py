@@ -7,6 +7,7 @@ https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -14,7 +15,7 @@ from discosim.graph.layer import Shape
 from discosim.importers.lowering.program import NOTHING, Node
 from discosim.importers.lowering.writer import Writer
 
-LENGTHS = "com.microsoft.Attention takes key lengths; all keys count, also those beyond a length"
+LENGTHS = "attention takes key lengths; all keys count, also those beyond a length"
 
 
 def fused_shapes(attributes: Mapping[str, Any], given: Sequence[Shape]) -> list[Shape] | None:
@@ -136,11 +137,12 @@ def _mask(steps: Expansion, mask: str, batch: int, keys: int) -> str:
 def with_caches(writer: Writer, node: Node) -> list[Node]:
     """Return ONNX's own attention without caches, and the joins that make and hand them out.
 
-    Operands: queries, keys, values, mask, past keys and values (batch, heads, before, size).
+    Operands: queries, keys, values, mask, past keys and values (batch, heads, before, size), and
+    how many keys of each batch count.
     """
-    caches = (*node.inputs[4:6], "", "")[:2]
+    mask, *caches, lengths = (*node.inputs[3:7], *[""] * 4)[:4]
     presents = (*node.outputs[1:3], "", "")[:2]
-    if not any(caches) and not any(presents):
+    if not any((*caches, *presents, lengths)):
         return [node]
     steps = Expansion(writer, node)
     heads = [int(node.attributes.get(f"{of}_num_heads") or 1) for of in ("q", "kv", "kv")]
@@ -148,26 +150,43 @@ def with_caches(writer: Writer, node: Node) -> list[Node]:
         _by_heads(steps, name, count) for name, count in zip(node.inputs[:3], heads, strict=True)
     ]
     for at, (cache, present) in enumerate(zip(caches, presents, strict=True), start=1):
-        batch, count, length, size = writer.shapes[operands[at]]
-        if cache:
-            length += writer.shapes[cache][2]
-        shape = (batch, count, length, size)
-        joined = (cache, operands[at]) if cache else (operands[at],)
-        if cache or present:
-            op, attributes = ("Concat", {"axis": 2}) if cache else ("Identity", NOTHING)
-            operands[at] = steps.one(
-                op, joined, shape, attributes, output=present, label=f".{'kv'[at - 1]}"
-            )
+        operands[at] = _with_past(steps, operands[at], cache, present, f".{'kv'[at - 1]}")
     batch, count, tokens, _ = writer.shapes[operands[0]]
+    if lengths:
+        mask = _of_lengths(steps, mask, lengths, (tokens, writer.shapes[operands[1]][2]))
     shape = (batch, count, tokens, writer.shapes[operands[2]][-1])
-    three = len(writer.shape(node)) == 3
-    inputs = (*operands, *filter(None, node.inputs[3:4]))
-    out = steps.one("Attention", inputs, shape, output="" if three else node.outputs[0])
-    if three:
+    scores = (*node.outputs[3:4], "")[0]
+    made = "" if len(writer.shape(node)) == 3 else node.outputs[0]
+    out = steps.one("Attention", (*operands, *filter(None, (mask,))), shape, output=made)
+    if scores:
+        last = steps.nodes[-1]
+        steps.nodes[-1] = replace(last, outputs=(*last.outputs, "", "", scores))
+    if not made:
         turned = (batch, tokens, count, shape[-1])
         out = steps.one("Transpose", (out,), turned, {"perm": (0, 2, 1, 3)})
         steps.one("Reshape", (out,), writer.shape(node), output=node.outputs[0])
     return steps.nodes
+
+
+def _with_past(steps: Expansion, name: str, cache: str, present: str, label: str) -> str:
+    """Keys or values with those of before, handed out as `present` where that is wanted."""
+    batch, count, length, size = steps.writer.shapes[name]
+    if not cache:
+        shape = (batch, count, length, size)
+        return steps.one("Identity", (name,), shape, output=present) if present else name
+    shape = (batch, count, length + steps.writer.shapes[cache][2], size)
+    attributes = {"axis": 2}
+    return steps.one("Concat", (cache, name), shape, attributes, output=present, label=label)
+
+
+def _of_lengths(steps: Expansion, mask: str, lengths: str, scores: Shape) -> str:
+    """A mask of how many keys count, and of another mask where there is one."""
+    steps.writer.notes.append(LENGTHS)
+    [batch] = steps.writer.shapes[lengths]
+    counted = steps.one("Reshape", (lengths,), (batch, 1, 1, 1), label=".lengths")
+    if mask:
+        return steps.one("Add", (mask, counted), (batch, 1, *scores), label=".lengths")
+    return steps.one("Less", (counted,), (batch, 1, 1, scores[1]), label=".lengths")
 
 
 def _by_heads(steps: Expansion, name: str, heads: int) -> str:
