@@ -420,7 +420,7 @@ def test_operands_and_outputs_of_onnx_attention(
     operands: list[str], outputs: list[str], keys: int, handed: int, tmp_path: Path
 ) -> None:
     """Opset 24: three tokens, after ten or none, in two heads of 4; each operand is read."""
-    shapes = {"mask": [3, keys], "lengths": [1]} | dict.fromkeys(PAST, [1, 2, 10, 4])
+    shapes = {"mask": [3, keys], "lengths": [1]} | {key: [1, 2, 10, 4] for key in PAST}
     entering = {"x": [1, 3, 8]} | {name: shapes[name] for name in operands if name}
     nodes = [node("MatMul", ["x", f"w{k}"], [k]) for k in "qkv"]
     heads = {"q_num_heads": 2, "kv_num_heads": 2}

@@ -302,8 +302,8 @@ class _Inference:
             label = node.name or node.output[0]
             raise DiscosimError(
                 f"{self.name}: {node.op_type} {label!r} of domain {node.domain!r} is not known "
-                "with such operands: give the file as it was before a runtime's optimisation, or cut "
-                f"it before and behind what makes {node.output[0]!r} (onnx.utils.extract_model)"
+                "with such operands: give the file as it was before a runtime's optimisation, or "
+                f"cut it before and behind what makes {node.output[0]!r} (onnx.utils.extract_model)"
             )
         for name, shape in zip(node.output, found, strict=False):
             self._as(name, node.input[0], shape)
