@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -84,9 +84,11 @@ class Configuration:
         """What it is worth to send less and compute more."""
         return worth_of(self.hardware) if self.worth is None else self.worth
 
-    def planned_here(self) -> "Configuration":
+    def planned_here(self) -> Self:
         """Return the same, whose plan stays what it is whatever numbers the hardware has."""
-        return replace(self, worth=self.weighed)
+        fixed = self.strategy.planned_on
+        strategy = self.strategy if fixed is None else fixed(self)
+        return replace(self, worth=self.weighed, strategy=strategy)
 
     @property
     def fixed(self) -> bool:

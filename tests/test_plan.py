@@ -228,6 +228,7 @@ def test_the_best_is_a_strategy_that_no_other_exact_one_beats() -> None:
     assert frame["latency_s"].iloc[-1] <= exact["latency_s"].min() * (1 + 1e-9)
     sized = ds.size("resnet18/8", "rpi5-gigabit", latency=1.0, strategies="best", max_nodes=3)
     assert sized.frame["strategy"].tolist() == ["best"]
+    assert "best is planned once for each number of nodes and profile" in sized.notes
     at_hand = ds.hardware("rpi5-gigabit", bandwidth="1GB/s")
     value = ds.breakeven("resnet18/8", at_hand, strategy="best").value
     assert value is not None
@@ -243,6 +244,34 @@ def test_the_best_of_several_numbers_is_planned_once_and_told() -> None:
     assert len(answer.frame) == 2
     assert answer.frame["bytes_per_node"].nunique() == 1
     assert "best on 2 nodes is planned once, at 1 GB/s" in answer.notes
+    many = ds.hardware("rpi5-gigabit", compute=["10GMAC/s", "100GMAC/s"], link_latency="1ms")
+    answer = ds.sweep("resnet18/8", many, strategies="best", nodes=2)
+    assert "best on 2 nodes is planned once, at 100 GMAC/s" in answer.notes
+
+
+def test_the_best_stays_as_planned_whatever_numbers_a_grid_gives_the_hardware() -> None:
+    fast = ds.hardware("rpi5-gigabit", bandwidth="10GB/s", link_latency="1us")
+    given = Configuration(build("resnet18/8"), fast, nodes=2, strategy=STRATEGIES["best"])
+    usual, here = given.cost(), given.planned_here()
+    other = replace(here, hardware=ds.hardware("rpi5-gigabit", bandwidth="1MB/s"))
+    np.testing.assert_array_equal(other.cost().bytes_per_node, usual.bytes_per_node)
+    anew = replace(given, hardware=other.hardware).cost()
+    assert anew.latency_s.item() < other.cost().latency_s.item()
+
+
+def test_energy_is_that_of_idle_nodes_too() -> None:
+    hardware = ds.hardware("rpi4-gigabit")
+    given = Configuration(build("resnet18/8"), hardware, nodes=2)
+    found, fastest = plan(given, s_comm=(), aim=Aim.ENERGY), plan(given, s_comm=())
+    assert hardware.idle_power_W is not None
+    idle_J = 2 * float(hardware.idle_power_W) * found.best.latency_s
+    idle = replace(hardware, energy_per_mac_J=0.0, energy_per_byte_J=0.0)
+    alone = plan(replace(given, hardware=idle), s_comm=(), aim=Aim.ENERGY).best
+    assert alone.latency_s == pytest.approx(fastest.best.latency_s)
+    assert found.best.joules > idle_J
+    assert found.best.joules <= min(each.joules for each in found.pure) * (1 + 1e-9)
+    assert found.bound is not None
+    assert found.bound <= found.best.joules * (1 + 1e-9)
 
 
 def test_unlike_nodes_have_shares_that_suit_them() -> None:

@@ -24,7 +24,6 @@ from discosim.explore.breakeven import (
     check_strategy,
     speedups,
 )
-from discosim.explore.planning.best import planned_at
 from discosim.explore.target import Reached, reach, reached_over, solved_for
 from discosim.hardware import Hardware
 from discosim.partition.collectives import Collective
@@ -228,7 +227,7 @@ def breakeven(
     said = [f"{base.model} on {node_text(each)}{how}." for each in kinds]
     how_counted = given.how_counted(base, counted)
     axes = product(kinds, counts, knob)
-    cases = [planned_at(replace(base, hardware=each, nodes=n, s_comm=s)) for each, n, s in axes]
+    cases = [replace(base, hardware=each, nodes=n, s_comm=s).planned_here() for each, n, s in axes]
     if sought != "nodes":  # shares as balanced here, or equal, or by speed: whichever is best
         cases = [each.with_few_shares((each.nodes - 1, each.nodes)) for each in cases]
     if target is not None:

@@ -309,6 +309,13 @@ def tell_unused(strategies: Iterable[str], s_comm: object, counting: CountedAs) 
         note("--collective has no effect: no strategy here has sums or gathers")
 
 
+def tell_planned_once(strategies: Iterable[str]) -> None:
+    """Tell which strategies are planned once for each N and profile, whatever else varies."""
+    names = [name for name in strategies if REGISTERED[name].planned_on is not None]
+    if names:
+        note(f"{', '.join(names)} is planned once for each number of nodes and profile")
+
+
 def the_plan(given: "str | PathLike[str] | PlanFile | None") -> PlanFile | None:
     """Return a plan file that was read, or that is to be."""
     return given if given is None or isinstance(given, PlanFile) else read_plan(fspath(given))

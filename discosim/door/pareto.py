@@ -124,6 +124,7 @@ def pareto(
     for base in bases:
         given.tell_whole(base, counts)
     given.tell_unused(given.names(strategies), s_comm, counting)
+    given.tell_planned_once(given.names(strategies))
     grid = Grid(
         bases,
         kinds,

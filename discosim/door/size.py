@@ -145,6 +145,7 @@ def size(
         )
     _tell_whole(bases, rows)
     given.tell_unused(chosen, None if s_comm == S_COMM else s_comm, counting)
+    given.tell_planned_once(chosen)
     counted = f"Counted with {given.how_counted(bases[0], counting)}."
     answer = Sizes(rows=rows, limits=limits, counted=counted, overlap=bases[0].overlap)
     return answer if bases[1:] else _beside(answer, bases[0], kinds, chosen, s_comm == S_COMM)

@@ -6,6 +6,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+def idle_J(latency_s: Floats | float, nodes: int, power_W: Floats | float | None) -> Floats:
+    """Return joules that all nodes take besides, until the last one is done (size.md)."""
+    return np.asarray(latency_s * nodes * (0.0 if power_W is None else power_W))
+
+
 def work_J(
     macs: Floats | float,
     sent_bytes: Floats | float,

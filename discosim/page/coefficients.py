@@ -10,7 +10,7 @@ import numpy as np
 
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
-from discosim.explore.planning.best import BEST, planned_at
+from discosim.explore.planning.best import BEST
 from discosim.graph.table import Floats
 from discosim.hardware import Hardware, duplex_of
 from discosim.model.traffic import TOPOLOGIES
@@ -220,7 +220,7 @@ class Export:
             node = given.hardware
             there = replace(node, bandwidth_Bps=node.bandwidth_Bps * factor)
             asked = replace(given, hardware=there, overlap=NO_OVERLAP)
-            place = Sampled(replace(planned_at(asked), hardware=node))
+            place = Sampled(replace(asked.planned_here(), hardware=node))
             blocks = self._place(place)
             if blocks in found:
                 continue

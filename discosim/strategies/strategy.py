@@ -25,7 +25,8 @@ class Strategy:
     has_knob: S_comm changes the plan; has_cut: `at` does; nodes: the only N there is, or None;
     staged: layers are placed whole, so that consecutive inputs overlap; exact: the network is
     computed as it was trained, nothing pruned; weighs: the plan goes by the numbers of the
-    hardware; split: of its layers (partition/kinds.py).
+    hardware; split: of its layers (partition/kinds.py); planned_on: the same strategy, planned on
+    the hardware of a configuration whatever numbers vary later, where `worth` does not say it all.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Strategy:
     exact: bool = False
     weighs: bool = False
     split: str = "outputs"
+    planned_on: "Callable[[Configuration], Strategy] | None" = None
 
     @property
     def other_ways(self) -> bool:

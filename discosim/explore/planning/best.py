@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +15,6 @@ from discosim.strategies.strategy import STRATEGIES, Strategy
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.joined import Joined
 from discosim.units import format_quantity
-
-C = TypeVar("C", bound=Configuration)
 
 KEPT = 128
 """Plans that are kept for the next call."""
@@ -31,7 +29,7 @@ def best_plan(given: Configuration) -> Plan:
     """
     if given.nodes == 1:
         return STRATEGIES["single"].plan(given)
-    node, many = at_the_middle(given.hardware)
+    node, several = at_the_middle(given.hardware)
     alone = replace(given, hardware=node, s_comm=0.0, plan_file=None, mask=None)
     key = (
         alone.table, alone.nodes, alone.conventions, alone.collective, alone.overlap,
@@ -47,34 +45,52 @@ def best_plan(given: Configuration) -> Plan:
         while len(_found) > KEPT:
             _found.popitem(last=False)
     plan = _found[key]
-    if not many:
+    if not several:
         return plan
-    said = f"is planned once, at {format_quantity(float(np.max(node.bandwidth_Bps)), 'B/s')}"
-    return replace(plan, remarks=(*plan.remarks, said))
+    return replace(plan, remarks=(*plan.remarks, _said(node, several)))
 
 
-def at_the_middle(hardware: Hardware) -> tuple[Hardware, bool]:
-    """Return the hardware with one value of each number, and whether there were several."""
-    several: dict[str, Any] = {}
+def at_the_middle(hardware: Hardware) -> tuple[Hardware, tuple[str, ...]]:
+    """Return the hardware with one value of each number, and the names of those with several."""
+    single: dict[str, Any] = {}
+    several = []
     for field in fields(hardware):
         value = getattr(hardware, field.name)
         if isinstance(value, np.ndarray) and value.ndim:
             flat = np.sort(value.ravel())
-            several[field.name] = float(flat[len(flat) // 2])
-    many = any(np.size(getattr(hardware, name)) > 1 for name in several)
-    return replace(hardware, **several), many
+            single[field.name] = float(flat[len(flat) // 2])
+            if len(flat) > 1:
+                several.append(field.name)
+    return replace(hardware, **single), tuple(several)
 
 
-def planned_at(given: C) -> C:
-    """Return the same with `best` planned on the hardware at hand, whatever numbers vary later."""
-    if given.strategy.name != BEST.name:
-        return given
+NUMBERS = {
+    "bandwidth_Bps": ("B/s", ""),
+    "link_latency_s": ("s", " a message"),
+    "compute_macps": ("MAC/s", ""),
+    "memory_Bps": ("B/s", " of memory"),
+    "memory_bytes": ("B", " of memory"),
+}
+"""Units of the numbers of hardware that may have several values, and what is said behind them."""
+
+
+def _said(node: Hardware, names: tuple[str, ...]) -> str:
+    """The numbers at which it is planned."""
+    told = []
+    for name in names:
+        unit, behind = NUMBERS.get(name, ("", f" {name}"))
+        told.append(f"{format_quantity(float(getattr(node, name)), unit)}{behind}")
+    return f"is planned once, at {', '.join(told)}"
+
+
+def _planned_on(given: Configuration) -> Strategy:
+    """Return `best` planned on the hardware at hand, whatever numbers vary later."""
     node = given.hardware
 
     def fixed(other: Configuration) -> Plan:
         return best_plan(replace(other, hardware=node))
 
-    return replace(given, strategy=replace(BEST, plan=fixed))
+    return replace(BEST, plan=fixed, planned_on=None)
 
 
 BEST = Strategy(
@@ -84,5 +100,6 @@ BEST = Strategy(
     exact=True,
     weighs=True,
     split="of each layer",
+    planned_on=_planned_on,
 )
 STRATEGIES.register("best")(BEST)

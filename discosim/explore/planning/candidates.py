@@ -9,7 +9,7 @@ import numpy as np
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.planning.prices import Aim
-from discosim.model.energy import work_J
+from discosim.model.energy import idle_J, work_J
 from discosim.partition.kinds import Kind
 from discosim.partition.plan import Plan
 from discosim.partition.repeated import repeated
@@ -26,7 +26,7 @@ PLAIN = ByRows()
 class Candidate:
     """A split for each layer, and what it costs.
 
-    all_bytes: what all nodes send; joules: of that and of all MACs, without idle power.
+    all_bytes: what all nodes send; joules: of that, of all MACs, and of idle nodes meanwhile.
     """
 
     name: str
@@ -80,6 +80,7 @@ def _candidate(
     macs = float(((plan.local + plan.remote) @ table.macs).sum()) * alike
     all_bytes = float(cost.sent_bytes.sum()) * (plan.nodes / int(cost.sent_bytes.shape[-2]))
     joules = work_J(macs, all_bytes, hardware.energy_per_mac_J, hardware.energy_per_byte_J)
+    joules = joules + idle_J(cost.latency_s, plan.nodes, hardware.idle_power_W)
     return Candidate(name, splits, rows, plan, cost, all_bytes, float(np.max(joules)))
 
 

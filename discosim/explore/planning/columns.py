@@ -15,7 +15,7 @@ from discosim.explore.planning.readings import side_by_side
 from discosim.explore.planning.ways import Ways, WaysLaid
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.model.combined_exchange import RoundsExchange
-from discosim.model.energy import work_J
+from discosim.model.energy import idle_J, work_J
 from discosim.model.rounding import kept_features, kept_share
 from discosim.partition import node_memory
 from discosim.partition.lay import gather_one, nodes_for
@@ -117,6 +117,7 @@ class Columns:
         macs = ((plan.local + plan.remote) * table.macs).sum(0)
         node = given.hardware
         joules = work_J(macs, sent, node.energy_per_mac_J, node.energy_per_byte_J)
+        joules = joules + idle_J(cost.layer_s[0], given.nodes, node.idle_power_W)
         flat_useful = np.concatenate([block.useful.ravel() for block in blocks])
         weight_bytes = float(np.max(given.hardware.weight_elem_bytes))
         return Priced(

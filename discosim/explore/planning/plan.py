@@ -21,6 +21,7 @@ from discosim.explore.planning.search import choices
 from discosim.explore.planning.steps import without
 from discosim.graph.network import shape_text
 from discosim.graph.table import Ints
+from discosim.model.energy import idle_J
 from discosim.partition.plan_file import PlanFile
 from discosim.partition.splits import named_splits
 from discosim.simulate import Cost
@@ -176,7 +177,9 @@ class _Search:
 
 def _once(given: Configuration, aim: Aim) -> float:
     """What any plan has besides what its layers take alone: the first node to compute begins."""
-    return float(np.max(given.hardware.run_s)) if aim is Aim.LATENCY else 0.0
+    run_s, node = float(np.max(given.hardware.run_s)), given.hardware
+    idle = float(np.max(idle_J(run_s, given.nodes, node.idle_power_W)))
+    return {Aim.LATENCY: run_s, Aim.BYTES: 0.0, Aim.ENERGY: idle}[aim]
 
 
 def _best(every: Iterable[Candidate], limit: float, aim: Aim) -> Candidate | None:

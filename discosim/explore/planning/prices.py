@@ -18,6 +18,7 @@ from discosim.explore.planning.groups import Groups
 from discosim.explore.planning.options import Options, options_of
 from discosim.graph.layer import Layer
 from discosim.graph.table import Floats, Ints
+from discosim.model.energy import idle_J
 from discosim.partition.plan import Features
 from discosim.partition.splits import ByRows, Splits
 from discosim.registry import Words
@@ -158,9 +159,11 @@ def prices_of(
     priced = columns.priced()
     every = range(len(groups))
     cost = [_group(options, columns, getattr(priced, str(aim)), group) for group in every]
-    if aim is Aim.LATENCY:
+    if aim is not Aim.BYTES:
         for group, seconds in columns.gathering_s().items():
-            cost[group] = cost[group] + seconds[options.lies[group]]
+            idle = idle_J(seconds, given.nodes, given.hardware.idle_power_W)
+            last = seconds if aim is Aim.LATENCY else idle
+            cost[group] = cost[group] + last[options.lies[group]]
     return Prices(
         groups=groups,
         options=options.splits,
