@@ -50,7 +50,7 @@ ONLY_IN = {
     "scipy": {"explore"},
     "distributed": {"explore"},
     "pyarrow": {"explore", "report"},
-    "pydantic": {"hardware", "masks", "validate"},
+    "pydantic": {"hardware", "masks", "partition", "validate"},
     "numpy": set(BELOW) - {"errors", "files", "units", "registry"},
 }
 

@@ -73,6 +73,25 @@ def test_layers_left_out_send_everything() -> None:
             },
             ["joined_rows", "s_comm of a is 0.5", "node of b is 2", "did you mean s_comm"],
         ),
+        (
+            {
+                "version": 2,
+                "model": 3,
+                "nodes": 2,
+                "splits": {
+                    "a": {"split": "rows", "rows": [[0, 1.5], [1, 4]]},
+                    "b": {"split": "one", "rows": [[0, 4], [1, 4]]},
+                    "c": {"split": "one", "node": True},
+                    "d": {"s_comm": float("nan")},
+                    "e": "rows",
+                },
+            },
+            [
+                "model is 3, wanted a network",
+                *("rows of a is 1.5", "rows of b is [[0, 4]", "node of c is True, wanted 0 to"),
+                *("split of d is missing", "s_comm of d is nan, wanted 0 to 1", "split of e is 'r"),
+            ],
+        ),
         ({"version": 1, "model": "m", "nodes": 0, "s_comm": {"a": 2}}, ["nodes is 0", "of a is 2"]),
         ({"version": 1, "model": "m", "nodes": 2, "s_com": {}}, ["did you mean s_comm"]),
         ({"version": 1, "model": "m", "nodes": True, "s_comm": {"a": "x"}}, ["is True", "'x'"]),

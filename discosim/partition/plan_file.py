@@ -23,21 +23,20 @@ from typing import Any
 
 import numpy as np
 
-from discosim.errors import DiscosimError, UnknownNameError, suggest
+from discosim.errors import DiscosimError, UnknownNameError
 from discosim.files import write_text
 from discosim.graph.network import shape_text
 from discosim.graph.reach import rows_of
 from discosim.graph.table import Floats, LayerTable
 from discosim.partition.kinds import Kind, RowRanges
+from discosim.partition.plan_document import (
+    MIXED,
+    UNIFORM,
+    SplitDocument,
+    UniformDocument,
+    checked,
+)
 from discosim.partition.splits import ByRows, LayerSplit, Splits, spread_out
-
-UNIFORM, MIXED = 1, 2
-"""Versions: all layers split by outputs; a split for each."""
-
-MOST_NODES = 1_000_000
-KEYS = ("version", "model", "nodes", "s_comm", "input")
-MIXED_KEYS = ("version", "model", "nodes", "splits", "input", "joined_rows", "repeated_keys")
-SPLIT_KEYS = ("split", "s_comm", "node", "rows")
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,16 +110,12 @@ def read_plan(path: str) -> PlanFile:
         raise DiscosimError(f"plan {path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise DiscosimError(f"plan {path} is not JSON: {error}") from None
-    faults = _faults(document)
-    if faults:
-        raise DiscosimError(f"plan {path}: {'; '.join(faults)}")
-    said = document["model"], document["nodes"]
-    if document["version"] == MIXED:
-        splits = {str(layer): _split(each) for layer, each in document["splits"].items()}
-        rows = ByRows(document.get("joined_rows", False), document.get("repeated_keys", True))
-        return PlanFile(path, *said, {}, document.get("input"), splits, rows)
-    s_comm = {str(layer): float(value) for layer, value in document["s_comm"].items()}
-    return PlanFile(path, *said, s_comm, document.get("input"))
+    said = checked(path, document)
+    if isinstance(said, UniformDocument):
+        return PlanFile(path, said.model, said.nodes, said.s_comm, said.input)
+    splits = {layer: _split(each) for layer, each in said.splits.items()}
+    rows = ByRows(said.joined_rows, said.repeated_keys)
+    return PlanFile(path, said.model, said.nodes, {}, said.input, splits, rows)
 
 
 def write_plan(path: str, plan: PlanFile) -> None:
@@ -139,10 +134,8 @@ def write_plan(path: str, plan: PlanFile) -> None:
     write_text(path, json.dumps(document, indent=1) + "\n")
 
 
-def _split(document: Mapping[str, Any]) -> LayerSplit:
-    s_comm, node = document.get("s_comm", 0.0), document.get("node", 0)
-    rows = tuple((first, last) for first, last in document.get("rows", ()))
-    return LayerSplit(Kind(document["split"]), float(s_comm), node, rows)
+def _split(said: SplitDocument) -> LayerSplit:
+    return LayerSplit(Kind(said.split), said.s_comm, said.node, said.rows)
 
 
 def _document(split: LayerSplit) -> dict[str, Any]:
@@ -154,82 +147,3 @@ def _document(split: LayerSplit) -> dict[str, Any]:
     if split.rows:
         said["rows"] = [list(each) for each in split.rows]
     return said
-
-
-def _faults(document: Any) -> list[str]:
-    if not isinstance(document, dict):
-        return [f"wanted an object with {', '.join(KEYS[:4])}"]
-    version = document.get("version")
-    mixed = version == MIXED
-    keys = MIXED_KEYS if mixed else KEYS
-    faults = [f"unknown key {key!r}, {suggest(key, keys)}" for key in document if key not in keys]
-    if version not in (UNIFORM, MIXED) or isinstance(version, bool):
-        faults.append(f"version is {version!r}, wanted {UNIFORM} or {MIXED}")
-    if not isinstance(document.get("model"), str):
-        faults.append("model is missing, wanted a network's name")
-    nodes = document.get("nodes")
-    whole = isinstance(nodes, int) and not isinstance(nodes, bool)
-    if not (whole and nodes is not None and 1 <= nodes <= MOST_NODES):
-        faults.append(f"nodes is {nodes!r:.20}, wanted a whole number from 1 to {MOST_NODES}")
-    if not isinstance(document.get("input"), str | None):
-        faults.append("input is not a text as 3x224x224")
-    return faults + (_split_faults(document) if mixed else _s_comm_faults(document))
-
-
-def _s_comm_faults(document: Mapping[str, Any]) -> list[str]:
-    s_comm = document.get("s_comm")
-    if not isinstance(s_comm, dict):
-        return ["s_comm is missing, wanted an object from layer name to 0..1"]
-    return [
-        f"s_comm of {layer} is {value!r}, wanted 0 to 1"
-        for layer, value in s_comm.items()
-        if not _is_share(value)
-    ]
-
-
-def _split_faults(document: Mapping[str, Any]) -> list[str]:
-    splits = document.get("splits")
-    faults = [
-        f"{key} is neither true nor false"
-        for key in ("joined_rows", "repeated_keys")
-        if not isinstance(document.get(key, False), bool)
-    ]
-    if not isinstance(splits, dict) or not splits:
-        return [*faults, "splits is missing, wanted an object from layer name to its split"]
-    kinds = [str(kind) for kind in Kind]
-    for layer, each in splits.items():
-        if not isinstance(each, dict) or each.get("split") not in kinds:
-            faults.append(f'split of {layer} is not as {{"split": "rows"}}; {", ".join(kinds)}')
-            continue
-        faults += [
-            f"unknown key {key!r} of {layer}, {suggest(key, SPLIT_KEYS)}"
-            for key in each
-            if key not in SPLIT_KEYS
-        ]
-        s_comm, node = each.get("s_comm", 0.0), each.get("node", 0)
-        if not _is_share(s_comm) or (s_comm and each["split"] != Kind.OUTPUTS):
-            faults.append(f"s_comm of {layer} is {s_comm!r}, wanted 0 to 1 of outputs, else none")
-        nodes = document.get("nodes")
-        most = nodes if isinstance(nodes, int) else MOST_NODES
-        if not isinstance(node, int) or isinstance(node, bool) or not 0 <= node < most:
-            faults.append(f"node of {layer} is {node!r:.20}, wanted 0 to {most - 1}")
-        if not _are_rows(each.get("rows", []), each["split"]):
-            faults.append(f"rows of {layer} are not as [[0, 28], [28, 56]] of a split by rows")
-    return faults
-
-
-def _are_rows(rows: object, split: str) -> bool:
-    return rows == [] or (
-        split == Kind.ROWS
-        and isinstance(rows, list)
-        and all(
-            isinstance(each, list)
-            and len(each) == 2
-            and all(isinstance(end, int) and not isinstance(end, bool) for end in each)
-            for each in rows
-        )
-    )
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
