@@ -46,13 +46,13 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Ends = Annotated[tuple[StrictInt, StrictInt], Field(strict=False)]  # JSON has lists
 
 
-class _Strict(BaseModel):
+class _AsGiven(BaseModel):
     """No other keys, and no text where a number is wanted."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class SplitDocument(_Strict):
+class SplitDocument(_AsGiven):
     """How one layer is split."""
 
     split: str
@@ -85,7 +85,7 @@ class SplitDocument(_Strict):
         return rows
 
 
-class _Of(_Strict):
+class _EitherDocument(_AsGiven):
     """What both versions say."""
 
     version: Annotated[int, Field(ge=UNIFORM, le=MIXED)]  # a Literal takes true as well
@@ -94,13 +94,13 @@ class _Of(_Strict):
     input: str | None = None
 
 
-class UniformDocument(_Of):
+class UniformDocument(_EitherDocument):
     """S_comm by layer name."""
 
     s_comm: dict[str, Share]
 
 
-class MixedDocument(_Of):
+class MixedDocument(_EitherDocument):
     """A split by layer name."""
 
     splits: Annotated[dict[str, SplitDocument], Field(min_length=1)]
@@ -128,7 +128,7 @@ def checked(path: str, document: object) -> UniformDocument | MixedDocument:
     raise DiscosimError(f"plan {path}: {'; '.join(dict.fromkeys(told))}")
 
 
-def _fault(detail: ErrorDetails, kind: type[_Of]) -> str:
+def _fault(detail: ErrorDetails, kind: type[_EitherDocument]) -> str:
     """One fault: what was given and what is wanted."""
     loc, fields = [str(each) for each in detail["loc"]], kind.model_fields
     layer = loc[1] if len(loc) > 1 else ""
