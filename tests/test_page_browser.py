@@ -247,6 +247,77 @@ def test_a_wrong_quantity_is_told_and_the_last_right_one_stays(tab: Tab) -> None
     assert _text(tab, "#lead") == before
 
 
+NO_NUMBER = """(() => {
+  const wrong = /NaN|undefined|Infinity|null/;
+  const drawn = [...document.querySelectorAll('svg *')].flatMap((each) => [...each.attributes]);
+  const shown = [document.body.innerText, ...drawn.map((each) => each.value)];
+  return shown.filter((each) => wrong.test(each));
+})()"""
+"""What the page shows or draws that is no number."""
+
+
+@pytest.mark.parametrize(
+    ("field", "texts"),
+    {
+        "bandwidth": ("-1MB/s", "0B/s", "1e999B/s", "", "5", "1e-30B/s", "1e300B/s", "<b>1</b>"),
+        "link_latency": ("-1s", "1e999s", "", "5", "1e30s", "1ms1ms"),
+        "compute": ("-1GMAC/s", "0MAC/s", "1e999MAC/s", "", "7", "1e-30MAC/s"),
+        "memory": ("-1GB", "1e999B", "", "5", "1e30B"),
+        "share": ("-0.1", "1.1", "1e999", "", "abc", "nan", "%"),
+    }.items(),
+)
+def test_what_is_absurd_is_told_beside_its_field(
+    tab: Tab, field: str, texts: tuple[str, ...]
+) -> None:
+    before = _text(tab, "#lead")
+    for text in texts:
+        tab.run(f"document.querySelector('#in-{field}').focus()")
+        tab.run(f"document.querySelector('#in-{field}').select()")
+        tab.press("Delete", 46)
+        if text:
+            tab.type(text)
+        assert tab.run(f"document.querySelector('#in-{field}').value") == text
+        assert text in _text(tab, f"#fault-{field}")
+        assert tab.run(f"document.querySelector('#in-{field}').ariaInvalid") == "true"
+        assert _text(tab, "#lead") == before
+        assert tab.run(NO_NUMBER) == []
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "model=no&hw=%00&nodes=1e9&s=&split=<b>&overlap=0&topology=&x=y&bw=%E0%A4%A",
+        "###&&&===&nodes=NaN&nodes=2&s=0.5&s=0.9&__proto__=1&constructor=2",
+        "nodes=-1&s=2&bw=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E",
+        "bw=1e-9B/s&compute=1e-9MAC/s&latency=1e21s&memory=1B&nodes=5&split=rows",
+        "bw=1e21B/s&compute=1e21MAC/s&latency=0s&memory=1e21B&nodes=5&overlap=ideal",
+        "bw=1e-9B/s&compute=1e21MAC/s&s=1&x=nodes&overlap=layer",
+        "nodes=1&x=nodes&split=pipeline&overlap=ideal",
+    ],
+)
+def test_an_address_by_hand_breaks_nothing(tab: Tab, fragment: str) -> None:
+    _visit(tab, fragment)
+    assert len(_text(tab, "#lead")) > 20
+    assert tab.run(NO_NUMBER) == []
+    assert tab.run("document.querySelectorAll('img').length") == 0
+    again = tab.run(f"discosim.address({fragment!r})")
+    assert tab.run(f"discosim.address({again!r})") == again
+    answers = [tab.run(f"discosim.answer({each!r})") for each in (fragment, again)]
+    assert answers[0] == answers[1]
+
+
+def test_every_state_comes_back_from_its_address(tab: Tab) -> None:
+    fragments = [urlencode(state) for state in _states(40)]
+    back = tab.run(
+        f"{json.dumps(fragments)}.map((each) => {{ const once = discosim.address(each);"
+        "return [discosim.answer(each), discosim.answer(once), once, discosim.address(once)]; })"
+    )
+    for asked, answered, once, twice in back:
+        assert answered == asked
+        assert twice == once
+    assert tab.run("discosim.address('')") == ""
+
+
 # What is said where numbers are not free
 
 
@@ -291,6 +362,23 @@ def test_the_best_plan_is_of_the_bandwidth_it_was_searched_at(
     tab.close()
 
 
+def test_fast_memory_is_a_tier_of_its_own(browser: Browser, tmp_path: Path) -> None:
+    ds.explore("resnet18", "edgetpu-usb", nodes="1:2", dtype="int8").save(tmp_path / "page.html")
+    tab = browser.open(tmp_path / "page.html")
+    node, words = ds.hardware("edgetpu-usb", dtype="int8"), set()
+    for split, nodes in (("disco", 1), ("disco", 2), ("rows", 2)):
+        answer = tab.run(f"discosim.answer('split={split}&nodes={nodes}')")
+        rows = ds.sweep("resnet18", node, nodes=nodes, s_comm=0.8, strategies=split).rows
+        assert answer["latency_s"] == pytest.approx(rows["latency_s"][0], rel=SAME)
+        assert answer["fits"] == rows["fits_word"][0]
+        words.add(answer["fits"])
+    assert words == {"yes", "spills"}
+    said = _text(tab, "#memory-words")
+    assert "are beyond 7.5 MB of fast memory" in said
+    assert "All weights of each of two nodes" in said
+    tab.close()
+
+
 def test_what_is_laid_out_for_the_profile_is_said_so(tab: Tab) -> None:
     _visit(tab, "split=fused-rows")
     assert "laid out" not in _text(tab, "#more")
@@ -311,6 +399,8 @@ def test_a_measured_error_is_a_band(browser: Browser, tmp_path: Path) -> None:
     even = tab.run("discosim.breakEven('')")
     _visit(tab, f"bw={even!r}B/s")
     assert "take it as open" in _text(tab, "#more")
+    assert tab.run("document.querySelectorAll('#latency path.band').length") == 2
+    assert "shaded: off by 25 %" in _text(tab, "#latency-legend")
     assert _text(tab, "#error").startswith("Off by 25 % in the median")
     tab.close()
 
@@ -325,7 +415,8 @@ def test_names_are_text_whatever_is_in_them(browser: Browser, tmp_path: Path) ->
     toml = (ROOT / "hardware_profiles" / "rpi4-gigabit.toml").read_text(encoding="utf-8")
     toml = toml.replace("four cores", "<script>alert(2)</script></script>")
     files[1].write_text(toml, encoding="utf-8")
-    named = replace(ds.network("resnet18/8"), name="</script><script>alert(3)</script>")
+    name = "</script>\"'`${x}\\u2028\u2028<script>alert(3)</script>"
+    named = replace(ds.network("resnet18/8"), name=name)
     ds.explore([files[0], named], files[1], nodes=2).save(tmp_path / "page.html")
     tab = browser.open(tmp_path / "page.html")
     assert evil in _text(tab, "#subject")

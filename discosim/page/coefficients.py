@@ -177,6 +177,8 @@ class Export:
         """Gather every place; one that cannot be is left out, and told."""
         for name, count in product(strategies, nodes):
             self.told()
+            if count == 1 and "single" in strategies[: strategies.index(name)]:
+                continue  # one node is one node, however more would be split
             strategy = STRATEGIES[name]
             if strategy.nodes is not None and count != nodes[0]:
                 continue

@@ -18,17 +18,18 @@ export class Engine {
   // The places of a configuration: none of a strategy that cannot have so many nodes, several of one
   // whose plans were searched at several bandwidths, the profile's own first.
   places(profile, strategy, nodes, overlap) {
-    const kind = strategy.weighs ? `profile${profile}` : this.network.kind_of_profile[profile];
-    const hidden = strategy.staged && overlap !== "none" ? "/overlapped" : "";
+    const kind = strategy.weighs && nodes > 1 ? `profile${profile}` : this.network.kind_of_profile[profile];
+    const staged = strategy.staged && nodes > 1;
+    const hidden = staged && overlap !== "none" ? "/overlapped" : "";
     const rates = this.network.rates[this.network.kind_of_profile[profile]];
     const found = [];
     for (let plan = 0; ; plan += 1) {
-      const name = `${strategy.name}/${nodes}${plan ? `/${plan}` : ""}`;
+      const name = `${nodes === 1 ? "single" : strategy.name}/${nodes}${plan ? `/${plan}` : ""}`;
       const key = `${kind}/${name}${hidden}`;
       const at = this.network.places[key];
       if (!at) return found;
-      found.push({ key, rates, at, staged: strategy.staged, curve: `${profile}/${name}` });
-      if (!strategy.searched) return found;
+      found.push({ key, rates, at, staged, curve: `${profile}/${name}` });
+      if (!strategy.searched || nodes === 1) return found;
     }
   }
 

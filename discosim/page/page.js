@@ -525,5 +525,6 @@ globalThis.discosim = {
     return { latency_s, comm_s, comp_s, s_comm, nodes, node_bytes, weight_bytes, bytes_per_node, avg_s_comm, precomputed, laid_for_profile, fits: chosen.fits, single_s: one.latency_s, command };
   },
   read: (text, name, opsPerMac) => readQuantity(text, data.quantities[name], opsPerMac),
+  address: (fragment) => writeState(data, readState(data, fragment)),
   breakEven: (fragment) => breakEven(data, answer(data, readState(data, fragment))),
 };

@@ -151,7 +151,7 @@ def _draw_panels(frame: "pd.DataFrame", look: Look, by: list[str]) -> "Figure":
         panel.tick_params(labelbottom=below, labelleft=leftmost)
     _scale(panels[0], frame, look)
     figure.supylabel(f"latency [{look.unit}]")
-    if sheet().inches is None:
+    if sheet().inches is None and not names:
         figure.supxlabel(COLUMNS[look.x].quantity)
     else:  # below which the legend lies
         for panel in panels[-columns:]:
