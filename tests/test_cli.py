@@ -553,7 +553,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     assert captured.out == ""
     assert captured.err.splitlines() == [
         f"discosim: validate: {done} of 40, about {left} left"
-        for done, left in ((6, "2.8 min"), (18, "1.8 min"), (30, "50 s"))
+        for done, left in ((6, "3 min"), (18, "2 min"), (30, "50 s"))
     ]
 
 

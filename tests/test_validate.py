@@ -16,8 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import discosim as ds
 from discosim.cli.app import run
+from discosim.door.validate import Validated
 from discosim.errors import DiscosimError
+from discosim.evidence.fitting import split_of
+from discosim.evidence.measured import read_measured
+from discosim.hardware import load_profile
+from discosim.hardware.toml import to_toml
 from discosim.networks import build
 from discosim.report.validate import draw_validation
 from discosim.runtime.nodes import NodeProcesses
@@ -25,6 +31,7 @@ from discosim.runtime.wire import SentMessage
 from discosim.validate import link as link_module
 from discosim.validate import probes as probes_module
 from discosim.validate import runs as runs_module
+from discosim.validate.calibration import RUNTIME, this_machine
 from discosim.validate.compare import validate
 from discosim.validate.fit import Line
 from discosim.validate.judge import counts_exact, held_out, mean_error, order_right
@@ -522,3 +529,22 @@ def test_a_node_that_dies_is_an_error_and_not_a_hang() -> None:
         os.kill(nodes.processes.pids[1], signal.SIGKILL)
         with pytest.raises(DiscosimError, match=r"node 1 .* was ended by SIGKILL"):
             nodes.run(Order("serial", 1, 0.5))
+
+
+def test_times_are_rows_that_evidence_predicts(small: Any, tmp_path: Path) -> None:
+    sure = [r.model_copy(update={"conclusive": r.s_comm != 1.0}) for r in small.records]
+    question = Question("resnet18/8", (32, 32), 2, 37.5e6, (0.5, 1.0), ("none", "layer"), 3)
+    path = tmp_path / "times.csv"
+    Validated(question=question, found=replace(small, records=tuple(sure))).save(path)
+    rows = read_measured(path)
+    assert [split_of(row) for row in rows] == [
+        (r.strategy, r.s_comm, r.overlap) for r in sure if r.level == LEVELS[0] and r.conclusive
+    ]
+    assert {(row.device, row.nodes, row.dtype) for row in rows} == {(this_machine(), 2, "fp32")}
+    mine = load_profile("rpi4-gigabit").document.model_copy(
+        update={"device": this_machine(), "runtime": RUNTIME, "threads": 1}
+    )
+    (tmp_path / "mine.toml").write_text(to_toml(mine), encoding="utf-8")
+    found = ds.evidence(measured=path, profiles=str(tmp_path / "mine.toml")).frame
+    assert found["reason"].tolist() == [""] * len(rows)
+    assert (found["predicted_s"] > 0).all()

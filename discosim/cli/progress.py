@@ -79,5 +79,5 @@ class LazyProgress:
             return
         self._next_line_s = passed_s + NEXT_LINES_S
         left_s = (time.monotonic() - begin) / (done - first) * (total - done)
-        left = f"{left_s / 60:.2g} min" if left_s > 90 else f"{left_s:.2g} s"
+        left = f"{left_s / 60:.0f} min" if left_s > 90 else f"{left_s:.0f} s"
         print(f"discosim: {self.title}: {done} of {total}, about {left} left", file=sys.stderr)
