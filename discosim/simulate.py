@@ -303,6 +303,12 @@ def _costs(table: LayerTable, hardware: Hardware) -> Floats:
     return np.where(table.folded & hardware.folds, 0.0, 1.0)
 
 
+def _passes(table: LayerTable, hardware: Hardware) -> Floats:
+    """How many times each row's features pass memory, (L,)."""
+    transformed = np.array(["conv3x3" in classes for classes in table.classes])
+    return np.where(transformed, hardware.transform, 1.0)
+
+
 def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
     """The same without what the calls take in themselves."""
     efficiency = _by_class(table, hardware.efficiency, 1.0)
@@ -313,6 +319,7 @@ def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, 
     share = plan.local + plan.remote
     received = plan.exchange.received * (plan.remote > 0)
     elems = plan.in_share * table.in_elems + received + plan.out_share * table.out_elems
+    elems = elems * _passes(table, hardware)
     params = table.weights * sum(plan.weight_shares) + table.biases * plan.biases
     touched = elems * hardware.feature_elem_bytes + params * hardware.weight_elem_bytes
     touched = touched * (share > 0) / np.where(table.macs > 0, 1.0, efficiency)

@@ -77,6 +77,7 @@ def fitted_figures(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "memory_overlap": draw(st.sampled_from(sorted(MEMORY_OVERLAP))),
         "folds": draw(st.booleans()),
+        "transform": draw(st.sampled_from([1.0, 6.0])),
         "run_s": draw(st.sampled_from([0.0, 1e-3])),
         "fast_bytes": draw(st.floats(0, 1e4)),
         "spill_Bps": draw(st.none() | st.floats(1e3, 1e9)),

@@ -18,7 +18,7 @@ import discosim as ds
 from discosim.cli.app import run
 from discosim.errors import DiscosimError, FaultsError
 from discosim.evidence import names
-from discosim.evidence.estimate import Beliefs, estimate, predicted_s
+from discosim.evidence.estimate import SHARED, Beliefs, Rows, Shared, estimate, predicted_s
 from discosim.evidence.fitting import Fit, fit, shipped_fit, usable
 from discosim.evidence.measured import COLUMNS, read_measured, shipped_table, written
 from discosim.evidence.predict import fitted_boards, pairs_right, predict
@@ -65,31 +65,38 @@ OWN = [
 # Laws of the estimate
 
 
-def synthetic(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def synthetic(seed: int) -> Rows:
     """Three devices of one family, eight networks each, their times without noise."""
     rng = np.random.default_rng(seed)
     networks = ["resnet18", "vgg16", "mobilenetv2", "squeezenet1-1", "alexnet", "densenet121",
                 "mnasnet-1.0", "resnet50"]  # fmt: skip
     amounts = np.stack([amounts_of(build(name), "fp32") for name in networks])
-    amounts = np.broadcast_to(amounts, (3, *amounts.shape))
     numbers = np.exp(Beliefs().start + rng.normal(0, 1, (3, 1)))
-    return amounts, predicted_s(amounts, numbers), numbers
+    seconds = predicted_s(amounts, numbers)
+    one, each = np.zeros(3, int), np.arange(3)
+    groups = {"all": one, "family": one, "device": each, "place": each, "kind": each}
+    return Rows(np.tile(amounts, (3, 1)), seconds.ravel(), np.repeat(each, 8), groups)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_times_without_noise_are_given_back(seed: int) -> None:
-    amounts, seconds, _ = synthetic(seed)
-    found = estimate(amounts, seconds, np.ones((1, 3, 8)), np.zeros(3, int), Beliefs())
-    assert predicted_s(amounts, found.seconds_each[0]) == pytest.approx(seconds, rel=0.03)
+    rows = synthetic(seed)
+    found = estimate(rows, np.ones((1, 24)), Beliefs())
+    again = predicted_s(rows.amounts[:, None], found.seconds_each[0][rows.kind])[:, 0]
+    assert again == pytest.approx(rows.seconds, rel=0.03)
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.floats(0.01, 100))
 def test_a_device_that_is_x_times_slower_has_numbers_x_times_larger(x: float) -> None:
-    amounts, seconds, _ = synthetic(0)
-    free = replace(Beliefs(), speed=100.0, calls_share=1.0)
+    rows = synthetic(0)
+    free = Shared("kind", np.full((len(AMOUNTS), 1), 1000.0))
     one, other = (
-        estimate(amounts[:1], seconds[:1] * each, np.ones((1, 1, 8)), np.zeros(1, int), free)
+        estimate(
+            replace(rows, seconds=rows.seconds * each),
+            np.ones((1, 24)),
+            replace(Beliefs(), shared=(*SHARED, free)),
+        )
         for each in (1.0, x)
     )
     assert other.seconds_each == pytest.approx(one.seconds_each * x, rel=0.02)

@@ -1,7 +1,7 @@
 """Rows of a table -> devices with their numbers, and what each network takes without its rows."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,16 +12,33 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.evidence import names
-from discosim.evidence.estimate import Beliefs, Estimate, estimate, predicted_s
+from discosim.evidence.estimate import Beliefs, Estimate, Rows, estimate, predicted_s
 from discosim.evidence.measured import Measurement, read_measured, shipped_table
-from discosim.evidence.work import AMOUNTS, amounts_of
+from discosim.evidence.work import Habits, amounts_of
 from discosim.graph.network import Network
-from discosim.graph.table import Floats
+from discosim.graph.table import Floats, Ints
 from discosim.hardware import DTYPES
 from discosim.networks import build
 
-NEAR_BYTES = {"Edge TPU": 7.5e6}
-"""Weights that an engine's device keeps: 8 MB less what a program takes of it (coral.ai)."""
+TRANSFORM = 6.0
+"""Times that features of a 3x3 convolution pass memory under Winograd's F(4x4, 3x3).
+
+Tiles of 6 x 6 for every 4 x 4: read, written and read again (6.75 times an input's features), and
+written, read and written as 4 x 4 (5.5 times an output's).
+"""
+
+HABITS = {
+    "ncnn": Habits(packs=True, transform=TRANSFORM),
+    "ncnn Vulkan": Habits(packs=True, transform=TRANSFORM),
+    "TensorFlow": Habits(folds=False),
+    "Edge TPU": Habits(near_bytes=7.5e6),
+}
+"""What engines do, by their family or their own name.
+
+ncnn packs features by 4 or 8 (its wiki, element packing) and transforms 3x3 convolutions;
+TensorFlow runs each operator of a graph; an Edge TPU keeps 8 MB of weights less what a program
+takes of it (coral.ai).
+"""
 
 UNSTATED = "data type not stated"
 """In a note: the data type of a row is a guess."""
@@ -44,6 +61,11 @@ DTYPE_NAMES = {
 
 FEWEST = 2
 """Networks from which on a device has numbers of its own: one stays while the other is left out."""
+
+
+def habits_of(engine: str) -> Habits:
+    """Return what an engine does with a network."""
+    return HABITS.get(engine) or HABITS.get(names.family(engine)) or Habits()
 
 
 class Target(NamedTuple):
@@ -77,7 +99,7 @@ class Observation:
     @property
     def amounts(self) -> Floats:
         """What an inference asks of the node, (A,)."""
-        return amounts_of(self.network, self.kind.dtype, NEAR_BYTES.get(self.kind.engine))
+        return amounts_of(self.network, self.kind.dtype, habits_of(self.kind.engine))
 
 
 class StatedSplit(NamedTuple):
@@ -182,7 +204,7 @@ class Fit:
 
     def carried(self, kind: Target) -> Floats:
         """Return how far a kind's own rows say its numbers, (A,)."""
-        shares: Floats = self.estimate.carried[0, self.kinds.index(kind)]
+        shares: Floats = self.estimate.carried[self.kinds.index(kind)]
         return shares
 
     def held_out_s(self, row: Observation) -> float:
@@ -229,21 +251,34 @@ def fit(rows: Sequence[Observation], fewest: int = FEWEST) -> Fit:
         raise DiscosimError(f"no device has {fewest} networks or more: fewer rows than numbers")
     chosen = [row for row in rows if row.kind in set(kinds)]
     without = sorted({row.name for row in chosen})
-    rows_of = [[row for row in chosen if row.kind == kind] for kind in kinds]
-    most = max(len(each) for each in rows_of)
-    amounts = np.zeros((len(kinds), most, len(AMOUNTS)))
-    seconds = np.zeros((len(kinds), most))
-    counted = np.zeros((1 + len(without), len(kinds), most))
-    for place, its_rows in enumerate(rows_of):
-        for index, row in enumerate(its_rows):
-            amounts[place, index] = row.amounts
-            seconds[place, index] = row.seconds
-            counted[:, place, index] = [1.0, *(float(row.name != left_out) for left_out in without)]
-    kin = [(names.family(kind.engine), kind.dtype) for kind in kinds]
-    order = {each: number for number, each in enumerate(dict.fromkeys(kin))}
-    families = np.array([order[each] for each in kin])
-    each_fold = estimate(amounts, seconds, counted, families, Beliefs())
-    return Fit(tuple(chosen), tuple(kinds), tuple(without), each_fold)
+    counted = np.ones((1 + len(without), len(chosen)))
+    for fold, left_out in enumerate(without, start=1):
+        counted[fold] = [row.name != left_out for row in chosen]
+    rows_ = Rows(
+        np.array([row.amounts for row in chosen]),
+        np.array([row.seconds for row in chosen]),
+        _numbers([row.kind for row in chosen], kinds),
+        _groups(kinds),
+    )
+    return Fit(tuple(chosen), tuple(kinds), tuple(without), estimate(rows_, counted, Beliefs()))
+
+
+def _groups(kinds: Sequence[Target]) -> dict[str, Ints]:
+    """Which kinds have something in common, (G,), by the levels of `Beliefs`."""
+    family = [names.family(kind.engine) for kind in kinds]
+    return {
+        "all": np.zeros(len(kinds), int),
+        "family": _numbers([(each, kind.dtype) for each, kind in zip(family, kinds, strict=True)]),
+        "device": _numbers([kind.device for kind in kinds]),
+        "place": _numbers([kind[:3] for kind in kinds]),
+        "kind": np.arange(len(kinds)),
+    }
+
+
+def _numbers(things: Sequence[Hashable], order: Sequence[Hashable] = ()) -> Ints:
+    """The number of each, equal ones have the same, in an order or that of their appearance."""
+    number = {each: count for count, each in enumerate(order or dict.fromkeys(things))}
+    return np.array([number[each] for each in things], int)
 
 
 @lru_cache(maxsize=1)

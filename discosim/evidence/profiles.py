@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from discosim.evidence import names
-from discosim.evidence.fitting import NEAR_BYTES, Fit, Observation, Target
+from discosim.evidence.fitting import Fit, Observation, Target, habits_of
 from discosim.evidence.work import AMOUNTS, ARITHMETIC, COUNTED_AS
 from discosim.graph.table import Floats
 from discosim.hardware import DTYPES, Profile
@@ -15,6 +15,12 @@ from discosim.hardware.schema import Document, Efficiency
 
 CARRIED = 0.5
 """Of a number, from which share on its own rows say it rather than those of its family."""
+
+SELDOM = ("spill", "unaligned")
+"""Numbers that only some engines have."""
+
+OF_ENGINE = ("transform", "fast", "spill")
+"""Of the memory, what an engine does with it: another one's is not taken over."""
 
 OF_A_DTYPE = ("fp16", "int8")
 """Data types that may have figures of their own beside the general ones."""
@@ -52,7 +58,7 @@ def fitted_profile(
         "device": first.device,
         "runtime": kinds[0].engine,
         "held_out_error": round(fit.held_out_error(kinds), 3),
-        "fused": True,
+        "fused": habits_of(kinds[0].engine).folds,
     }
     raw |= {"clock": clock} if clock else {}
     raw |= {"threads": kinds[0].threads} if kinds[0].threads else {}
@@ -62,7 +68,8 @@ def fitted_profile(
         suffix = f"_{kind.dtype}" if place or kept else ""
         raw[f"efficiency{suffix}"] = written.efficiency(kind)
         raw[f"overhead{suffix}"] = written.overhead(kind)
-    raw["memory"] = {**raw.get("memory", {}), **written.memory()}
+    of_board = {key: each for key, each in raw.get("memory", {}).items() if key not in OF_ENGINE}
+    raw["memory"] = {**of_board, **written.memory()}
     return Document.model_validate(raw, context={"has_ops_per_mac": base.ops_per_mac is not None})
 
 
@@ -80,9 +87,9 @@ def _kept(base: Document, kinds: Sequence[Target]) -> dict[str, float]:
 def fixed(fit: Fit, kinds: Sequence[Target]) -> list[str]:
     """Return the numbers that a device's rows do not carry, which are as in its family."""
     shares = np.max([fit.carried(kind) for kind in kinds], axis=0)
-    spills = kinds[0].engine in NEAR_BYTES
-    return [name for name, share in zip(AMOUNTS, shares, strict=True)
-            if share < CARRIED and (name != "spill" or spills)]  # fmt: skip
+    asked = sum(row.amounts for kind in kinds for row in fit.rows_of(kind))
+    return [name for name, share, amount in zip(AMOUNTS, shares, asked, strict=True)
+            if share < CARRIED and (amount > 0 or name not in SELDOM)]  # fmt: skip
 
 
 class _Writing:
@@ -156,7 +163,8 @@ class _Writing:
     def efficiency(self, kind: Target) -> dict[str, object]:
         """The fraction of the rate that each class reaches, and that traffic reaches."""
         found: dict[str, object] = {}
-        for name in ARITHMETIC:
+        packs = habits_of(kind.engine).packs
+        for name in [each for each in ARITHMETIC if packs or each != "unaligned"]:
             share = 1.0 / self._each(kind, name) / self.top(kind)
             found[name] = self.figure(kind, name, _fraction(share))
         for name, like in COUNTED_AS.items():
@@ -188,7 +196,13 @@ class _Writing:
                 "arithmetic and traffic than to the larger of both",
             },
         }
-        near = NEAR_BYTES.get(self.kinds[0].engine)
+        habits = habits_of(self.kinds[0].engine)
+        if habits.transform != 1.0:
+            said = (
+                "tiles of Winograd's F(4x4, 3x3), arXiv 1509.09308: 6.75 of inputs, 5.5 of outputs"
+            )
+            found["transform"] = {"value": habits.transform, "estimate": said}
+        near = habits.near_bytes
         if near is not None:
             kind = self.kinds[0]
             said = "on-chip SRAM of 8 MB less what a program takes, coral.ai/docs/edgetpu/compiler"

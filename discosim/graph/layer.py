@@ -22,6 +22,9 @@ Atom = tuple[int, int]
 WINOGRAD_FEATURES = 16
 """Features from which on runtimes transform a 3x3 convolution (ncnn's convolution_arm.cpp)."""
 
+LANES = 4
+"""Features that a vector register holds, by which runtimes pack them (ncnn's `elempack`)."""
+
 FOLDED = frozenset(
     {"batch_norm", "affine", "flatten", "reshape", "view", "constant", "side_output", "gather"}
 )
@@ -158,17 +161,23 @@ class Layer:
     def classes(self) -> tuple[str, ...]:
         """Operator classes by which a profile may state a number, the narrowest first.
 
-        conv3x3: what runtimes compute by Winograd's algorithm (arXiv 1509.09308).
+        conv3x3: what runtimes compute by Winograd's algorithm (arXiv 1509.09308); unaligned: whose
+        output features fill no whole vector registers, so that some runtimes take one at a time.
         """
         if self.kind != "conv":
             return (self.kind,)
-        if max(self.kernel) == 1:
-            return ("pointwise", "conv")
-        if self.groups > 1:
+        if self.groups > 1 and max(self.kernel) > 1:
             return ("grouped", "conv")
+        unaligned = ("unaligned",) if self.out_features % LANES else ()
+        return (*unaligned, *self._shape_class, "conv")
+
+    @property
+    def _shape_class(self) -> tuple[str, ...]:
+        if max(self.kernel) == 1:
+            return ("pointwise",)
         even = self.kernel == (3, 3) and max(self.stride, default=1) == 1 and self.dilation == 1
         wide = min(self.in_features, self.out_features) >= WINOGRAD_FEATURES
-        return ("conv3x3", "conv") if even and wide else ("conv",)
+        return ("conv3x3",) if even and wide else ()
 
 
 def _none(_: Layer) -> int:

@@ -88,6 +88,7 @@ class Hardware:
     attention: str = ATTENTION[0]  # whether attention's scores are in memory
     memory_overlap: str = MEMORY_OVERLAP[0]  # whether memory traffic hides behind arithmetic
     folds: bool = False  # whether norms and activations cost nothing
+    transform: float = 1.0  # times that features of 3x3 convolutions of stride 1 pass memory
     run_s: float = 0.0  # what an inference takes of each node besides
     fast_bytes: float = 0.0  # weights that are kept near
     spill_Bps: float | None = None  # at which those beyond arrive, where they do
@@ -201,6 +202,7 @@ class Profile:
             attention=memory.attention.value if memory.attention else ATTENTION[0],
             memory_overlap=memory.overlap.value if memory.overlap else MEMORY_OVERLAP[0],
             folds=document.fused,
+            transform=memory.transform.value if memory.transform else 1.0,
             run_s=calls.pop("run", 0.0),
             fast_bytes=_si(memory.fast, parse_bytes) or 0.0,
             spill_Bps=_si(memory.spill, parse_bandwidth),

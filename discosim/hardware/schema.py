@@ -172,6 +172,7 @@ class PerClass(_Strict, Generic[V]):
     conv: Figure[V] | None = None
     conv3x3: Figure[V] | None = None
     pointwise: Figure[V] | None = None
+    unaligned: Figure[V] | None = None
     grouped: Figure[V] | None = None
     conv_transpose: Figure[V] | None = None
     depthwise: Figure[V] | None = None
@@ -216,8 +217,10 @@ class MemoryFigures(_Strict):
     runtime: what the runtime takes itself, whatever the network; workspace: how many times the
     features it holds, with copies and scratch of its kernels; attention: whether its kernels write
     attention's scores out, which they are taken to where nothing is said; overlap: whether traffic
-    passes while a layer computes, full where nothing is said; fast, spill: how many bytes of
-    weights are kept near, and the bandwidth at which each inference fetches those beyond.
+    passes while a layer computes, full where nothing is said; transform: how many times features of
+    3x3 convolutions of stride 1 pass, where they are transformed for Winograd's algorithm; fast,
+    spill: how many bytes of weights are kept near, and the bandwidth at which each inference
+    fetches those beyond.
     """
 
     capacity: Figure[BytesText] | None = None
@@ -226,6 +229,7 @@ class MemoryFigures(_Strict):
     workspace: Figure[Factor] | None = None
     attention: Figure[AttentionWord] | None = None
     overlap: Figure[OverlapWord] | None = None
+    transform: Figure[Factor] | None = None
     fast: Figure[BytesText] | None = None
     spill: Figure[BandwidthText] | None = None
 

@@ -35,7 +35,10 @@ REASONS = {
     "apart, and which operators the host computes (DeepLab, 52 ms) is not in the table",
     "esp32s3-espnow": "three networks: YOLO11n takes 8 ns a MAC, MobileNetV2 2.9 on the same two "
     "cores; whether weights and features lie in SRAM, PSRAM or flash is not stated",
-    "a100-tensorflow": "six networks whose times are launches of operators, not arithmetic",
+    "a100-nvlink": "six networks, of which ResNet-101 v2 (7.2 GMAC) takes 1.05 ms and ResNet-101 "
+    "(7.8 GMAC of the same layers) 0.84 ms",
+    "a100-tensorflow": "six networks, of which ResNet-101 (105 convolutions) takes 15.9 ms and "
+    "EfficientNet-B3 (131) 10.3 ms: launches of operators, not arithmetic, and not of one length",
     "rpi4-tflite": "fp16 files computed in fp32, and int8 of which MixNet-S takes longer than "
     "EfficientFormer-L1 with five times its MACs: what XNNPACK delegates is not stated",
     "rpi5-tflite": "as on the Pi 4: in int8 MixNet-S takes 81 ms and EfficientFormer-L1 31 ms",
@@ -56,8 +59,10 @@ that network, on all devices: no network is both fitted and judged.
 A profile has few numbers: a rate for each class of operators (3x3, pointwise, depthwise, grouped
 and other convolutions, linear layers, attention) and data type, a memory bandwidth, what a call and
 a run take. Their sum over a network's operators is the prediction ([model.md](model.md)); norms
-and relus are folded. A device's proportions lie near those of others under the same runtime unless
-its rows say otherwise. To add a device: one CSV of the same columns and one TOML
+and relus are folded, but by TensorFlow. Under ncnn, convolutions whose features fill no whole
+vector registers have a rate of their own, and features of 3x3 convolutions pass memory six times,
+as Winograd's algorithm has it. A device's proportions lie near those of others under the same
+runtime unless its rows say otherwise. To add a device: one CSV of the same columns and one TOML
 ([device.md](device.md)).
 """
 
