@@ -370,6 +370,7 @@ call = "1us"
 [memory]
 bandwidth = "1GB/s"
 overlap = "none"
+transform = 6
 fast = "8MB"
 spill = "100MB/s"
 """
@@ -386,6 +387,7 @@ def test_what_a_data_type_states_stands_in_place_of_the_general_figure(own: Path
     assert (wide.overhead_s, narrow.overhead_s) == ({"call": 3e-6}, {"call": 1e-6})
     assert wide.memory_Bps == narrow.memory_Bps == 8e8
     assert (wide.run_s, wide.fast_bytes, wide.spill_Bps) == (2e-3, 8e6, 1e8)
+    assert wide.transform == 6
     assert wide.folds
     assert wide.memory_overlap == "none"
     plain = load_profile(str(own), {"fused": "false", "threads": "4"})

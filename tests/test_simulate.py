@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discosim.configuration import worth_of
+from discosim.graph.builder import Builder
+from discosim.graph.network import INPUT
 from discosim.graph.table import LayerTable, tabulate
 from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
@@ -142,6 +144,37 @@ def test_what_is_not_overlapped_adds_up(table: LayerTable, node: Hardware, nodes
         for word in ("full", "none")
     )
     assert after == pytest.approx(beside + np.minimum(arithmetic, traffic), rel=1e-6, abs=1e-12)
+
+
+def test_features_of_3x3_convolutions_that_are_transformed_pass_memory_so_many_times() -> None:
+    once = replace(FIG4, memory_Bps=1e9, memory_overlap="none", bandwidth_Bps=np.inf)
+    one, six = (
+        on("resnet18", hardware=replace(once, transform=times), nodes=1).cost().local_s.squeeze()
+        for times in (1.0, 6.0)
+    )
+    table = tabulate(build("resnet18"))
+    features = np.array([
+        4 * (row.in_elems + row.out_elems) * ("conv3x3" in row.classes) for row in table.rows
+    ])  # fmt: skip
+    assert features.any()
+    assert six - one == pytest.approx(5 * features / 1e9, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("features", "kernel", "classes"),
+    [
+        (64, 3, ("conv3x3", "conv")),
+        (126, 3, ("unaligned", "conv3x3", "conv")),
+        (255, 1, ("unaligned", "pointwise", "conv")),
+        (6, 5, ("unaligned", "conv")),
+    ],
+)
+def test_convolutions_that_fill_no_vector_registers_are_of_a_class_of_their_own(
+    features: int, kernel: int, classes: tuple[str, ...]
+) -> None:
+    net = Builder("one", (64, 8, 8))
+    net.conv(INPUT, features, kernel, "c")
+    assert net.build().layers[0].classes == classes
 
 
 @given(tables(), hardware(), NODES)

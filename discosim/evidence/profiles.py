@@ -136,28 +136,36 @@ class _Writing:
     def _rates(self, kind: Target) -> Floats:
         return np.array([1.0 / self._each(kind, name) for name in ARITHMETIC])
 
-    def top(self, kind: Target) -> float:
-        """The rate that efficiencies are of: of the fastest class, and no wider type's is higher.
+    def top(self, kind: Target) -> tuple[str, float]:
+        """The rate that efficiencies are of, and the data type that has it.
 
-        A narrower type whose classes are slower than a wider one's has lower efficiencies.
+        That of the fastest class, and no wider type's is higher: a narrower type whose classes are
+        slower than a wider one's has lower efficiencies.
         """
         order = list(DTYPES)
-        wider = [
-            rate
+        rates = {
+            dtype: rate
             for dtype, rate in self.kept.items()
             if order.index(dtype) < order.index(kind.dtype)
-        ]
-        rates = [
-            float(self._rates(each).max()) for each in self.kinds[: self.kinds.index(kind) + 1]
-        ]
-        return max(wider + rates)
+        }
+        for each in self.kinds[: self.kinds.index(kind) + 1]:
+            rates[each.dtype] = float(self._rates(each).max())
+        dtype = max(rates, key=lambda each: (rates[each], order.index(each)))
+        return dtype, rates[dtype]
 
     def compute(self) -> dict[str, object]:
         """The rates by data type."""
         found: dict[str, object] = {}
         for kind in self.kinds:
+            dtype, rate = self.top(kind)
+            value = _quantity(rate, "MAC/s")
             fastest = ARITHMETIC[int(self._rates(kind).argmax())]
-            found[kind.dtype] = self.figure(kind, fastest, _quantity(self.top(kind), "MAC/s"))
+            found[kind.dtype] = self.figure(kind, fastest, value)
+            if dtype != kind.dtype:
+                said = (
+                    f"as {dtype}, whose rate is the higher one: what its rows show is {fastest}'s"
+                )
+                found[kind.dtype] = {"value": value, "estimate": f"{said} efficiency_{kind.dtype}"}
         return found
 
     def efficiency(self, kind: Target) -> dict[str, object]:
@@ -165,11 +173,11 @@ class _Writing:
         found: dict[str, object] = {}
         packs = habits_of(kind.engine).packs
         for name in [each for each in ARITHMETIC if packs or each != "unaligned"]:
-            share = 1.0 / self._each(kind, name) / self.top(kind)
+            share = 1.0 / self._each(kind, name) / self.top(kind)[1]
             found[name] = self.figure(kind, name, _fraction(share))
         for name, like in COUNTED_AS.items():
             if name in Efficiency.model_fields:
-                share = 1.0 / self._each(kind, like) / self.top(kind)
+                share = 1.0 / self._each(kind, like) / self.top(kind)[1]
                 said = f"{self.by}: as {like}, in no row often enough"
                 found[name] = {"value": _fraction(share), "estimate": said}
         reached = 1.0 / self._each(kind, "memory") / self._memory_Bps()
