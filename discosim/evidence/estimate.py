@@ -180,7 +180,8 @@ def _linear(
     parts = rows.amounts * np.exp(np.clip(logs, -60, 20))[rows.kind]  # finite, however far off
     total = parts.sum(-1)
     off = np.log(total) - np.log(rows.seconds)
-    return parts / total[:, None], off, 1.0 / np.sqrt(1.0 + (off / bend) ** 2) / beliefs.noise**2
+    slopes: Floats = parts / total[:, None]
+    return slopes, off, 1.0 / np.sqrt(1.0 + (off / bend) ** 2) / beliefs.noise**2
 
 
 def _best(
@@ -194,7 +195,7 @@ def _best(
     for level, each in near.items():
         covariance += (each @ each.T) * same[level]
     pull = np.linalg.solve(covariance, wanted)
-    best = np.tile(beliefs.start, (len(logs), 1))
+    best: Floats = np.tile(beliefs.start, (len(logs), 1))
     for shared in beliefs.shared:
         groups = rows.groups[shared.level]
         said = np.zeros((groups.max() + 1, shared.loads.shape[1]))

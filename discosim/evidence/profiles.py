@@ -87,7 +87,7 @@ def _kept(base: Document, kinds: Sequence[Target]) -> dict[str, float]:
 def fixed(fit: Fit, kinds: Sequence[Target]) -> list[str]:
     """Return the numbers that a device's rows do not carry, which are as in its family."""
     shares = np.max([fit.carried(kind) for kind in kinds], axis=0)
-    asked = sum(row.amounts for kind in kinds for row in fit.rows_of(kind))
+    asked = np.sum([row.amounts for kind in kinds for row in fit.rows_of(kind)], axis=0)
     return [name for name, share, amount in zip(AMOUNTS, shares, asked, strict=True)
             if share < CARRIED and (amount > 0 or name not in SELDOM)]  # fmt: skip
 
