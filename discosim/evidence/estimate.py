@@ -213,4 +213,5 @@ def _carried(kind: Ints, slopes: Floats, weights: Floats, kinds: int, beliefs: B
         its = kind == number
         facts = own @ (slopes[its].T * weights[its]) @ slopes[its]
         shares.append(np.diag(np.linalg.solve(np.eye(len(own)) + facts, facts)))
-    return np.clip(np.array(shares), 0.0, 1.0)
+    clipped: Floats = np.clip(np.array(shares), 0.0, 1.0)
+    return clipped
