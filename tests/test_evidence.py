@@ -18,7 +18,7 @@ import discosim as ds
 from discosim.cli.app import run
 from discosim.errors import DiscosimError, FaultsError
 from discosim.evidence import names
-from discosim.evidence.estimate import SHARED, Beliefs, Rows, Shared, estimate, predicted_s
+from discosim.evidence.estimate import SHARED, Beliefs, MeasuredRows, Shared, estimate, predicted_s
 from discosim.evidence.fitting import Fit, fit, shipped_fit, usable
 from discosim.evidence.measured import COLUMNS, read_measured, shipped_table, written
 from discosim.evidence.predict import fitted_boards, pairs_right, predict
@@ -65,7 +65,7 @@ OWN = [
 # Laws of the estimate
 
 
-def synthetic(seed: int) -> Rows:
+def synthetic(seed: int) -> MeasuredRows:
     """Three devices of one family, eight networks each, their times without noise."""
     rng = np.random.default_rng(seed)
     networks = ["resnet18", "vgg16", "mobilenetv2", "squeezenet1-1", "alexnet", "densenet121",
@@ -75,7 +75,7 @@ def synthetic(seed: int) -> Rows:
     seconds = predicted_s(amounts, numbers)
     one, each = np.zeros(3, int), np.arange(3)
     groups = {"all": one, "family": one, "device": each, "place": each, "kind": each}
-    return Rows(np.tile(amounts, (3, 1)), seconds.ravel(), np.repeat(each, 8), groups)
+    return MeasuredRows(np.tile(amounts, (3, 1)), seconds.ravel(), np.repeat(each, 8), groups)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -111,7 +111,7 @@ class Beliefs:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class MeasuredRows:
     """Measured rows as arrays.
 
     amounts: (N, A); seconds, kind: (N,), what was measured, and of which kind; groups: by level,
@@ -123,10 +123,10 @@ class Rows:
     kind: Ints
     groups: Mapping[str, Ints]
 
-    def chosen(self, counted: Floats) -> "Rows":
+    def chosen(self, counted: Floats) -> "MeasuredRows":
         """Return those that count."""
         of = counted > 0
-        return Rows(self.amounts[of], self.seconds[of], self.kind[of], self.groups)
+        return MeasuredRows(self.amounts[of], self.seconds[of], self.kind[of], self.groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,7 @@ def predicted_s(amounts: Floats, seconds_each: Floats) -> Floats:
     return seconds
 
 
-def estimate(rows: Rows, counted: Floats, beliefs: Beliefs) -> Estimate:
+def estimate(rows: MeasuredRows, counted: Floats, beliefs: Beliefs) -> Estimate:
     """Return the numbers that fit rows, in each of F fits those that are counted, (F, N).
 
     Steps of Gauss and Newton, in which a row counts as under the pseudo-Huber loss (Hartley and
@@ -159,7 +159,7 @@ def estimate(rows: Rows, counted: Floats, beliefs: Beliefs) -> Estimate:
     return Estimate(np.exp(np.array(found)), carried)
 
 
-def _settled(rows: Rows, beliefs: Beliefs) -> Floats:
+def _settled(rows: MeasuredRows, beliefs: Beliefs) -> Floats:
     """The logarithms that fit some rows, (G, A)."""
     logs = np.tile(beliefs.start, (len(rows.groups["kind"]), 1))
     same = {}
@@ -174,7 +174,7 @@ def _settled(rows: Rows, beliefs: Beliefs) -> Floats:
 
 
 def _linear(
-    rows: Rows, logs: Floats, bend: float, beliefs: Beliefs
+    rows: MeasuredRows, logs: Floats, bend: float, beliefs: Beliefs
 ) -> tuple[Floats, Floats, Floats]:
     """About some logarithms: each row's slopes (N, A), how far it is off, and its weight (N,)."""
     parts = rows.amounts * np.exp(np.clip(logs, -60, 20))[rows.kind]  # finite, however far off
@@ -185,7 +185,7 @@ def _linear(
 
 
 def _best(
-    rows: Rows, logs: Floats, same: Mapping[str, Floats], bend: float, beliefs: Beliefs
+    rows: MeasuredRows, logs: Floats, same: Mapping[str, Floats], bend: float, beliefs: Beliefs
 ) -> Floats:
     """The most likely logarithms where times follow their slopes about `logs`, (G, A)."""
     slopes, off, weights = _linear(rows, logs, bend, beliefs)

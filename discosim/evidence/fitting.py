@@ -12,7 +12,7 @@ import numpy as np
 
 from discosim.errors import DiscosimError
 from discosim.evidence import names
-from discosim.evidence.estimate import Beliefs, Estimate, Rows, estimate, predicted_s
+from discosim.evidence.estimate import Beliefs, Estimate, MeasuredRows, estimate, predicted_s
 from discosim.evidence.measured import Measurement, read_measured, shipped_table
 from discosim.evidence.work import Habits, amounts_of
 from discosim.graph.network import Network
@@ -254,13 +254,13 @@ def fit(rows: Sequence[Observation], fewest: int = FEWEST) -> Fit:
     counted = np.ones((1 + len(without), len(chosen)))
     for fold, left_out in enumerate(without, start=1):
         counted[fold] = [row.name != left_out for row in chosen]
-    rows_ = Rows(
+    arrays = MeasuredRows(
         np.array([row.amounts for row in chosen]),
         np.array([row.seconds for row in chosen]),
         _numbers([row.kind for row in chosen], kinds),
         _groups(kinds),
     )
-    return Fit(tuple(chosen), tuple(kinds), tuple(without), estimate(rows_, counted, Beliefs()))
+    return Fit(tuple(chosen), tuple(kinds), tuple(without), estimate(arrays, counted, Beliefs()))
 
 
 def _groups(kinds: Sequence[Target]) -> dict[str, Ints]:
