@@ -54,6 +54,14 @@ def test_an_input_that_is_an_output_is_held_to_the_end(tmp_path: Path) -> None:
         build(str(path))
 
 
+def test_stages_behind_the_first_do_not_hold_what_enters(tmp_path: Path) -> None:
+    """Of two stages the second reads 256 elements and makes 256, whether the image is wanted."""
+    nodes = [node("Conv", ["x", "w"], ["a"]), node("Conv", ["a", "v"], ["y"])]
+    weights = {"w": (4, 3, 1, 1), "v": (4, 4, 1, 1)}
+    graph = model(nodes, {"x": [1, 3, 8, 8]}, {"x": None, "y": None}, weights)
+    assert peak(read(graph, tmp_path), 2, strategy="pipeline") / 4 == 256 + 256
+
+
 def test_a_module_may_return_what_it_is_given() -> None:
     """Its second argument in another shape: 24 elements beside 8 and 8 of the matrix."""
 

@@ -280,10 +280,10 @@ def test_unlike_nodes_cost_what_each_of_them_costs() -> None:
     macs = [table.macs[timeline.work.plan.stage == node].sum() for node in (0, 1)]
     expected = 1e-9 * macs[0] + 3e-9 * macs[1] + 3.0 * timeline.latency_s
     assert energy_J(timeline) == pytest.approx(expected)
-    assert price_usd(timeline.work.cluster) == 115
+    assert price_usd(timeline.work.cluster.nodes) == 115
     silent = Cluster((one, replace(other, energy_per_mac_J=None, price_usd=None)))
     assert np.isnan(energy_J(schedule(work_of(given, silent))))
-    assert np.isnan(price_usd(silent))
+    assert np.isnan(price_usd(silent.nodes))
 
 
 def test_balanced_shares_fit_the_memory_of_each_node() -> None:

@@ -112,7 +112,7 @@ def range_bytes(table: LayerTable, holding: Holding) -> Floats:
         kept = np.cumsum(np.triu(inputs * first), axis=1)
     else:
         taken = table.live_elems + table.scratch_elems * (holding.attention == WRITTEN_OUT)
-        live = np.broadcast_to(taken, (len(table), len(table)))
+        live = taken - np.where(_at(table) > 0, _handed_out(table), 0.0)
         kept = np.maximum.accumulate(np.triu(live), axis=1)
     if holding.arriving:
         kept = kept + np.where(_at(table) > 0, table.cut_elems[:, None], 0.0)
@@ -132,6 +132,14 @@ def _range_params(table: LayerTable) -> Floats:
             )
             before = row
     return params
+
+
+def _handed_out(table: LayerTable) -> Floats:
+    """Elements of inputs that are outputs too, after their last reader: on the first node alone."""
+    kept = [table.tensors.index(name) for name in table.network.kept]
+    behind = np.arange(len(table)) > table.last_read[kept, None]
+    elems: Floats = table.tensor_elems[kept] @ behind
+    return elems
 
 
 def _at(table: LayerTable) -> Ints:
@@ -203,7 +211,7 @@ def staged_plan(table: LayerTable, stage: Ints, *, resend: bool = True) -> Plan:
         exchange=PairExchange(elems, np.full((nodes, len(table)), np.inf)),
         chunk_features=np.zeros((1, len(table))),
         buffer_elems=np.zeros((1, len(table))),
-        live_elems=runs * table.live_elems,
+        live_elems=runs * (table.live_elems - np.where(stage > 0, _handed_out(table), 0.0)),
         stored_elems=runs @ np.where(again, 0.0, stored),
         avg_s_comm=np.asarray(1.0 - handed.sum() / dense if nodes > 1 else 0.0),
         stage=stage,

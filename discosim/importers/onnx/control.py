@@ -220,7 +220,8 @@ def refusal(scope: Scope, node: NodeProto, tensor: str, what: str = FLOW) -> Dis
     read = sorted(named.union(*(scope.lists.get(name, ()) for name in named)) & known)
     listed = ", ".join(repr(name) for name in read[:4] if name != tensor) or "its inputs"
     return DiscosimError(
-        f"{scope.name}: {node.op_type} {tag_of(node)!r} {what} {tensor!r}, "
+        f"{scope.name}: {node.op_type} {tag_of(node)!r} {what} "
+        f"{tensor.partition(REPEATED)[0]!r}, "
         f"{why} cut the file there (onnx.utils.extract_model): before it at {listed}, behind it at "
         f"{', '.join(repr(name) for name in node.output if name)}"
     )
