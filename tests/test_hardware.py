@@ -403,6 +403,7 @@ def test_congestion_and_latency_of_links_are_words_and_numbers(own: Path) -> Non
     shown = {row.path: row.value for row in profile.figures()}
     assert shown["link.latency_per"] == "exchange"
     assert (shown["link.senders"], shown["link.congestion"]) == ("4", "1.5")
+    assert {row.path: row.reference for row in profile.figures()}["link.topology"] != "command line"
     assert "link.latency_per" not in {row.path for row in load_profile(str(own)).figures()}
     assert "link.senders" in refused(own, {"link.congestion": "2"})
     assert "exchange" in refused(own, {"link.latency_per": "exchnge"})

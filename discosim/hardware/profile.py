@@ -188,8 +188,8 @@ class Profile:
             link_latency_s=parse_time(link.latency.value),
             topology=link.topology,
             duplex=self.duplex,
-            latency_per=link.latency_per or LATENCY_PER[0],
-            senders=np.inf if link.senders is None else link.senders,
+            latency_per=link.latency_per.value if link.latency_per else LATENCY_PER[0],
+            senders=link.senders.value if link.senders else np.inf,
             congestion=link.congestion.value if link.congestion else 1.0,
             compute_macps=_compute_macps(rate, self.ops_per_mac),
             dtype=dtype,
@@ -223,9 +223,8 @@ class Profile:
             if is_figure(path):
                 figure = getattr(getattr(self.document, section), key)
             elif path in WIRING:
-                link = self.document.link
-                word = self.duplex if key == "duplex" else getattr(link, key)
-                figure = word and Figure[str](value=str(word), source=link.source or GIVEN)
+                word = self.document.link.topology if key == "topology" else self.duplex
+                figure = Figure[str](value=word, source=self.document.link.source or GIVEN)
             else:
                 continue
             if figure is not None:

@@ -31,8 +31,7 @@ from discosim.units import (
 
 TOPOLOGIES: Final = tuple(traffic.TOPOLOGIES)
 HALF_DUPLEX: Final = tuple(name for name, kind in traffic.TOPOLOGIES.items() if kind.one_medium)
-WIRING: Final = ("link.topology", "link.duplex", "link.latency_per", "link.senders")
-"""Words and a count; link.source says where from."""
+WIRING: Final = ("link.topology", "link.duplex")  # words; link.source says where from
 LATENCY_PER: Final = traffic.LATENCY_PER
 ATTENTION: Final = memory.ATTENTION
 MEMORY_OVERLAP: Final = tuple(compute.MEMORY_OVERLAP)
@@ -85,6 +84,8 @@ OneLine = Annotated[str, AfterValidator(_one_line)]
 Text = Annotated[str, Field(min_length=1)]
 Factor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 OverlapWord = Annotated[str, _name_among("memory overlap", MEMORY_OVERLAP)]
+LatencyWord = Annotated[str, _name_among("latency", LATENCY_PER)]
+Count = Annotated[int, Field(ge=1)]
 AttentionWord = Annotated[str, _name_among("attention", ATTENTION)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 BandwidthText = Annotated[str, _read_by(parse_bandwidth)]
@@ -134,8 +135,8 @@ class LinkFigures(_Strict):
     latency: Figure[TimeText]
     topology: Annotated[str, _name_among("topology", TOPOLOGIES)]
     duplex: Annotated[str, _name_among("duplex", ("full", "half"))] | None = None
-    latency_per: Annotated[str, _name_among("latency", LATENCY_PER)] | None = None
-    senders: Annotated[int, Field(ge=1)] | None = None
+    latency_per: Figure[LatencyWord] | None = None
+    senders: Figure[Count] | None = None
     congestion: Figure[Factor] | None = None
     source: Text | None = None
 
