@@ -34,7 +34,14 @@ from discosim.evidence.tokens import (
 from discosim.evidence.work import AMOUNTS, amounts_of
 from discosim.hardware import load_profile, profile_names
 from discosim.networks import build
-from discosim.report.evidence_page import REASONS, beyond, page
+from discosim.report.evidence_page import (
+    ALONE,
+    REASONS,
+    beyond,
+    by_themselves,
+    measured_twice,
+    page,
+)
 
 ROOT = Path(__file__).parents[1]
 BOARD = ("My board", "engine", "", "", "fp32", 2, 1, "", "latency", 0, "ms", "mine", "", "")
@@ -175,8 +182,16 @@ def test_the_errors_are_within_what_the_readme_says() -> None:
     assert right / total > 0.9
 
 
-def test_a_profile_that_is_off_says_which_measurements_show_why() -> None:
-    assert set(beyond(ds.evidence().predictions)) <= set(REASONS)
+def test_what_is_off_says_which_measurements_show_why() -> None:
+    predictions = ds.evidence().predictions
+    assert set(beyond(predictions)) <= set(REASONS)
+    assert {each.measured.network for each in by_themselves(predictions)} == set(ALONE)
+
+
+def test_rows_of_the_same_are_found_however_far_apart() -> None:
+    twice = measured_twice(ds.evidence().predictions)
+    assert {fast.measured.network for fast, _ in twice} == {"resnet18", "mobilenetv1-1.0"}
+    assert all(fast.measured.seconds <= slow.measured.seconds for fast, slow in twice)  # type: ignore[operator]
 
 
 # Several nodes

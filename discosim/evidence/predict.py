@@ -160,8 +160,8 @@ def _board(row: Measurement, kind: Target, boards: dict[Target, Profile]) -> tup
     raise DiscosimError(f"no profile of {row.device} with {kind.threads} threads, only with {has}")
 
 
-def pairs_right(predictions: Sequence[Judged]) -> tuple[int, int]:
-    """Return how many pairs of one kind are named right, and of how many that lie APART."""
+def pairs_right(predictions: Sequence[Judged], apart: float = APART) -> tuple[int, int]:
+    """Return how many pairs of one kind are named right, and of how many that lie apart."""
     groups: dict[tuple[object, ...], list[Judged]] = {}
     for each in predictions:
         row = each.measured
@@ -172,7 +172,7 @@ def pairs_right(predictions: Sequence[Judged]) -> tuple[int, int]:
     for group in groups.values():
         measured = np.array([each.measured.seconds for each in group], dtype=float)
         said = np.array([each.held_out_s for each in group])
-        slower = measured[:, None] > (1 + APART) * measured[None]
+        slower = measured[:, None] > (1 + apart) * measured[None]
         total += int(slower.sum())
         right += int((slower & (said[:, None] > said[None])).sum())
     return right, total

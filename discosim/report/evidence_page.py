@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from discosim.evidence.fitting import shipped_fit
 from discosim.evidence.measured import read_measured, shipped_table
-from discosim.evidence.predict import Judged, fitted_boards, predict
+from discosim.evidence.predict import Judged, fitted_boards, pairs_right, predict
 from discosim.evidence.tokens import Trial, tried
 from discosim.report.evidence import (
     by_profile,
@@ -18,9 +18,13 @@ from discosim.report.evidence import (
     show_rows,
 )
 from discosim.report.tables import Cells, to_markdown
+from discosim.units import format_quantity
 
 OFF = 1.8
 """From which factor on a prediction is listed as a bad one."""
+
+NEAR = (0.3, 0.5, 1.0)
+"""As fractions: pairs that differ by more are counted by themselves."""
 
 WANTED = 0.2
 """The median error that a profile's rows are to carry."""
@@ -47,6 +51,15 @@ REASONS = {
 }
 """Why rows of a profile carry no better prediction: measurements that contradict one another."""
 
+ALONE = {
+    "vit-b32-384": "the one transformer that was measured under ncnn, whose linear layers over 145 "
+    "tokens no other network tells of: AlexNet's and VGG-16's, of one position, wait for weights",
+    "vgg16": "on the i9 ViT-B/32 (13 GMAC, 86 M weights of linear layers) takes 26 ms and VGG-16 "
+    "(15.5 GMAC, 124 M) 118 ms",
+    "alexnet": "without it VGG-16 alone tells how fast weights of linear layers arrive",
+}
+"""Why a network is off by OFF or more without its rows: what it has that no other one has."""
+
 INTRODUCTION = """\
 # Published latencies beside predictions
 
@@ -64,6 +77,13 @@ vector registers have a rate of their own, and features of 3x3 convolutions pass
 as Winograd's algorithm has it. A device's proportions lie near those of others under the same
 runtime unless its rows say otherwise. To add a device: one CSV of the same columns and one TOML
 ([device.md](device.md)).
+"""
+
+CEILING = """\
+## How near measurements are to each other
+
+One number for each network on a device cannot be nearer to its rows than these are to each other,
+and names the faster of two networks wrong where they are as near as its own error:
 """
 
 SEVERAL = """\
@@ -100,10 +120,47 @@ def bad_ones(predictions: Sequence[Judged]) -> list[Judged]:
     return sorted(found, key=off_by, reverse=True)
 
 
+def by_themselves(predictions: Sequence[Judged]) -> list[Judged]:
+    """Return the bad ones of profiles whose median error is as small as wanted."""
+    off = beyond(predictions)
+    return [each for each in bad_ones(predictions) if each.profile not in off]
+
+
 def beyond(predictions: Sequence[Judged]) -> dict[str, float]:
     """Return the profiles whose median error is larger than wanted, with it."""
     errors = {name: median_error(rows) for name, rows in by_profile(predictions).items()}
     return {name: error for name, error in errors.items() if error > WANTED}
+
+
+def measured_twice(predictions: Sequence[Judged]) -> list[tuple[Judged, Judged]]:
+    """Return the fastest and slowest of rows of one network and input under one profile."""
+    groups: dict[tuple[object, ...], list[Judged]] = {}
+    for each in predicted_rows(predictions):
+        row = each.measured
+        key = (each.profile, row.network, row.input, row.dtype, row.nodes)
+        groups.setdefault(key, []).append(each)
+    ordered = (
+        sorted(rows, key=lambda each: each.measured.seconds or 0.0) for rows in groups.values()
+    )
+    return [(rows[0], rows[-1]) for rows in ordered if len(rows) > 1]
+
+
+def _ceiling(predictions: Sequence[Judged]) -> Iterator[str]:
+    """What no profile can tell apart: rows of the same, and pairs that lie near each other."""
+    for fast, slow in measured_twice(predictions):
+        a, b = (each.measured for each in (fast, slow))
+        low, high = (format_quantity(row.seconds or 0.0, "s") for row in (a, b))
+        yield (
+            f"- {a.network} at {a.input} in {a.dtype} on {a.device}: {low} "
+            f"({a.runtime}, {a.source}) and {high} ({b.runtime}, {b.source}), "
+            f"{100 * ((b.seconds or 0.0) / (a.seconds or 1.0) - 1):.0f} % apart\n"
+        )
+    for apart in NEAR:
+        right, total = pairs_right(predicted_rows(predictions), apart)
+        yield (
+            f"- Of {total} pairs that differ by over {100 * apart:.0f} %, "
+            f"{100 * right / total:.1f} % are named right\n"
+        )
 
 
 def _page(predictions: Sequence[Judged]) -> Iterator[str]:
@@ -120,6 +177,12 @@ def _page(predictions: Sequence[Judged]) -> Iterator[str]:
     yield f"## Off by {OFF:g}x or more\n"
     bad = bad_ones(predictions)
     yield to_markdown({"device": [each.measured.device for each in bad], **show_rows(bad)}, [])
+    yield "".join(
+        f"- {name}: {ALONE.get(name, 'not known')}\n"
+        for name in dict.fromkeys(each.measured.network for each in by_themselves(predictions))
+    )
+    yield CEILING
+    yield "".join(_ceiling(predictions))
     yield SEVERAL
     yield to_markdown(show_tried(tried([each.measured for each in predictions])), [])
     yield STAGING
