@@ -289,6 +289,8 @@ def test_a_spill_is_told_wherever_fitting_is() -> None:
     sized = ["size", *asked, "--latency", "30ms"]
     assert "of which weights spill from fast memory" in CliRunner().invoke(cli, sized).output
     shown = CliRunner().invoke(cli, ["hardware", "show", "edgetpu-usb"]).output
+    assert "Weights beyond 7.5 MB arrive at" in " ".join(shown.split())
+    assert "1 GB (7.5 MB fast)" in CliRunner().invoke(cli, ["hardware"]).output
     assert "memory.fast" in shown
     assert "memory.spill" in shown
 

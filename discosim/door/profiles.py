@@ -8,7 +8,7 @@ from discosim.door.answer import Listing
 from discosim.door.hearing import command
 from discosim.hardware import load_profile, profile_names
 from discosim.report.frames import as_cells
-from discosim.report.hardware import COLUMNS, show_profiles
+from discosim.report.hardware import COLUMNS, show_profiles, tiers
 
 
 @command
@@ -20,9 +20,13 @@ def profiles() -> Listing:
         node = profile.hardware(profile.dtypes[0])
         numbers = {column: getattr(node, column) for column in COLUMNS}
         document = profile.document
-        of = {"runtime": document.runtime or "", "held_out_error": document.held_out_error}
+        of = {
+            "runtime": document.runtime or "",
+            "held_out_error": document.held_out_error,
+            "fast_bytes": None if node.spill_Bps is None else node.fast_bytes,
+        }
         rows.append({**numbers, **of, "description": profile.description})
-    frame = pd.DataFrame(rows).astype({"held_out_error": float})
+    frame = pd.DataFrame(rows).astype({"held_out_error": float, "fast_bytes": float})
     return Listing(rows=frame, shown=show_profiles(frame))
 
 
@@ -37,4 +41,5 @@ def figures(name: str, settings: Mapping[str, str] | None = None) -> Listing:
     if profile.document.held_out_error is not None:
         error = 100 * profile.document.held_out_error
         said.append(f"Networks that it was not fitted to are off by {error:.0f} % (median).")
+    said += tiers(profile.hardware(profile.dtypes[0]))
     return Listing(rows=rows, said=said, shown=as_cells(rows))
