@@ -228,6 +228,15 @@ def test_an_answer_is_handed_on_as_one_file(
     assert not re.search(r"\{\{|<script|https?://", html)
 
 
+def test_names_in_a_report_are_text() -> None:
+    evil = "</title><script>alert(1)</script>\"'\u2028"
+    named = replace(ds.network("resnet18/8"), name=evil)
+    html = ds.sweep(named, "rpi4-gigabit", nodes=2).page(f"discosim sweep --model '{evil}'")
+    assert "&lt;script&gt;alert(1)" in html
+    assert "<script" not in html
+    assert html.count("</title>") == 1
+
+
 def test_the_browser_is_opened_where_it_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
