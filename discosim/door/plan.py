@@ -137,7 +137,10 @@ def plan(
         limit = float(given.one("memory", [node.memory_bytes]))
         note(f"no --memory: that of {node.name} is the limit")
     if aim is Aim.ENERGY and node.energy_per_mac_J is None:
-        raise DiscosimError(f"--objective energy: {node.name} states no energy of a MAC")
+        raise DiscosimError(
+            f"--objective energy: {node.name} states no energy of a MAC; give "
+            "--set cost.energy_per_mac=0.4nJ"
+        )
     best = planned(asked, s_comm=levels, memory=limit, aim=aim, method=Method(method))
     for line in best.best.plan.remarks:
         note(line)
