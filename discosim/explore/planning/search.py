@@ -32,6 +32,9 @@ SAME = 1e-9
 MOST_IMPROVED = 8
 """Choices of the dynamic program of which others are put together."""
 
+MOST_STEPS = 20
+"""How often a choice is put together anew."""
+
 MOST_TRIED = 4_000
 """Choices that are put together at once."""
 
@@ -229,7 +232,7 @@ def _improved(prices: Prices, tried: Ints, memory: float) -> Ints:
     counts = np.array([len(each) for each in prices.options])
     group = np.repeat(np.arange(groups), counts)
     option = np.concatenate([np.arange(count) for count in counts])
-    while True:
+    for _ in range(MOST_STEPS):
         changed = np.tile(path, (len(group), 1))
         changed[np.arange(len(group)), group] = option
         every = np.concatenate([path[None], changed, *(np.where(inside, o, path) for o in tried)])
@@ -239,6 +242,7 @@ def _improved(prices: Prices, tried: Ints, memory: float) -> Ints:
         if (over[0], cost[0]) >= (over[1], cost[1] * (1 - 1e-9)):
             return path
         path = best
+    return path
 
 
 def _windows(prices: Prices, most: int) -> Bools:
