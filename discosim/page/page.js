@@ -378,7 +378,7 @@ function showMemory() {
   const runtime = data.profiles[state.profile].runtime_bytes;
   const bars = [["one node", one], [`each of ${many(chosen.nodes)}`, chosen]].slice(0, chosen.nodes > 1 ? 2 : 1);
   const host = byId("memory");
-  const box = frame(host, 40 + 44 * bars.length, 118);
+  const box = frame(host, 40 + 44 * bars.length, 12 + 6.5 * Math.max(...bars.map(([name]) => name.length)));
   const most = Math.max(...bars.map((bar) => bar[1].node_bytes)) * 1.05;
   const beyond = numbers.memory !== null && numbers.memory > most * 1.6;
   const across = scale(0, numbers.memory !== null && !beyond ? Math.max(most, numbers.memory * 1.05) : most, box.left, box.right);
