@@ -322,6 +322,24 @@ def test_rows_of_a_table_that_is_looked_up_too_are_stored_once(tmp_path: Path) -
     assert network.params == 50 * 16 + 16 * 4
 
 
+def test_a_stack_that_is_read_in_parts_and_summed_is_stored_once() -> None:
+    """Three matrices of 8 x 8, one after the other, and their sum."""
+
+    class Stacked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stack = nn.Parameter(torch.zeros(3, 8, 8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            for number in range(3):
+                x = x @ self.stack[number]
+            return x @ self.stack.sum(0)
+
+    network = trace(Stacked(), torch.zeros(1, 8))
+    assert network.params == elems(network, "single", 1) == 192
+    assert network.macs == 4 * 64
+
+
 # Attention with masks and past keys
 
 

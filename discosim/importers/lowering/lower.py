@@ -118,7 +118,8 @@ def _outputs(writer: Writer) -> tuple[list[str], list[str]]:
         shape = writer.net.shape(tensor)
         wide = [part for part in parts if prod(part.shape) > prod(shape)]  # repeated on the way
         once = [part for part in parts if part not in wide]
-        if len(set().union(*map(_features_of, once))) == shape[0]:
+        whole = any(map(writer.covers, once))
+        if whole or len(set().union(*map(_features_of, once))) == shape[0]:
             outputs.append(tensor)
             once = []
         apart = {_features_of(part): part for part in once}

@@ -10,6 +10,9 @@ from discosim.graph.builder import Builder
 from discosim.graph.parameters import WITHIN
 from discosim.importers.lowering.program import Constant, base_of
 
+BEYOND = " beyond its product"
+"""Behind the name of a parameter: what of it is more than the kernel that is computed from it."""
+
 
 class ParameterUses:
     """The parameters of the rows that are written into `net`, by their names in the program."""
@@ -39,7 +42,7 @@ class ParameterUses:
             self._weights[row] = name
         if stored > own:
             self.net.amend(row, learned=stored - own)
-            self.reads(row, {f"{name} beyond its product": stored - own})
+            self.reads(row, {f"{name}{BEYOND}": stored - own})
         elif stored < own:
             self._made[row] = own
 
@@ -95,10 +98,11 @@ class ParameterUses:
                 self._weights[row] = f"{name}{WITHIN}{whole}"
                 self._within.add(whole)
         for row, held in self._held.items():
-            found = [held[name] for name in parts if name in held]
+            names = {*parts, f"{whole}{BEYOND}"}
+            found = [n for name, n in held.items() if name in names]
             if found:
                 once = min(sum(found), self._elems.get(whole, max(found)))
-                rest = {name: n for name, n in held.items() if name not in parts}
+                rest = {name: n for name, n in held.items() if name not in names}
                 self._held[row] = {**rest, whole: once}
                 layer = self.net.layer(row)
                 self.net.amend(row, learned=layer.learned - min(sum(found) - once, layer.learned))
