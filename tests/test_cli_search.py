@@ -67,6 +67,13 @@ def test_size_says_it_in_words(monkeypatch: Any, capsys: Any) -> None:
     assert "nothing keeps all limits" in capsys.readouterr().out
 
 
+def test_size_notes_no_option_that_nobody_gave(monkeypatch: Any, capsys: Any) -> None:
+    line = "size --model resnet18/8 --input 32 --jobs 1 --latency 1s --strategy rows"
+    for more, told in (("", False), (" --s-comm 0.5", True)):
+        assert call(f"{line}{more}", monkeypatch) == 0
+        assert ("--s-comm has no effect" in capsys.readouterr().err) == told
+
+
 def test_size_takes_all_profiles_in_a_data_type_that_they_have(
     monkeypatch: Any, capsys: Any
 ) -> None:

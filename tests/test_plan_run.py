@@ -21,6 +21,7 @@ from discosim.partition.lay import Laid
 from discosim.partition.plan import CONVENTIONS
 from discosim.partition.plan_file import PlanFile, write_plan
 from discosim.partition.splits import LayerSplit
+from discosim.units import format_quantity
 from discosim.validate.splits import forget_plans, names_of, split_of
 
 pytestmark = pytest.mark.extras
@@ -142,8 +143,11 @@ def test_what_a_run_cannot_do_is_told() -> None:
 def test_masks_are_of_the_sparse_layers() -> None:
     sparse = MIXED | {"layer2.0.conv2": LayerSplit(Kind.OUTPUTS, 0.9)}
     sparse["layer2.0.bn2"] = LayerSplit(Kind.OUTPUTS)
-    frame = ds.mask(NETWORK, plan=plan_of(sparse)).frame.set_index("layer")
-    kept = frame["s_comm"]
+    masked = ds.mask(NETWORK, plan=plan_of(sparse))
+    kept = masked.frame.set_index("layer")["s_comm"]
+    planned = ds.sweep(NETWORK, nodes=2, plan=plan_of(sparse)).frame.iloc[0]
+    took = format_quantity(planned["latency_s"], "s", 4)
+    assert f"{took}, split as plan mixed says." in "".join(masked.lines)
     assert kept["layer2.0.conv2"] == pytest.approx(0.9, abs=0.06)
     assert np.allclose(kept.drop("layer2.0.conv2").fillna(0.0), 0.0)
 

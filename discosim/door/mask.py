@@ -49,7 +49,7 @@ FROM_WEIGHTS = ("l1", "l1-log")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Masked(Answer):
-    """A mask, and what it keeps of each layer."""
+    """A mask, and what it keeps of each layer; plan: one that says how layers are split."""
 
     network: Network
     mask: Mask
@@ -59,6 +59,7 @@ class Masked(Answer):
     chosen_by: str
     in_blocks: Mask | None
     layer: str | None
+    plan: PlanFile | None = None
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -69,9 +70,14 @@ class Masked(Answer):
     def lines(self) -> list[str]:
         """What was chosen from what, and what it keeps and saves in all."""
         base = Configuration(self.network, as_hardware(given.DEFAULT), mask=self.mask)
+        if self.plan is not None:
+            base = replace(base, mask=None, plan_file=self.plan)
         cost = sweep(base, nodes=[self.mask.nodes]).iloc[0]
         lines = report.mask_findings(self.mask, cost, self._retained(self.mask))
-        lines.append(report.promise_finding(cost, self._promised_s()))
+        if self.plan is not None:
+            lines.append(report.plan_finding(cost, self.plan.path))
+        else:
+            lines.append(report.promise_finding(cost, self._promised_s()))
         if self.in_blocks is not None:
             lines.append(report.search_finding(self._retained(self.in_blocks)))
         return lines
@@ -144,7 +150,8 @@ def mask(
     per = per or ("layer" if search else "pair")
     check_choice(criterion, per)
     found = given.the_network(network)
-    share, count = _knob(found, nodes, s_comm, given.the_plan(plan))
+    said = given.the_plan(plan)
+    share, count = _knob(found, nodes, s_comm, said)
     check_heads(found, count)
     inputs = _inputs(found, criterion, data, samples)
     read = _parameters(found, weights, seed, whole=inputs is not None)
@@ -170,6 +177,7 @@ def mask(
         chosen_by=criterion,
         in_blocks=in_blocks if search else None,
         layer=layer,
+        plan=said if said is not None and said.splits else None,
     )
 
 

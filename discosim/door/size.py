@@ -127,11 +127,10 @@ def size(
     networks = given.the_networks(network)
     kinds = _kinds(hardware, limits)
     limits = _of_clusters(limits, kinds, by_default=nodes is None and max_nodes is None)
-    if memory is not None:
-        kinds = [as_hardware(each, memory=memory) for each in kinds]
+    kinds = [each if memory is None else as_hardware(each, memory=memory) for each in kinds]
     if not any(limits.of(node) for node in kinds):
         raise DiscosimError(NOTHING_TO_KEEP)
-    chosen = given.strategy_names(strategies)
+    chosen, tried = given.strategy_names(strategies), given.shares(s_comm)
     bases = _bases(networks, kinds[0], counting, given.overlap(overlap, counting))
     with progress("networks") as shown:
         rows = smallest(
@@ -139,16 +138,17 @@ def size(
             kinds,
             limits,
             strategies=chosen,
-            s_comm=given.shares(s_comm),
+            s_comm=tried,
             jobs=jobs or os.cpu_count() or 1,
             progress=shown,
         )
     _tell_whole(bases, rows)
-    given.tell_unused(chosen, None if s_comm == S_COMM else s_comm, counting)
+    by_default = tried == given.shares(S_COMM)
+    given.tell_unused(chosen, None if by_default else s_comm, counting)
     given.tell_planned_once(chosen)
-    counted = f"Counted with {given.how_counted(bases[0], counting)}."
-    answer = Sizes(rows=rows, limits=limits, counted=counted, overlap=bases[0].overlap)
-    return answer if bases[1:] else _beside(answer, bases[0], kinds, chosen, s_comm == S_COMM)
+    how = f"Counted with {given.how_counted(bases[0], counting)}."
+    answer = Sizes(rows=rows, limits=limits, counted=how, overlap=bases[0].overlap)
+    return answer if bases[1:] else _beside(answer, bases[0], kinds, chosen, by_default)
 
 
 def _as_it_is(answer: Sizes, base: Configuration, kinds: Sequence[Hardware]) -> Sizes:

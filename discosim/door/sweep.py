@@ -220,7 +220,7 @@ def tell_remarks(base: Configuration, strategies: Sequence[str], nodes: Sequence
         for count in nodes:
             asked = replace(base, strategy=STRATEGIES[name], nodes=count)
             for line in asked.plan().remarks:
-                told.setdefault(f"on {count} nodes {line}", []).append(name)
+                told.setdefault(f"on {count} nodes: {line}", []).append(name)
     for line, names in told.items():
         note(f"{', '.join(names)} {line}")
 

@@ -27,7 +27,7 @@ def _idle(laid: Laid) -> list[str]:
     layers = "1 layer" if len(shared) == 1 else f"{len(shared)} layers"
     return [
         f"{nodes} idle at {part.layer.name}, which has fewer {what} than there are nodes; some "
-        f"are at {layers} with {macs:.1%} of the MACs"
+        f"are idle at {layers} with {macs:.1%} of the MACs"
     ]
 
 

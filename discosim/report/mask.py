@@ -47,6 +47,12 @@ def promise_finding(cost: "pd.Series[float]", promised_s: float) -> str:
     )
 
 
+def plan_finding(cost: "pd.Series[float]", path: str) -> str:
+    """Return the latency where a plan says how layers are split; `cost` is its row of a sweep."""
+    took = format_quantity(cost["latency_s"], "s", 4)
+    return f"Latency on {cost['hardware']}: {took}, split as plan {path} says."
+
+
 def search_finding(before: float) -> str:
     """Return what the contiguous blocks would keep in the place of the searched placement."""
     return f"Contiguous blocks instead of the searched placement would keep {100 * before:.4g} %."
