@@ -207,9 +207,21 @@ def test_a_row_fits_where_every_node_holds_its_part() -> None:
         ("rpi4-gigabit,rpi4-wifi", None, "different topologies"),
         ("2xrpi4-gigabit", "0.2,0.3,0.5", "3 shares for 2 nodes"),
         ("2xrpi4-gigabit", "evn", "wanted even, balanced, speed"),
+        ("3x", None, "names no node"),
         ("2xnonsense", None, "unknown hardware profile 'nonsense'"),
     ],
 )
 def test_what_is_no_cluster_is_refused(nodes: str, shares: str | None, words: str) -> None:
     with pytest.raises(DiscosimError, match=words):
         ds.cluster(nodes, shares=shares)
+
+
+def test_what_is_no_kind_of_node_or_too_much_for_unlike_ones_is_refused() -> None:
+    with pytest.raises(DiscosimError, match="one cluster, --cluster 3xrpi4"):
+        ds.sweep(SMALL, "3xrpi4")
+    with pytest.raises(DiscosimError, match="1 nodes against one"):
+        ds.breakeven(SMALL, ds.cluster("rpi5-gigabit"))
+    cluster = ds.cluster("rpi5-gigabit,rpi4-gigabit", bandwidth=np.geomspace(1e6, 1e9, 2000))
+    for asked in (ds.sweep, ds.pareto):
+        with pytest.raises(DiscosimError, match="played by itself; wanted at most 1,000"):
+            asked(SMALL, cluster)

@@ -1,5 +1,6 @@
 """Hardware from whatever names or holds it, with the numbers that are to be others."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,6 +48,10 @@ WORDS: tuple[tuple[str, str, Iterable[str]], ...] = (
     ("attention", "attention", ATTENTION),
 )
 """Keywords that take one of a few words, what these are, and which there are."""
+
+
+SEVERAL = re.compile(r"\d+\s*[x*]\s*(?=[a-z])", re.IGNORECASE)
+"""How a cluster counts a node, and no profile begins."""
 
 
 class Overrides(TypedDict, total=False):
@@ -103,6 +108,8 @@ def profile_of(given: "str | PathLike[str] | Profile", **overrides: Unpack[Overr
     written = {path: text for path, text in texts.items() if text is not None}
     if isinstance(given, Profile):
         return given.with_overrides(written)
+    if isinstance(given, str) and SEVERAL.match(given):
+        raise DiscosimError(f"{given!r} is several nodes: of one cluster, --cluster {given}")
     if isinstance(given, str | PathLike):
         return load_profile(fspath(given), written)
     raise DiscosimError(

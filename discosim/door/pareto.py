@@ -28,6 +28,7 @@ from discosim.files import check_writable
 from discosim.hardware import Hardware, profile_names
 from discosim.report import pareto as report
 from discosim.report.tables import Cells
+from discosim.timeline.on_cluster import check_played
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,6 +134,7 @@ def pareto(
         given.shares(S_COMM if s_comm is None else s_comm),
         given.overlaps(overlap, counting),
     )
+    check_played(kinds, grid.size)
     if reduce == "all":
         check_size(grid.size)
     reductions: dict[str, Callable[[], Reduction]] = {

@@ -121,6 +121,8 @@ def counted_names(text: str) -> list[tuple[str, int]]:
     """Return names and how many of each from `rpi5-gigabit,3xrpi4-gigabit`, in their places."""
     found = []
     for each in parse_each_name(text):
+        if re.fullmatch(r"[\d\sx*]*", each):
+            raise DiscosimError(f"{each!r} names no node; wanted rpi5-gigabit,3xrpi4-gigabit")
         match = OF.fullmatch(each)
         number, name = match.groups() if match else (None, each)
         count = int((number or "1")[:6])

@@ -21,6 +21,7 @@ from discosim.networks import build
 from discosim.simulate import Cost, Overlap
 from discosim.strategies.strategy import STRATEGIES, Strategy
 from discosim.timeline.joined import Joined
+from discosim.timeline.on_cluster import check_played
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,7 @@ def sweep_columns(
         raise DiscosimError("nothing to compute: an axis of the sweep is empty")
     if total > MOST_ROWS:
         raise DiscosimError(f"{total:,} rows are too many for one table; wanted {MOST_ROWS:,}")
+    check_played([each.hardware for each in chosen], total)
     blocks: list[Columns] = []
     done = 0
     for each in chosen:

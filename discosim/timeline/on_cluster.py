@@ -25,6 +25,9 @@ from discosim.timeline.work import Work, even_shares_of, work_of
 PLAYED_APART = 1 << 20
 """Configurations on a cluster are computed one by one: a block holds one of them."""
 
+MOST_PLAYED = 1000
+"""Configurations on unlike nodes that are asked for at once: each takes a tenth of a second."""
+
 KEPT = 4096
 """Shares that are kept for the next call."""
 
@@ -125,7 +128,7 @@ class OnCluster(Configuration):
             return self
         found: list[Shares] = []
         for count in counts:
-            asked = replace(self, nodes=count).resolved()
+            asked = replace(self, nodes=max(1, count)).resolved()
             if asked.nodes > 1 and not hardware.alike(asked.nodes) and asked.shared:
                 cluster, plain = Cluster(hardware.nodes[: asked.nodes]), asked.on_mean()
                 found += [even_shares_of(asked.nodes), shares_by_speed(plain, cluster)]
@@ -172,6 +175,17 @@ class OnCluster(Configuration):
                 yield one.on_mean(), _best_work(one.on_mean(), one.hardware)
 
         return shape, every()
+
+
+def check_played(hardware: Iterable[Hardware], configurations: int) -> None:
+    """Raise DiscosimError for more configurations than can be played on unlike nodes."""
+    for each in hardware:
+        unlike = isinstance(each, Joined) and not each.alike(len(each.members))
+        if unlike and configurations > MOST_PLAYED:
+            raise DiscosimError(
+                f"{configurations:,} configurations: each on unlike nodes is played by itself; "
+                f"wanted at most {MOST_PLAYED:,}"
+            )
 
 
 def _of_one_kind(given: Configuration, cost: Cost) -> Cost:
