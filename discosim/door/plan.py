@@ -13,7 +13,7 @@ from discosim.door.network import NetworkLike
 from discosim.door.plan_answer import PlanAnswer
 from discosim.errors import DiscosimError
 from discosim.explore.allocation.allocate import Method
-from discosim.explore.planning.plan import Planned
+from discosim.explore.planning.plan import SECONDS, Planned
 from discosim.explore.planning.plan import plan as planned
 from discosim.explore.planning.prices import Aim
 from discosim.explore.planning.unlike import UnlikePlanned, unlike_plan
@@ -141,6 +141,8 @@ def plan(
             f"--objective energy: {node.name} states no energy of a MAC; give "
             "--set cost.energy_per_mac=0.4nJ"
         )
+    if Method(method) is Method.EXACT:
+        note(f"--method exact goes on after the fast method for at most {SECONDS:g} s")
     best = planned(asked, s_comm=levels, memory=limit, aim=aim, method=Method(method))
     for line in best.best.plan.remarks:
         note(line)

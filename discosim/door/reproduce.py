@@ -9,9 +9,9 @@ import pandas as pd
 
 from discosim.door import given
 from discosim.door.answer import Answer
-from discosim.door.hearing import command
+from discosim.door.hearing import command, progress
 from discosim.errors import DiscosimError
-from discosim.paper import SECTIONS, Section, names, rows, show
+from discosim.paper import SECTIONS, Section, names, show
 from discosim.report.tables import Cells
 
 if TYPE_CHECKING:
@@ -72,12 +72,22 @@ def reproduce(only: given.Names | None = None, *, costs: bool = False) -> Reprod
     DiscosimError.
     """
     chosen = sections(only)
-    published = rows([section.name for section in chosen])
+    published = _published(chosen)
     if not costs:
         return Reproduction(sections=chosen, published=published)
     if len(chosen) != 1 or chosen[0].costs is None:
         raise DiscosimError("--costs is of one table or figure: --only tab1 --costs")
     return Reproduction(sections=chosen, published=published, costs=chosen[0].costs())
+
+
+def _published(chosen: Sequence[Section]) -> pd.DataFrame:
+    """The published numbers of the parts, part by part, which is told."""
+    frames = []
+    with progress("parts of the paper") as shown:
+        for section in chosen:
+            frames.append(section.rows())
+            shown(len(frames), len(chosen))
+    return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
 
 
 def sections(only: given.Names | None) -> list[Section]:

@@ -132,7 +132,7 @@ def size(
         raise DiscosimError(NOTHING_TO_KEEP)
     chosen, tried = given.strategy_names(strategies), given.shares(s_comm)
     bases = _bases(networks, kinds[0], counting, given.overlap(overlap, counting))
-    with progress("networks") as shown:
+    with progress("sizes") as shown:
         rows = smallest(
             bases,
             kinds,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -86,12 +87,18 @@ def size(
     for base in bases:
         for node in hardware:
             limits.check(base.model, node)
-    work = partial(_rows, hardware, limits, strategies, steps, nearest)
+    together = min(jobs, len(bases)) > 1  # a network at a time, else a strategy at a time
+    apart = (
+        [(hardware, strategies)]
+        if together
+        else [([n], [s]) for n, s in product(hardware, strategies)]
+    )
+    asked = [(base, *each) for base in bases for each in apart]
     rows: list[dict[str, Any]] = []
-    for done, found in enumerate(_each(work, bases, jobs), start=1):
+    for done, found in enumerate(_each(partial(_rows, limits, steps, nearest), asked, jobs), 1):
         rows += found
         if progress is not None:
-            progress(done, len(bases))
+            progress(done, len(asked))
     if not rows and nearest:
         raise DiscosimError(
             f"no strategy of {', '.join(strategies)} can be had with at most {limits.nodes} nodes"
@@ -106,27 +113,24 @@ def size(
     return frame.iloc[np.lexsort(order[::-1])].reset_index(drop=True)
 
 
+_Asked = tuple[Configuration, Sequence[Hardware], Sequence[str]]
+"""A network, on which hardware, by which strategies."""
+
+
 def _each(
-    work: Callable[[Configuration], list[dict[str, Any]]],
-    bases: Sequence[Configuration],
-    jobs: int,
+    work: Callable[[_Asked], list[dict[str, Any]]], asked: Sequence[_Asked], jobs: int
 ) -> Iterator[list[dict[str, Any]]]:
-    """The rows of each network, one after the other."""
-    if min(jobs, len(bases)) < 2:
-        yield from map(work, bases)
+    """The rows of each, one after the other, those of several networks by as many processes."""
+    jobs = min(jobs, len({id(base) for base, _, _ in asked}))
+    if jobs < 2:
+        yield from map(work, asked)
         return
-    with ProcessPoolExecutor(min(jobs, len(bases)), initializer=ignore_interrupts) as pool:
-        yield from pool.map(work, bases)
+    with ProcessPoolExecutor(jobs, initializer=ignore_interrupts) as pool:
+        yield from pool.map(work, asked)
 
 
-def _rows(
-    hardware: Sequence[Hardware],
-    limits: Limits,
-    strategies: Sequence[str],
-    steps: Floats,
-    nearest: bool,
-    base: Configuration,
-) -> list[dict[str, Any]]:
+def _rows(limits: Limits, steps: Floats, nearest: bool, asked: _Asked) -> list[dict[str, Any]]:
+    base, hardware, strategies = asked
     found = [
         _row(replace(base, hardware=node, strategy=STRATEGIES[name]), limits, steps, nearest)
         for node in hardware
