@@ -32,6 +32,7 @@ MASKED = ("Add", "Sub", "Mul", "Where", "Attention")
 # fmt: on
 MOST_MASK_ELEMENTS = 1 << 24
 """Of a constant that is looked at for being a mask."""
+SPARSE = "sparse weights count as if they had all their numbers"
 MASK = "taken for masks, which do not count as parameters"
 MOST_STATE_ELEMENTS = 1 << 16
 """Of a constant that is looked at for being a state of zeros."""

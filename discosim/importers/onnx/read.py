@@ -18,7 +18,7 @@ from onnx.inliner import inline_local_functions
 from discosim.errors import DiscosimError, some_of
 from discosim.importers.lowering.fused import ATTENDS, ATTENTION, FUSED, MICROSOFT
 from discosim.importers.lowering.program import Node, Program
-from discosim.importers.onnx.initializers import missing_data, read_small, stored, strip
+from discosim.importers.onnx.initializers import SPARSE, missing_data, read_small, stored, strip
 from discosim.importers.onnx.protos import can_be_set, is_whole
 from discosim.importers.onnx.shapes import Inferred, infer
 from discosim.importers.sizes import NamedSizes, Sizes, check_names, size_of
@@ -54,7 +54,7 @@ def read_onnx(path: str, given: Sizes | None) -> Program:
     dtype, notes = as_stored(kinds, inferred.made, ops)
     if model.graph.sparse_initializer:
         names = [each.values.name for each in model.graph.sparse_initializer]
-        told.append(f"sparse weights count as if they had all their numbers: {some_of(names)}")
+        told.append(f"{SPARSE}: {some_of(names)}")
     return Program(
         name=name,
         inputs=tuple(sorted((v.name for v in entering), key=lambda n: n in indices)),

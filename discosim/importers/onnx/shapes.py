@@ -37,7 +37,14 @@ from discosim.importers.lowering.program import (
 from discosim.importers.lowering.rows import LARGEST_TENSOR
 from discosim.importers.onnx.control import CONTROL_FLOW, REPEATED, unfold
 from discosim.importers.onnx.folding import evaluate
-from discosim.importers.onnx.initializers import DTYPES, held_of, held_of_sparse, masked, strip
+from discosim.importers.onnx.initializers import (
+    DTYPES,
+    SPARSE,
+    held_of,
+    held_of_sparse,
+    masked,
+    strip,
+)
 from discosim.importers.onnx.lists import follow, reads_list
 from discosim.importers.onnx.protos import array_of, attributes_of, can_be_set
 
@@ -220,6 +227,7 @@ class _Inference:
             self.know(out, array_of(tensor))
         elif "sparse_value" in attributes:
             self.constants[out] = held_of_sparse(attributes["sparse_value"], name)
+            self.notes.append(f"{SPARSE}: {name}")
         if out in self.constants:
             self.shapes[out] = self.constants[out].shape
 
