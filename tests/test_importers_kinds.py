@@ -215,11 +215,16 @@ def test_the_branch_that_is_not_taken_is_told(tmp_path: Path) -> None:
     assert "30 parameters in the branch of If 'choice' that is not taken (else_branch)" in line
 
 
-def test_sparse_weights_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["initializer", "operator"])
+def test_sparse_weights_are_told(how: str, tmp_path: Path) -> None:
     graph = model([node("MatMul", ["x", "w"], ["y"])], {"x": [4, 8]}, {"y": None})
     values = helper.make_tensor("w", TensorProto.FLOAT, [2], [1.0, 2.0])
     places = helper.make_tensor("places", TensorProto.INT64, [2], [0, 5])
-    graph.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [8, 6]))
+    sparse = helper.make_sparse_tensor(values, places, [8, 6])
+    if how == "initializer":
+        graph.graph.sparse_initializer.append(sparse)
+    else:
+        graph.graph.node.insert(0, node("Constant", [], ["w"], sparse_value=sparse))
     network = read(graph, tmp_path)
     assert (network.params, network.macs) == (48, 4 * 48)
     assert any("sparse weights count as if they had all" in line for line in remarks(network))
