@@ -58,8 +58,7 @@ def evaluate(place: Place, box: Box) -> Iterator[Block]:
             chosen = slice(inner[0].start - start, inner[0].stop - start)
             numbers = _numbers(place, inner)
             times = found.at(chosen).times(1.0 / numbers[1], numbers[2], 1.0 / numbers[3])
-            amounts = Amounts.of(given, numbers, *times, cost, chosen)
-            yield Block(place, inner, _comparable(amounts))
+            yield Block(place, inner, Amounts.of(given, numbers, *times, cost, chosen))
 
 
 def _parts(box: Box, largest: int) -> Iterator[Box]:
@@ -84,24 +83,7 @@ def _broadcast(place: Place, box: Box) -> Iterator[Block]:
     """The same by `simulate`, in blocks."""
     given = place.configuration.planned_here()
     for block in _parts(box, max(1, PROBE // given.unlike)):
-        amounts = amounts_at(given, _numbers(place, block))
-        yield Block(place, block, _comparable(amounts))
-
-
-def _comparable(amounts: Amounts) -> Amounts:
-    """The same with equal times equal, however they were added up: to 12 digits."""
-    latency_s = _to_12_digits(amounts.latency_s)
-    alike = amounts.interval_s is amounts.latency_s
-    interval_s = latency_s if alike else _to_12_digits(amounts.interval_s)
-    return replace(amounts, latency_s=latency_s, interval_s=interval_s)
-
-
-def _to_12_digits(seconds: Floats) -> Floats:
-    """The nearest number that needs no more than 41 binary digits after the first one."""
-    bits = np.ascontiguousarray(seconds).view(np.int64)
-    bits = bits + (1 << 10)
-    bits &= -(1 << 11)
-    return bits.view(np.float64)
+        yield Block(place, block, amounts_at(given, _numbers(place, block)))
 
 
 def amounts_at(given: Configuration, values: Sequence[Floats]) -> Amounts:

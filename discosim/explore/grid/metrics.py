@@ -82,6 +82,16 @@ def _four(values: Floats) -> Floats:
     return values.reshape((1,) * (4 - values.ndim) + values.shape)
 
 
+def to_12_digits(seconds: Floats) -> Floats:
+    """Return the nearest numbers of 41 binary digits after the first: equal times are equal then.
+
+    However they were added up: the digits after these hang on how the work is cut.
+    """
+    bits = np.ascontiguousarray(seconds).view(np.int64) + (1 << 10)
+    bits &= -(1 << 11)
+    return bits.view(np.float64)
+
+
 def energy_J(amounts: Amounts) -> Floats:
     """Return energy of one inference: MACs, bytes sent, and idle power of all nodes meanwhile.
 
@@ -99,7 +109,7 @@ def energy_J(amounts: Amounts) -> Floats:
     idle_W = (hardware.idle_power_W or 0.0) * nodes
     if isinstance(amounts.configuration, OnCluster):
         idle_W = sum(each.idle_power_W or 0.0 for each in amounts.configuration.nodes_used())
-    spent: Floats = work + amounts.latency_s * idle_W
+    spent: Floats = work + to_12_digits(amounts.latency_s) * idle_W
     return spent
 
 
@@ -173,8 +183,8 @@ def _one(value: float) -> Floats:
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "latency": Metric("latency_s", lambda a: a.latency_s),
-        "throughput": Metric("throughput_per_s", lambda a: 1.0 / a.interval_s),
+        "latency": Metric("latency_s", lambda a: to_12_digits(a.latency_s)),
+        "throughput": Metric("throughput_per_s", lambda a: 1.0 / to_12_digits(a.interval_s)),
         "bytes": Metric("bytes_per_node", lambda a: a.bytes_per_node),
         "memory": Metric("node_bytes", lambda a: a.node_bytes),
         "nodes": Metric("nodes", lambda a: _one(float(a.configuration.nodes))),
