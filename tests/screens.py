@@ -1,17 +1,87 @@
-"""Screens of the commands whose answers people decide by, at three widths.
+"""Screens of every command, at three widths.
 
 python -m tests.screens     # writes tests/screens/*.txt anew
+
+What a machine measures is made up, or was measured once: the screens are the same everywhere.
 """
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+
+import numpy as np
+import pytest
 
 import discosim as ds
 from discosim.door.answer import Answer
+from discosim.door.calibrate import Calibrated
+from discosim.door.own import own
+from discosim.door.profiles import figures, profiles
+from discosim.door.run import Ran
+from discosim.door.validate import Validated
+from discosim.evidence.measured import shipped_table
+from discosim.explore.executed import planned
+from discosim.explore.run import predicted
+from discosim.networks import build
+from discosim.partition.collectives import Collective
+from discosim.validate.bench import Case, touched_bytes
+from discosim.validate.calibration import MIXING, PLAIN, calibrate
+from discosim.validate.gate import Samples
+from discosim.validate.levels import Question, Validation
+from discosim.validate.pingpong import SIZES
+from discosim.validate.probes import probes
+from discosim.validate.records import ValidationFile
 
-FOLDER = Path(__file__).parent / "screens"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "tests" / "screens"
 WIDTHS = (80, 100, 160)
 NODE = ds.hardware("disco-fig4", memory="60MB")
+SMALL = "resnet18/8"
+
+
+def _calibrated() -> Answer:
+    """A made-up machine: a call, 40 GMAC/s, and 4 GB/s of memory; 37 MB/s after 80 us."""
+
+    def takes(seconds: float) -> Samples:
+        return Samples(np.full(5, seconds), 1, conclusive=True)
+
+    layers = [layer for net in probes() for layer in net.layers if layer.kind in (*MIXING, *PLAIN)]
+    cases = [
+        Case(layer, takes(2e-6 + layer.macs / 40e9 + touched_bytes(layer) / 4e9))
+        for layer in layers
+    ]
+    messages = {size: takes(80e-6 + size / 37e6) for size in SIZES}
+    return Calibrated(found=calibrate(cases, messages), threads=1, where="TCP to a made-up node")
+
+
+def _ran() -> Answer:
+    """A run that does what the model says."""
+    network = build(SMALL, (3, 32, 32))
+    plan = planned(network, "rows", 2, Collective.DIRECT, 0.0)
+    rows = predicted(network, plan)
+    numbers = rows.drop(columns=["node", "kind"])
+    rows = rows.join(numbers.add_prefix("predicted_"))
+    return Ran(network=network, split=plan, how="rows; made-up weights", rows=rows, off=1e-7)
+
+
+def _validated() -> Answer:
+    """What was measured once."""
+    path = ROOT / "experiments" / "measured" / "validate-resnet50.json"
+    file = ValidationFile(**json.loads(path.read_text(encoding="utf-8")))
+    first = file.records[0]
+    question = Question(
+        first.model, (3, 224, 224), first.nodes, first.bandwidth_Bps, (0.5,), ("none",), 15
+    )
+    found = Validation(file.records, file.layers, file.about, {}, {})
+    return Validated(question=question, found=found)
+
+
+def _page() -> Answer:
+    """A page without its script, whose length is of no answer."""
+    return replace(ds.explore(SMALL, "disco-fig4"), html="")
+
 
 SCREENS: dict[str, Callable[[], Answer]] = {
     "sweep": lambda: ds.sweep("resnet50", NODE, nodes=[2, 4], s_comm=[0, 0.8, 0.9, 1]),
@@ -23,15 +93,47 @@ SCREENS: dict[str, Callable[[], Answer]] = {
     ),
     "layers": lambda: ds.layers("resnet50", NODE, nodes=4, s_comm=0.9, sort="comm", top=4),
     "size": lambda: ds.size("resnet18", NODE, latency="200ms", throughput="10Hz"),
+    "own": lambda: own("resnet18", "rpi5-gigabit,2xrpi4-gigabit", latency="20ms"),
     "breakeven": lambda: ds.breakeven("resnet18", NODE, nodes=[2, 4]),
     "target": lambda: ds.breakeven("resnet18", NODE, nodes=4, target="100ms"),
+    "pareto": lambda: ds.pareto(SMALL, NODE, nodes=[2, 4], s_comm=[0, 0.5, 0.9]),
+    "histogram": lambda: ds.pareto(SMALL, NODE, reduce="histogram"),
+    "plan": lambda: ds.plan(SMALL, NODE, exact_only=True),
+    "plan-unlike": lambda: ds.plan(SMALL, ["rpi4-gigabit", "rpi5-gigabit"], exact_only=True),
+    "allocate": lambda: ds.allocate(SMALL, NODE, bytes="30%", method="fast"),
+    "mask": lambda: ds.mask(SMALL, nodes=3),
+    "timeline": lambda: ds.timeline("resnet18", NODE, nodes=4, s_comm=0.9),
+    "inspect": lambda: ds.inspect("deit-ti", nodes=4),
+    "networks": lambda: ds.networks(["resnet50", "deit-s", "mobilenetv2", "yolov8n"]),
+    "hardware": profiles,
+    "hardware-show": lambda: figures("disco-fig4"),
+    "evidence": lambda: ds.evidence(device="ESP32-S3 240MHz"),
+    "fit": lambda: ds.fit(shipped_table(), device="ESP32-S3 240MHz", runtime="ESP-DL", threads=2),
+    "reproduce": lambda: ds.reproduce("tab1"),
+    "explore": lambda: _page(),
+    "run": _ran,
+    "calibrate": _calibrated,
+    "validate": _validated,
 }
+
+
+LONG = ("evidence", "explore", "fit")
+"""Those that compute for some seconds."""
+
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.exhaustive] if name in LONG else []) for name in SCREENS
+]
+
+
+@cache
+def shown(name: str) -> Answer:
+    """Return an answer."""
+    return SCREENS[name]()
 
 
 def screen(name: str) -> str:
     """Return an answer at every width."""
-    answer = SCREENS[name]()
-    parts = (f"{'=' * width}\n{answer.text(width)}" for width in WIDTHS)
+    parts = (f"{'=' * width}\n{shown(name).text(width)}" for width in WIDTHS)
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,14 +10,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import discosim as ds
+from discosim.cli.app import COMMANDS
 from discosim.door.answer import Answer
 from discosim.hardware import load_profile
 from discosim.networks import build
 from discosim.report.judged import fitting, independent
+from discosim.report.layout import QUANTITY
 from discosim.report.sweep import verdicts
-from discosim.report.tables import as_columns
+from discosim.report.tables import TEX, as_columns, to_tex
 from discosim.timeline.joined import Joined
-from tests.screens import FOLDER, SCREENS, WIDTHS, screen
+from tests.screens import FOLDER, NAMES, SCREENS, WIDTHS, screen, shown
 
 NODE = load_profile("disco-fig4").hardware()
 NET = build("resnet18/8", (3, 32, 32))
@@ -24,15 +27,74 @@ S_COMM = (0.0, 0.3, 0.8, 0.95, 0.99, 1.0)
 EVERY = ("disco", "random-sparse", "rows", "pipeline", "branches", "dense", "single")
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_screens_are_as_they_were_read(name: str) -> None:
     assert screen(name) == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_screen_is_no_wider_than_the_terminal(name: str, width: int) -> None:
-    assert max(map(len, SCREENS[name]().text(width).splitlines())) <= width
+    assert max(map(len, shown(name).text(width).splitlines())) <= width
+
+
+def test_every_command_has_a_screen() -> None:
+    of_two = {"own": "size", "target": "breakeven", "histogram": "pareto"}
+    screens = {of_two.get(name, name.partition("-")[0]) for name in SCREENS}
+    assert screens == set(COMMANDS)
+    assert {path.stem for path in FOLDER.iterdir()} == set(SCREENS)
+
+
+TEX_LETTERS = re.compile("|".join(map(re.escape, sorted(TEX.values(), key=len, reverse=True))))
+FROM_TEX = {written: letter for letter, written in TEX.items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_table_is_written_for_tex_and_reads_back(name: str) -> None:
+    answer = shown(name)
+    said, _, body = answer.tex().partition("\\begin{tabular}")
+    assert all(line.startswith("% ") for line in said.splitlines())
+    sides, head, *rows = re.split(r"\\toprule\n|\\midrule\n|\\bottomrule\n", body)
+    assert sides == f"{{{''.join('l' if c in answer.words else 'r' for c in answer.cells)}}}\n"
+    assert rows.pop() == "\\end{tabular}\n"
+    assert body.isascii()
+    lines = [head, *rows[0].splitlines(keepends=True)]
+    read = [
+        [TEX_LETTERS.sub(lambda found: FROM_TEX[found[0]], cell) for cell in cells]
+        for cells in (line.removesuffix(" \\\\\n").split(" & ") for line in lines)
+    ]
+    wanted = [list(answer.cells), *map(list, zip(*answer.cells.values(), strict=True))]
+    assert read == [[" ".join(cell.split()) for cell in row] for row in wanted]
+
+
+@given(st.text(st.sampled_from([*TEX, "a", " ", "1"])))
+def test_letters_of_tex_stand_for_themselves(text: str) -> None:
+    *_, row, _, _, _ = to_tex({"x": [text]}, []).split("\n")
+    written = row.removesuffix(" \\\\")
+    read = TEX_LETTERS.sub(lambda found: FROM_TEX[found[0]], written)
+    assert read == " ".join(text.split())
+    assert not re.search(r"(?<!\\)[&%#_^~]", written)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=12)
+@given(width=st.integers(40, 200))
+@example(width=80)
+def test_no_number_of_any_answer_is_broken_at_any_width(name: str, width: int) -> None:
+    answer = shown(name)
+    text = answer.text(width)
+    said, below = ("", text) if text.startswith("\n") else text.split("\n\n", maxsplit=1)
+    body, _, told = below.partition("\nLeft out")
+    tokens, left_out = re.sub(r"─+", " ", body).split(), " ".join(told.split())
+    for heading, texts in answer.cells.items():
+        if heading.partition(" [")[0] not in left_out and heading not in answer.words:
+            assert {part for each in texts for part in each.split()} <= set(tokens)
+            lines = body.splitlines()
+            assert all(any(each in line for line in lines) for each in texts)
+    whole = " ".join([*answer.lines, *answer.caveats]).split()
+    assert " ".join(said.split()) == " ".join(whole)
+    ends = (f"{a[-1]} {b}" for a, b in pairwise(said.splitlines()))
+    assert not any(QUANTITY.match(each) for each in ends)
 
 
 def _number(text: str) -> float:

@@ -106,16 +106,18 @@ ALIKE = ["op", "input", "output", "params", "macs", "mixes", "statistics", "ente
 def folded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return rows of operators, those of consecutive blocks that are alike once.
 
-    Their block says which they are, and how many.
+    Their block says which they are; times: how many, as "x 12".
     """
     blocks = list(frame["block"])
     shown: list[int] = []
     words: list[str] = []
+    times: list[str] = []
     for run in runs_of(blocks, list(frame[ALIKE].itertuples(index=False, name=None))):
         shown += range(run.begin, run.begin + run.size)
         first, last = blocks[run.begin], blocks[run.end - 1]
-        words += [first if run.times == 1 else f"{first} to {last}, x {run.times}"] * run.size
-    return frame.iloc[shown].assign(block=words)
+        words += [first if run.times == 1 else f"{first} to {last}"] * run.size
+        times += ["" if run.times == 1 else f"x {run.times}"] * run.size
+    return frame.iloc[shown].assign(block=words, times=times)
 
 
 def show(frame: pd.DataFrame, *, every: bool) -> Cells:
@@ -130,6 +132,7 @@ def show(frame: pd.DataFrame, *, every: bool) -> Cells:
         "MACs [M]": [f"{count / 1e6:,.3f}" for count in chosen["macs"]],
         **({"split": list(chosen["split"])} if len(set(frame["split"])) > 1 else {}),
         "receives": ["-" if share == 0 else f"{share:.3g} of input" for share in chosen["lacking"]],
+        **({"times": list(chosen["times"])} if "times" in chosen and any(chosen["times"]) else {}),
         "block": list(chosen["block"]),
     }
 

@@ -22,8 +22,23 @@ LONG = 26
 ADDRESS = 36
 """Letters from which a word may be broken: it is the address of a page."""
 
-QUANTITY = re.compile(r"\d [kMGTmun]?(?:s|B|B/s|MAC/s|USD|J|W|%)(?![\w/])")
+QUANTITY = re.compile(
+    r"\d (?:[kMGTmun]?(?:s|B|B/s|MAC/s|USD|J|W|%)|[kMGT](?= ?[A-Za-z]|$))(?![\w/])"
+)
 """A number and its unit, which stay on one line."""
+
+FURTHER = {
+    "band": 6,
+    "refused": 5,
+    "spread": 4,
+    "dominates": 3,
+    "runtime": 3,
+    "off by": 2,
+    "samples": 2,
+    "threads": 2,
+    "paper (error)": 1,
+}
+"""Ranks of columns that are of no results."""
 
 TIE = "\N{WORD JOINER}"
 
@@ -110,7 +125,7 @@ def _shrunk(columns: Sequence[_Column], width: int, least: int) -> list[_Column]
 
 @lru_cache(maxsize=1)
 def _ranks() -> dict[str, int]:
-    return {column.over: column.rank for column in COLUMNS.values()}
+    return FURTHER | {column.over: column.rank for column in COLUMNS.values()}
 
 
 def _rank(heading: str) -> int:

@@ -52,8 +52,19 @@ def _cell(value: str) -> str:
     return " ".join(value.split()).replace("|", "\\|")
 
 
-TEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
-"""Letters that mean something to TeX."""
+TEX = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "…": r"\ldots{}",
+    "→": r"$\to$",
+    "█": r"\rule{0.4em}{1ex}",
+}
+"""Letters that mean something else to TeX, or that its usual fonts lack."""
 
 
 def to_tex(cells: Cells, summary: Sequence[str], words: Collection[str] = TEXT_COLUMNS) -> str:
@@ -78,8 +89,7 @@ def to_tex(cells: Cells, summary: Sequence[str], words: Collection[str] = TEXT_C
 
 def _tex(value: str) -> str:
     """A cell of a TeX table."""
-    text = " ".join(value.split()).replace("\\", r"\textbackslash ")
-    return "".join(TEX.get(letter, letter) for letter in text).replace("~", r"\textasciitilde ")
+    return "".join(TEX.get(letter, letter) for letter in " ".join(value.split()))
 
 
 def as_columns(frame: "Columns | pd.DataFrame") -> Columns:

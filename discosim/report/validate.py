@@ -45,7 +45,7 @@ def show_validation(frame: pd.DataFrame) -> Cells:
             "S_comm": f"{s_comm:g}" if has_knob(str(strategy)) else "",
             "measured": format_quantity(float(first["measured_s"]), "s"),
             "spread [%]": f"{100 * first['spread']:.1f}",
-            "band [%]": f"{100 * first['band']:.1f}",
+            "band [%]": "-" if pd.isna(first["band"]) else f"{100 * first['band']:.1f}",
         }
         for level, each in group.set_index("level").iterrows():
             said = format_quantity(float(each["predicted_s"]), "s")
