@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import discosim as ds
-from discosim.door.answer import Answer
+from discosim.door.answer import Answer, Listing
 from discosim.door.calibrate import Calibrated
 from discosim.door.own import own
 from discosim.door.profiles import figures, profiles
@@ -26,6 +26,7 @@ from discosim.explore.executed import planned
 from discosim.explore.run import predicted
 from discosim.networks import build
 from discosim.partition.collectives import Collective
+from discosim.report.hardware import show_profiles
 from discosim.validate.bench import Case, touched_bytes
 from discosim.validate.calibration import MIXING, PLAIN, calibrate
 from discosim.validate.gate import Samples
@@ -38,7 +39,10 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "screens"
 WIDTHS = (80, 100, 160)
 NODE = ds.hardware("disco-fig4", memory="60MB")
+FASTER = replace(NODE, name="faster", compute_macps=4 * NODE.compute_macps)
 SMALL = "resnet18/8"
+KINDS = ("disco-fig4", "splitnets-hmd", "h100-nvlink", "stm32h743-ethernet")
+"""Profiles that are shown, of all."""
 
 
 def _calibrated() -> Answer:
@@ -54,6 +58,13 @@ def _calibrated() -> Answer:
     ]
     messages = {size: takes(80e-6 + size / 37e6) for size in SIZES}
     return Calibrated(found=calibrate(cases, messages), threads=1, where="TCP to a made-up node")
+
+
+def _some_profiles() -> Answer:
+    """A few profiles as all are shown."""
+    frame = profiles().frame
+    few = frame[frame["name"].isin(KINDS)].reset_index(drop=True)
+    return Listing(rows=few, shown=show_profiles(few))
 
 
 def _ran() -> Answer:
@@ -93,19 +104,19 @@ SCREENS: dict[str, Callable[[], Answer]] = {
     ),
     "layers": lambda: ds.layers("resnet50", NODE, nodes=4, s_comm=0.9, sort="comm", top=4),
     "size": lambda: ds.size("resnet18", NODE, latency="200ms", throughput="10Hz"),
-    "own": lambda: own("resnet18", "rpi5-gigabit,2xrpi4-gigabit", latency="20ms"),
+    "own": lambda: own("resnet18", [(FASTER, 1), (NODE, 2)], latency="100ms"),
     "breakeven": lambda: ds.breakeven("resnet18", NODE, nodes=[2, 4]),
     "target": lambda: ds.breakeven("resnet18", NODE, nodes=4, target="100ms"),
     "pareto": lambda: ds.pareto(SMALL, NODE, nodes=[2, 4], s_comm=[0, 0.5, 0.9]),
     "histogram": lambda: ds.pareto(SMALL, NODE, reduce="histogram"),
     "plan": lambda: ds.plan(SMALL, NODE, exact_only=True),
-    "plan-unlike": lambda: ds.plan(SMALL, ["rpi4-gigabit", "rpi5-gigabit"], exact_only=True),
+    "plan-unlike": lambda: ds.plan(SMALL, [NODE, FASTER], exact_only=True),
     "allocate": lambda: ds.allocate(SMALL, NODE, bytes="30%", method="fast"),
     "mask": lambda: ds.mask(SMALL, nodes=3),
     "timeline": lambda: ds.timeline("resnet18", NODE, nodes=4, s_comm=0.9),
     "inspect": lambda: ds.inspect("deit-ti", nodes=4),
     "networks": lambda: ds.networks(["resnet50", "deit-s", "mobilenetv2", "yolov8n"]),
-    "hardware": profiles,
+    "hardware": _some_profiles,
     "hardware-show": lambda: figures("disco-fig4"),
     "evidence": lambda: ds.evidence(device="ESP32-S3 240MHz"),
     "fit": lambda: ds.fit(shipped_table(), device="ESP32-S3 240MHz", runtime="ESP-DL", threads=2),
