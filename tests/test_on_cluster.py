@@ -225,3 +225,9 @@ def test_what_is_no_kind_of_node_or_too_much_for_unlike_ones_is_refused() -> Non
     for asked in (ds.sweep, ds.pareto):
         with pytest.raises(DiscosimError, match="played by itself; wanted at most 1,000"):
             asked(SMALL, cluster)
+
+
+@pytest.mark.parametrize("name", ["rpi6", "raspberrypi6", "Pi6"])
+def test_a_board_that_there_is_not_is_answered_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(DiscosimError, match="did you mean rpi5-gigabit or rpi4-gigabit"):
+        ds.cluster(f"3x{name}")

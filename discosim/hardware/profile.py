@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from discosim.errors import DiscosimError, UnknownNameError
+from discosim.errors import DiscosimError, UnknownNameError, nearest
 from discosim.hardware.schema import (
     ATTENTION,
     COMMAND_LINE,
@@ -269,9 +269,15 @@ def _profile_called(given: str) -> str:
             letters = here + letters.removeprefix(written)
             break
     found = spelt.get(letters) or spelt.get(f"{letters}gigabit")
-    if found is None:
-        raise UnknownNameError("hardware profile", given, names)
-    return found
+    if found is not None:
+        return found
+    boards = {name.removesuffix("-gigabit"): name for name in names if name.endswith("-gigabit")}
+    like = [boards[board] for board in nearest(letters, boards)]
+    if like and not any(letters in name for name in spelt):  # a board that there is not
+        raise DiscosimError(
+            f"unknown hardware profile {given!r}; did you mean {' or '.join(like)}?"
+        )
+    raise UnknownNameError("hardware profile", given, names)
 
 
 def duplex_of(topology: str) -> str:
