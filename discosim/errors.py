@@ -23,12 +23,22 @@ class FaultsError(DiscosimError):
 class UnknownNameError(DiscosimError):
     """A name that is not among the known ones; the text offers the nearest right names.
 
-    listed_by: the command that lists all, for names too many for a line.
+    listed_by: the command that lists all, for names too many for a line; like: the nearest ones,
+    where more is known than their letters.
     """
 
-    def __init__(self, kind: str, given: str, known: Iterable[str], listed_by: str = "") -> None:
+    def __init__(
+        self,
+        kind: str,
+        given: str,
+        known: Iterable[str],
+        listed_by: str = "",
+        like: Sequence[str] = (),
+    ) -> None:
         names = sorted(known)
-        if listed_by and not nearest(given, names):
+        if like:
+            offered = f"did you mean {' or '.join(like)}?"
+        elif listed_by and not nearest(given, names):
             offered = f"known: {some_of(names)} ({listed_by})"
         else:
             offered = suggest(given, names)

@@ -273,11 +273,9 @@ def _profile_called(given: str) -> str:
         return found
     boards = {name.removesuffix("-gigabit"): name for name in names if name.endswith("-gigabit")}
     like = [boards[board] for board in nearest(letters, boards)]
-    if like and not any(letters in name for name in spelt):  # a board that there is not
-        raise DiscosimError(
-            f"unknown hardware profile {given!r}; did you mean {' or '.join(like)}?"
-        )
-    raise UnknownNameError("hardware profile", given, names)
+    if any(letters in name for name in spelt):  # a part of a name, not a board that there is not
+        like = []
+    raise UnknownNameError("hardware profile", given, names, like=like)
 
 
 def duplex_of(topology: str) -> str:
