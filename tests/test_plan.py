@@ -243,10 +243,10 @@ def test_the_best_of_several_numbers_is_planned_once_and_told() -> None:
     answer = ds.sweep("resnet18/8", many, strategies="best", nodes=2)
     assert len(answer.frame) == 2
     assert answer.frame["bytes_per_node"].nunique() == 1
-    assert "best on 2 nodes is planned once, at 1 GB/s" in answer.notes
+    assert "best on 2 nodes: planned once, at 1 GB/s" in answer.notes
     many = ds.hardware("rpi5-gigabit", compute=["10GMAC/s", "100GMAC/s"], link_latency="1ms")
     answer = ds.sweep("resnet18/8", many, strategies="best", nodes=2)
-    assert "best on 2 nodes is planned once, at 100 GMAC/s" in answer.notes
+    assert "best on 2 nodes: planned once, at 100 GMAC/s" in answer.notes
 
 
 def test_the_best_stays_as_planned_whatever_numbers_a_grid_gives_the_hardware() -> None:

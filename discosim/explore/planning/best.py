@@ -80,7 +80,7 @@ def _said(node: Hardware, names: tuple[str, ...]) -> str:
     for name in names:
         unit, behind = NUMBERS.get(name, ("", f" {name}"))
         told.append(f"{format_quantity(float(getattr(node, name)), unit)}{behind}")
-    return f"is planned once, at {', '.join(told)}"
+    return f"planned once, at {', '.join(told)}"
 
 
 def _planned_on(given: Configuration) -> Strategy:
