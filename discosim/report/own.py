@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,16 @@ import pandas as pd
 from discosim.explore.own import Muster
 from discosim.hardware import Hardware
 from discosim.report.lettering import fitted
-from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc, time_unit
+from discosim.report.style import (
+    COMM,
+    COMP,
+    SINGLE,
+    hatched_bars,
+    legend_below,
+    new_figure,
+    rc,
+    time_unit,
+)
 from discosim.report.tables import Cells, cells, s_comm_texts
 from discosim.report.titles import counted
 from discosim.units import format_quantity
@@ -93,20 +102,12 @@ def draw_own(model: str, found: Sequence[Muster], latency_s: float, how: str) ->
         factor, unit = time_unit([latency_s, *(each.latency_s for each in few)])
         seconds = np.array([each.latency_s for each in few]) / factor
         kept = np.array([each.kept for each in few])
-        looks: tuple[tuple[Any, dict[str, Any]], ...] = (
-            (kept, {"fc": COMP, "label": "keeps it"}),
-            (~kept, {"fc": COMM, "label": "does not, or does not fit", "hatch": "////",
-                     "ec": "white", "lw": 0}),
-        )  # fmt: skip
-        for chosen, look in looks:
-            places = np.flatnonzero(chosen)
-            if len(places):
-                axes.barh(places, seconds[places], height=0.65, alpha=0.8, **look)
+        names_of = ("keeps it", "does not, or does not fit")
+        hatched_bars(axes, seconds, kept, names_of, (COMP, COMM))
         limit = f"wanted: {format_quantity(latency_s, 's')}"
         axes.axvline(latency_s / factor, color=SINGLE, ls=(0, (4, 2)), lw=1.4, label=limit)
         axes.set_yticks(range(len(few)), names)
         axes.set_ylim(len(few) - 0.4, -0.6)
-        axes.grid(False, axis="y")
         axes.set_xlabel(f"latency [{unit}]")
         legend_below(figure, ncols=3)
         return fitted(figure)

@@ -1,7 +1,7 @@
 """The picture of `size`: a bar a cluster for each limit, and the limit itself."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,7 +9,16 @@ from discosim.explore.grid.metrics import METRICS
 from discosim.explore.sizing import NAMES
 from discosim.report.labels import several
 from discosim.report.lettering import fitted, inches_of
-from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, rc, sheet
+from discosim.report.style import (
+    COMM,
+    COMP,
+    SINGLE,
+    hatched_bars,
+    legend_below,
+    new_figure,
+    rc,
+    sheet,
+)
 from discosim.report.titles import counted
 from discosim.units import format_quantity
 
@@ -71,12 +80,7 @@ def _draw(axes: "Axes", rows: "pd.DataFrame", name: str) -> None:
     limits = rows[f"{name}_limit"].to_numpy(dtype=float)
     feasible = rows["feasible"].to_numpy(dtype=bool)
     places = np.arange(len(rows))
-    looks: tuple[tuple[Any, dict[str, Any]], ...] = (
-        (feasible, {"color": COMP, "label": "keeps all limits"}),
-        (~feasible, {"fc": COMM, "label": "does not", "hatch": "////", "ec": "white", "lw": 0}),
-    )
-    for keeps, look in looks:
-        axes.barh(places[keeps], values[keeps], height=0.65, alpha=0.8, **look)
+    hatched_bars(axes, values, feasible, ("keeps all limits", "does not"), (COMP, COMM))
     ends = [*values, *limits]
     axes.set_xlim(0, 1.08 * float(np.nanmax(ends)))
     axes.vlines(
@@ -84,7 +88,6 @@ def _draw(axes: "Axes", rows: "pd.DataFrame", name: str) -> None:
     )
     axes.xaxis.set_major_formatter(lambda value, _: format_quantity(value, metric.unit))
     axes.locator_params(axis="x", nbins=3 if sheet().inches is None else 2)
-    axes.grid(False, axis="y")
     axes.set_title(metric.quantity)
     axes.set_xlabel(f"limit: at {'least' if metric.most else 'most'}")
 

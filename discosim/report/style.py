@@ -206,6 +206,18 @@ def graded_styles(count: int) -> list[dict[str, Any]]:
     return [{"color": c, "lw": 1.4} for c in colormaps["viridis"](np.linspace(0, 0.88, count))]
 
 
+def hatched_bars(
+    axes: "Axes", values: Any, plain: Any, names: tuple[str, str], colours: tuple[str, str]
+) -> None:
+    """Draw a bar a value (K,) from top to bottom: plain ones, and others hatched, by their names."""
+    looks: tuple[dict[str, Any], ...] = ({}, {"hatch": "////", "ec": "white", "lw": 0})
+    for chosen, look, name, colour in zip((plain, ~plain), looks, names, colours, strict=True):
+        places = np.flatnonzero(chosen)
+        if len(places):
+            axes.barh(places, values[places], 0.65, fc=colour, alpha=0.8, label=name, **look)
+    axes.grid(False, axis="y")
+
+
 def log_y(axes: "Axes", low: float, high: float) -> None:
     """Make the y axis logarithmic from below `low` to above `high`, ticks in plain numbers."""
     axes.set_yscale("log")

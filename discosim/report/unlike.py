@@ -1,6 +1,6 @@
 """Plans on unlike nodes: as data, in words and as a picture."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from discosim.explore.planning.unlike import UnlikePlanned
 from discosim.report.lettering import fitted
 from discosim.report.plan import stretches
-from discosim.report.style import LINES, legend_below, new_figure, rc, time_unit
+from discosim.report.style import LINES, hatched_bars, legend_below, new_figure, rc, time_unit
 from discosim.report.tables import Cells, cells
 from discosim.units import format_quantity
 
@@ -92,17 +92,10 @@ def draw(found: UnlikePlanned, title: str) -> "Figure":
         factor, unit = time_unit([each.latency_s for each in found.every])
         values = np.array([each.latency_s for each in found.every]) / factor
         exact = np.array([each.exact for each in found.every])
-        looks: tuple[tuple[Any, dict[str, Any]], ...] = (
-            (exact, {"label": "nothing to train"}),
-            (~exact, {"label": "has to be trained", "hatch": "////", "ec": "white", "lw": 0}),
-        )
-        for chosen, look in looks:
-            places = np.flatnonzero(chosen)
-            if len(places):
-                axes.barh(places, values[places], fc=LINES[3], **look)
+        names = ("nothing to train", "has to be trained")
+        hatched_bars(axes, values, exact, names, (LINES[3], LINES[3]))
         axes.set_yticks(range(count), [each.name for each in found.every])
         axes.set_ylim(count - 0.4, -0.6)
-        axes.grid(False, axis="y")
         axes.set_xlabel(f"latency [{unit}]")
         legend_below(figure, ncols=2)
         return fitted(figure)
