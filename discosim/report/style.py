@@ -209,7 +209,7 @@ def graded_styles(count: int) -> list[dict[str, Any]]:
 def hatched_bars(
     axes: "Axes", values: Any, plain: Any, names: tuple[str, str], colours: tuple[str, str]
 ) -> None:
-    """Draw a bar a value (K,) from top to bottom: plain ones, and others hatched, by their names."""
+    """Draw a bar a value (K,), plain or hatched, from top to bottom; names: of both in a legend."""
     looks: tuple[dict[str, Any], ...] = ({}, {"hatch": "////", "ec": "white", "lw": 0})
     for chosen, look, name, colour in zip((plain, ~plain), looks, names, colours, strict=True):
         places = np.flatnonzero(chosen)
