@@ -1,7 +1,7 @@
 """Plans for nodes that differ: what alike nodes would do, with shares that suit each of them.
 
 The plan is sought on nodes of the mean speed. It and the strategies are then laid out on the nodes
-there are, with shares by speed of rows and features; the best one's are balanced event by event.
+there are, with shares by speed or balanced event by event, whichever takes less.
 """
 
 from dataclasses import dataclass, replace
@@ -19,6 +19,9 @@ from discosim.timeline.cluster import Cluster
 from discosim.timeline.latency import latency_of
 from discosim.timeline.shares import balanced_shares, shares_by_speed
 from discosim.timeline.work import work_of
+
+BALANCED_WITHIN = 3.0
+"""Times what the best one takes with shares by speed: what takes longer is not balanced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +106,13 @@ def unlike_plan(
         _candidate(given, cluster, name, splits, rows, shares_by_speed(given, cluster))
         for (splits, rows), name in seen.items()
     ]
-    found.sort(key=_order)
-    best = found[0]
-    if _spread(best.splits):
-        shares = balanced_shares(_of(given, best.splits, best.rows), cluster)
-        found.append(_candidate(given, cluster, best.name, best.splits, best.rows, shares))
-        found.remove(max((best, found[-1]), key=_order))
+    most_s = BALANCED_WITHIN * min(found, key=_order).latency_s
+    found = [
+        _balanced(given, cluster, each)
+        if _spread(each.splits) and each.latency_s <= most_s
+        else each
+        for each in found
+    ]
     return UnlikePlanned(given, cluster, tuple(sorted(found, key=_order)))
 
 
@@ -131,6 +135,13 @@ def _file(given: Configuration, path: str, splits: Splits, rows: ByRows) -> Plan
     named = dict(zip(names, splits, strict=True))
     shape = shape_text(given.network.input_shape)
     return PlanFile(path, given.model, given.nodes, {}, shape, named, rows)
+
+
+def _balanced(given: Configuration, cluster: Cluster, by_speed: UnlikeCandidate) -> UnlikeCandidate:
+    """The same with shares balanced event by event, where that takes less."""
+    name, splits, rows = by_speed.name, by_speed.splits, by_speed.rows
+    shares = balanced_shares(_of(given, splits, rows), cluster)
+    return min(by_speed, _candidate(given, cluster, name, splits, rows, shares), key=_order)
 
 
 def _candidate(
