@@ -6,11 +6,14 @@ One JSON line a run is appended to the file; runs that it holds already are not 
 an interrupted experiment goes on where it stopped. experiments/allocation_report.py makes the table
 and the picture. Needs the extra `evidence`.
 
-Four tasks on real data: digits by a small ViT and a small MobileNetV2, places in photographs by a
-small ResNet, super-resolution of photographs. Every run begins with the same trained dense network
-of its seed. The budget is what a uniform S_comm of 1 - budget takes on a mesh of `splitnets-hmd`
-nodes: every plan meets that latency, features whole and counted per pair of nodes. `one_shot` is
-the quality before, `quality` after the same short finetuning: accuracy in percent, or PSNR in dB.
+Six tasks on real data: digits by a small ViT and a small MobileNetV2, places in photographs by a
+small ResNet, super-resolution of photographs; where experiments/packaged.py finds its archives also
+MNIST by the MobileNetV2 and CIFAR-10 by the ResNet. Every run begins with the same trained dense
+network of its seed. The budget is what a uniform S_comm of 1 - budget takes on a mesh of
+`splitnets-hmd` nodes: every plan meets that latency, features whole and counted per pair of nodes.
+A plan with a cut has the most layers before (or after) it dense that meet it, and no communication
+elsewhere. `one_shot` is the quality before, `quality` after the same short finetuning: accuracy in
+percent, or PSNR in dB. `--finetuning 5` makes that five times as long, into a file of its own.
 A run called `rank` correlates each criterion with the quality of random plans of that latency.
 """
 
@@ -20,12 +23,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
 import digits
 import numpy as np
+import packaged
 import torch
 from scipy.stats import spearmanr
 from sklearn.datasets import load_sample_images
@@ -82,6 +86,8 @@ METHODS = {
 }
 """Which criterion divides S_comm among the layers, none for the same in all, and which chooses."""
 
+CUTS = ("dense-then-split", "split-then-aggregate")
+
 SEARCHED = ", searched placement"
 """Behind a method: on the placement that keeps most norm at the budget instead of in blocks."""
 
@@ -103,24 +109,26 @@ class Task(digits.Recipe):
     """A network, how it is trained, and its data by seed."""
 
     data: Callable[[int], Sets]
+    archive: str = ""
+    """That the data is in, of experiments/packaged.py."""
 
 
-def photo_resnet() -> Network:
-    """Return three basic blocks of 32, 64 and 128 channels on 16x16 pixels in colour and less."""
-    net = Builder("photo-resnet", (3, PATCH, PATCH))
+def photo_resnet(pixels: int = PATCH, classes: int = 2 * PLACES[0] * PLACES[1]) -> Network:
+    """Return three basic blocks of 32, 64 and 128 channels on half the pixels and less."""
+    net = Builder("photo-resnet", (3, pixels, pixels))
     with net.block("stem"):
         x = resnet.conv_norm(net, INPUT, 32, 3, "conv1", "bn1", stride=2)
         x = net.activation(x, "relu")
     x = resnet.stages(net, x, lambda width: width // 2, depths=(1, 1, 1), residual=resnet.basic)[-1]
     with net.block("head"):
         y = net.flatten(net.global_pool(x, "avgpool"), "flatten")
-        net.linear(y, 2 * PLACES[0] * PLACES[1], "fc")
+        net.linear(y, classes, "fc")
     return net.build()
 
 
-def digits_mobilenet() -> Network:
-    """Return five inverted residuals of 16 to 32 features on 8x8 pixels and less."""
-    net = Builder("digits-mobilenet", (1, digits.PIXELS, digits.PIXELS))
+def digits_mobilenet(pixels: int = digits.PIXELS) -> Network:
+    """Return five inverted residuals of 16 to 32 features on half the pixels and less."""
+    net = Builder("digits-mobilenet", (1, pixels, pixels))
     stages = (Stage(1, 3, 1, 16, 1), Stage(4, 3, 1, 24, 2), Stage(4, 3, 2, 32, 2))
     x = inverted_residual_features(net, lambda n: n, stem=16, stages=stages, last=128)
     with net.block("head"):
@@ -186,11 +194,27 @@ def upscaling_sets(seed: int) -> Sets:
     return halves(Inputs(half.numpy(), (whole - smooth).numpy()), seed)
 
 
+def mnist_sets(seed: int) -> Sets:
+    """Return handwritten digits of MNIST."""
+    return halves(Inputs(*packaged.mnist()), seed)
+
+
+def cifar_sets(seed: int) -> Sets:
+    """Return small photographs of CIFAR-10."""
+    return halves(Inputs(*packaged.cifar10()), seed)
+
+
 TASKS = {
     "vit": Task(digits.small_vit, 1400, 40, 32, 2e-3, 1e-3, 5e-2, digit_sets),
     "resnet": Task(photo_resnet, 600, 40, 64, 3e-3, 1e-3, 1e-2, place_sets),
     "mobilenet": Task(digits_mobilenet, 900, 40, 64, 3e-3, 1e-3, 1e-2, digit_sets),
     "upscaler": Task(photo_upscaler, 900, 40, 32, 1e-3, 5e-4, 0.0, upscaling_sets),
+    "mnist": Task(
+        partial(digits_mobilenet, 28), 900, 40, 64, 3e-3, 1e-3, 1e-2, mnist_sets, packaged.MNIST
+    ),
+    "cifar": Task(
+        partial(photo_resnet, 32, 10), 800, 40, 64, 3e-3, 1e-3, 1e-2, cifar_sets, packaged.CIFAR
+    ),
 }
 
 
@@ -307,6 +331,16 @@ class Subject:
         found = allocate(self.base, limits, levels=LEVELS, lost=Lost(curves), method=method)
         return found.plan.s_comm
 
+    def cut(self) -> Knob:
+        """Return S_comm 1 on the split side of the cut: most layers dense at that latency."""
+        table = self.base.table
+        order = np.flatnonzero(table.mixes)[:: 1 if self.run.method == CUTS[0] else -1]
+        for dense in reversed(range(len(order) + 1)):
+            s_comm = np.isin(np.arange(len(table)), order[dense:]).astype(float)
+            if replace(self.base, s_comm=s_comm[None]).cost().latency_s.item() <= self.limit_s:
+                break
+        return {table.name[row]: 1.0 for row in order[dense:]}
+
     def mask(self, s_comm: Knob, criterion: str) -> Mask:
         """Return the mask of a plan, chosen on the dense network."""
         weights = effective_weights(self.module(), self.network)
@@ -325,11 +359,13 @@ def knob_of(subject: Subject) -> tuple[Knob, str]:
     run = subject.run
     if run.method in WHOLE:
         return float(run.method == "branches"), "l1"
+    if run.method in CUTS:
+        return subject.cut(), "l1"
     divides, chooses = METHODS[run.method.removesuffix(SEARCHED)]
     return subject.plan(subject.curves(divides)) if divides else 1 - run.budget, chooses
 
 
-def judged(run: Run) -> dict[str, object]:
+def judged(run: Run, longer: float) -> dict[str, object]:
     """Return the quality of a run before and after finetuning, and what its mask takes."""
     subject, began = Subject(run), time.process_time()
     s_comm, chooses = knob_of(subject)
@@ -339,7 +375,7 @@ def judged(run: Run) -> dict[str, object]:
     cost = replace(subject.base, mask=mask).cost()
     task, module = subject.task, subject.module()
     pruning = Pruning(run.nodes, s_comm, criterion=chooses, per="pair", seed=run.seed)
-    rates = digits.cosine(task.finetune_rate, task.batches)
+    rates = digits.cosine(task.finetune_rate, int(longer * task.batches))
     parts = digits.step_rates(rates, len(pruning.steps))
 
     def finetune(module: nn.Module, step: int) -> None:
@@ -357,6 +393,7 @@ def judged(run: Run) -> dict[str, object]:
         "latency_s": float(cost.latency_s.item()),
         "limit_s": subject.limit_s if run.budget else None,
         "bytes_per_node": float(cost.bytes_per_node.item()),
+        "finetuning": longer,
         "cpu_s": round(time.process_time() - began, 2),
     }
 
@@ -386,11 +423,16 @@ def ranked(run: Run) -> dict[str, object]:
         divergence.append(compared([(answer,)], [(subject.dense,)]).divergence)
     return {
         "plans": PLANS,
-        "with_quality": {c: round(float(spearmanr(each, worse)[0]), 4) for c, each in lost.items()},
-        "with_divergence": {
-            c: round(float(spearmanr(each, divergence)[0]), 4) for c, each in lost.items()
-        },
+        "with_quality": {c: correlation(each, worse) for c, each in lost.items()},
+        "with_divergence": {c: correlation(each, divergence) for c, each in lost.items()},
     }
+
+
+def correlation(lost: list[float], worse: list[float]) -> float | None:
+    """Return Spearman's, or none where all plans are as bad: at chance, say."""
+    if len(set(lost)) == 1 or len(set(worse)) == 1:
+        return None
+    return round(float(spearmanr(lost, worse)[0]), 4)
 
 
 def runs(given: argparse.Namespace) -> Iterator[Run]:
@@ -405,21 +447,28 @@ def runs(given: argparse.Namespace) -> Iterator[Run]:
 def main() -> None:
     """Do the runs that the file does not hold yet."""
     searched = [f"{name}{SEARCHED}" for name in ("uniform", "gauss-newton")]
-    every = [*WHOLE, *METHODS, *searched, RANK]
+    every = [*WHOLE, *CUTS, *METHODS, *searched, RANK]
+    here = [
+        name for name, task in TASKS.items() if not task.archive or packaged.is_here(task.archive)
+    ]
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("path", type=Path, help="file of JSON lines, made or continued")
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=here)
     parser.add_argument("--nodes", nargs="+", type=int, default=list(NODES))
     parser.add_argument("--budgets", nargs="+", type=float, default=list(BUDGETS))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--methods", nargs="+", choices=every, default=every)
+    parser.add_argument("--finetuning", type=float, default=1.0, help="times a task's batches")
     given = parser.parse_args()
     torch.set_num_threads(1)
     done = digits.held(given.path, Run)
     wanted = [run for run in runs(given) if run not in done]
     for index, run in enumerate(wanted, start=1):
-        row = {**asdict(run), **(ranked(run) if run.method == RANK else judged(run))}
+        row = {
+            **asdict(run),
+            **(ranked(run) if run.method == RANK else judged(run, given.finetuning)),
+        }
         with given.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         print(f"{index} of {len(wanted)}: {json.dumps(row)}", file=sys.stderr)

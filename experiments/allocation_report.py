@@ -2,7 +2,8 @@
 
 python experiments/allocation_report.py experiments/measured/allocation.jsonl
 
-Writes allocation.md and allocation.png beside the file. Needs no torch.
+Writes allocation.md, allocation.png and, of several budgets, allocation-budgets.png beside the
+file. Needs no torch.
 """
 
 import sys
@@ -19,9 +20,13 @@ TASKS = {
     "resnet": "ResNet, places in photographs [%]",
     "mobilenet": "MobileNetV2, digits [%]",
     "upscaler": "super-resolution [dB]",
+    "mnist": "MobileNetV2, MNIST [%]",
+    "cifar": "ResNet, CIFAR-10 [%]",
 }
 UNIFORM, OURS = "uniform", "gauss-newton"
 WHOLE = ("dense", "branches")
+LINES = (UNIFORM, "l1", "l1-log", OURS)
+COLOURS = ("#555555", "#009E73", "#CC79A7", COMM)
 SHOWN = 0.1
 """The budget of the picture, or the one nearest to it."""
 
@@ -32,8 +37,8 @@ def read(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     ranks = rows[rows["method"] == "rank"]
     runs = rows[rows["method"] != "rank"]
     whole, others = runs[runs["method"].isin(WHOLE)], runs[~runs["method"].isin(WHOLE)]
-    budgets = others["budget"].unique()
-    return pd.concat([others, *(whole.assign(budget=b) for b in budgets)]), ranks
+    settings = others[["nodes", "budget", "task"]].drop_duplicates()
+    return pd.concat([others, whole.drop(columns="budget").merge(settings)]), ranks
 
 
 def spread(values: "pd.Series[float]", digits: int) -> str:
@@ -65,6 +70,12 @@ def gains(runs: pd.DataFrame, over: str) -> pd.DataFrame:
     return grouped.agg(["mean", "sem", "count"]).reset_index()
 
 
+def gain_of(row: "pd.Series[float]", digits: int) -> str:
+    """Return the mean, and its error where there are several seeds."""
+    error = f" ± {row['sem']:.{digits}f}" if row["count"] > 1 else ""
+    return f"{row['mean']:+.{digits}f}{error}"
+
+
 def gain_table(runs: pd.DataFrame, over: str) -> str:
     """Return those gains as Markdown."""
     found = gains(runs, over)
@@ -74,10 +85,7 @@ def gain_table(runs: pd.DataFrame, over: str) -> str:
         of_task = found[found["task"] == task].set_index("method")
         digits = 2 if task == "upscaler" else 1
         cells[title] = [
-            f"{of_task['mean'][m]:+.{digits}f} ± {of_task['sem'][m]:.{digits}f}"
-            if m in of_task.index
-            else ""
-            for m in methods
+            gain_of(of_task.loc[m], digits) if m in of_task.index else "" for m in methods
         ]
     return to_markdown(cells, [])
 
@@ -93,11 +101,16 @@ def rank_table(ranks: pd.DataFrame) -> str:
                 "bytes [%]": f"{100 * row['budget']:g}",
                 "seed": str(row["seed"]),
                 "with": said,
-                **{name: f"{value:.2f}" for name, value in row[with_].items()},
+                **{name: correlation(value) for name, value in row[with_].items()},
             }
             for name, value in values.items():
                 cells.setdefault(name, []).append(value)
     return to_markdown(cells, [])
+
+
+def correlation(value: float | None) -> str:
+    """Return it, or nothing where every plan was as bad as every other."""
+    return "" if value is None or np.isnan(value) else f"{value:.2f}"
 
 
 def draw(runs: pd.DataFrame, path: Path) -> None:
@@ -121,15 +134,47 @@ def draw(runs: pd.DataFrame, path: Path) -> None:
     save(figure, str(path))
 
 
+def draw_budgets(runs: pd.DataFrame, path: Path) -> None:
+    """Draw mean quality against what is kept of the bytes: a row an N, a column a task."""
+    counts, tasks = sorted(runs["nodes"].unique()), [t for t in TASKS if (runs["task"] == t).any()]
+    figure = new_figure(3.2 * len(tasks), 2.6 * len(counts) + 0.8, "after the same finetuning")
+    panels = figure.subplots(len(counts), len(tasks), squeeze=False)
+    for row, nodes in zip(panels, counts, strict=True):
+        for axes, task in zip(row, tasks, strict=True):
+            here = runs[(runs["nodes"] == nodes) & (runs["task"] == task)]
+            for colour, method in zip(COLOURS, LINES, strict=True):
+                means = here[here["method"] == method].groupby("budget")["quality"].mean()
+                axes.plot(100 * means.index, means, "o-", ms=3, color=colour, label=method)
+            dense = here.loc[here["method"] == "dense", "quality"]
+            if len(dense):
+                axes.axhline(dense.mean(), color=SINGLE, ls=(0, (5, 2)), lw=1, label="dense")
+            axes.set(xscale="log", xlabel="of the dense bytes [%]", ylabel=TASKS[task])
+            ticks = sorted(100 * here["budget"].unique())
+            axes.set_xticks(ticks, [f"{each:g}" for each in ticks])
+            axes.minorticks_off()
+            axes.set_title(f"N = {nodes}")
+    panels[0, 0].legend()
+    save(figure, str(path))
+
+
+def seeds_of(group: pd.DataFrame) -> str:
+    """Return how many seeds, or of which task how many."""
+    found = group.groupby("task")["seed"].nunique()
+    if len(set(found)) == 1:
+        return f"{found.iloc[0]} seeds"
+    names = {task: title.partition(" [")[0] for task, title in TASKS.items() if task in found.index}
+    return "Seeds: " + "; ".join(f"{title} {found[task]}" for task, title in names.items())
+
+
 def main() -> None:
-    """Write the tables and the picture."""
+    """Write the tables and the pictures."""
     path = Path(sys.argv[1])
     runs, ranks = read(path)
     parts = ["# Plans by each criterion, at equal latency\n"]
     for (nodes, budget), group in runs.groupby(["nodes", "budget"]):
-        seeds = group["seed"].nunique()
         parts += [
-            f"## {nodes} nodes, {100 * budget:g} % of the bytes, {seeds} seeds\n",
+            f"## {nodes} nodes, {100 * budget:g} % of the bytes\n",
+            f"{seeds_of(group)}.\n",
             "After the same short finetuning, mean ± deviation over the seeds:\n",
             qualities(group, "quality"),
             "The difference on the same seeds, mean ± standard error:\n",
@@ -147,6 +192,8 @@ def main() -> None:
     most = runs[runs["nodes"] == runs["nodes"].max()]
     nearest = min(most["budget"].unique(), key=lambda budget: abs(budget - SHOWN))
     draw(most[most["budget"] == nearest], path.with_suffix(".png"))
+    if len(set(runs["budget"])) > 1:
+        draw_budgets(runs, path.with_name(f"{path.stem}-budgets.png"))
 
 
 if __name__ == "__main__":

@@ -42,11 +42,11 @@ def test_plans_are_compared_at_equal_latency_and_runs_go_on(
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     [uniform] = run("uniform")
-    again, ours, placed, rank = run(
-        "uniform", "gauss-newton", f"uniform{allocation.SEARCHED}", "rank"
+    again, cut, ours, placed, rank = run(
+        "uniform", "dense-then-split", "gauss-newton", f"uniform{allocation.SEARCHED}", "rank"
     )
     assert again == uniform
-    for row in (uniform, ours, placed):
+    for row in (uniform, cut, ours, placed):
         assert row["latency_s"] <= row["limit_s"] * (1 + 1e-9)
         assert row["limit_s"] == uniform["limit_s"]
     assert uniform["latency_s"] == pytest.approx(uniform["limit_s"])
@@ -60,8 +60,31 @@ def test_plans_are_compared_at_equal_latency_and_runs_go_on(
     assert path.with_suffix(".png").stat().st_size > 5000
 
 
+def test_a_cut_has_as_many_layers_dense_as_the_latency_allows(allocation: ModuleType) -> None:
+    for method in allocation.CUTS:
+        subject = allocation.Subject(allocation.Run("vit", 4, 0.3, method, 0))
+        split = set(subject.cut())
+        table = subject.base.table
+        order = [name for name, mixes in zip(table.name, table.mixes, strict=True) if mixes]
+        order = order if method == "dense-then-split" else order[::-1]
+        dense = len(order) - len(split)
+        assert 0 < dense < len(order)
+        assert split == set(order[dense:])
+        for more, fits in ((0, True), (1, False)):
+            s_comm = dict.fromkeys(order[dense + more :], 1.0)
+            cost = replace(subject.base, mask=subject.mask(s_comm, "l1")).cost()
+            assert (cost.latency_s.item() <= subject.limit_s) == fits
+
+
+def test_no_correlation_where_all_plans_are_alike(allocation: ModuleType) -> None:
+    assert allocation.correlation([1.0, 2.0, 3.0], [5.0, 6.0, 7.0]) == 1
+    assert allocation.correlation([1.0, 2.0, 3.0], [5.0, 5.0, 5.0]) is None
+
+
 def test_every_task_has_a_network_and_labels_of_its_output(allocation: ModuleType) -> None:
     for task in allocation.TASKS.values():
+        if task.archive and not allocation.packaged.is_here(task.archive):
+            continue  # it is fetched by hand
         network, sets = task.build(), task.data(0)
         [name] = network.outputs
         wanted = network.graph.nodes[name]["layer"].out_shape
