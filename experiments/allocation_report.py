@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from discosim.report.style import COMM, SINGLE, new_figure, save
+from discosim.report.style import COMM, SINGLE, legend_right, new_figure, save
 from discosim.report.tables import to_markdown
 
 TASKS = {
@@ -48,11 +48,17 @@ def spread(values: "pd.Series[float]", digits: int) -> str:
     return f"{values.mean():.{digits}f} ± {values.std():.{digits}f}"
 
 
+def titles(runs: pd.DataFrame) -> dict[str, str]:
+    """Return the tasks that were run, with their headings."""
+    run = set(runs["task"])
+    return {task: title for task, title in TASKS.items() if task in run}
+
+
 def qualities(runs: pd.DataFrame, column: str) -> str:
     """Return mean and deviation over seeds, a row a method, as Markdown."""
     methods = list(dict.fromkeys(runs["method"]))
     cells = {"plan": methods}
-    for task, title in TASKS.items():
+    for task, title in titles(runs).items():
         digits = 2 if task == "upscaler" else 1
         of_task = runs[runs["task"] == task]
         found = [of_task.loc[of_task["method"] == method, column] for method in methods]
@@ -81,7 +87,7 @@ def gain_table(runs: pd.DataFrame, over: str) -> str:
     found = gains(runs, over)
     methods = list(dict.fromkeys(found["method"]))
     cells = {f"gain over {over}": methods}
-    for task, title in TASKS.items():
+    for task, title in titles(runs).items():
         of_task = found[found["task"] == task].set_index("method")
         digits = 2 if task == "upscaler" else 1
         cells[title] = [
@@ -134,35 +140,55 @@ def draw(runs: pd.DataFrame, path: Path) -> None:
     save(figure, str(path))
 
 
+def in_all_budgets(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of the seeds that were run at every budget, so that lines compare."""
+    uniform = runs[runs["method"] == UNIFORM]
+    counts = uniform.groupby("seed")["budget"].nunique()
+    return runs[runs["seed"].isin(counts.index[counts == counts.max()])]
+
+
 def draw_budgets(runs: pd.DataFrame, path: Path) -> None:
-    """Draw mean quality against what is kept of the bytes: a row an N, a column a task."""
-    counts, tasks = sorted(runs["nodes"].unique()), [t for t in TASKS if (runs["task"] == t).any()]
-    figure = new_figure(3.2 * len(tasks), 2.6 * len(counts) + 0.8, "after the same finetuning")
+    """Draw mean quality against what is kept of the bytes: a row an N, a column a task.
+
+    Of the seeds that were run at all budgets.
+    """
+    counts = sorted(runs["nodes"].unique())
+    budgets = runs.groupby("task")["budget"].nunique()
+    tasks = [task for task in TASKS if budgets.get(task, 0) > 1]
+    figure = new_figure(
+        3.2 * len(tasks) + 1.5, 2.6 * len(counts) + 0.8, "after the same finetuning"
+    )
     panels = figure.subplots(len(counts), len(tasks), squeeze=False)
     for row, nodes in zip(panels, counts, strict=True):
         for axes, task in zip(row, tasks, strict=True):
-            here = runs[(runs["nodes"] == nodes) & (runs["task"] == task)]
+            here = in_all_budgets(runs[(runs["nodes"] == nodes) & (runs["task"] == task)])
             for colour, method in zip(COLOURS, LINES, strict=True):
                 means = here[here["method"] == method].groupby("budget")["quality"].mean()
                 axes.plot(100 * means.index, means, "o-", ms=3, color=colour, label=method)
             dense = here.loc[here["method"] == "dense", "quality"]
             if len(dense):
                 axes.axhline(dense.mean(), color=SINGLE, ls=(0, (5, 2)), lw=1, label="dense")
-            axes.set(xscale="log", xlabel="of the dense bytes [%]", ylabel=TASKS[task])
+            name, unit = TASKS[task].split(" [")
+            measure = "PSNR" if unit == "dB]" else "accuracy"
+            axes.set(xscale="log", xlabel="of the dense bytes [%]", ylabel=f"{measure} [{unit}")
             ticks = sorted(100 * here["budget"].unique())
             axes.set_xticks(ticks, [f"{each:g}" for each in ticks])
             axes.minorticks_off()
-            axes.set_title(f"N = {nodes}")
-    panels[0, 0].legend()
+            axes.set_title(f"{name}, N = {nodes}")
+    legend_right(figure, *panels[0, 0].get_legend_handles_labels())
     save(figure, str(path))
 
 
 def seeds_of(group: pd.DataFrame) -> str:
     """Return how many seeds, or of which task how many."""
-    found = group.groupby("task")["seed"].nunique()
+    found = group[group["method"] == UNIFORM].groupby("task")["seed"].nunique()
     if len(set(found)) == 1:
-        return f"{found.iloc[0]} seeds"
-    names = {task: title.partition(" [")[0] for task, title in TASKS.items() if task in found.index}
+        return "1 seed" if found.iloc[0] == 1 else f"{found.iloc[0]} seeds"
+    names = {
+        task: title.partition(" [")[0]
+        for task, title in titles(group).items()
+        if task in found.index
+    }
     return "Seeds: " + "; ".join(f"{title} {found[task]}" for task, title in names.items())
 
 
