@@ -53,7 +53,7 @@ def _refusal(
         ("--bogus", ["--bogus"]),
         ("sweep --modle resnet50", ["--model"]),
         ("swep --model resnet50", ["sweep"]),
-        (f"{SWEEP} --hw rpi44", ["rpi4-wifi"]),
+        (f"{SWEEP} --hw rpi44", ["did you mean rpi4-gigabit"]),
         (f"{SWEEP} --strategy disko", ["disco"]),
         (f"{SWEEP} --strategy ,", ["empty name"]),
         ("compare --model resnet50 --strategy disko", ["disco"]),

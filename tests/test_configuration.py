@@ -139,7 +139,9 @@ def test_every_column_of_a_result_is_described_once() -> None:
     text = OUTPUT.read_text(encoding="utf-8")
     told = text.split("## Columns of `sweep`")[1].split("## Columns of `layers`")
     first_cells = [line.split("|")[1] for line in told[0].splitlines() if line.startswith("| `")]
-    assert set(re.findall(r"`(\w+)`", "".join(first_cells))) == set(rows.columns)
+    cluster = ds.sweep("resnet18/8", ds.cluster("rpi4-gigabit,rpi5-gigabit"), s_comm=0.5)
+    columns = {*rows.columns, *cluster.frame.columns}
+    assert set(re.findall(r"`(\w+)`", "".join(first_cells))) == columns
     assert re.findall(r"`([a-z_ ]+)`:", told[1])[0].split() == list(by_layer(base).columns)
 
 
