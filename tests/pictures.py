@@ -5,7 +5,7 @@ python -m tests.pictures FOLDER     # draws them for a column of a paper and for
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -110,19 +110,17 @@ QUICK = (
     *("sweep-strategies", "layers", "breakeven-one", "pareto-accuracy", "plan", "timeline"),
     *("inspect", "allocate", "size", "mask", "validate", "reproduce-tab1"),
 )
-"""Those that the core of the tests draws, for a column of a paper."""
+"""Of each kind of answer one."""
 
 
-def kinds(styles: Sequence[str] = STYLES) -> list[Any]:
-    """Return every kind of picture in every style, as parameters."""
+IN_CORE = ("layers", "plan", "reproduce-tab1")
+
+
+def kinds() -> list[Any]:
+    """Return every kind of picture as a parameter: one process has its answer computed once."""
     return [
-        pytest.param(
-            name,
-            style,
-            marks=[] if name in QUICK and style == "paper" else [pytest.mark.exhaustive],
-        )
+        pytest.param(name, marks=[] if name in IN_CORE else [pytest.mark.exhaustive])
         for name in (*ANSWERS, *FIGURES)
-        for style in styles
     ]
 
 

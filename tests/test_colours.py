@@ -100,11 +100,9 @@ def test_white_grey_and_black_are_seen_as_they_are() -> None:
     assert lightness("red", "protanopia") < lightness("red") - 10
 
 
-@pytest.mark.parametrize(("name", "style"), kinds(["paper"]))
-def test_what_a_legend_tells_apart_differs_in_grey_and_to_the_colour_blind(
-    name: str, style: str
-) -> None:
-    for legend in drawn(name, style).legends:
+@pytest.mark.parametrize("name", kinds())
+def test_what_a_legend_tells_apart_differs_in_grey_and_to_the_colour_blind(name: str) -> None:
+    for legend in drawn(name, "paper").legends:
         entries = [(t.get_text(), look(h)) for t, h in
                    zip(legend.get_texts(), legend.legend_handles, strict=True)]  # fmt: skip
         close = [(a, b) for (a, one), (b, other) in combinations(entries, 2) if alike(one, other)]
