@@ -43,14 +43,18 @@ COLUMNS = (LATENCY, BYTES, MEMORY)
 OVERLAPS = ("none", "layer", "layer:3", "layer:best", "ideal")
 
 
+a_setting = given(
+    tables(), hardware(), st.integers(2, 5), st.sampled_from(OVERLAPS),
+    st.sampled_from(["paper", "runtime"]), st.sampled_from(["peak", "all"]), st.data(),
+)  # fmt: skip
+"""A network on nodes, and how it is counted."""
+
+
 def _number(cost: Cost, column: str) -> float:
     return float(getattr(cost, column).item())
 
 
-@given(
-    tables(), hardware(), st.integers(2, 5), st.sampled_from(OVERLAPS),
-    st.sampled_from(["paper", "runtime"]), st.sampled_from(["peak", "all"]), st.data(),
-)  # fmt: skip
+@a_setting
 def test_the_sum_over_layers_is_what_simulate_says_of_a_mixed_plan(
     table: LayerTable,
     node: Hardware,
@@ -81,10 +85,7 @@ def test_the_sum_over_layers_is_what_simulate_says_of_a_mixed_plan(
 
 
 @settings(max_examples=40)
-@given(
-    tables(), hardware(), st.integers(2, 4), st.sampled_from(OVERLAPS),
-    st.sampled_from(["paper", "runtime"]), st.sampled_from(["peak", "all"]), st.data(),
-)  # fmt: skip
+@a_setting
 def test_the_sum_over_layers_by_outputs_is_what_simulate_says_of_a_plan(
     table: LayerTable,
     node: Hardware,

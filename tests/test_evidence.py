@@ -206,7 +206,7 @@ def test_what_is_in_the_model_of_links_lowered_the_error_and_what_is_not_did_not
 
 @given(st.integers(2, 8), st.floats(1e-6, 1e-2))
 def test_a_root_pays_as_many_latencies_as_it_has_others_or_one(nodes: int, alpha_s: float) -> None:
-    time = TokenTime("Raspberry Pi 5", "llama2-7b", nodes, 1.0)
+    time = TokenTime("Raspberry Pi 5", "llama2-7b", nodes, 1.0, "1 GbE, a switch")
     message, exchange = (exchanged_s(time, alpha_s, per) for per in ("message", "exchange"))
     free = exchanged_s(time, 0.0, "message")
     assert message - free == pytest.approx((nodes - 1) * (exchange - free), rel=1e-6)

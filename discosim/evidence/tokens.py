@@ -38,25 +38,25 @@ ELEM_BYTES = 34 / 32
 EXCHANGES = 8
 """A layer: the root sends four vectors to all and gathers four (distributed-llama, its tasks)."""
 
-LINKS = {
-    "Raspberry Pi 4B": "1Gbit/s",
-    "Raspberry Pi 5": "1Gbit/s",
-    "GCP c3d-highcpu-30 VM": "20Gbit/s",
-}
-"""Bandwidth of the root's port, as the rows state it."""
-
 FEW = 4
 """Senders up to which a switch is taken to keep up, where congestion is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenTime:
-    """For how long nodes computed or exchanged for a token."""
+    """For how long nodes computed or exchanged for a token, and what joins them in words."""
 
     device: str
     network: str
     nodes: int
     seconds: float
+    link: str = ""
+
+    @property
+    def link_Bps(self) -> float:
+        """Bandwidth of the root's port, as its row states it: 1 GbE, 20 Gbit/s virtual network."""
+        number, unit = self.link.replace(",", " ").split()[:2]
+        return parse_bandwidth(number + unit.replace("GbE", "Gbit/s"))
 
     @property
     def decoder(self) -> DecoderSize:
@@ -83,7 +83,9 @@ class Trial:
 def token_times(rows: Sequence[Measurement], what: str) -> list[TokenTime]:
     """Return what is said of `what`, "compute" or "transfer", per token of a known decoder."""
     return [
-        TokenTime(row.device, row.network, row.nodes, float(row.value) * SECONDS[row.unit])
+        TokenTime(
+            row.device, row.network, row.nodes, float(row.value) * SECONDS[row.unit], row.link
+        )
         for row in rows
         if row.metric == f"{what} per token" and row.network in DECODERS
     ]
@@ -117,7 +119,7 @@ def exchanged_s(time: TokenTime, alpha_s: float, per: str, congestion: float = 1
     gathered = gathered_bytes(time.decoder, time.nodes)
     gathered *= congestion if time.nodes - 1 > FEW else 1.0
     nbytes = sent_bytes(time.decoder, time.nodes) + gathered
-    return nbytes / parse_bandwidth(LINKS[time.device]) + latencies * alpha_s
+    return nbytes / time.link_Bps + latencies * alpha_s
 
 
 def _fitted(
@@ -161,7 +163,7 @@ def _latencies(times: Sequence[TokenTime]) -> list[Trial]:
     """A latency for each exchange in place of each message."""
     what = "a latency for each exchange, not for each message"
     found = []
-    for device in LINKS:
+    for device in dict.fromkeys(time.device for time in times):
         mine = [time for time in times if time.device == device and time.nodes <= FEW]
         other = [time for time in mine if time.network != "llama2-7b"]
         first = [time for time in mine if time.network == "llama2-7b"]

@@ -61,9 +61,7 @@ def draw_targets(curves: Sequence[ReachedOver], title: str) -> "Figure":
                 ends.setdefault(axes, []).append(end)
             _finish(axes, mine, factor)
             axes.set_ylabel(f"latency [{unit}]")
-        pairs = [axes.get_legend_handles_labels() for axes in ends]
-        found = {label: handle for pair in pairs for handle, label in zip(*pair, strict=True)}
-        legend_below(figure, list(found.values()), list(found), ncols=3)
+        legend_below(figure, ncols=3)
         return name_ends(figure, ends, small()) if len(labels) > 1 else fitted(figure)
 
 

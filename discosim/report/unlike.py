@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from discosim.explore.planning.unlike import UnlikePlanned
+from discosim.explore.planning.unlike import UnlikeCandidate, UnlikePlanned
+from discosim.report.joined import shares_text
 from discosim.report.lettering import fitted
+from discosim.report.own import cluster_text
 from discosim.report.plan import stretches
 from discosim.report.style import LINES, hatched_bars, legend_below, new_figure, rc, time_unit
-from discosim.report.tables import Cells, cells
+from discosim.report.tables import Cells, cells, times
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
@@ -38,22 +40,25 @@ def to_frame(found: UnlikePlanned) -> pd.DataFrame:
 def findings(found: UnlikePlanned, convention: str) -> list[str]:
     """Return what was asked, the splits, the shares and what they take."""
     given, best = found.configuration, found.best
-    names = ", ".join(node.name for node in found.cluster.nodes)
+    nodes = cluster_text(found.cluster.nodes)
     lines = [
-        f"{given.model} on {given.nodes} nodes, {names}; overlap {given.overlap}, {convention} "
+        f"{given.model} on {given.nodes} nodes, {nodes}; overlap {given.overlap}, {convention} "
         "conventions",
         *stretches(given.table, best.splits, best.rows),
     ]
-    alone = [each for each in found.every if each.name.endswith("alone")]
-    fastest = min(alone, key=lambda each: each.latency_s)
-    ratio = fastest.latency_s / best.latency_s
-    lines.append(
-        f"{format_quantity(best.latency_s, 's')}; {fastest.name}: "
-        f"{format_quantity(fastest.latency_s, 's')}, {ratio:.3g}x as long."
-    )
-    shares = ", ".join(f"{100 * share:.3g} %" for share in best.shares)
+    if best.alone:
+        least = format_quantity(best.latency_s, "s")
+        lines.append(f"{least}: of what was weighed no split over several nodes takes less.")
+    else:
+        fastest = min((each for each in found.every if each.alone), key=lambda each: each.latency_s)
+        [ratio] = times([fastest.latency_s / best.latency_s])
+        lines.append(
+            f"{format_quantity(best.latency_s, 's')}; {_name(found, fastest)}: "
+            f"{format_quantity(fastest.latency_s, 's')}, {ratio} as long."
+        )
+        lines.append(f"Shares of the nodes, in the order given: {_shares(best)} %.")
     needs = ", ".join(format_quantity(each, "B") for each in best.node_bytes)
-    lines.append(f"Shares of the nodes: {shares}; memory: {needs}.")
+    lines.append(f"Memory of the nodes, in the order given: {needs}.")
     if best.fullness > 1:
         lines.append(f"No plan that was found fits: a node needs {best.fullness:.3g}x its memory.")
     lines.append(
@@ -65,17 +70,24 @@ def findings(found: UnlikePlanned, convention: str) -> list[str]:
     return lines
 
 
+def _name(found: UnlikePlanned, candidate: UnlikeCandidate) -> str:
+    """What a way to split is called: where one node has all, by what that is."""
+    of = {split.node for split in candidate.splits}
+    if candidate.alone and len(of) == 1:
+        return f"{found.cluster.nodes[of.pop()].name} alone"
+    return candidate.name
+
+
+def _shares(candidate: UnlikeCandidate) -> str:
+    return shares_text(" ".join(map(str, candidate.shares)))
+
+
 def show(found: UnlikePlanned) -> Cells:
     """Return what was weighed, a row each, with the shares that suit it."""
     return {
-        "plan": [each.name for each in found.every],
+        "plan": [_name(found, each) for each in found.every],
         **dict([cells("latency_s", [each.latency_s for each in found.every])]),
-        "shares": [
-            ""
-            if each.name.endswith("alone")
-            else ", ".join(f"{share:.2f}" for share in each.shares)
-            for each in found.every
-        ],
+        "shares [%]": ["" if each.alone else _shares(each) for each in found.every],
         "fits": ["yes" if each.fullness <= 1 else "no" for each in found.every],
         "training": ["none" if each.exact else "needed" for each in found.every],
     }
@@ -94,7 +106,7 @@ def draw(found: UnlikePlanned, title: str) -> "Figure":
         exact = np.array([each.exact for each in found.every])
         names = ("nothing to train", "has to be trained")
         hatched_bars(axes, values, exact, names, (LINES[3], LINES[3]))
-        axes.set_yticks(range(count), [each.name for each in found.every])
+        axes.set_yticks(range(count), [_name(found, each) for each in found.every])
         axes.set_ylim(count - 0.4, -0.6)
         axes.set_xlabel(f"latency [{unit}]")
         legend_below(figure, ncols=2)

@@ -213,17 +213,22 @@ def _work(given: Configuration, hardware: Joined, cluster: Cluster, shares: Shar
     """What there is to do, laid out once for all numbers of the links."""
     if given.strategy.staged:  # the cut goes by the links
         return work_of(given, cluster, shares)
-    key = (
-        given.table, given.strategy, given.nodes, given.knob.tobytes(), given.overlap,
-        given.conventions, given.at, given.features, given.collective, given.plan_file,
-        given.mask, given.weighed, given.objective, shares, id(hardware.members),
-        *(getattr(hardware, name) for name in PUSHED[2:]),
-    )  # fmt: skip
+    numbers = (getattr(hardware, name) for name in PUSHED[2:])
+    key = (*_asked(given), shares, id(hardware.members), *numbers)
     if key not in _works:
         _works[key] = hardware.members, work_of(given, cluster, shares)
         while len(_works) > WORKS_KEPT:
             _works.popitem(last=False)
     return replace(_works[key][1], cluster=cluster)
+
+
+def _asked(given: Configuration) -> tuple[object, ...]:
+    """All of a configuration but its hardware."""
+    return (
+        given.table, given.strategy, given.nodes, given.knob.tobytes(), given.overlap,
+        given.conventions, given.at, given.features, given.collective, given.plan_file,
+        given.mask, given.weighed, given.objective,
+    )  # fmt: skip
 
 
 def _wanted(given: Configuration, hardware: Joined, cluster: Cluster) -> tuple[Shares | None, ...]:
@@ -244,11 +249,7 @@ def _wanted(given: Configuration, hardware: Joined, cluster: Cluster) -> tuple[S
 
 def _balanced(given: Configuration, cluster: Cluster) -> Shares:
     """Balanced shares, searched for once."""
-    key = (
-        given.table, given.strategy.name, given.nodes, given.knob.tobytes(), given.overlap,
-        given.conventions, given.at, given.features, given.collective, given.plan_file,
-        given.weighed, repr(cluster.nodes),
-    )  # fmt: skip
+    key = (*_asked(given), repr(cluster.nodes))
     if key not in _found:
         _found[key] = balanced_shares(given, cluster)
         while len(_found) > KEPT:

@@ -37,6 +37,11 @@ class UnlikeCandidate:
     fullness: float
 
     @property
+    def alone(self) -> bool:
+        """Whether no layer is on several nodes."""
+        return not _spread(self.splits)
+
+    @property
     def exact(self) -> bool:
         """Whether the network computes what it was trained to."""
         return all(split.exact for split in self.splits)
@@ -97,7 +102,8 @@ def unlike_plan(
     asked += [(each.name, each.splits, each.rows) for each in alike.pure if _spread(each.splits)]
     asked += [
         (f"node {node} alone", (LayerSplit(Kind.ONE, node=node),) * count, ByRows())
-        for node in range(given.nodes)
+        for node, kind in enumerate(cluster.nodes)
+        if kind not in cluster.nodes[:node]  # alike ones take as long
     ]
     seen: dict[tuple[Splits, ByRows], str] = {}
     for name, splits, rows in asked:
@@ -108,9 +114,7 @@ def unlike_plan(
     ]
     most_s = BALANCED_WITHIN * min(found, key=_order).latency_s
     found = [
-        _balanced(given, cluster, each)
-        if _spread(each.splits) and each.latency_s <= most_s
-        else each
+        _balanced(given, cluster, each) if not each.alone and each.latency_s <= most_s else each
         for each in found
     ]
     return UnlikePlanned(given, cluster, tuple(sorted(found, key=_order)))
