@@ -18,6 +18,7 @@ import discosim as ds
 from discosim.cli.app import run
 from discosim.errors import DiscosimError, FaultsError
 from discosim.evidence import names
+from discosim.evidence.covariance import row_blocks, solved
 from discosim.evidence.estimate import SHARED, Beliefs, MeasuredRows, Shared, estimate, predicted_s
 from discosim.evidence.fitting import Fit, fit, shipped_fit, usable
 from discosim.evidence.measured import COLUMNS, read_measured, shipped_table, written
@@ -107,6 +108,23 @@ def test_a_device_that_is_x_times_slower_has_numbers_x_times_larger(x: float) ->
         for each in (1.0, x)
     )
     assert other.seconds_each == pytest.approx(one.seconds_each * x, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_by_blocks_have_the_covariance_that_they_have_as_a_whole(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    count = 60
+    groups = {"all": np.zeros(count, int), "family": rng.integers(0, 4, count)}
+    groups["kind"] = 3 * groups["family"] + rng.integers(0, 3, count)
+    near = {level: rng.normal(size=(count, 3)) for level in groups}
+    noise, wanted = rng.uniform(0.1, 1, count), rng.normal(size=count)
+    whole = np.diag(noise)
+    for level, group in groups.items():
+        whole += (near[level] @ near[level].T) * (group[:, None] == group)
+    of = row_blocks(groups, dict.fromkeys(groups, 3))
+    assert set(of.few) == {"all"}
+    assert [len(same) for _, same in of.blocks] == [2] * 4
+    assert solved(of, near, noise, wanted) == pytest.approx(np.linalg.solve(whole, wanted))
 
 
 def test_a_network_that_is_left_out_changes_nothing() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from discosim.evidence.covariance import RowBlocks, row_blocks, solved
 from discosim.evidence.work import AMOUNTS, ARITHMETIC
 from discosim.graph.table import Floats, Ints
 
@@ -162,13 +163,13 @@ def estimate(rows: MeasuredRows, counted: Floats, beliefs: Beliefs) -> Estimate:
 def _settled(rows: MeasuredRows, beliefs: Beliefs) -> Floats:
     """The logarithms that fit some rows, (G, A)."""
     logs = np.tile(beliefs.start, (len(rows.groups["kind"]), 1))
-    same = {}
-    for shared in beliefs.shared:
-        group = rows.groups[shared.level][rows.kind]
-        same[shared.level] = (group[:, None] == group).astype(float)
+    levels = [shared.level for shared in beliefs.shared]
+    widths = {level: sum(each.loads.shape[1] for each in beliefs.shared if each.level == level)
+              for level in levels}  # fmt: skip
+    of = row_blocks({level: rows.groups[level][rows.kind] for level in levels}, widths)
     for count in range(STEPS):
         bend = max(beliefs.outlier, FIRST_OUTLIER * SHRINK**count)
-        best = _best(rows, logs, same, bend, beliefs)
+        best = _best(rows, logs, of, bend, beliefs)
         logs = logs + np.clip(best - logs, -LONGEST_STEP, LONGEST_STEP)
     return logs
 
@@ -184,17 +185,12 @@ def _linear(
     return slopes, off, 1.0 / np.sqrt(1.0 + (off / bend) ** 2) / beliefs.noise**2
 
 
-def _best(
-    rows: MeasuredRows, logs: Floats, same: Mapping[str, Floats], bend: float, beliefs: Beliefs
-) -> Floats:
+def _best(rows: MeasuredRows, logs: Floats, of: RowBlocks, bend: float, beliefs: Beliefs) -> Floats:
     """The most likely logarithms where times follow their slopes about `logs`, (G, A)."""
     slopes, off, weights = _linear(rows, logs, bend, beliefs)
     wanted = (slopes * (logs[rows.kind] - beliefs.start)).sum(-1) - off
     near = {shared.level: slopes @ shared.loads for shared in beliefs.shared}
-    covariance = np.diag(1.0 / weights)
-    for level, each in near.items():
-        covariance += (each @ each.T) * same[level]
-    pull = np.linalg.solve(covariance, wanted)
+    pull = solved(of, near, 1.0 / weights, wanted)
     best: Floats = np.tile(beliefs.start, (len(logs), 1))
     for shared in beliefs.shared:
         groups = rows.groups[shared.level]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from statistics import median
@@ -177,16 +177,31 @@ def usable(measured: Iterable[Measurement]) -> list[Observation]:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Numbers fitted to `rows`, of all `kinds`; `without` a network, one fit each.
-
-    estimate: seconds an amount, (F, G, A): the first fold has all rows, each other one is without
-    a network.
-    """
+    """Numbers fitted to `rows`, of all `kinds`, and without each network once it is asked for."""
 
     rows: tuple[Observation, ...]
     kinds: tuple[Target, ...]
-    without: tuple[str, ...]
-    estimate: Estimate
+    _found: dict[str | None, Estimate] = field(default_factory=dict)
+
+    def estimate(self, without: str | None = None) -> Estimate:
+        """Return the numbers of all rows, or of those that are of other networks."""
+        if without not in self._found:
+            counted = np.array([row.name != without for row in self.rows], dtype=float)
+            self._found[without] = estimate(self._arrays, counted[None], Beliefs())
+        return self._found[without]
+
+    @cached_property
+    def _arrays(self) -> MeasuredRows:
+        return MeasuredRows(
+            np.array([row.amounts for row in self.rows]),
+            np.array([row.seconds for row in self.rows]),
+            _numbers([row.kind for row in self.rows], self.kinds),
+            _groups(self.kinds),
+        )
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(row.name for row in self.rows)
 
     def rows_of(self, kind: Target) -> list[Observation]:
         """Return the rows that the numbers of a kind are fitted to."""
@@ -199,18 +214,17 @@ class Fit:
 
     def seconds_each(self, kind: Target, without: str | None = None) -> Floats:
         """Return the numbers of a kind, (A,), by default those of all rows."""
-        fold = 0 if without is None else 1 + self.without.index(without)
-        numbers: Floats = self.estimate.seconds_each[fold, self.kinds.index(kind)]
+        numbers: Floats = self.estimate(without).seconds_each[0, self.kinds.index(kind)]
         return numbers
 
     def carried(self, kind: Target) -> Floats:
         """Return how far a kind's own rows say its numbers, (A,)."""
-        shares: Floats = self.estimate.carried[self.kinds.index(kind)]
+        shares: Floats = self.estimate().carried[self.kinds.index(kind)]
         return shares
 
     def held_out_s(self, row: Observation) -> float:
         """Return what a row's network takes by the numbers fitted without it."""
-        return self._predicted_s(row, row.name if row.name in self.without else None)
+        return self._predicted_s(row, row.name if row.name in self._names else None)
 
     def fitted_s(self, row: Observation) -> float:
         """Return what a row's network takes by the numbers of all rows."""
@@ -237,7 +251,7 @@ class Fit:
 
 
 def fit(rows: Sequence[Observation], fewest: int = FEWEST) -> Fit:
-    """Return the numbers of every kind with enough networks, all at once and without each network.
+    """Return the numbers of every kind with enough networks, all at once.
 
     Raises DiscosimError where no kind has `fewest`.
     """
@@ -251,17 +265,7 @@ def fit(rows: Sequence[Observation], fewest: int = FEWEST) -> Fit:
     if not kinds:
         raise DiscosimError(f"no device has {fewest} networks or more: fewer rows than numbers")
     chosen = [row for row in rows if row.kind in set(kinds)]
-    without = sorted({row.name for row in chosen})
-    counted = np.ones((1 + len(without), len(chosen)))
-    for fold, left_out in enumerate(without, start=1):
-        counted[fold] = [row.name != left_out for row in chosen]
-    arrays = MeasuredRows(
-        np.array([row.amounts for row in chosen]),
-        np.array([row.seconds for row in chosen]),
-        _numbers([row.kind for row in chosen], kinds),
-        _groups(kinds),
-    )
-    return Fit(tuple(chosen), tuple(kinds), tuple(without), estimate(arrays, counted, Beliefs()))
+    return Fit(tuple(chosen), tuple(kinds))
 
 
 def _groups(kinds: Sequence[Target]) -> dict[str, Ints]:

@@ -97,7 +97,7 @@ class LayerTable:
         return live
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)  # as many as the table of measurements has networks, and some
 def tabulate(network: Network) -> LayerTable:
     """Return the table of `network`, which is kept for the next call."""
     elems_of = {name: prod(shape) for name, shape in network.inputs}
