@@ -1,16 +1,21 @@
 """Fit the shipped profiles to the table of measurements, and write them anew.
 
-    python experiments/fit_profiles.py
+    python experiments/fit_profiles.py [PROFILE ...]
 
-Links, capacities and costs stay as they are in the files; descriptions of new ones are below.
+Without names all of them. A board whose rows are set aside (`ASIDE`) is fitted beside all others
+and changes none of them. Links, capacities and costs stay as they are in the files; descriptions of
+new ones are below.
 """
 
 import datetime
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from discosim.errors import UnknownNameError
 from discosim.evidence import names
-from discosim.evidence.fitting import Target, shipped_fit
+from discosim.evidence.fitting import Fit, Target, shipped_fits
 from discosim.evidence.profiles import fitted_profile, kinds_like
 from discosim.hardware import load_profile
 from discosim.hardware.schema import Document
@@ -25,7 +30,8 @@ TODAY = datetime.date(2026, 11, 26)
 class Board:
     """A device under an engine: the files that have its numbers, the first one's link by default.
 
-    base: the profile whose link, capacity and cost a new file has; link_alone: not these two.
+    base: the profile whose link, capacity and cost a new file has; link_alone: not these two;
+    capacity: of memory, and whose word it is.
     """
 
     device: str
@@ -36,8 +42,13 @@ class Board:
     base: str = ""
     description: str = ""
     link_alone: bool = False
+    capacity: tuple[str, str] | None = None
 
 
+H7A3, F746 = "NUCLEO-H7A3ZI-Q Cortex-M7 280MHz", "DISCO-F746NG Cortex-M7 216MHz"
+H7A3_RAM = ("1.4MB", "its RAM, ST's product title; weights may lie in 2 MB of flash")
+F746_RAM = ("320KB", "SRAM, ST's data sheet of the STM32F746; weights may lie in 1 MB of flash")
+NO_LINK = "with the link of an STM32H743 board, which it does not have"
 PI4, PI5 = "Raspberry Pi 4B", "Raspberry Pi 5"
 NANO, ORIN, SUPER = "Jetson Nano 4GB", "Jetson Orin Nano 8GB", "Jetson Orin Nano 8GB Super"
 LINKS = ("ethernet100", "gigabit", "wifi")
@@ -91,6 +102,27 @@ BOARDS = (
           ("i9-10940x",), "rpi4-gigabit",
           "Intel i9-10940X desktops on a gigabit switch; PyTorch 2.4 compiled by inductor",
           link_alone=True),
+    Board(H7A3, "Cube.AI", 1, "280 MHz", ("nucleo-h7a3zi-cubeai",), "stm32h743-ethernet",
+          f"NUCLEO-H7A3ZI-Q (Cortex-M7) {NO_LINK}; X-CUBE-AI 8", True, H7A3_RAM),
+    Board(H7A3, "Cube.AI 7", 1, "280 MHz", ("nucleo-h7a3zi-cubeai7",), "stm32h743-ethernet",
+          f"NUCLEO-H7A3ZI-Q (Cortex-M7) {NO_LINK}; X-CUBE-AI 7", True, H7A3_RAM),
+    Board(H7A3, "Plumerai", 1, "280 MHz", ("nucleo-h7a3zi-plumerai",), "stm32h743-ethernet",
+          f"NUCLEO-H7A3ZI-Q (Cortex-M7) {NO_LINK}; Plumerai's engine", True, H7A3_RAM),
+    Board(H7A3, "Bosch", 1, "280 MHz", ("nucleo-h7a3zi-bosch",), "stm32h743-ethernet",
+          f"NUCLEO-H7A3ZI-Q (Cortex-M7) {NO_LINK}; Bosch's engine in fp32", True, H7A3_RAM),
+    Board(F746, "Plumerai", 1, "216 MHz", ("disco-f746ng-plumerai",), "stm32h743-ethernet",
+          "DISCO-F746NG (Cortex-M7) with the link of an STM32H743 board; Plumerai's engine", True,
+          F746_RAM),
+    Board(PI4, "OpenCV DNN", 4, "1.5 GHz", ("rpi4-opencv",), "rpi4-gigabit",
+          "Raspberry Pi 4 on a gigabit switch; OpenCV DNN, pre- and postprocessing in each run"),
+    Board(NANO, "OpenCV DNN CUDA", None, "GPU at 921 MHz", ("jetson-nano-opencv",),
+          "jetson-nano-gigabit", "NVIDIA Jetson Nano 4 GB on a gigabit switch; OpenCV DNN on its "
+          "GPU, pre- and postprocessing in each run"),
+    Board(ORIN, "OpenCV DNN CUDA", None, "GPU at 625 MHz", ("jetson-orin-nano-opencv",),
+          "jetson-orin-nano-gigabit", "Jetson Orin Nano 8 GB (clocks before Super) on a gigabit "
+          "switch; OpenCV DNN on its GPU, pre- and postprocessing in each run"),
+    Board(PI4, "ncnn of 2020", 4, "1.5 GHz", ("rpi4-ncnn-2020",), "rpi4-gigabit",
+          "Raspberry Pi 4 on a gigabit switch; ncnn as it was in 2020, on four cores"),
 )  # fmt: skip
 
 
@@ -106,24 +138,37 @@ def base_of(board: Board, name: str) -> Document:
     if board.link_alone:
         raw.pop("cost", None)
         raw["memory"] = {}
+    if board.capacity:
+        value, source = board.capacity
+        raw["memory"]["capacity"] = {"value": value, "source": source}
     return Document.model_validate(raw, context={"has_ops_per_mac": True})
 
 
-def main() -> None:
-    """Write every profile that has rows enough."""
-    fit = shipped_fit()
+def write(board: Board, fits: Sequence[Fit]) -> None:
+    """Write the files of a board, by the first fit that has it."""
+    of = Target(names.device_words(board.device), board.engine, board.threads, "")
+    found = next((each for each in fits if kinds_like(each, of)), None)
+    if found is None:
+        print(f"{board.files[0]}: too few rows")
+        return
+    kinds = kinds_like(found, of)
+    for name in board.files:
+        base = base_of(board, name)
+        document = fitted_profile(found, kinds, base, TODAY, board.clock, new=bool(board.base))
+        (FOLDER / f"{name}.toml").write_text(to_toml(document), encoding="utf-8")
+    print(f"{board.files[0]}: {100 * found.held_out_error(kinds):.0f} % held out")
+
+
+def main(wanted: Sequence[str]) -> None:
+    """Write every profile that has rows enough, or those that are named."""
+    known = [name for board in BOARDS for name in board.files]
+    for name in wanted:
+        if name not in known:
+            raise UnknownNameError("profile", name, known)
     for board in BOARDS:
-        of = Target(names.device_words(board.device), board.engine, board.threads, "")
-        kinds = kinds_like(fit, of)
-        if not kinds:
-            print(f"{board.files[0]}: too few rows")
-            continue
-        for name in board.files:
-            base = base_of(board, name)
-            document = fitted_profile(fit, kinds, base, TODAY, board.clock, new=bool(board.base))
-            (FOLDER / f"{name}.toml").write_text(to_toml(document), encoding="utf-8")
-        print(f"{board.files[0]}: {100 * fit.held_out_error(kinds):.0f} % held out")
+        if not wanted or set(wanted) & set(board.files):
+            write(board, shipped_fits())
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -11,7 +11,7 @@ from discosim.door.answer import Answer
 from discosim.door.hearing import command
 from discosim.errors import DiscosimError, suggest
 from discosim.evidence import names
-from discosim.evidence.fitting import shipped_fit
+from discosim.evidence.fitting import shipped_fits
 from discosim.evidence.measured import read_measured, shipped_table
 from discosim.evidence.predict import Judged, fitted_boards, predict
 from discosim.report import evidence as report
@@ -74,5 +74,5 @@ def evidence(
         if not rows:
             raise DiscosimError(f"no row of device {device!r}; {suggest(device, known)}")
     paths = None if profiles is None else given.names(profiles)
-    predictions = predict(rows, fitted_boards(paths), shipped_fit())
+    predictions = predict(rows, fitted_boards(paths), shipped_fits())
     return Evidence(predictions=tuple(predictions), every=device is not None)

@@ -20,6 +20,7 @@ from discosim.evidence.fitting import (
     kind_of,
     network_of,
     one_inference,
+    set_aside,
     usable,
 )
 from discosim.evidence.fitting import fit as fitted
@@ -115,7 +116,7 @@ def fit(
     rows = [Observation(each, network_of(each), kind_of(each)) for each in chosen]
     own = {(row.kind[:3], row.name) for row in rows}
     usual = [row for row in usable(read_measured(shipped_table()))
-             if (row.kind[:3], row.name) not in own]  # fmt: skip
+             if (row.kind[:3], row.name) not in own and set_aside(row.kind) is None]  # fmt: skip
     here = {row.kind[:3] for row in rows}
     others = [row for row in usual if row.kind[:3] not in here]
     found = fitted([*rows, *others], fewest=1)

@@ -33,6 +33,7 @@ ENGINES = (
     ("edgetpu", "Edge TPU"),
     ("vulkan", "ncnn Vulkan"),
     ("ncnn 2020", "ncnn of 2020"),
+    ("ncnn of 2020", "ncnn of 2020"),
     ("ncnn", "ncnn"),
     ("tensorrt", "TensorRT"),
     ("tflite micro, no esp-nn", "TFLite Micro, no ESP-NN"),

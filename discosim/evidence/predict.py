@@ -13,6 +13,7 @@ from discosim.evidence.fitting import (
     Fit,
     Observation,
     Target,
+    fit_of,
     kind_of,
     network_of,
     one_inference,
@@ -81,13 +82,13 @@ def fitted_boards(paths: Sequence[str] | None = None) -> dict[Target, Profile]:
 
 
 def predict(
-    measured: Iterable[Measurement], boards: dict[Target, Profile], fit: Fit | None
+    measured: Iterable[Measurement], boards: dict[Target, Profile], fits: Sequence[Fit]
 ) -> list[Judged]:
-    """Return every row beside its profile; fit: the one that the profiles rest on."""
-    return [_one(row, boards, fit) for row in measured]
+    """Return every row beside its profile; fits: those that the profiles rest on."""
+    return [_one(row, boards, fits) for row in measured]
 
 
-def _one(row: Measurement, boards: dict[Target, Profile], fit: Fit | None) -> Judged:
+def _one(row: Measurement, boards: dict[Target, Profile], fits: Sequence[Fit]) -> Judged:
     why = one_inference(row)
     if why:
         return Judged(row, reason=why)
@@ -100,6 +101,7 @@ def _one(row: Measurement, boards: dict[Target, Profile], fit: Fit | None) -> Ju
     except DiscosimError as error:
         return Judged(row, reason=str(error))
     own = place._replace(dtype=kind.dtype)
+    fit = fit_of(own, fits)
     fitted = fit is not None and network.name in fit.by_kind.get(own, frozenset())
     held_out_s = predicted_s
     if fit is not None and fitted:

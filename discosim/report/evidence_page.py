@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 
-from discosim.evidence.fitting import shipped_fit
+from discosim.evidence.fitting import shipped_fits
 from discosim.evidence.measured import read_measured, shipped_table
 from discosim.evidence.predict import Judged, fitted_boards, pairs_right, predict
 from discosim.evidence.tokens import Trial, tried
@@ -46,6 +46,15 @@ REASONS = {
     "rpi4-tflite": "fp16 files computed in fp32, and int8 of which MixNet-S takes longer than "
     "EfficientFormer-L1 with five times its MACs: what XNNPACK delegates is not stated",
     "rpi5-tflite": "as on the Pi 4: in int8 MixNet-S takes 81 ms and EfficientFormer-L1 31 ms",
+    "nucleo-h7a3zi-cubeai": "three networks, each of another kind: the autoencoder alone is all "
+    "linear layers, the keyword network alone reads one channel",
+    "nucleo-h7a3zi-plumerai": "three networks, each of another kind, as under Cube.AI",
+    "nucleo-h7a3zi-bosch": "two networks: one of convolutions, one of linear layers",
+    "rpi4-opencv": "two networks: MobileNetV1 (0.57 GMAC) takes 64 ms and V2 (0.30 GMAC) 58 ms, "
+    "with pre- and postprocessing in both",
+    "jetson-nano-opencv": "two networks that take the same, 28 ms in fp32 and 130 ms in fp16, "
+    "though one has twice the MACs of the other",
+    "rpi4-ncnn-2020": "three networks: MobileNetV2 takes 247 ps a MAC and VGG-16 63 ps",
     "rpi5-gigabit": "four cores share a memory that one of them fills, and the source calls its "
     "times noisy: with one thread the same networks are predicted better",
 }
@@ -56,6 +65,7 @@ ALONE = {
     "tokens no other network tells of: AlexNet's and VGG-16's, of one position, wait for weights",
     "vgg16": "on the i9 ViT-B/32 (13 GMAC, 86 M weights of linear layers) takes 26 ms and VGG-16 "
     "(15.5 GMAC, 124 M) 118 ms",
+    "ad-autoencoder": "the one network of linear layers among three of a microcontroller",
     "alexnet": "without it VGG-16 alone tells how fast weights of linear layers arrive",
 }
 """Why a network is off by OFF or more without its rows: what it has that no other one has."""
@@ -196,7 +206,7 @@ def _page(predictions: Sequence[Judged]) -> Iterator[str]:
 def page() -> str:
     """Return docs/evidence-hardware.md."""
     rows = read_measured(shipped_table())
-    return "\n".join(_page(predict(rows, fitted_boards(), shipped_fit())))
+    return "\n".join(_page(predict(rows, fitted_boards(), shipped_fits())))
 
 
 if __name__ == "__main__":
