@@ -14,7 +14,7 @@ class CellKind(Enum):
     """How people read a column's cells."""
 
     WORD = auto()
-    TERM = auto()  # a word that stands where numbers do
+    TERM = auto()  # as it is written, a word or a number
     COUNT = auto()
     KNOB = auto()  # as it was asked for, or none
     SHARE = auto()  # in percent
@@ -58,7 +58,7 @@ _COLUMNS = (
     Column("where", "where", kind=CellKind.WORD, rank=5),
     Column("tolerance", "tolerance", kind=CellKind.TERM, rank=3),
     Column("average", "average", kind=CellKind.TERM, rank=2),
-    Column("topology", "topology", kind=CellKind.TERM, rank=2),
+    Column("topology", "topology", kind=CellKind.WORD, rank=2),
     Column("bandwidth_Bps", "bandwidth", "B/s", better=-1),
     Column("link_latency_s", "latency of a message", "s", heading="message"),
     Column("compute_macps", "compute rate", "MAC/s", better=-1, heading="compute"),
@@ -89,9 +89,9 @@ _COLUMNS = (
     Column("scores_bytes", "attention's scores, written out", "B", better=-1),
     Column("node_bytes", "memory per node, at least", "B", better=-1, heading="memory at least",
            rank=5),
-    Column("fits", "fits", kind=CellKind.TERM, rank=2),
-    Column("fits_word", "fits, yes, spills, tight or no", kind=CellKind.TERM),
-    Column("exact", "exact: the result of one node", kind=CellKind.TERM),
+    Column("fits", "fits", kind=CellKind.WORD, rank=2),
+    Column("fits_word", "fits, yes, spills, tight or no", kind=CellKind.WORD),
+    Column("exact", "exact: the result of one node", kind=CellKind.WORD),
     Column("saliency_lost", "saliency lost (surrogate)", better=-1),
     Column("accuracy", "published accuracy", better=1, heading="accuracy", rank=3),
     Column("price_usd", "price of all nodes", "USD", better=-1, rank=2),

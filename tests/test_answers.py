@@ -15,7 +15,7 @@ from discosim.door.answer import Answer
 from discosim.hardware import load_profile
 from discosim.networks import build
 from discosim.report.judged import fitting, independent
-from discosim.report.layout import QUANTITY
+from discosim.report.layout import QUANTITY, begins_left
 from discosim.report.sweep import verdicts
 from discosim.report.tables import TEX, as_columns, to_tex
 from discosim.timeline.joined import Joined
@@ -55,7 +55,8 @@ def test_every_table_is_written_for_tex_and_reads_back(name: str) -> None:
     said, _, body = answer.tex().partition("\\begin{tabular}")
     assert all(line.startswith("% ") for line in said.splitlines())
     sides, head, *rows = re.split(r"\\toprule\n|\\midrule\n|\\bottomrule\n", body)
-    assert sides == f"{{{''.join('l' if c in answer.words else 'r' for c in answer.cells)}}}\n"
+    left = [begins_left(*column) for column in answer.cells.items()]
+    assert sides == f"{{{''.join('l' if words else 'r' for words in left)}}}\n"
     assert rows.pop() == "\\end{tabular}\n"
     assert body.isascii()
     lines = [head, *rows[0].splitlines(keepends=True)]

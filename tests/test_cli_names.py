@@ -40,6 +40,23 @@ def test_a_network_is_an_argument_or_an_option(run: Run) -> None:
     assert (both[0], "resnet34/8: " in both[1]) == (0, True)
 
 
+def test_a_profile_alone_is_shown(run: Run) -> None:
+    wanted = run("hardware show rpi4-gigabit --format json")
+    assert wanted[0] == 0
+    for line in ("hardware rpi4-gigabit", "hardware show rpi4", "hardware rpi4"):
+        assert run(f"{line} --format json") == wanted
+    code, _, err = run("hardware rpi9")
+    assert (code, "did you mean rpi5-gigabit" in err) == (2, True)
+
+
+def test_all_strategies_are_those_of_compare(run: Run) -> None:
+    asked = "compare resnet18/8 --input 32 --nodes 2 --format csv"
+    assert run(f"{asked} --strategy all") == run(asked)
+    for line in ("sweep", "size --latency 1s", "pareto"):
+        code, _, err = run(f"{line} --model resnet18/8 --strategy all")
+        assert (code, "`compare` has all" in err, "fused-rows" in err) == (2, True, True)
+
+
 def test_case_does_not_matter(run: Run) -> None:
     asked = f"sweep resnet18/8 {SMALL} --topology switch --strategy disco --overlap layer:best"
     other = f"sweep ResNet-18/8 {SMALL} --topology Switch --strategy DISCO --overlap LAYER:BEST"

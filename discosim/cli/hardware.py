@@ -7,23 +7,29 @@ from discosim.cli.asking import Asking
 from discosim.cli.command import Asked, asks
 from discosim.cli.options import To
 from discosim.door.profiles import figures, profiles
-from discosim.errors import UnknownNameError
+from discosim.errors import UnknownNameError, nearest
+
+SHOW = "show"
 
 
 class _Profiles(click.Group):
-    def get_command(self, ctx: click.Context, name: str) -> click.Command:
-        """Return `show`; raises UnknownNameError for anything else."""
-        command = super().get_command(ctx, name)
-        if command is None:
-            raise UnknownNameError("subcommand", name, ["show"])
-        return command
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return `show` and what it shows: a profile's name alone shows that profile.
+
+        Raises UnknownNameError for what `show` was misspelt as.
+        """
+        if args[0] != SHOW and nearest(args[0], [SHOW]):
+            raise UnknownNameError("subcommand", args[0], [SHOW])
+        return super().resolve_command(ctx, args if args[0] == SHOW else [SHOW, *args])
 
 
 @click.group("hardware", cls=_Profiles, invoke_without_command=True)
 @asks(profiles, *options.OUTPUT)
 @click.pass_context
 def command(ctx: click.Context, /, asked: Asked) -> None:
-    """The hardware profiles; `show NAME` says where each number comes from.
+    """The hardware profiles; `show NAME`, or NAME alone, says where each number comes from.
 
     \b
     discosim hardware
@@ -36,7 +42,7 @@ def command(ctx: click.Context, /, asked: Asked) -> None:
     asked.give(asked.answer())
 
 
-@command.command("show", cls=Asking)
+@command.command(SHOW, cls=Asking)
 @click.argument("name")
 @asks(figures, options.SETTINGS.saying("PATH=VALUE."), *options.OUTPUT)
 def show(asked: Asked, name: str) -> None:

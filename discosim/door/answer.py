@@ -1,13 +1,14 @@
 """What a command answers: data, sentences, a table and a picture."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from discosim.errors import DiscosimError
-from discosim.report.tables import TEXT_COLUMNS, Cells, Columns, to_markdown, to_tex, to_text
+from discosim.report.layout import begins_left
+from discosim.report.tables import Cells, Columns, to_markdown, to_tex, to_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +24,6 @@ class Answer(ABC):
 
     notes: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
-    words: ClassVar[Collection[str]] = TEXT_COLUMNS
-    """Columns of the table that begin at the left."""
 
     @property
     @abstractmethod
@@ -52,7 +51,7 @@ class Answer(ABC):
 
     def text(self, width: int | None = None) -> str:
         """Return the sentences and the table for `width` columns, or as wide as they are."""
-        return to_text(self.cells, [*self.lines, *self.caveats], width, self.words)
+        return to_text(self.cells, [*self.lines, *self.caveats], width)
 
     def markdown(self) -> str:
         """Return the sentences and the table as Markdown."""
@@ -60,7 +59,7 @@ class Answer(ABC):
 
     def tex(self) -> str:
         """Return the table for TeX, with the sentences as comments."""
-        return to_tex(self.cells, [*self.lines, *self.caveats], self.words)
+        return to_tex(self.cells, [*self.lines, *self.caveats])
 
     def __str__(self) -> str:
         """Return what the command line shows."""
@@ -77,7 +76,9 @@ class Answer(ABC):
 
     def table_html(self) -> str:
         """Return the table as HTML."""
-        names = [("left" if name in self.words else "right", name) for name in self.cells]
+        names = [
+            ("left" if begins_left(*each) else "right", each[0]) for each in self.cells.items()
+        ]
         head = "".join(f"<th style='text-align:{side}'>{escape(n)}</th>" for side, n in names)
         rows = "\n".join(
             "<tr>"

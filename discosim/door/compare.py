@@ -53,19 +53,19 @@ def compare(
 ) -> Comparison:
     """Return all strategies side by side on the same nodes, 2 at S_comm 0.8 by default.
 
-    Without `strategies`, those that cannot have so many nodes are left out, and told. Raises
-    DiscosimError.
+    Without `strategies`, or with "all", those that cannot have so many nodes are left out, and
+    told. Raises DiscosimError.
     """
     knob = given.shares_or_default(s_comm)
     base, kinds = asked(network, hardware, s_comm, knob, counting)
     counts = given.nodes_or_default(nodes, base, (2,))
-    if strategies is None:
+    if strategies is None or given.names(strategies) == [given.ALL]:
         every = [*ORDER, *(name for name in STRATEGIES if name not in ORDER)]
         names = possible(base, every, counts)
         if base.plan_file is None and base.mask is None and max(counts) > 1:
             names.append("best")
     else:
-        names = given.names(strategies)
+        names = given.strategy_names(strategies)
     overlaps = given.overlaps(overlap, counting)
     rows = computed(base, kinds, names, counts, knob, overlaps)
     tell(rows, base, s_comm, counting)

@@ -15,7 +15,7 @@ from discosim.evidence.fitting import shipped_fits
 from discosim.evidence.measured import read_measured, shipped_table
 from discosim.evidence.predict import Judged, fitted_boards, predict
 from discosim.report import evidence as report
-from discosim.report.tables import TEXT_COLUMNS, Cells
+from discosim.report.tables import Cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,6 @@ class Evidence(Answer):
 
     predictions: tuple[Judged, ...]
     every: bool
-
-    words = frozenset({*TEXT_COLUMNS, "profile", "device", "runtime", "network"})
 
     @cached_property
     def frame(self) -> "pd.DataFrame":

@@ -152,8 +152,17 @@ def names(given: Names) -> list[str]:
 
 
 def strategy_names(given: Names) -> list[str]:
-    """Return names of strategies as they are registered; raises UnknownNameError."""
-    return list(dict.fromkeys(REGISTERED[name].name for name in names(given)))
+    """Return names of strategies as they are registered; raises DiscosimError for others, or all.
+
+    Which of all there are that N nodes can have, `compare` finds.
+    """
+    asked = names(given)
+    if ALL in asked:
+        raise DiscosimError(
+            f"strategies {ALL!r}: `compare` has all side by side; wanted names: "
+            f"{', '.join(REGISTERED)}"
+        )
+    return list(dict.fromkeys(REGISTERED[name].name for name in asked))
 
 
 def quantity(given: float | str, parse: Callable[[str], float]) -> float:

@@ -16,7 +16,7 @@ from discosim.errors import DiscosimError
 from discosim.explore.own import Muster, choices, in_turn_per_s
 from discosim.hardware import Hardware
 from discosim.report import own as report
-from discosim.report.tables import TEXT_COLUMNS, Cells
+from discosim.report.tables import Cells
 from discosim.report.titles import counted as titled
 from discosim.simulate import Overlap
 from discosim.units import parse_time
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 class Owned(Answer):
     """A row a part of the inventory and a way to split, the best first."""
 
-    words = TEXT_COLUMNS | {"cluster"}
     model: str
     found: Sequence[Muster]
     latency_s: float

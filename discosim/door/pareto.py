@@ -124,12 +124,13 @@ def pareto(
     counts = given.nodes_or_default(nodes, bases[0], tuple(parse_nodes(NODES)))
     for base in bases:
         given.tell_whole(base, counts)
-    given.tell_unused(given.names(strategies), s_comm, counting)
-    given.tell_planned_once(given.names(strategies))
+    chosen = given.strategy_names(strategies)
+    given.tell_unused(chosen, s_comm, counting)
+    given.tell_planned_once(chosen)
     grid = Grid(
         bases,
         kinds,
-        given.names(strategies),
+        chosen,
         counts,
         given.shares(S_COMM if s_comm is None else s_comm),
         given.overlaps(overlap, counting),

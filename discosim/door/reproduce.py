@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 class Reproduction(Answer):
     """The published numbers beside the computed ones, or what one part does not print."""
 
-    words: ClassVar[frozenset[str]] = show.WORDS
     sections: Sequence[Section]
     published: pd.DataFrame
     costs: pd.DataFrame | None = None

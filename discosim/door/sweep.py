@@ -143,7 +143,7 @@ def sweep(
     knob = list(DEFAULT_S_COMM) if s_comm is None else given.shares(s_comm)
     base, kinds = asked(network, hardware, s_comm, knob, counting)
     counts = given.nodes_or_default(nodes, base, DEFAULT_NODES)
-    chosen, overlaps = given.names(strategies), given.overlaps(overlap, counting)
+    chosen, overlaps = given.strategy_names(strategies), given.overlaps(overlap, counting)
     rows = computed(base, kinds, chosen, counts, knob, overlaps)
     if band or counting.get("as_built"):
         from discosim.explore.band import band_columns

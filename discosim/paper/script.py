@@ -5,7 +5,6 @@ from pathlib import Path
 
 from discosim.paper import SECTIONS
 from discosim.paper.show import (
-    WORDS,
     cost_headline,
     costs_for_people,
     heading,
@@ -22,7 +21,7 @@ def text(name: str) -> str:
     parts = [to_text(rows_for_people(frame), [*heading([section]), summary(frame)])]
     if section.costs is not None:
         costs = costs_for_people(section.costs())
-        parts.append(to_text(costs, [cost_headline(section)], words=WORDS))
+        parts.append(to_text(costs, [cost_headline(section)]))
     return "\n".join(parts)
 
 

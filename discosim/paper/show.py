@@ -7,10 +7,7 @@ import pandas as pd
 
 from discosim.paper import PAPER, Section
 from discosim.paper.row import DIFFERS, FITS, NOT_PUBLISHED
-from discosim.report.tables import TEXT_COLUMNS, Cells, scaled
-
-WORDS = TEXT_COLUMNS | {"memory"}
-"""Columns of words in these tables: what the memory of Figure 4 counts is one."""
+from discosim.report.tables import Cells, scaled
 
 COST_UNITS = {"s": "s", "bytes": "B", "Bps": "B/s"}
 

@@ -6,12 +6,12 @@ First the headings take several lines, then long words wrap, then the columns go
 
 import re
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import zip_longest
 
-from discosim.columns import COLUMNS
+from discosim.columns import COLUMNS, CellKind
 
 GAP = 2
 """Blanks between two columns."""
@@ -40,6 +40,16 @@ FURTHER = {
 }
 """Ranks of columns that are of no results."""
 
+WORDS = frozenset({
+    "cluster", "output", *(each.over for each in COLUMNS.values() if each.kind is CellKind.WORD)
+})  # fmt: skip
+"""Headings of words, even where one of them is written in digits, as a layer that is called 0."""
+
+NUMBER = re.compile(
+    r"(?:[-+~<>]|x )?\d[\d,.]*(?:e[-+]?\d+)?(?:(?: ?/ ?| ± )[\d.]+)*"  # signed, times, several
+    r"(?:x| ?%| ?[A-Za-z/]+(?: \(\w+\))?)?"  # with a unit, of a data type
+)
+
 TIE = "\N{WORD JOINER}"
 
 RULE = "─"
@@ -58,7 +68,8 @@ class _Column:
     def least(self) -> int:
         """The width below which a word of it would break, if it is no address of a page."""
         texts = [self.heading, *self.texts] if self.words else [self.heading]
-        least = max((min(len(word), ADDRESS) for text in texts for word in text.split()), default=1)
+        words = (word for text in texts for word in _tied(text).split())
+        least = max((min(len(word), ADDRESS) for word in words), default=1)
         return least if self.words else max([least, *map(len, self.texts)])
 
     @property
@@ -69,16 +80,22 @@ class _Column:
     def lines(self, text: str) -> list[str]:
         """Return a text in lines of the width."""
         wrapped = textwrap.wrap(
-            text, self.wide, break_long_words=self.words, break_on_hyphens=False
+            _tied(text), self.wide, break_long_words=self.words, break_on_hyphens=False
         )
         pad = str.ljust if self.words else str.rjust
-        return [pad(line, self.wide) for line in wrapped or [""]]
+        return [pad(line.replace(TIE, " "), self.wide) for line in wrapped or [""]]
 
 
-def table(cells: Mapping[str, Sequence[str]], width: int | None, words: Collection[str]) -> str:
-    """Return a table; `words` begin at the left. Without a width it is as wide as it is."""
+def begins_left(heading: str, texts: Sequence[str]) -> bool:
+    """Return whether a column is one of words: numbers, with their units, end at the right."""
+    known = [text for text in texts if text not in ("", "-")]
+    return heading in WORDS or (bool(known) and not any(map(NUMBER.fullmatch, known)))
+
+
+def table(cells: Mapping[str, Sequence[str]], width: int | None) -> str:
+    """Return a table; words begin at the left. Without a width it is as wide as it is."""
     columns = [
-        _Column(name, texts, name in words, max(map(len, [name, *texts])))
+        _Column(name, texts, begins_left(name, texts), max(map(len, [name, *texts])))
         for name, texts in cells.items()
     ]
     if width is None or _total(columns) <= width:
@@ -100,9 +117,13 @@ def wrapped(sentence: str, width: int | None) -> list[str]:
     """Return a sentence in lines of at most `width`, broken between words."""
     if width is None or len(sentence) <= width:
         return [sentence]
-    whole = QUANTITY.sub(lambda found: found[0].replace(" ", TIE), sentence)
-    lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(_tied(sentence), width, break_long_words=False, break_on_hyphens=False)
     return [line.replace(TIE, " ") for line in lines]
+
+
+def _tied(text: str) -> str:
+    """A text in which no line ends between a number and its unit."""
+    return QUANTITY.sub(lambda found: found[0].replace(" ", TIE), text)
 
 
 def _total(columns: Sequence[_Column]) -> int:

@@ -1,13 +1,13 @@
 """Results as tables for people: text cells in units chosen for each column."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from discosim.columns import COLUMNS, CellKind
-from discosim.report.layout import table, wrapped
+from discosim.report.layout import begins_left, table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,24 +25,16 @@ UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 }
 
 
-TEXT_COLUMNS = frozenset(name for name, column in COLUMNS.items() if column.kind is CellKind.WORD)
-"""Columns of words, which begin at the left."""
-
-
-def to_text(
-    cells: Cells,
-    summary: Sequence[str],
-    width: int | None = None,
-    words: Collection[str] = TEXT_COLUMNS,
-) -> str:
-    """Return the summary's lines and the table for `width` columns; `words` begin at the left."""
+def to_text(cells: Cells, summary: Sequence[str], width: int | None = None) -> str:
+    """Return the summary's lines and the table for `width` columns."""
     said = [line for sentence in summary for line in wrapped(sentence, width)]
-    return "\n".join([*said, "", table(cells, width, words)])
+    return "\n".join([*said, "", table(cells, width)])
 
 
 def to_markdown(cells: Cells, summary: Sequence[str]) -> str:
     """Return the summary's lines and the table as Markdown."""
-    rows = [list(cells), ["---:" for _ in cells], *zip(*cells.values(), strict=True)]
+    sides = [":---" if begins_left(*column) else "---:" for column in cells.items()]
+    rows = [list(cells), sides, *zip(*cells.values(), strict=True)]
     lines = ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join([*(f"- {line}" for line in summary), "", *lines]).lstrip("\n") + "\n"
 
@@ -67,9 +59,9 @@ TEX = {
 """Letters that mean something else to TeX, or that its usual fonts lack."""
 
 
-def to_tex(cells: Cells, summary: Sequence[str], words: Collection[str] = TEXT_COLUMNS) -> str:
+def to_tex(cells: Cells, summary: Sequence[str]) -> str:
     """Return the table for TeX, with booktabs; the summary's lines are comments above it."""
-    sides = "".join("l" if name in words else "r" for name in cells)
+    sides = "".join("l" if begins_left(*column) else "r" for column in cells.items())
     rows = [list(cells), *zip(*cells.values(), strict=True)]
     head, *lines = (" & ".join(map(_tex, row)) + r" \\" for row in rows)
     return "\n".join(
