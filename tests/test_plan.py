@@ -15,8 +15,9 @@ from discosim.explore.planning.exact import solved
 from discosim.explore.planning.groups import groups_of
 from discosim.explore.planning.plan import plan
 from discosim.explore.planning.prices import Aim, Prices, prices_of
-from discosim.explore.planning.search import choices, totals
+from discosim.explore.planning.search import choices
 from discosim.explore.planning.steps import marginals, without
+from discosim.explore.planning.totals import Flat, totals
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import Floats, Ints, tabulate
@@ -144,6 +145,17 @@ def test_layers_priced_alone_add_up_to_the_whole_plan(seed: int) -> None:
     for path, each in zip(paths[np.isfinite(cost)], cost[np.isfinite(cost)], strict=True):
         whole = priced_plan(given, "any", prices.spread(path))
         assert whole.latency_s == pytest.approx(each)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_differs_from_a_known_choice_adds_up_to_the_same(seed: int) -> None:
+    prices = few_of(priced(random_configuration(seed)), seed)
+    paths, cost, _ = every_choice(prices)
+    known = paths[cost.argmin()]  # one that can be
+    every = np.concatenate([known[None], paths, paths[::7]])
+    near = Flat.of(prices).totals_near(every)
+    for found, expected in zip(near, totals(prices, every), strict=True):
+        assert found == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

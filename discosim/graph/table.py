@@ -93,8 +93,13 @@ class LayerTable:
     @cached_property
     def live_elems(self) -> Floats:
         """Elements in memory while each layer is executed on one node."""
-        live: Floats = self.tensor_elems @ self.alive
-        return live
+        return self.held(self.tensor_elems)
+
+    def held(self, elems: Floats) -> Floats:
+        """Return what is in memory while each row is executed, (..., L), of elements (..., T)."""
+        # not as a matrix product, for which linear algebra wakes its threads
+        held: Floats = np.einsum("...t,tl->...l", elems, self.alive)
+        return held
 
 
 @lru_cache(maxsize=128)  # as many as the table of measurements has networks, and some
@@ -155,7 +160,7 @@ def tabulate(network: Network) -> LayerTable:
         made=made,
         last_read=last_read,
         alive=alive,
-        cut_elems=tensor_elems @ crossing,
+        cut_elems=np.einsum("t,tl->l", tensor_elems, crossing),
         scratch_elems=column(scratch),
     )
 

@@ -8,7 +8,6 @@ over the layers in their order finds the groups.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
@@ -69,7 +68,8 @@ def fused(laid: Laid, worth: Worth) -> Extents:
     cuts = np.array([0, *ends])
     costs = np.full((len(ends), len(cuts)), np.inf)
     at = {int(cut): number for number, cut in enumerate(cuts)}
-    for begin, group in _Walk(laid, worth, ends).groups():
+    begun = dict(_Walk(laid, worth, ends).groups())
+    for begin, group in begun.items():
         if begin in at:
             costs[group.which, at[begin]] = group.cost
     best, came = np.zeros(len(cuts)), np.zeros(len(cuts), dtype=np.int64)
@@ -77,22 +77,14 @@ def fused(laid: Laid, worth: Worth) -> Extents:
         least = (best[: number + 1] + costs[number, : number + 1])[::-1]  # of equals the shortest
         came[number + 1] = number - int(least.argmin())
         best[number + 1] = least.min()
-    chosen, end = [len(ends)], len(ends)
-    while end:
-        end = int(came[end])
-        chosen.append(end)
-    begins = {int(cuts[end]): int(cuts[begin]) for end, begin in pairwise(chosen)}
-    return _computed(laid, worth, begins)
-
-
-def _computed(laid: Laid, worth: Worth, begins: dict[int, int]) -> Extents:
-    """The rows that nodes compute of each layer where groups end and begin so."""
-    ends = np.array(sorted(begins))
     extents: dict[str, Ints] = {}
-    for begin, group in _Walk(laid, worth, ends).groups():
-        for which, rows in zip(group.which, group.rows, strict=False):  # none where never joined
-            if begins[int(ends[which])] <= begin:
-                extents[laid.parts[begin].layer.name] = rows
+    end = len(ends)
+    while end:
+        for row in range(int(cuts[came[end]]), int(cuts[end])):
+            rows = begun[row].of(end - 1)
+            if rows is not None:
+                extents[laid.parts[row].layer.name] = rows
+        end = int(came[end])
     return extents
 
 
@@ -120,6 +112,10 @@ class _Begun:
     which: Ints
     cost: Floats
     rows: Ints
+
+    def of(self, end: int) -> Ints | None:
+        """Return the rows of the group that ends there; None of a layer that is never joined."""
+        return self.rows[np.searchsorted(self.which, end)] if len(self.rows) else None
 
 
 class _Walk:

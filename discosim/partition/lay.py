@@ -174,8 +174,10 @@ def nodes_for(
     whole = conventions.whole or shares is not None or not divides(table, nodes)
     owners = _owners(network, nodes, shares)
     bounds = row_bounds(network, shares or even_shares(nodes))
-    apart = conventions.resend
-    return Nodes(network, nodes, whole, owners, bounds, extents or {}, apart, named or {})
+    return Nodes(
+        network, nodes, whole, owners, bounds, extents or {}, conventions.resend,
+        _alike(network, nodes, shares), named or {},
+    )  # fmt: skip
 
 
 def read_one(
@@ -210,6 +212,27 @@ def _owners(network: Network, nodes: int, shares: tuple[float, ...] | None) -> M
     return place(network, nodes) if shares is None else place_by_share(network, shares)
 
 
+@lru_cache(maxsize=64)
+def _alike(network: Network, nodes: int, shares: tuple[float, ...] | None) -> Mapping[str, int]:
+    owners = _owners(network, nodes, shares)
+    placed = {
+        tensor: None if each is None else np.asarray(each).tobytes()
+        for tensor, each in owners.items()
+    }
+    numbers: dict[tuple[object, ...], int] = {}
+    found = {}
+    for layer in network.layers:
+        tensors = network.operands(layer.name)
+        key = (
+            network.kinds[layer.name],
+            parts_of(network, layer),
+            tuple(tensors.index(tensor) for tensor in tensors),
+            tuple(placed[name] for name in (layer.name, *tensors)),
+        )
+        found[layer.name] = numbers.setdefault(key, len(numbers))
+    return found
+
+
 class _Laying:
     """Where the tensors lie that have been made so far."""
 
@@ -218,7 +241,6 @@ class _Laying:
         self.collective = collective
         self._lying: dict[tuple[object, ...], Held] = {}
         self._parts: dict[tuple[object, ...], Part] = {}
-        self._owners: dict[str, bytes | None] = {}
         entering = on.network.inputs
         self.state = {name: self._one(everywhere(shape, on.nodes)) for name, shape in entering}
 
@@ -231,7 +253,7 @@ class _Laying:
         tensors = self.on.network.operands(layer.name)
         operands = tuple(self.state[tensor] for tensor in tensors)
         choice = possible(self.on, layer, operands, rule(layer, operands))
-        key = self._key(layer, tensors, operands, choice)
+        key = self._key(layer, operands, choice)
         found = self._parts.get(key)
         if found is None:
             found = self._parts[key] = self._laid(layer, tensors, operands, choice)
@@ -241,28 +263,16 @@ class _Laying:
         self.state[layer.name] = found.out
         return found
 
-    def _key(
-        self, layer: Layer, tensors: list[str], operands: tuple[Held, ...], choice: Choice
-    ) -> tuple[object, ...]:
+    def _key(self, layer: Layer, operands: tuple[Held, ...], choice: Choice) -> tuple[object, ...]:
         """All that decides what becomes of a layer."""
         extent, named = self.on.extents.get(layer.name), (self.on.named, self.on.sent)
         return (
-            self.on.network.kinds[layer.name],
-            parts_of(self.on.network, layer),
+            self.on.alike[layer.name],
             choice,
-            tuple(tensors.index(tensor) for tensor in tensors),
             tuple(map(id, operands)),
-            tuple(self._placed(name) for name in (layer.name, *tensors)),
             None if extent is None else extent.tobytes(),
             *(of[layer.name].tobytes() for of in named if layer.name in of),
         )
-
-    def _placed(self, tensor: str) -> bytes | None:
-        """Where splits by outputs place the features of a tensor."""
-        if tensor not in self._owners:
-            owners = self.on.owners[tensor]
-            self._owners[tensor] = None if owners is None else np.asarray(owners).tobytes()
-        return self._owners[tensor]
 
     def _one(self, held: Held) -> Held:
         """The same object for what lies alike."""

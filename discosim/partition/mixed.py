@@ -199,8 +199,7 @@ def _live_elems(laid: Laid) -> Floats:
     known: dict[Held, Floats] = {}
     tensors += [_elems(part.out, whole, known) for part in laid.parts]
     tensors += [np.full(laid.nodes, elems) for elems in table.tensor_elems[len(tensors) :]]
-    live: Floats = np.stack(tensors, axis=-1) @ table.alive.astype(float)
-    return live
+    return table.held(np.stack(tensors, axis=-1))
 
 
 def _reading(laid: Laid, tensor: str) -> Bools:

@@ -40,7 +40,8 @@ class Nodes:
 
     whole: features are not divided; owners: of each tensor's features, as splits by outputs place
     them; bounds: rows of each node, by the number of rows; extents, named: see there; apart:
-    whether each reader of a tensor is sent what it reads for itself.
+    whether each reader of a tensor is sent what it reads for itself. alike: a number of each layer,
+    the same of those that are split alike where their operands lie alike.
     """
 
     network: Network
@@ -50,6 +51,7 @@ class Nodes:
     bounds: Mapping[int, Ints]
     extents: Extents
     apart: bool
+    alike: Mapping[str, int]
     named: Named = field(default_factory=dict)
 
     @cached_property

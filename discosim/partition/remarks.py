@@ -37,7 +37,7 @@ def _passed_over(laid: Laid) -> list[str]:
         part.layer.name
         for part in laid.parts
         for read in part.reads
-        if read.missing.any() and any(need.read is not None for need in read.needs)
+        if any(need.read is not None for need in read.needs) and read.missing.any()
     ]
     if not told:
         return []
@@ -48,10 +48,10 @@ def _passed_over(laid: Laid) -> list[str]:
 def _unknown(laid: Laid) -> list[str]:
     """Operators whose operands are made whole because nobody knows the rows that they reach."""
     told = [part for part in laid.parts if _made_whole(part)]
+    if not told:
+        return []
     total = sum(_sent(part) for part in laid.parts)
     sent = sum(_sent(part) for part in told)
-    if not sent:
-        return []
     names = ", ".join(part.layer.name for part in told[:3])
     names += f" and {len(told) - 3} more" * (len(told) > 3)
     return [
@@ -61,9 +61,9 @@ def _unknown(laid: Laid) -> list[str]:
 
 
 def _made_whole(part: Part) -> bool:
-    known = part.layer.operator.reach is not None
-    by_rows = any(read.before.layout == "rows" for read in part.reads)
-    return by_rows and not known and _sent(part) > 0
+    if part.layer.operator.reach is not None:
+        return False
+    return any(read.before.layout == "rows" for read in part.reads) and _sent(part) > 0
 
 
 def _sent(part: Part) -> float:

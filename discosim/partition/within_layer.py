@@ -77,7 +77,8 @@ def _held(layout: Layout, shares: Shares) -> tuple[Floats, Floats]:
     hold = (rows[:, None] <= row_index) & (row_index <= last[:, None])
     stored = _stored(layout, shares, np.isin(row_index, first))
     held = np.where(table.mixes, 0.0, received)
-    return held + received[..., rows] @ hold.astype(float), stored
+    # not as a matrix product: see LayerTable.held
+    return held + np.einsum("...k,kl->...l", received[..., rows], hold), stored
 
 
 def _stored(layout: Layout, shares: Shares, counts: Bools) -> Floats:

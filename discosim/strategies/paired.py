@@ -4,6 +4,7 @@ Shoeybi et al., Megatron-LM: Training Multi-Billion Parameter Language Models Us
 Parallelism, arXiv 1909.08053, 2019: two sums a transformer block in place of four exchanges.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -53,25 +54,34 @@ def pairs(network: Network) -> tuple[frozenset[str], frozenset[str]]:
     seconds: set[str] = set()
     between: set[str] = set()
     spread = spread_layers(network)
+    order = {name: -1 for name, _ in network.inputs}
+    order |= {layer.name: row for row, layer in enumerate(network.layers)}
     for layer in network.layers:
         plain = layer.operator.placing == "mixes" and layer.groups == 1
         if plain and layer.name not in spread:
-            found = _between(network, layer, seconds)
+            found = _between(network, layer, seconds, order)
             if found is not None:
                 seconds.add(layer.name)
                 between |= found
     return frozenset(seconds), frozenset(between)
 
 
-def _between(network: Network, second: Layer, seconds: set[str]) -> set[str] | None:
-    """The layers from the first of a pair to before `second`; None where it cannot be one."""
+def _between(
+    network: Network, second: Layer, seconds: set[str], order: Mapping[str, int]
+) -> set[str] | None:
+    """The layers from the first of a pair to before `second`; None where it cannot be one.
+
+    order: the place of each tensor in the order of execution.
+    """
     spread = spread_layers(network)
-    todo, found = [network.operands(second.name)[0]], set[str]()
+    todo, found = {network.operands(second.name)[0]}, set[str]()
     while todo:
-        tensor = todo.pop()
-        if tensor in found:
-            continue
+        tensor = max(todo, key=order.__getitem__)  # all that reads it has been looked at
+        todo.remove(tensor)
         if network.enters(tensor) or tensor in seconds:
+            return None
+        readers = network.graph.successors(tensor)
+        if not all(each in found or each == second.name or each in spread for each in readers):
             return None
         layer: Layer = network.graph.nodes[tensor]["layer"]
         placing = layer.operator.placing
@@ -83,10 +93,7 @@ def _between(network: Network, second: Layer, seconds: set[str]) -> set[str] | N
         ):
             return None
         found.add(tensor)
-        todo += network.operands(tensor)
-    inside = found | {second.name} | spread
-    if any(reader not in inside for t in found for reader in network.graph.successors(t)):
-        return None
+        todo |= set(network.operands(tensor))
     return found
 
 

@@ -171,7 +171,7 @@ def _best_cuts(cost: Floats, nodes: int, join: np.ufunc) -> list[Ints]:
         before = np.concatenate([[np.inf], best[:-1]])
         candidates = join(before[:, None], cost)
         begins.append(candidates.argmin(axis=0))
-        best = candidates.min(axis=0)
+        best = candidates[begins[-1], np.arange(len(best))]
     return begins
 
 

@@ -18,9 +18,9 @@ from discosim.model.combined_exchange import RoundsExchange
 from discosim.model.energy import idle_J, work_J
 from discosim.model.rounding import kept_features, kept_share
 from discosim.partition import node_memory
+from discosim.partition.held import Held
 from discosim.partition.lay import gather_one, nodes_for
 from discosim.partition.pairs import exchange_of_pairs
-from discosim.partition.placement import parts_of
 from discosim.partition.plan import Plan
 from discosim.partition.rounds import together
 from discosim.simulate import simulate
@@ -56,7 +56,7 @@ class Columns:
         self.on = nodes_for(given.table, given.nodes, given.conventions)
         self.blocks: list[WaysLaid] = []
         self.at: list[Ints] = []
-        self._lying: dict[int, Floats] = {}
+        self._lying: dict[tuple[Held, ...], Floats] = {}
         every = Ways(given, options)
         seen: dict[tuple[object, ...], Ints] = {}
         total = 0
@@ -89,17 +89,13 @@ class Columns:
             else name
             for name in tensors
         )
-        owners = (self.on.owners[name] for name in (layer.name, *tensors))
         return (
-            self.given.network.kinds[layer.name],
-            parts_of(self.given.network, layer),
-            tuple(tensors.index(name) for name in tensors),
+            self.on.alike[layer.name],
             len(others),
             self.options.follows(row),
             self.options.alone(row),
             lying,
             self.options.splits[group],
-            tuple(None if owner is None else np.asarray(owner).tobytes() for owner in owners),
         )
 
     def priced(self) -> Priced:
@@ -180,13 +176,13 @@ class Columns:
 
     def lying_bytes(self, row: int) -> Floats:
         """Return the bytes of a row's output on the nodes tracked, by how it lies, (T, K)."""
-        if row in self._lying:
-            return self._lying[row]
-        whole, tracked = self.on.whole, list(self.options.tracked)
-        elems = np.array([held.elems(whole)[tracked] for held in self.options.held[row]])
-        bytes_: Floats = elems.T * float(np.max(self.given.hardware.feature_elem_bytes))
-        self._lying[row] = bytes_
-        return bytes_
+        lying = self.options.held[row]
+        if lying not in self._lying:
+            whole, tracked = self.on.whole, list(self.options.tracked)
+            elems = np.array([held.elems(whole)[tracked] for held in lying])
+            elem_bytes = float(np.max(self.given.hardware.feature_elem_bytes))
+            self._lying[lying] = elems.T * elem_bytes
+        return self._lying[lying]
 
     def gathering_s(self) -> dict[int, Floats]:
         """Return the seconds in which the only output comes to node 0, by how it lies, (K,)."""

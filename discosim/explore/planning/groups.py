@@ -54,10 +54,11 @@ class Groups:
         for group, reads in enumerate(self.reads):
             for each in reads:
                 last[each] = group
-        return tuple(
-            tuple(each for each in range(group) if last[each] >= group)
-            for group in range(len(self))
-        )
+        found: list[tuple[int, ...]] = [()]
+        for group in range(1, len(self)):
+            so_far = (*found[-1], group - 1)
+            found.append(tuple(each for each in so_far if last[each] >= group))
+        return tuple(found)
 
     def after(self, group: int) -> tuple[int, ...]:
         """Return the groups up to this one that a later one reads, ascending."""

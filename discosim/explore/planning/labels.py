@@ -46,6 +46,19 @@ class _Labels:
     at: dict[int, Ints]
 
 
+@dataclass(frozen=True, eq=False)
+class _Reached:
+    """Labels of which some may be dropped: what each node needs (T, n), and the least cost in all.
+
+    cost, at: as of labels.
+    """
+
+    cost: Floats
+    needs: Floats
+    best: Floats
+    at: dict[int, Ints]
+
+
 def cheapest(prices: Prices, limit: Bounded) -> Ints | None:
     """Return the options, (G,), of least cost that is found below the upper one, if any."""
     togo = togo_of(prices, limit.rate)
@@ -76,18 +89,22 @@ def _further(
     else:
         ahead = _rows(togo[None, ..., None], staying)[0]
     needs = weights + peak
-    best = cost + np.maximum(ahead - limit.rate * (limit.memory - needs.mean(0)), 0.0)
-    label, option = np.nonzero((needs <= limit.memory).all(0) & (best < limit.upper))
-    where = {each: lies[option] if each == group else at[each][label] for each in after}
-    found = _Labels(cost[label, option], weights[:, label, option], peak[:, label, option], where)
-    keep = _kept(prices, limit, found, best[label, option]) if len(label) else label
-    found = _Labels(
-        found.cost[keep],
-        found.weights[:, keep],
-        found.peak[:, keep],
-        {each: states[keep] for each, states in where.items()},
-    )
-    return found, label[keep], option[keep]
+    best = cost + np.maximum(ahead - limit.rate * (limit.memory - sum(needs) / len(needs)), 0.0)
+    useful = np.flatnonzero((needs <= limit.memory).all(0) & (best < limit.upper))
+
+    def of(array: Floats, places: Ints) -> Floats:  # (..., n, S): (..., places)
+        return array.reshape(*array.shape[:-2], -1).take(places, -1)
+
+    def lying(places: Ints) -> dict[int, Ints]:
+        label, option = np.divmod(places, len(lies))
+        return {each: lies[option] if each == group else at[each][label] for each in after}
+
+    kept = useful
+    if len(useful):
+        one = _Reached(of(cost, useful), of(needs, useful), of(best, useful), lying(useful))
+        kept = useful[_kept(prices, limit, one)]
+    found = _Labels(of(cost, kept), of(weights, kept), of(peak, kept), lying(kept))
+    return found, *np.divmod(kept, len(lies))
 
 
 def _rows(array: Floats, index: list[Ints]) -> Floats:
@@ -98,13 +115,13 @@ def _rows(array: Floats, index: list[Ints]) -> Floats:
     return array.reshape(len(array), -1, array.shape[-1])[:, flat]
 
 
-def _kept(prices: Prices, limit: Bounded, labels: _Labels, best: Floats) -> Ints:
+def _kept(prices: Prices, limit: Bounded, labels: _Reached) -> Ints:
     """The labels that no other one beats where as much is live and the last node has as much."""
-    needs = labels.weights + labels.peak
+    needs, best = labels.needs, labels.best
     key = (needs[-1] * (BINS / limit.memory)).astype(np.int64)
     for each, states in labels.at.items():
         key = key * prices.states[each] + states
-    order = np.lexsort([needs[0], labels.cost, key])
+    order = _grouped(np.argsort(labels.cost), key)
     key, light = key[order], needs[0][order]
     begins = np.concatenate([[True], key[1:] != key[:-1]])
     span = float(light.max()) + 1.0
@@ -114,15 +131,21 @@ def _kept(prices: Prices, limit: Bounded, labels: _Labels, best: Floats) -> Ints
     found: Ints = order[keep]
     if len(found) <= MOST_LABELS:
         return found
-    most = needs.max(0)[found]
+    found = found[np.argsort(best[found])]
+    most = needs[:, found].max(0)
     part = np.minimum(SHELVES - 1, (most * (SHELVES / limit.memory)).astype(np.int64))
-    by_part = np.lexsort([best[found], part])
-    place = np.arange(len(found)) - np.searchsorted(part[by_part], part[by_part])
-    rank = np.empty(len(found), dtype=np.int64)
-    rank[by_part] = place
-    overall = np.argsort(np.argsort(best[found]))
+    overall = np.arange(len(found))
+    by_part = _grouped(overall, part)
+    rank = np.empty_like(overall)  # of each in its part
+    rank[by_part] = overall - np.searchsorted(part[by_part], part[by_part])
     order = np.argpartition(np.minimum(overall, rank * SHELVES), MOST_LABELS)[:MOST_LABELS]
     return found[order]
+
+
+def _grouped(order: Ints, key: Ints) -> Ints:
+    """Return `order` with what has the same key side by side, keys ascending."""
+    small = key.astype(np.min_scalar_type(int(key.max())))  # which are sorted faster
+    return order[np.argsort(small[order], kind="stable")]
 
 
 def _traced(taken: list[tuple[Ints, Ints]], label: int) -> Ints:

@@ -70,12 +70,20 @@ class Options:
 
     @cached_property
     def held(self) -> list[tuple[Held, ...]]:
-        """How the output of each layer lies, by the states of its group."""
-        count = len(self.given.network.layers)
-        return [
-            tuple(self._held(row, split) for split in self.leaving[self.groups.of[row]])
-            for row in range(count)
-        ]
+        """How the output of each layer lies, by the states of its group; the same object if alike.
+
+        A layer's outputs are alike if they are so where all layers are split alike.
+        """
+        alike: dict[tuple[object, ...], tuple[Held, ...]] = {}
+        found = []
+        for row, layer in enumerate(self.given.network.layers):
+            splits = self.leaving[self.groups.of[row]]
+            usual = (laid.parts[row].out for laid in self.pure.values())
+            key = (layer.out_shape, splits, *usual)
+            if key not in alike:
+                alike[key] = tuple(self._held(row, split) for split in splits)
+            found.append(alike[key])
+        return found
 
     def _held(self, row: int, split: LayerSplit) -> Held:
         shape, nodes = self.given.network.layers[row].out_shape, self.given.nodes

@@ -8,14 +8,15 @@ within what is left. Its dual is a bound that no choice is below (Everett, Opera
 """
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
+from discosim.explore.planning.improve import improved
 from discosim.explore.planning.labels import Bounded, cheapest
 from discosim.explore.planning.prices import Prices
 from discosim.explore.planning.steps import by_state, step_of
-from discosim.graph.table import Bools, Floats, Ints
+from discosim.explore.planning.totals import totals
+from discosim.graph.table import Floats, Ints
 
 CAPS = 5
 """Limits on features that are tried."""
@@ -31,12 +32,6 @@ SAME = 1e-9
 
 MOST_IMPROVED = 8
 """Choices of the dynamic program of which others are put together."""
-
-MOST_STEPS = 20
-"""How often a choice is put together anew."""
-
-MOST_TRIED = 4_000
-"""Choices that are put together at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +54,14 @@ def choices(prices: Prices, memory: float, upper: float = np.inf) -> Choices:
     seen, bound, rate = _dual(prices, memory)
     tried = np.unique(seen, axis=0)
     tried = tried[_order(prices, tried, memory)][:MOST_IMPROVED]
-    tried = np.unique(np.stack([*tried, _improved(prices, tried, memory)]), axis=0)
+    tried = np.unique(np.stack([*tried, improved(prices, tried, memory)]), axis=0)
     tried = tried[_order(prices, tried, memory)]
     cost, needs = totals(prices, tried[:1])
     upper = min(upper, float(cost[0])) if needs[0] <= memory else upper
     found = cheapest(prices, Bounded(memory, rate, upper))
     if found is not None:
         tried = np.concatenate([found[None], tried])
-        better = _improved(prices, tried[:MOST_IMPROVED], memory)
+        better = improved(prices, tried[:MOST_IMPROVED], memory)
         tried = tried if (better == found).all() else np.concatenate([better[None], tried])
     return Choices(tried, bound, rate)
 
@@ -199,59 +194,8 @@ def _traced(prices: Prices, steps: list[tuple[tuple[int, ...], Ints, Ints]], cou
     return path
 
 
-def totals(prices: Prices, paths: Ints) -> tuple[Floats, Floats]:
-    """Return the cost and the bytes of the node that needs most, of paths (n, G), (n,) each."""
-    groups = prices.groups
-    lies = [prices.lies[group][paths[:, group]] for group in range(len(groups))]
-    nodes = len(prices.weights[0])
-    cost, weights, most = np.zeros(len(paths)), *np.zeros((2, nodes, len(paths)))
-    for group in range(len(groups)):
-        aim, held = prices.aim[group], prices.features[group]
-        own = paths[:, group]
-        read = np.ravel_multi_index((*(lies[each] for each in groups.reads[group]), own), aim.shape)
-        live = (*(lies[each] for each in groups.live[group]), own)
-        cost += aim.ravel()[read]
-        weights += prices.weights[group].reshape(nodes, -1)[:, read]
-        held_there = held.reshape(nodes, -1)[:, np.ravel_multi_index(live, held.shape[1:])]
-        np.maximum(most, held_there, out=most)
-    return cost, (weights + most).max(0)
-
-
 def _order(prices: Prices, paths: Ints, memory: float) -> Ints:
     """Paths that keep the memory first, by cost; the others by what they lack."""
     cost, needs = totals(prices, paths)
     order: Ints = np.lexsort([cost, np.maximum(0.0, needs - memory)])
     return order
-
-
-def _improved(prices: Prices, tried: Ints, memory: float) -> Ints:
-    """The first path, as long as a stretch of another one or another split of a group helps."""
-    path: Ints = tried[0]
-    groups = tried.shape[1]
-    inside = _windows(prices, max(1, MOST_TRIED // (groups * len(tried))))
-    counts = np.array([len(each) for each in prices.options])
-    group = np.repeat(np.arange(groups), counts)
-    option = np.concatenate([np.arange(count) for count in counts])
-    for _ in range(MOST_STEPS):
-        changed = np.tile(path, (len(group), 1))
-        changed[np.arange(len(group)), group] = option
-        every = np.concatenate([path[None], changed, *(np.where(inside, o, path) for o in tried)])
-        best: Ints = every[_order(prices, every, memory)[0]]
-        cost, needs = totals(prices, np.stack([best, path]))
-        over = np.maximum(0.0, needs - memory)
-        if (over[0], cost[0]) >= (over[1], cost[1] * (1 - 1e-9)):
-            return path
-        path = best
-    return path
-
-
-def _windows(prices: Prices, most: int) -> Bools:
-    """Stretches of groups between cuts, (W, G)."""
-    groups = prices.groups
-    mixes = groups.table.mixes[groups.firsts]
-    cuts = [g for g in range(1, len(groups)) if mixes[g] and len(groups.live[g]) <= 1]
-    step = 1 + len(cuts) ** 2 // (2 * most)
-    cuts = [0, *cuts[::step], len(groups)]
-    each = np.arange(len(groups))
-    inside: Bools = np.array([(i <= each) & (each < j) for i, j in combinations(cuts, 2)])
-    return inside

@@ -1,0 +1,60 @@
+"""A choice of a split for each group, bettered by stretches of others and by single groups."""
+
+from itertools import combinations
+
+import numpy as np
+
+from discosim.explore.planning.prices import Prices
+from discosim.explore.planning.totals import Flat
+from discosim.graph.table import Ints
+
+MOST_STEPS = 20
+"""How often a choice is put together anew."""
+
+MOST_TRIED = 4_000
+"""Groups of all stretches that are tried at once."""
+
+SAME = 1 - 1e-9
+"""What is more than this part of something else is not better."""
+
+
+def improved(prices: Prices, tried: Ints, memory: float) -> Ints:
+    """Return the first path, as long as a stretch of another one or another split helps."""
+    tried = tried.astype(np.int16)  # of which there are many
+    path, groups = tried[0], tried.shape[1]
+    flat, cuts = Flat.of(prices), _cuts(prices, max(1, MOST_TRIED // tried.size))
+    counts = np.array([len(each) for each in prices.options])
+    group = np.repeat(np.arange(groups), counts)
+    option = np.concatenate([np.arange(count) for count in counts])
+    for _ in range(MOST_STEPS):
+        changed = np.tile(path, (len(group), 1))
+        changed[np.arange(len(group)), group] = option
+        every = np.concatenate([path[None], changed, *(_stretches(path, o, cuts) for o in tried)])
+        cost, needs = flat.totals_near(every)
+        over = np.maximum(0.0, needs - memory)
+        best = np.lexsort([cost, over])[0]
+        cheaper = over[best] <= over[0] and cost[best] < cost[0] * SAME
+        if not (cheaper or over[best] < over[0] * SAME):
+            break
+        path = every[best]
+    found: Ints = path.astype(np.int64)
+    return found
+
+
+def _cuts(prices: Prices, most: int) -> list[int]:
+    """Groups between which at most one tensor goes on, so many that there are `most` stretches."""
+    groups = prices.groups
+    mixes = groups.table.mixes[groups.firsts]
+    cuts = [g for g in range(1, len(groups)) if mixes[g] and len(groups.live[g]) <= 1]
+    step = 1 + len(cuts) ** 2 // (2 * most)
+    return [0, *cuts[::step], len(groups)]
+
+
+def _stretches(path: Ints, other: Ints, cuts: list[int]) -> Ints:
+    """The path with a stretch of another one between two cuts, each that differs, (W, G)."""
+    unlike = np.concatenate([[0], np.cumsum(path != other)])
+    every = {(unlike[i], unlike[j]): (i, j) for i, j in combinations(cuts, 2)}
+    found = np.tile(path, (len(every), 1))
+    for row, (i, j) in enumerate(every.values()):
+        found[row, i:j] = other[i:j]
+    return found
