@@ -284,10 +284,11 @@ def _by_class(table: LayerTable, figures: Mapping[str, float], other: float = 0.
 @lru_cache(maxsize=256)
 def _of_classes(table: LayerTable, items: tuple[tuple[str, float], ...], other: float) -> Floats:
     figures = dict(items)
-    found = np.array(
-        [next((figures[each] for each in (*classes, "call") if each in figures), other)
-         for classes in table.classes]
-    )  # fmt: skip
+    of_each = {
+        classes: next((figures[each] for each in (*classes, "call") if each in figures), other)
+        for classes in set(table.classes)
+    }
+    found = np.array([of_each[classes] for classes in table.classes])
     found.flags.writeable = False
     return found
 

@@ -143,9 +143,9 @@ class Need:
         return [row for row in rows if self.read is None or self.read.rows[row]]
 
     def row_counts(self) -> Ints:
-        """Return how many rows each node needs, (N,)."""
+        """Return how many rows each node needs, (..., N)."""
         counts: Ints = self.rows if self.read is None else self.read.before[self.rows]
-        return counts[:, 1] - counts[:, 0]
+        return counts[..., 1] - counts[..., 0]
 
     def row_elems(self, held: Held) -> int:
         """Return the elements of one feature that are read in one row."""

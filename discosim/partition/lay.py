@@ -341,13 +341,13 @@ class _Laying:
 
 
 def amount(needs: tuple[Need, ...], held: Held, whole: bool) -> Floats:
-    """Return the elements that each node needs, those it has included, (N,)."""
-    total = np.zeros(held.nodes)
+    """Return the elements that each node needs, those it has included, (..., N)."""
+    total: Floats = np.zeros(held.nodes)
     for need in needs:
         features = np.full(held.nodes, float(need.high - need.low))
         if need.members is not None:
             features = need.members.sum(1, dtype=float)
         if need.counts is not None and not whole:
             features = need.counts
-        total += features * need.row_counts() * need.row_elems(held)
+        total = total + features * need.row_counts() * need.row_elems(held)
     return total

@@ -134,7 +134,8 @@ def answered_for(bounds: Ints, computed: Ints) -> Ints:
     nodes = np.flatnonzero(some)
     if len(nodes):
         first, last = nodes[:-1], nodes[1:]
-        between = np.clip(bounds[last, 0], computed[last, 0], computed[first, 1])
+        between = np.maximum(bounds[last, 0], computed[last, 0])
+        between = np.minimum(between, computed[first, 1])
         own[nodes, 0] = [computed[nodes[0], 0], *between]
         own[nodes, 1] = [*between, computed[nodes[-1], 1]]
     return own
@@ -173,13 +174,15 @@ def own_inputs(on: Nodes, layer: Layer, held: Held) -> Bools:
 def needs_of(
     on: Nodes, layer: Layer, operand: int, held: Held, choice: Choice, out: Held, rows: Ints
 ) -> tuple[Need, ...]:
-    """What nodes need of an operand, in the rows of its tensor."""
+    """What nodes need of an operand, in the rows of its tensor.
+
+    rows: (N, 2), or (..., N, 2) where `need_windows`.
+    """
     features, every = held.features, all_rows(held.shape, on.nodes)
-    low, high = (0, features) if layer.op != "slice" else _sliced(layer)
-    plain = features == layer.in_shapes[operand][0]
+    if need_windows(layer, held, choice):
+        low, high = (0, features) if layer.op != "slice" else _sliced(layer)
+        return (Need(low, high, reached(layer, operand, held, rows)),)
     match choice.kind:
-        case Kind.WHOLE | Kind.ONE:
-            return (Need(low, high, reached(layer, operand, held, rows)),)
         case Kind.INPUTS:
             own = own_inputs(on, layer, held)
             return (Need(0, features, every, own, np.full(on.nodes, features / on.nodes)),)
@@ -189,11 +192,19 @@ def needs_of(
         return (Need(0, features, own_rows(on, held)),)
     if choice.everywhere[1] > choice.everywhere[0]:
         return (Need(0, features, every),)
+    queries = features // 3
     window = reached(layer, operand, held, rows)
-    if layer.op == "attention" and is_fused(layer) and not operand and plain:
-        queries = features // 3
-        return (Need(0, queries, rows), Need(queries, features, window))
-    return (Need(low, high, window),)
+    return (Need(0, queries, rows), Need(queries, features, window))
+
+
+def need_windows(layer: Layer, held: Held, choice: Choice) -> bool:
+    """Return whether nodes need just the rows of an operand that their rows of the output reach."""
+    if choice.kind in (Kind.WHOLE, Kind.ONE):
+        return True
+    leaves_parts = layer.op in ("pool", "flatten") and rows_of(layer.out_shape) == 1
+    if not choice.plain_rows or (leaves_parts and held.row_count > 1):
+        return False
+    return not (layer.op == "attention" and is_fused(layer) and held.features == layer.in_shape[0])
 
 
 def reached(layer: Layer, operand: int, held: Held, rows: Ints) -> Ints:

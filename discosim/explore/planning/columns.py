@@ -229,6 +229,7 @@ ROW_TEXTS = ("rows", "name", "op", "kind", "block", "classes")
 def _rows_alone(table: LayerTable, rows: Ints) -> LayerTable:
     """The table of `rows` as if they had nothing to do with each other; no parameter is shared."""
     arrays = {name: getattr(table, name)[rows] for name in ROW_ARRAYS}
-    texts = {name: tuple(getattr(table, name)[row] for row in rows) for name in ROW_TEXTS}
+    places = rows.tolist()
+    texts = {name: tuple(map(getattr(table, name).__getitem__, places)) for name in ROW_TEXTS}
     changes: Any = arrays | texts
     return replace(table, **changes, shared=())

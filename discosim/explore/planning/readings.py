@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from discosim.explore.planning.levels import ranges_of
 from discosim.graph.layer import Layer
 from discosim.graph.table import Floats, Ints
 from discosim.partition.effort import lie_inside, one_by_one, shares_of, statistics_of
@@ -16,7 +17,7 @@ from discosim.partition.held import Held, Need
 from discosim.partition.kinds import Choice, Rule
 from discosim.partition.lay import Read, amount
 from discosim.partition.messages import Round, feature_overlap, row_overlap
-from discosim.partition.needs import Nodes, needs_of, output, possible, reached
+from discosim.partition.needs import Nodes, need_windows, needs_of, output, possible, reached
 from discosim.partition.rounds import together
 
 
@@ -38,7 +39,18 @@ class Reader:
 def reader_of(on: Nodes, layer: Layer, operands: tuple[Held, ...], rule: Rule) -> Reader:
     """Return what becomes of a layer by a rule."""
     choice = possible(on, layer, operands, rule(layer, operands))
-    out, rows = output(on, layer, operands, choice)
+    return _reader(on, layer, operands, choice, *output(on, layer, operands, choice))
+
+
+def with_more_rows(on: Nodes, usual: Reader, operands: tuple[Held, ...], out: Held) -> Reader:
+    """Return what becomes of a layer by rows where nodes compute those that `out` has."""
+    choice = replace(usual.choice, rows=ranges_of(out.held))
+    return _reader(on, usual.layer, operands, choice, out, out.held)
+
+
+def _reader(
+    on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice, out: Held, rows: Ints
+) -> Reader:
     numbers = np.array(shares_of(on, layer, operands, choice, out, rows))
     scalars = statistics_of(on, layer, choice, operands[0], out)
     return Reader(layer, choice, out, rows, numbers, scalars)
@@ -121,16 +133,16 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
         for ats, need in _needs(on, operand, held, readers, needed, places):
             rows = row_overlap(own, kept_rows, need.rows, need.read)  # (S, C, N, N)
             features = feature_overlap(held, need, on.whole)
-            where = np.ix_(range(nodes), range(nodes), places, ats)
+            lies, splits = np.ix_(places, ats)
             sent = (features * rows * need.row_elems(held)).transpose(2, 3, 0, 1)
             of = np.where(rows > 0, features, 0.0)
             if need.sparse:
-                sparse[where] += sent
-                candidates[where] += of.transpose(2, 3, 0, 1)
+                sparse[:, :, lies, splits] += sent
+                candidates[:, :, lies, splits] += of.transpose(2, 3, 0, 1)
             else:
-                pairs[where] += sent
-                largest = np.ix_(places, ats)
-                chunks[largest] = np.maximum(chunks[largest], of.max((2, 3)))
+                pairs[:, :, lies, splits] += sent
+                largest = np.maximum(chunks[lies, splits], of.max((2, 3)))
+                chunks[lies, splits] = largest
     missing = pairs.sum(0) + sparse.sum(0)
     offered = np.stack([held.whole_elems for held in lying], -1)[..., None]
     return Reading(
@@ -157,17 +169,32 @@ def _needs(
 
     Of these the rows are (C, N, 2). How much they need is put into `needed`, (N, S, C).
     """
-    together: dict[tuple[int, int], list[tuple[int, Ints]]] = {}
-    for at, one in enumerate(readers):
-        needs = needs_of(on, one.layer, operand, held, one.choice, one.out, one.rows)
-        needed[:, places, at] = amount(needs, held, on.whole)[:, None]
+    together: dict[tuple[int, int], list[tuple[list[int], Ints]]] = {}
+    for ats, needs in _needs_of_each(on, operand, held, readers):
+        lies, splits = np.ix_(places, ats)
+        needed[:, lies, splits] = amount(needs, held, on.whole).T[:, None]
         for need in needs:
             if need.members is None and need.read is None and not need.sparse:
-                together.setdefault((need.low, need.high), []).append((at, need.rows))
+                together.setdefault((need.low, need.high), []).append((ats, need.rows))
             else:
-                yield [at], replace(need, rows=need.rows[None])
+                yield ats, need
     for (low, high), every in together.items():
-        yield [at for at, _ in every], Need(low, high, np.stack([rows for _, rows in every]))
+        rows = np.concatenate([rows for _, rows in every])
+        yield [at for ats, _ in every for at in ats], Need(low, high, rows)
+
+
+def _needs_of_each(
+    on: Nodes, operand: int, held: Held, readers: list[Reader]
+) -> Iterator[tuple[list[int], tuple[Need, ...]]]:
+    """What readers need; those at once of which only the rows differ. The rows are (C, N, 2)."""
+    plain = [at for at, one in enumerate(readers) if need_windows(one.layer, held, one.choice)]
+    if plain:
+        one, rows = readers[plain[0]], np.stack([readers[at].rows for at in plain])
+        yield plain, needs_of(on, one.layer, operand, held, one.choice, one.out, rows)
+    for at in sorted({*range(len(readers))} - {*plain}):
+        one = readers[at]
+        needs = needs_of(on, one.layer, operand, held, one.choice, one.out, one.rows)
+        yield [at], tuple(replace(need, rows=need.rows[None]) for need in needs)
 
 
 def _parts_at_home(

@@ -17,6 +17,7 @@ from discosim.explore.planning.readings import (
     reading,
     reading_of,
     stacked,
+    with_more_rows,
 )
 from discosim.graph.table import Bools, Floats
 from discosim.partition.collectives import Collective
@@ -56,13 +57,14 @@ class Ways:
         self.entering = {
             name: everywhere(shape, given.nodes) for name, shape in given.network.inputs
         }
+        self._ones: dict[tuple[object, ...], Reading] = {}
 
     def of(self, row: int) -> WaysLaid:
         """Return the numbers of a row, for all ways in which its operands may lie."""
         options, layer = self.options, self.given.network.layers[row]
         group, others = int(options.groups.of[row]), options.others(row)
         count = max(1, len(others))
-        made = [self._reader(row, at) for at in range(options.states(group))]
+        made = self._made(row)
         readers = [reader for reader, _ in made]
         readings = []
         for operand, tensor in enumerate(self.given.network.operands(layer.name)):
@@ -81,8 +83,20 @@ class Ways:
             total = total + one
         return self._numbers(row, made, readings[0], total)
 
+    def _made(self, row: int) -> list[tuple[Reader, tuple[Held, ...]]]:
+        """The row split so that its output lies in each way, and how its operands then best lie."""
+        made: list[tuple[Reader, tuple[Held, ...]]] = []
+        for state, split in enumerate(self.options.leaving[int(self.options.groups.of[row])]):
+            if split.rows:  # as with the usual rows, which come before
+                usual, lying = made[0]
+                out = self.options.held[row][state]
+                made.append((with_more_rows(self.on, usual, lying, out), lying))
+            else:
+                made.append(self._reader(row, state))
+        return made
+
     def _reader(self, row: int, state: int) -> tuple[Reader, tuple[Held, ...]]:
-        """The row split so that its output lies so, and how its operands then best lie."""
+        """The same of one way."""
         options, groups, layer = self.options, self.options.groups, self.given.network.layers[row]
         own, operands = int(groups.of[row]), []
         split = options.leaving[own][state]
@@ -113,6 +127,14 @@ class Ways:
         return found[0] if len(found) == 1 else stacked(found, order)
 
     def _one(self, operand: int, held: Held, reader: Reader) -> Reading:
+        """What a reader takes to come by an operand that lies in one way; kept for those alike."""
+        alike = self.on.alike[reader.layer.name]
+        key = alike, operand, reader.choice, reader.out.key, held
+        if key not in self._ones:
+            self._ones[key] = self._read(operand, held, reader)
+        return self._ones[key]
+
+    def _read(self, operand: int, held: Held, reader: Reader) -> Reading:
         made = reader.choice, reader.out, reader.rows
         read = read_one(
             self.on, reader.layer, operand, held, made, self.given.conventions,
