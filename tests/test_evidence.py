@@ -297,9 +297,41 @@ def test_a_table_without_columns_or_rows_says_so(tmp_path: Path) -> None:
         read_measured(table(tmp_path))
     with pytest.raises(DiscosimError, match="cannot be read"):
         read_measured(tmp_path / "absent.csv")
+    path.write_text("\n", encoding="utf-8")
+    with pytest.raises(DiscosimError, match="is empty"):
+        read_measured(path)
     path.write_text(f'{",".join(COLUMNS)}\n"{"x" * csv.field_size_limit()}x', encoding="utf-8")
     with pytest.raises(DiscosimError, match="is not a table"):
         read_measured(path)
+
+
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_tables_of_spreadsheets_are_read(between: str, tmp_path: Path) -> None:
+    path = table(tmp_path, *OWN)
+    rows = read_measured(path)
+    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    lines = [head.title(), *lines, "," * (len(COLUMNS) - 1)]
+    path.write_text("\n".join(lines).replace(",", between), encoding="utf-8-sig")
+    assert read_measured(path) == rows
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("link", "value", "2 columns 'value'"),
+        ("mine", "mine,yes", "line 2: 15 cells, the head has 14"),
+        ("latency", "", "no metric"),
+        ("resnet18", "", "no network"),
+        (",60,", ',"60,5",', "has a point"),
+        ("ms", "FPS", "a latency in 'FPS'"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(old: str, new: str, said: str, tmp_path: Path) -> None:
+    path = table(tmp_path, OWN[0])
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(FaultsError, match=said) as caught:
+        read_measured(path)
+    assert len(caught.value.lines) == 1
 
 
 def test_rates_count_as_latencies(tmp_path: Path) -> None:
@@ -453,11 +485,53 @@ def test_the_steps_of_the_page_add_a_device(
     assert all(abs(each.error) < 0.5 for each in answer.predictions)
 
 
+def test_what_a_profile_was_fitted_to_is_not_judged_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path, *OWN)
+    ds.fit("mine.csv", device="My board").save("mine.toml")
+    document = load_profile("mine.toml").document
+    assert document.fitted_to == "mobilenetv2, resnet18, squeezenet1-1, vgg16"
+    assert document.memory.capacity is None  # that of another board
+    seen = ds.evidence(measured="mine.csv", profiles="mine.toml")
+    assert seen.frame["fitted"].all()
+    assert seen.frame["held_out_error"].isna().all()
+    assert seen.lines[0].startswith("Not judged, 4 of 4: networks that mine was fitted to")
+    assert seen.cells["median error [%]"] == ["-"]
+    table(tmp_path, {"network": "resnet34", "value": 90}, *OWN, name="more.csv")
+    more = ds.evidence(measured="more.csv", profiles="mine.toml")
+    assert more.lines[0].startswith("Over 1 published latencies of 1 device")
+    assert more.frame["fitted"].tolist() == [False, *[True] * 4]
+    assert more.plot() is not None
+
+
+def test_an_own_profile_of_a_shipped_device_is_not_judged_by_the_shipped_fit(
+    tmp_path: Path,
+) -> None:
+    from discosim.hardware.toml import to_toml
+
+    path = tmp_path / "rpi4-gigabit.toml"
+    shipped = load_profile("rpi4-gigabit").document
+    path.write_text(to_toml(shipped.model_copy(update={"fused": False})), encoding="utf-8")
+    found = ds.evidence(device="Raspberry Pi 4B", profiles=str(path)).frame
+    assert not found["fitted"].any()
+
+
+def test_a_profile_that_says_nothing_of_a_device_is_refused() -> None:
+    with pytest.raises(DiscosimError, match="splitnets-hmd states no device and runtime"):
+        ds.evidence(profiles="splitnets-hmd")
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
         ([{"network": "resnet18000", "value": 3}, *OWN], ["resnet18"]),
         ([{**OWN[0], "note": "1.5 GHz"}, {**OWN[1], "note": "1.8 GHz"}], ["two clocks"]),
+        (
+            [{**OWN[0], "note": "CPU 1.5 GHz, GPU 900 MHz"}, {**OWN[1], "note": "1.5 GHz"}],
+            ["1.5 GHz and 900 MHz (line 2)"],
+        ),
         ([OWN[0]], ["fewer than the numbers"]),
         (
             [

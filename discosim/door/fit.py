@@ -48,6 +48,12 @@ class Fitted(Answer):
     kinds: tuple[Target, ...]
     base: Profile
     clock: str | None
+    link_alone: bool = False
+
+    @cached_property
+    def networks(self) -> set[str]:
+        """The networks that the numbers are fitted to."""
+        return {row.name for kind in self.kinds for row in self.found.rows_of(kind)}
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
@@ -74,12 +80,16 @@ class Fitted(Answer):
         base = self.base.document.model_copy(
             update={
                 "description": f"{first.device} under {self.kinds[0].engine}; "
-                f"link and capacity of {self.base.name}",
+                f"link{'' if self.link_alone else ' and capacity'} of {self.base.name}",
                 "clock": None,
                 "threads": None,
+                "fitted_to": ", ".join(sorted(self.networks)),
                 "cost": CostFigures(),
             }
         )
+        if self.link_alone:
+            memory = base.memory.model_copy(update={"capacity": None, "workspace": None})
+            base = base.model_copy(update={"memory": memory})
         document = fitted_profile(self.found, self.kinds, base, today, self.clock, new=True)
         write_text(fspath(path), to_toml(document))
 
@@ -124,9 +134,18 @@ def fit(
     boards = {kind.device: profile for kind, profile in fitted_boards().items()}
     like = boards.get(kinds[0].device)
     if link_of is None and like is None:
-        note(f"no link was measured: that of {LINK_OF}; --link-of NAME takes another profile's")
+        note(
+            f"no link was measured and no capacity stated: the link is that of {LINK_OF}; "
+            "--link-of NAME takes both of another profile"
+        )
     base = load_profile(link_of) if link_of else like or load_profile(LINK_OF)
-    return Fitted(found=found, kinds=tuple(kinds), base=base, clock=clock)
+    return Fitted(
+        found=found,
+        kinds=tuple(kinds),
+        base=base,
+        link_alone=link_of is None and like is None,
+        clock=clock,
+    )
 
 
 def _chosen(
@@ -155,9 +174,13 @@ def _chosen(
         faults.append(f"rows of {_or(counts)} threads: give --threads")
     if faults:  # which rows are meant is open
         return [], faults
-    clocks = sorted({clock for row in rows for clock in names.clocks(row.note)})
+    clocks: dict[str, int] = {}
+    for row in rows:
+        clocks.setdefault(names.clocks(row.note), row.line)
+    clocks.pop("", None)
     if len(clocks) > 1:
-        faults.append(f"two clocks in one fit: {', '.join(clocks)}")
+        said = ", ".join(f"{clock} (line {line})" for clock, line in sorted(clocks.items()))
+        faults.append(f"two clocks in one fit: {said}")
     count = len({_name(row) for row in rows})
     if count < FEWEST:
         faults.append(f"{count} network, fewer than the numbers to fit; wanted {FEWEST} or more")

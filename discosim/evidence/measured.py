@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import isfinite, nan
 from pathlib import Path
 
@@ -20,7 +21,7 @@ TEXTS = (
 )  # fmt: skip
 NEEDED = ("device", "runtime", "network", "metric", "value", "unit")
 
-LATENCY = "latency"
+LATENCY, RATES = "latency", ("throughput", "rate")
 SECONDS = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 PER_SECOND = ("inferences/s", "inf/s", "images/s", "fps", "1/s", "hz", "qps")
 
@@ -85,29 +86,45 @@ def _cells(path: str | Path, title: str) -> list[tuple[int, dict[str, str]]]:
         raise DiscosimError(f"{title} cannot be read: {reason}") from None
     except (UnicodeDecodeError, ValueError):
         raise DiscosimError(f"{title} cannot be read: not UTF-8 text") from None
-    reader = csv.DictReader(io.StringIO(text))
+    if not text.strip():
+        raise DiscosimError(f"{title} is empty; wanted columns {', '.join(COLUMNS)}")
     try:
-        has = [name.strip() for name in reader.fieldnames or ()]
-        lines = [(reader.line_num, row) for row in reader]
+        reader = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
+        has = [name.strip().lower() for name in next(reader)]
+        lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise DiscosimError(f"{title} is not a table: {error}") from None
-    lacks = [f"{title}: no column {name!r}; {suggest(name, has)}" if has else
-             f"{title}: no column {name!r}" for name in NEEDED if name not in has]  # fmt: skip
-    if lacks:
-        raise FaultsError(lacks)
-    return [
-        (line, {(name or "").strip(): (row[name] or "").strip() for name in row if name})
-        for line, row in lines
-    ]
+    wrong = [f"{title}: no column {name!r}; {suggest(name, has)}"
+             for name in NEEDED if name not in has]  # fmt: skip
+    wrong += [f"{title}: {has.count(name)} columns {name!r}"
+              for name in dict.fromkeys(has) if name and has.count(name) > 1]  # fmt: skip
+    if wrong:
+        raise FaultsError(wrong)
+    wrong = [f"{title}, line {line}: {len(row)} cells, the head has {len(has)}; a text with commas "
+             "stands in quotes" for line, row in lines if len(row) > len(has)]  # fmt: skip
+    if wrong:
+        raise FaultsError(wrong)
+    return [(line, {name: cell.strip() for name, cell in zip_longest(has, row, fillvalue="")})
+            for line, row in lines]  # fmt: skip
+
+
+def _delimiter(text: str) -> str:
+    """What stands between the cells of the head: spreadsheets write ; or tabs too."""
+    head = text.lstrip().partition("\n")[0]
+    return max(",;\t", key=head.count)
 
 
 def _measurement(line: int, cells: dict[str, str]) -> tuple[Measurement, list[str]]:
     """A row, and what is wrong with it."""
-    wrong = [f"no {name}" for name in ("device", "runtime") if not cells[name]]
+    wrong = [f"no {name}" for name in ("device", "runtime", "network") if not cells[name]]
     metric = cells["metric"].lower()
     seconds = None
     unit = cells["unit"].lower()
-    if metric == LATENCY or (metric in ("throughput", "rate") and unit in PER_SECOND):
+    if not metric:
+        wrong.append(f"no metric; wanted {LATENCY}, {' or '.join(RATES)}, or what else it is")
+    elif metric == LATENCY and unit in PER_SECOND:
+        wrong.append(f"a {LATENCY} in {cells['unit']!r}; wanted metric {RATES[0]}, or a time")
+    elif metric == LATENCY or (metric in RATES and unit in PER_SECOND):
         seconds, said = _seconds(cells["value"], unit)
         wrong += said
     nodes = cells.get("nodes") or "1"
@@ -127,7 +144,8 @@ def _seconds(value: str, unit: str) -> tuple[float, list[str]]:
         if not isfinite(number) or number <= 0:
             wrong.append(f"value {value!r}; wanted a time above 0")
     except ValueError:
-        wrong.append(f"value {value!r} is not a number")
+        point = ", which has a point: 60.5" if "," in value else ""
+        wrong.append(f"value {value!r} is not a number{point}")
     if not unit:
         wrong.append(f"no unit; wanted one of {', '.join(SECONDS)}")
     elif unit not in SECONDS and unit not in PER_SECOND:

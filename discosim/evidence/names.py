@@ -89,10 +89,10 @@ def family(name: str) -> str:
     return FAMILIES.get(name, name)
 
 
-def clocks(note: str) -> set[str]:
-    """Return the clocks that a note states, as 1.8 GHz."""
+def clocks(note: str) -> str:
+    """Return the clocks that a note states, as 1.8 GHz, "" where it states none."""
     found = re.findall(r"(\d+(?:\.\d+)?)\s*([MG]Hz)", note, re.I)
-    return {f"{float(value):g} {unit[0].upper()}Hz" for value, unit in found}
+    return " and ".join(sorted({f"{float(value):g} {unit[0].upper()}Hz" for value, unit in found}))
 
 
 def thread_count(threads: str, runtime: str) -> int | None:

@@ -1,8 +1,9 @@
 """Each row of a table beside what the profile of its device says."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import nan
 
 import numpy as np
 
@@ -40,32 +41,33 @@ class Judged:
     """A row with what its profile says, or with the reason why nothing can be said.
 
     predicted_s: by the profile; held_out_s: by one fitted without this network, the same where the
-    profile was not fitted to it.
+    profile was not fitted to it, NaN where it was and no fit without it is at hand.
     """
 
     measured: Measurement
     profile: str = ""
     kind: Target | None = None
-    predicted_s: float = float("nan")
-    held_out_s: float = float("nan")
+    predicted_s: float = nan
+    held_out_s: float = nan
     fitted: bool = False
     reason: str = ""
 
     @property
     def error(self) -> float:
         """What the profile's prediction is off by, as a fraction of what was measured."""
-        return self.predicted_s / (self.measured.seconds or float("nan")) - 1
+        return self.predicted_s / (self.measured.seconds or nan) - 1
 
     @property
     def held_out_error(self) -> float:
         """The same of a profile that never saw the network."""
-        return self.held_out_s / (self.measured.seconds or float("nan")) - 1
+        return self.held_out_s / (self.measured.seconds or nan) - 1
 
 
 def fitted_boards(paths: Sequence[str] | None = None) -> dict[Target, Profile]:
     """Return the profiles that state device and runtime, by what they are of, without a data type.
 
     Of those that differ in their link alone, one. paths: names or files, by default all shipped.
+    Raises DiscosimError where one of these states no device and runtime.
     """
     found: dict[Target, Profile] = {}
     chosen = profile_names() if paths is None else list(paths)
@@ -74,6 +76,10 @@ def fitted_boards(paths: Sequence[str] | None = None) -> dict[Target, Profile]:
         profile = load_profile(name)
         document = profile.document
         if document.device is None or document.runtime is None:
+            if paths is not None:
+                raise DiscosimError(
+                    f"profile {name} states no device and runtime, which rows are found by"
+                )
             continue
         engine = names.engine(document.runtime)
         kind = Target(names.device_words(document.device), engine, document.threads, "")
@@ -84,24 +90,30 @@ def fitted_boards(paths: Sequence[str] | None = None) -> dict[Target, Profile]:
 def predict(
     measured: Iterable[Measurement], boards: dict[Target, Profile], fits: Sequence[Fit]
 ) -> list[Judged]:
-    """Return every row beside its profile; fits: those that the profiles rest on."""
-    return [_one(row, boards, fits) for row in measured]
+    """Return every row beside its profile; fits: those that the shipped profiles rest on."""
+    rests = {profile.name: fits if _is_shipped(profile) else () for profile in boards.values()}
+    return [_one(row, boards, rests) for row in measured]
 
 
-def _one(row: Measurement, boards: dict[Target, Profile], fits: Sequence[Fit]) -> Judged:
+def _one(
+    row: Measurement, boards: dict[Target, Profile], rests: Mapping[str, Sequence[Fit]]
+) -> Judged:
     why = one_inference(row)
     if why:
         return Judged(row, reason=why)
     try:
-        kind = kind_of(row)
+        network, kind = network_of(row), kind_of(row)
         place, profile = _board(row, kind, boards)
-        network = network_of(row)
         hardware = profile.hardware(kind.dtype)
         predicted_s = _latency_s(row, network, hardware)
     except DiscosimError as error:
         return Judged(row, reason=str(error))
     own = place._replace(dtype=kind.dtype)
-    fit = fit_of(own, fits)
+    said = profile.document.fitted_to
+    if said is not None:
+        fitted = network.name in said.split(", ")
+        return Judged(row, profile.name, own, predicted_s, nan if fitted else predicted_s, fitted)
+    fit = fit_of(own, rests[profile.name])
     fitted = fit is not None and network.name in fit.by_kind.get(own, frozenset())
     held_out_s = predicted_s
     if fit is not None and fitted:
@@ -111,6 +123,11 @@ def _one(row: Measurement, boards: dict[Target, Profile], fits: Sequence[Fit]) -
             times = held_out_s / fit.fitted_s(alone)
             held_out_s = _latency_s(row, network, hardware.slowed(times))
     return Judged(row, profile.name, own, predicted_s, held_out_s, fitted)
+
+
+def _is_shipped(profile: Profile) -> bool:
+    """Whether a profile is as it comes with the package."""
+    return profile.name in profile_names() and load_profile(profile.name) == profile
 
 
 def _latency_s(row: Measurement, network: Network, hardware: Hardware) -> float:

@@ -255,7 +255,8 @@ class Document(_Strict):
     """A whole profile.
 
     device, runtime, clock, threads: what the numbers are of; held_out_error: the median error of
-    its predictions of networks that they were not fitted to, as a fraction; fused: whether norms
+    its predictions of networks that they were not fitted to, as a fraction; fitted_to: the networks
+    that they were, with commas, of a profile that is no shipped one; fused: whether norms
     and activations are computed with the operator before them, and cost nothing.
     efficiency_fp16, …: in that data type, in place of the same keys of efficiency and overhead.
     """
@@ -266,6 +267,7 @@ class Document(_Strict):
     clock: OneLine | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     held_out_error: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    fitted_to: OneLine | None = None
     fused: bool = False
     ops_per_mac: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     link: LinkFigures

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from math import nan
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 BAND = 0.2
 """The band of the picture, about equality."""
+
+OWN_PROFILE = (
+    "A profile of other rows: discosim fit FILE --device … --hw-out mine.toml, then --hw mine.toml."
+)
 
 MOST_REASONS = 12
 """Why rows are not predicted: reasons that have a line each."""
@@ -56,6 +61,11 @@ def predicted_rows(predictions: Sequence[Judged]) -> list[Judged]:
     return [each for each in predictions if not each.reason]
 
 
+def judged_rows(predictions: Sequence[Judged]) -> list[Judged]:
+    """Return those whose network their profile was not fitted to, or is known without."""
+    return [each for each in predicted_rows(predictions) if np.isfinite(each.held_out_s)]
+
+
 def one_node_rows(predictions: Sequence[Judged]) -> list[Judged]:
     """Return those that are latencies of one inference on one node."""
     return [e for e in predictions if e.measured.seconds is not None and e.measured.nodes == 1]
@@ -68,8 +78,9 @@ def off_by(each: Judged) -> float:
 
 
 def median_error(predictions: Sequence[Judged]) -> float:
-    """Return the median error on networks that were not fitted, as a fraction."""
-    return float(median(abs(each.held_out_error) for each in predictions))
+    """Return the median error on networks that were not fitted, as a fraction, NaN of none."""
+    errors = [abs(each.held_out_error) for each in judged_rows(predictions)]
+    return float(median(errors)) if errors else nan
 
 
 def by_profile(predictions: Sequence[Judged]) -> dict[str, list[Judged]]:
@@ -85,14 +96,15 @@ def show_profiles_errors(predictions: Sequence[Judged]) -> Cells:
     names = ("profile", "device", "runtime", "rows", "median error [%]", "worst", "pairs right")
     cells: dict[str, list[str]] = {name: [] for name in names}
     for profile, each in by_profile(predictions).items():
-        right, total = pairs_right(each)
+        judged = judged_rows(each)
+        right, total = pairs_right(judged)
         values = (
             profile,
             each[0].measured.device,
             each[0].kind.engine if each[0].kind else "",
             str(len(each)),
-            f"{100 * median_error(each):.0f}",
-            f"{max(off_by(one) for one in each):.2f}x",
+            f"{100 * median_error(judged):.0f}" if judged else "-",
+            f"{max(off_by(one) for one in judged):.2f}x" if judged else "-",
             f"{right}/{total}",
         )
         for name, value in zip(names, values, strict=True):
@@ -130,16 +142,24 @@ def show_rows(predictions: Sequence[Judged]) -> Cells:
 def findings(predictions: Sequence[Judged]) -> list[str]:
     """Return the errors in words, and what could not be predicted."""
     rows, said = one_node_rows(predictions), predicted_rows(predictions)
-    lines = []
-    if said:
+    judged, lines = judged_rows(predictions), []
+    if judged:
         lines.append(headline(predictions))
-        right, total = pairs_right(said)
-        worst = max(said, key=off_by)
+        right, total = pairs_right(judged)
+        worst = max(judged, key=off_by)
         pairs = f"{100 * right / total:.1f} % of {total} pairs" if total else "no pairs"
         lines.append(
             f"The faster of two networks is named right in {pairs} that differ by over "
             f"{100 * APART:.0f} %; the worst prediction is off by {off_by(worst):.2f}x: "
             f"{worst.measured.network} on {worst.measured.device}, {worst.measured.runtime}."
+        )
+    seen = [each for each in said if not np.isfinite(each.held_out_s)]
+    if seen:
+        off = median(abs(each.error) for each in seen)
+        by = " and ".join(sorted({each.profile for each in seen}))
+        lines.append(
+            f"Not judged, {len(seen)} of {len(said)}: networks that {by} was fitted to, on which "
+            f"it is off by {100 * off:.0f} % (median)."
         )
     alone = [each for each in said if each.measured.nodes == 1]
     share = f" ({100 * len(alone) / len(rows):.0f} %)" if rows else ""
@@ -154,16 +174,17 @@ def findings(predictions: Sequence[Judged]) -> list[str]:
     lines += [f"Not predicted, {count} of {len(predictions)}: {reason}"
               for reason, count in reasons]  # fmt: skip
     left = len(predictions) - len(said) - sum(count for _, count in reasons)
-    return lines + ([f"Not predicted for other reasons: {left}."] if left else [])
+    lines += [f"Not predicted for other reasons: {left}."] if left else []
+    return lines if said else [*lines, OWN_PROFILE]
 
 
 def headline(predictions: Sequence[Judged]) -> str:
     """Return the one line: how far predictions of networks that were not fitted are off."""
-    said = predicted_rows(predictions)
-    devices = {each.measured.device for each in said}
+    said = judged_rows(predictions)
+    count = len({each.measured.device for each in said})
     return (
-        f"Over {len(said)} published latencies of {len(devices)} devices, predictions of networks "
-        f"that were not fitted are off by {100 * median_error(said):.0f} % (median)."
+        f"Over {len(said)} published latencies of {count} device{'s' * (count > 1)}, predictions "
+        f"of networks that were not fitted are off by {100 * median_error(said):.0f} % (median)."
     )
 
 
