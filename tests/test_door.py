@@ -203,7 +203,10 @@ def test_what_cannot_be_is_said_in_the_same_words(
     ("call", "words"),
     [
         (lambda: ds.sweep(NET, PI, node=4), "unknown keyword of sweep 'node'; did you mean nodes"),
-        (lambda: ds.hardware("rpi4-gigabit", bw=1e6), "unknown keyword of hardware 'bw'"),
+        (lambda: ds.sweep(NET, hw=PI), "unknown keyword of sweep 'hw'; did you mean hardware?"),
+        (lambda: ds.plan(NET, bw=1e6), "hardware=ds.hardware('splitnets-hmd', bandwidth=...)"),
+        (lambda: ds.layers(NET, PI, bandwidth=1e6), "'bandwidth'; it is the hardware's"),
+        (lambda: ds.hardware("rpi4-gigabit", bw=1e6), "'bw'; did you mean bandwidth?"),
         (lambda: ds.sweep(), "missing a required argument: 'network'"),
         (lambda: ds.sweep(3), "network 3; wanted a name, a file, a Network or a torch module"),
         (lambda: ds.sweep(NET, 3), "hardware 3; wanted a profile's name, a .toml file"),

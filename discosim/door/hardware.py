@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Union, Unpack
 
-from discosim.door.hearing import note
+from discosim.door.hearing import SHORT, note
 from discosim.door.text import Series, series_of
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, Profile, duplex_of, load_profile
@@ -78,7 +78,9 @@ def hardware(given: HardwareLike, **overrides: Unpack[Overrides]) -> Hardware:
     """
     unknown = [name for name in overrides if name not in Overrides.__annotations__]
     if unknown:
-        raise UnknownNameError("keyword of hardware", unknown[0], Overrides.__annotations__)
+        known = Overrides.__annotations__
+        like = [name for name in [SHORT.get(unknown[0])] if name in known]
+        raise UnknownNameError("keyword of hardware", unknown[0], known, like=like)
     overrides = _spelt(overrides)
     if isinstance(given, Hardware):
         return _changed(given, overrides)

@@ -17,6 +17,9 @@ from discosim.errors import DiscosimError, UnknownNameError
 if TYPE_CHECKING:
     from discosim.door.answer import Answer
 
+SHORT = {"hw": "hardware", "model": "network", "bw": "bandwidth"}
+"""Keywords as commands spell them, and as functions do."""
+
 P = ParamSpec("P")
 A = TypeVar("A", bound="Answer")
 Progress = Callable[[int, int], None]
@@ -112,13 +115,27 @@ def _spelt_out(function: Callable[..., object]) -> inspect.Signature:
     return signature.replace(parameters=parameters)
 
 
+def _unknown(name: str, keyword: str, signature: inspect.Signature) -> DiscosimError:
+    """What is said of a keyword that there is not: the right one, or that it is the hardware's."""
+    from discosim.hardware.quantities import SETTABLE
+
+    known, word = signature.parameters, SHORT.get(keyword, keyword)
+    if "hardware" in known and word in SETTABLE:
+        return DiscosimError(
+            f"unknown keyword of {name} {keyword!r}; it is the hardware's: "
+            f"hardware=ds.hardware({known['hardware'].default!r}, {word}=...)"
+        )
+    like = [word] if word != keyword and word in known else []
+    return UnknownNameError(f"keyword of {name}", keyword, known, like=like)
+
+
 def _check(
     name: str, signature: inspect.Signature, args: object, keywords: dict[str, object]
 ) -> None:
     """Raise DiscosimError for keywords that are not known and arguments that are missing."""
     for keyword in keywords:
         if keyword not in signature.parameters:
-            raise UnknownNameError(f"keyword of {name}", keyword, signature.parameters)
+            raise _unknown(name, keyword, signature)
     try:
         signature.bind(*args, **keywords)  # type: ignore[misc]
     except TypeError as error:
