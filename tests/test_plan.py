@@ -17,7 +17,7 @@ from discosim.explore.planning.plan import plan
 from discosim.explore.planning.prices import Aim, Prices, prices_of
 from discosim.explore.planning.search import choices
 from discosim.explore.planning.steps import marginals, without
-from discosim.explore.planning.totals import Flat, totals
+from discosim.explore.planning.totals import Flat
 from discosim.graph.builder import Builder
 from discosim.graph.network import INPUT, Network
 from discosim.graph.table import Floats, Ints, tabulate
@@ -80,7 +80,7 @@ def few_of(prices: Prices, seed: int) -> Prices:
 def every_choice(prices: Prices) -> tuple[Ints, Floats, Floats]:
     """Return all choices, what each costs and needs."""
     paths = np.array(list(product(*(range(len(each)) for each in prices.options))))
-    return paths, *totals(prices, paths)
+    return paths, *Flat.of(prices).totals(paths)
 
 
 @pytest.mark.parametrize("seed", GRAPHS)
@@ -89,11 +89,11 @@ def test_no_choice_at_all_is_better(seed: int) -> None:
     _, cost, needs = every_choice(prices)
     free = choices(prices, np.inf)
     assert free.bound == pytest.approx(cost.min())
-    assert totals(prices, free.paths[:1])[0][0] == pytest.approx(cost.min())
+    assert Flat.of(prices).totals(free.paths[:1])[0][0] == pytest.approx(cost.min())
     memory = float(np.quantile(needs, 0.3))
     least = cost[needs <= memory].min()
     found = choices(prices, memory)
-    [value], [need] = totals(prices, found.paths[:1])
+    [value], [need] = Flat.of(prices).totals(found.paths[:1])
     assert need <= memory
     assert found.bound <= least * (1 + 1e-9)
     assert value == pytest.approx(least)
@@ -108,7 +108,7 @@ def test_the_exact_method_finds_the_least_of_all(seed: int) -> None:
     least = cost[needs <= memory].min()
     answer = solved(prices, memory, 30.0)
     assert answer.path is not None
-    [value], [need] = totals(prices, answer.path[None])
+    [value], [need] = Flat.of(prices).totals(answer.path[None])
     assert need <= memory * (1 + 1e-9)
     assert answer.bound <= least * (1 + 1e-9)
     assert value == pytest.approx(least, rel=2e-4)
@@ -141,7 +141,7 @@ def test_layers_priced_alone_add_up_to_the_whole_plan(seed: int) -> None:
     prices = priced(given)
     draw = np.random.default_rng(seed)
     paths = np.array([[draw.integers(len(o)) for o in prices.options] for _ in range(12)])
-    cost, _ = totals(prices, paths)
+    cost, _ = Flat.of(prices).totals(paths)
     for path, each in zip(paths[np.isfinite(cost)], cost[np.isfinite(cost)], strict=True):
         whole = priced_plan(given, "any", prices.spread(path))
         assert whole.latency_s == pytest.approx(each)
@@ -154,7 +154,7 @@ def test_what_differs_from_a_known_choice_adds_up_to_the_same(seed: int) -> None
     known = paths[cost.argmin()]  # one that can be
     every = np.concatenate([known[None], paths, paths[::7]])
     near = Flat.of(prices).totals_near(every)
-    for found, expected in zip(near, totals(prices, every), strict=True):
+    for found, expected in zip(near, Flat.of(prices).totals(every), strict=True):
         assert found == pytest.approx(expected)
 
 

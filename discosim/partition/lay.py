@@ -44,6 +44,9 @@ from discosim.partition.worth import Worth
 GATHER = "output"
 """The row after the last layer, in which the output goes to node 0."""
 
+MOST_KNOWN = 20_000
+"""Layers of a network that are kept as they were laid, for the next plans."""
+
 
 @dataclass(frozen=True, eq=False)
 class Read:
@@ -141,7 +144,8 @@ def lay(
 ) -> Laid:
     """Return how `table` lies on `nodes` nodes when `rule` says how each layer is split."""
     on = nodes_for(table, nodes, conventions, shares=shares, extents=extents, named=named)
-    laying = _Laying(on, conventions, collective)
+    known = _known(table.network, nodes, conventions, collective, shares)
+    laying = _Laying(on, conventions, collective, known)
     parts = tuple(laying.part(layer, rule) for layer in table.network.layers)
     outputs = [table.network.layers[tensor - 1].name for tensor in table.outputs]
     return Laid(
@@ -233,30 +237,51 @@ def _alike(network: Network, nodes: int, shares: tuple[float, ...] | None) -> Ma
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """How tensors lie that were laid before, and layers, each by all that decides it."""
+
+    lying: dict[tuple[object, ...], Held] = field(default_factory=dict)
+    parts: dict[tuple[object, ...], Part] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=16)
+def _known(*_: object) -> _Known:
+    """What is known of the same network, nodes, conventions, collective and shares."""
+    return _Known()
+
+
 class _Laying:
     """Where the tensors lie that have been made so far."""
 
-    def __init__(self, on: Nodes, conventions: Conventions, collective: Collective) -> None:
+    def __init__(
+        self,
+        on: Nodes,
+        conventions: Conventions,
+        collective: Collective,
+        known: _Known | None = None,
+    ) -> None:
         self.on, self.resend, self.service = on, conventions.resend, conventions.service
-        self.collective = collective
-        self._lying: dict[tuple[object, ...], Held] = {}
-        self._parts: dict[tuple[object, ...], Part] = {}
+        self.collective, self._known = collective, known or _Known()
+        if len(self._known.parts) > MOST_KNOWN:
+            self._known.parts.clear()
+            self._known.lying.clear()
         entering = on.network.inputs
         self.state = {name: self._one(everywhere(shape, on.nodes)) for name, shape in entering}
 
     def part(self, layer: Layer, rule: Rule) -> Part:
         """Return what becomes of `layer`, and note how its output lies.
 
-        Blocks of a network repeat: a layer like an earlier one whose operands lie alike is laid
-        as that one is.
+        Blocks of a network repeat, and so do layers from plan to plan: a layer like an earlier one
+        whose operands lie alike is laid as that one is.
         """
         tensors = self.on.network.operands(layer.name)
         operands = tuple(self.state[tensor] for tensor in tensors)
         choice = possible(self.on, layer, operands, rule(layer, operands))
         key = self._key(layer, operands, choice)
-        found = self._parts.get(key)
+        found = self._known.parts.get(key)
         if found is None:
-            found = self._parts[key] = self._laid(layer, tensors, operands, choice)
+            found = self._known.parts[key] = self._laid(layer, tensors, operands, choice)
         elif found.layer is not layer:
             found = found.of(layer, tensors)
         self.state |= {read.tensor: read.after for read in found.reads}
@@ -269,14 +294,14 @@ class _Laying:
         return (
             self.on.alike[layer.name],
             choice,
-            tuple(map(id, operands)),
+            operands,
             None if extent is None else extent.tobytes(),
             *(of[layer.name].tobytes() for of in named if layer.name in of),
         )
 
     def _one(self, held: Held) -> Held:
         """The same object for what lies alike."""
-        return self._lying.setdefault(held.key, held)
+        return self._known.lying.setdefault(held.key, held)
 
     def _laid(
         self, layer: Layer, tensors: list[str], operands: tuple[Held, ...], choice: Choice

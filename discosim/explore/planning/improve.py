@@ -18,11 +18,11 @@ SAME = 1 - 1e-9
 """What is more than this part of something else is not better."""
 
 
-def improved(prices: Prices, tried: Ints, memory: float) -> Ints:
+def improved(prices: Prices, flat: Flat, tried: Ints, memory: float) -> Ints:
     """Return the first path, as long as a stretch of another one or another split helps."""
     tried = tried.astype(np.int16)  # of which there are many
     path, groups = tried[0], tried.shape[1]
-    flat, cuts = Flat.of(prices), _cuts(prices, max(1, MOST_TRIED // tried.size))
+    cuts = _cuts(prices, max(1, MOST_TRIED // tried.size))
     counts = np.array([len(each) for each in prices.options])
     group = np.repeat(np.arange(groups), counts)
     option = np.concatenate([np.arange(count) for count in counts])

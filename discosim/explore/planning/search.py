@@ -15,7 +15,7 @@ from discosim.explore.planning.improve import improved
 from discosim.explore.planning.labels import Bounded, cheapest
 from discosim.explore.planning.prices import Prices
 from discosim.explore.planning.steps import by_state, step_of
-from discosim.explore.planning.totals import totals
+from discosim.explore.planning.totals import Flat
 from discosim.graph.table import Floats, Ints
 
 CAPS = 5
@@ -52,16 +52,17 @@ def choices(prices: Prices, memory: float, upper: float = np.inf) -> Choices:
         paths, least = _paths(prices, np.zeros(1), None)
         return Choices(paths, float(least[0]))
     seen, bound, rate = _dual(prices, memory)
+    flat = Flat.of(prices)
     tried = np.unique(seen, axis=0)
-    tried = tried[_order(prices, tried, memory)][:MOST_IMPROVED]
-    tried = np.unique(np.stack([*tried, improved(prices, tried, memory)]), axis=0)
-    tried = tried[_order(prices, tried, memory)]
-    cost, needs = totals(prices, tried[:1])
+    tried = tried[_order(flat, tried, memory)][:MOST_IMPROVED]
+    tried = np.unique(np.stack([*tried, improved(prices, flat, tried, memory)]), axis=0)
+    tried = tried[_order(flat, tried, memory)]
+    cost, needs = flat.totals(tried[:1])
     upper = min(upper, float(cost[0])) if needs[0] <= memory else upper
     found = cheapest(prices, Bounded(memory, rate, upper))
     if found is not None:
         tried = np.concatenate([found[None], tried])
-        better = improved(prices, tried[:MOST_IMPROVED], memory)
+        better = improved(prices, flat, tried[:MOST_IMPROVED], memory)
         tried = tried if (better == found).all() else np.concatenate([better[None], tried])
     return Choices(tried, bound, rate)
 
@@ -165,11 +166,13 @@ def _paths(prices: Prices, rates: Floats, caps: Floats | None) -> tuple[Ints, Fl
         reach = best[..., None] + step
         after = groups.after(group)
         axes = (*live, group)
-        dead = [place for place, each in enumerate(axes) if each not in after]
-        reach = np.moveaxis(reach, [1 + place for place in dead], range(-len(dead), 0))
-        reach = reach.reshape(*reach.shape[: reach.ndim - len(dead)], -1)
-        steps.append((axes, reach.argmin(-1), picked))
-        best, live = reach.min(-1), after
+        stays = [1 + place for place, each in enumerate(axes) if each in after]
+        ends = [1 + place for place, each in enumerate(axes) if each not in after]
+        sizes = [reach.shape[place] for place in (0, *stays)]
+        reach = reach.transpose(0, *stays, *ends).reshape(*sizes, -1)
+        came = reach.argmin(-1)
+        steps.append((axes, came, picked))
+        best, live = np.take_along_axis(reach, came[..., None], -1)[..., 0], after
     return _traced(prices, steps, len(rates)), best
 
 
@@ -194,8 +197,8 @@ def _traced(prices: Prices, steps: list[tuple[tuple[int, ...], Ints, Ints]], cou
     return path
 
 
-def _order(prices: Prices, paths: Ints, memory: float) -> Ints:
+def _order(flat: Flat, paths: Ints, memory: float) -> Ints:
     """Paths that keep the memory first, by cost; the others by what they lack."""
-    cost, needs = totals(prices, paths)
+    cost, needs = flat.totals(paths)
     order: Ints = np.lexsort([cost, np.maximum(0.0, needs - memory)])
     return order

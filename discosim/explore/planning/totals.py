@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+from operator import mul
 
 import numpy as np
 
 from discosim.explore.planning.prices import Prices
 from discosim.graph.table import Bools, Floats, Ints
-
-
-def totals(prices: Prices, paths: Ints) -> tuple[Floats, Floats]:
-    """Return the cost and the bytes of the node that needs most, of paths (n, G), (n,) each."""
-    return Flat.of(prices).totals(paths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +32,8 @@ class _Places:
         steps = np.zeros_like(others)
         for group, (each, shape) in enumerate(zip(axes, shapes, strict=True)):
             others[group, : len(each)] = each
-            steps[group, : len(each)] = np.cumprod(shape[:0:-1])[::-1]
-        sizes = [int(np.prod(shape)) for shape in shapes]
+            steps[group, : len(each)] = [*accumulate(shape[:0:-1], mul)][::-1]
+        sizes = [prod(shape) for shape in shapes]
         return cls(np.cumsum([0, *sizes[:-1]]), others, steps)
 
     def at(self, paths: Ints, lies: Ints, path: Ints, group: Ints) -> Ints:
