@@ -278,12 +278,12 @@ class _Laying:
         tensors = self.on.network.operands(layer.name)
         operands = tuple(self.state[tensor] for tensor in tensors)
         choice = possible(self.on, layer, operands, rule(layer, operands))
-        key = self._key(layer, operands, choice)
-        found = self._known.parts.get(key)
+        key, known = self._key(layer, operands, choice), self._known.parts
+        found = known.get((key, layer.name))
         if found is None:
-            found = self._known.parts[key] = self._laid(layer, tensors, operands, choice)
-        elif found.layer is not layer:
-            found = found.of(layer, tensors)
+            if key not in known:
+                known[key] = self._laid(layer, tensors, operands, choice)
+            found = known[key, layer.name] = known[key].of(layer, tensors)
         self.state |= {read.tensor: read.after for read in found.reads}
         self.state[layer.name] = found.out
         return found

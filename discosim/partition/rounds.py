@@ -95,4 +95,4 @@ def _offered(read: Read, sent: Round) -> Floats:
     """The most distinct elements that a node has to send."""
     if sent.kind == "sum":
         return np.full(len(sent.pairs), np.inf)
-    return read.before.elems(True) if read.before.layout != "parts" else sent.pairs.max(1)
+    return read.before.whole_elems if read.before.layout != "parts" else sent.pairs.max(1)

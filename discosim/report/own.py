@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from discosim.explore.own import Muster
 from discosim.hardware import Hardware
@@ -25,6 +24,7 @@ from discosim.report.titles import counted
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -34,8 +34,10 @@ def cluster_text(nodes: Sequence[Hardware]) -> str:
     return ", ".join(f"{n} {name}" for name, n in Counter(node.name for node in nodes).items())
 
 
-def to_frame(model: str, found: Sequence[Muster]) -> pd.DataFrame:
+def to_frame(model: str, found: Sequence[Muster]) -> "pd.DataFrame":
     """Return one row a choice, SI units, the best first."""
+    import pandas as pd
+
     return pd.DataFrame(
         {
             "model": model,

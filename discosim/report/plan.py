@@ -4,7 +4,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from discosim.explore.planning.candidates import Candidate
 from discosim.explore.planning.plan import MET, Planned
@@ -19,6 +18,7 @@ from discosim.report.tables import Cells, cells
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -44,8 +44,10 @@ MOST_RUNS = 8
 """Stretches of layers that are told one by one."""
 
 
-def to_frame(found: Planned) -> pd.DataFrame:
+def to_frame(found: Planned) -> "pd.DataFrame":
     """Return one row a layer, SI units; the last gathers the output."""
+    import pandas as pd
+
     table, best = found.configuration.table, found.best
     cost, layers = best.cost, len(best.splits)
 
@@ -271,7 +273,7 @@ def draw_plan(found: Planned, title: str) -> "Figure":
         return fitted(figure)
 
 
-def _name_blocks(axes: "Axes", frame: pd.DataFrame) -> None:
+def _name_blocks(axes: "Axes", frame: "pd.DataFrame") -> None:
     """Write where each stage of blocks begins."""
     stages = [str(block).split(".")[0] for block in frame["block"]]
     begins = [i for i, name in enumerate(stages) if name and (not i or name != stages[i - 1])]

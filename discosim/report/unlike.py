@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from discosim.explore.planning.unlike import UnlikeCandidate, UnlikePlanned
 from discosim.report.joined import shares_text
@@ -15,11 +14,14 @@ from discosim.report.tables import Cells, cells, times
 from discosim.units import format_quantity
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
-def to_frame(found: UnlikePlanned) -> pd.DataFrame:
+def to_frame(found: UnlikePlanned) -> "pd.DataFrame":
     """Return one row a way to split and node, SI units, the best first."""
+    import pandas as pd
+
     return pd.DataFrame(
         [
             {

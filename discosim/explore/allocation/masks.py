@@ -1,7 +1,8 @@
 """A mask as a frame: what each layer keeps, and as curves: what it would lose."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from discosim.errors import DiscosimError
 from discosim.explore.allocation.surrogate import Curve, Curves
@@ -9,12 +10,17 @@ from discosim.masks.criteria import LEVELS, Wants, the_criterion
 from discosim.masks.mask import Mask
 from discosim.masks.measure import LayerFigures
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def mask_rows(layers: tuple[LayerFigures, ...]) -> pd.DataFrame:
+
+def mask_rows(layers: tuple[LayerFigures, ...]) -> "pd.DataFrame":
     """Return one row per layer, as docs/masks.md names the columns.
 
     `kept_pairs` is a list of lists: the features of node i that node j gets, at [i][j].
     """
+    import pandas as pd
+
     return pd.DataFrame([_row(layer) for layer in layers])
 
 
