@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import networkx as nx
@@ -62,17 +63,23 @@ def _room(module: Path) -> str:
     return "" if parts[0] in ("__init__", "__main__") else parts[0]
 
 
+@cache
+def _nodes(module: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(module.read_text(encoding="utf-8"))))
+
+
+@cache
 def _imports(module: Path) -> set[str]:
     """What a module imports when it runs: names for annotations only are left out."""
     names: set[str] = set()
-    tree = ast.parse(module.read_text(encoding="utf-8"))
+    nodes = _nodes(module)
     for_annotations = {
         inner
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if node in for_annotations:
             continue
         if isinstance(node, ast.Import):
@@ -119,7 +126,7 @@ def _definitions(kind: type[ast.AST]) -> list[tuple[str, str, int]]:
     return [
         (node.name, str(module.relative_to(PACKAGE)), node.end_lineno - node.lineno + 1)
         for module in MODULES
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        for node in _nodes(module)
         if isinstance(node, kind)
     ]
 

@@ -16,13 +16,16 @@ def _without_encoding(tree: ast.AST) -> Iterator[int]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        given = {word.arg: word.value for word in node.keywords}
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if isinstance(node.func, ast.Name) and node.func.id == "open":
-            mode = ast.unparse(node.args[1]) if len(node.args) > 1 else given.get("mode", "'r'")
-            asked = "b" not in mode
+            mode = node.args[1] if len(node.args) > 1 else given.get("mode")
+            asked = mode is None or "b" not in ast.unparse(mode)
         else:
-            asked = method in READ_OR_WRITE or given.get("text") == "True"
+            text = given.get("text")
+            asked = method in READ_OR_WRITE or (
+                isinstance(text, ast.Constant) and text.value is True
+            )
         if asked and "encoding" not in given and not _by_position(node, method):
             yield node.lineno
 
