@@ -106,7 +106,7 @@ def fused_attention(writer: Writer, node: Node) -> list[Node]:
         one = writer.shapes[past][1:]
         halves = steps.several("Split", (past,), [(1, *one)] * 2, {"axis": 0})
         caches = [steps.one("Reshape", (half,), one) for half in halves]
-    beside = added or (_mask(steps, mask, batch, before + tokens) if mask else "")
+    beside = added or (mask_of(steps, mask, batch, before + tokens) if mask else "")
     presents = [f"{node.outputs[1]}~{at}" for at in (0, 1)] if kept else ["", ""]
     attributes = {"q_num_heads": heads, "kv_num_heads": heads}
     inputs, outputs = (*operands, beside, *caches), (node.outputs[0], *presents)
@@ -120,8 +120,8 @@ def fused_attention(writer: Writer, node: Node) -> list[Node]:
     return steps.nodes
 
 
-def _mask(steps: Expansion, mask: str, batch: int, keys: int) -> str:
-    """A mask by keys, by queries and keys, or the lengths of the keys that count."""
+def mask_of(steps: Expansion, mask: str, batch: int, keys: int) -> str:
+    """Return a mask of the scores: by keys, by queries and keys, or how many keys count."""
     shape = steps.writer.shapes[mask]
     if len(shape) == 4:
         return mask

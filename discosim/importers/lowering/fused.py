@@ -8,6 +8,14 @@ from typing import Any
 
 from discosim.graph.layer import Shape
 from discosim.importers.lowering.caches import fused_attention, fused_shapes
+from discosim.importers.lowering.heads import (
+    GROUPED,
+    MULTI_HEAD,
+    ROTARY,
+    attention_of_heads,
+    head_shapes,
+    rotated,
+)
 from discosim.importers.lowering.program import Node
 from discosim.importers.lowering.writer import Writer
 
@@ -18,9 +26,16 @@ NORMS = {
     "SimplifiedLayerNormalization": "RMSNormalization",
 }
 ATTENTION = "Attention"
-ATTENDS = "com.microsoft.Attention"
-"""What that is called here: ONNX has one of its own, with other operands."""
-FUSED = ("Gelu", "BiasGelu", "FastGelu", "QuickGelu", "FusedMatMul", ATTENTION, ATTENDS, *NORMS)
+ATTENDS, TURNS = f"{MICROSOFT}.{ATTENTION}", f"{MICROSOFT}.{ROTARY}"
+CALLED = {ATTENTION: ATTENDS, ROTARY: TURNS}
+"""What is called otherwise here: ONNX has one of its own, with other operands."""
+HEADS = (MULTI_HEAD, GROUPED)
+# fmt: off
+FUSED = (
+    "Gelu", "BiasGelu", "FastGelu", "QuickGelu", "FusedMatMul", *NORMS, *HEADS, *CALLED,
+    *CALLED.values(),
+)
+# fmt: on
 
 
 def shapes_of(op: str, attributes: Mapping[str, Any], given: Sequence[Shape]) -> list[Shape] | None:
@@ -33,6 +48,8 @@ def shapes_of(op: str, attributes: Mapping[str, Any], given: Sequence[Shape]) ->
         return [given[0], single, single, given[0]]
     if op == ATTENTION:
         return fused_shapes(attributes, given)
+    if op in HEADS:
+        return head_shapes(op, attributes, given)
     if op != "FusedMatMul":
         return [given[0]]
     left, right = (
@@ -56,6 +73,10 @@ def fused_steps(writer: Writer, node: Node) -> list[Node]:
         return _norm(writer, node)
     if node.op == ATTENDS:
         return fused_attention(writer, node)
+    if node.op in HEADS:
+        return attention_of_heads(writer, node)
+    if node.op in (ROTARY, TURNS):
+        return rotated(writer, node, node.inputs[1:4])
     added = node.inputs[1] if len(node.inputs) > 1 else ""
     made, steps = _added(writer, node, node.inputs[0], [added])
     return [*steps, Node("Gelu", (made,), node.outputs, {}, node.label)]

@@ -6,7 +6,14 @@ from types import MappingProxyType
 
 from discosim.graph.layer import Shape
 from discosim.importers.lowering.exchange import exchange
-from discosim.importers.lowering.layout import Axes, features, merged, network_shape, plain
+from discosim.importers.lowering.layout import (
+    Axes,
+    features,
+    merged,
+    network_shape,
+    plain,
+    positions,
+)
 from discosim.importers.lowering.program import Constant, Node
 from discosim.importers.lowering.values import Value, View
 from discosim.importers.lowering.writer import Writer
@@ -32,6 +39,8 @@ def concat(writer: Writer, node: Node) -> None:
         _join_entering(writer, node, entering, axis, constants)
     elif at == {axis}:
         _join_features(writer, node, values, iter(views), axis)
+    elif axis not in at and len(moving) == len(values) and _interleaved(writer, node, views, axis):
+        _join_inner(writer, node, views, axis)
     elif axis not in at:
         _join_positions(writer, node, moving, axis, constants, entering)
     elif len(moving) == len(values) and _alike_runs(views, axis):
@@ -66,13 +75,39 @@ def _alike_runs(views: list[View], axis: int) -> bool:
     return pure and len({view.axes for view in views}) == 1
 
 
+def _interleaved(writer: Writer, node: Node, views: list[View], axis: int) -> bool:
+    """Whether single elements are joined behind alike features only to become features too.
+
+    As the two of each pair that is turned by an angle.
+    """
+    shape = writer.shape(node)
+    read = [each for each in writer.program.nodes if node.outputs[0] in each.inputs]
+    alike = len({view.axes for view in views}) == 1 and not views[0].axes[-1]
+    behind = axis == len(shape) - 1 > 0 and positions(views[0].axes[-2]) == 1
+    return (
+        alike
+        and behind
+        and bool(read)
+        and all(_joins_last_two(writer, each, shape) for each in read)
+    )
+
+
+def _joins_last_two(writer: Writer, node: Node, shape: Shape) -> bool:
+    return node.op in ("Reshape", "Flatten") and writer.shape(node) == (
+        *shape[:-2],
+        shape[-2] * shape[-1],
+    )
+
+
 def _join_inner(writer: Writer, node: Node, views: list[View], axis: int) -> None:
     """Join on one of several axes with features, as the halves of each head."""
     tensors = [view.tensor for view in views]
     shape = writer.net.shape(tensors[0])
     axes = list(views[0].axes)
     axes[axis] = merged(((len(views), shape[0]), *axes[axis]))
-    whole = (shape[0] * len(views), *network_shape(views[0].axes)[1:])
+    apart = views[0].axes[axis]
+    own = network_shape(tuple(each for n, each in enumerate(views[0].axes) if apart or n != axis))
+    whole = (shape[0] * len(views), *own[1:])
     writer.give(node, View(writer.append("concat", node.label, tensors, whole), tuple(axes)))
 
 

@@ -215,10 +215,22 @@ def keep_heads_whole(writer: Writer, view: View) -> None:
             if layer.heads == 1 and layer.out_features % (stride * heads) == 0:
                 parts = layer.out_features // (stride * heads)
                 writer.net.amend(tensor, heads=heads, parts=parts)
-        elif layer.op == "view" and layer.view and layer.view[0][0] == heads:
-            todo.append((writer.net.operands(tensor)[0], layer.view[0][1]))
+        elif layer.op == "view":
+            before = _stride_before(layer.view, heads, stride)
+            todo += [(writer.net.operands(tensor)[0], before)] * bool(before)
         elif layer.operator.placing in ("carries", "aligns", "joins") and layer.op != "view":
             todo += [(operand, stride) for operand in writer.net.operands(tensor)]
+
+
+def _stride_before(view: Axis, heads: int, stride: int) -> int:
+    """How far apart heads lie in what a view is of, 0 where they are not what it goes over."""
+    if not view:
+        return 0
+    (count, step), *inner = view
+    within = prod(size for size, _ in inner)
+    if stride % within or count * within != heads * stride:
+        return 0
+    return stride // within * step
 
 
 def write_scores(writer: Writer, scores: Scores) -> View:

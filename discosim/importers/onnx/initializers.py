@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,16 @@ NUMBERS = (
     "string_data",
 )
 SHAPES = (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)
-MASKED = ("Add", "Sub", "Mul", "Where", "Attention")
+MASKED = ("Add", "Sub", "Mul", "Where", "Attention", "MultiHeadAttention", "GroupQueryAttention")
 # fmt: on
 MOST_MASK_ELEMENTS = 1 << 24
 """Of a constant that is looked at for being a mask."""
 SPARSE = "sparse weights count as if they had all their numbers"
 MASK = "taken for masks, which do not count as parameters"
+TURNED = {"RotaryEmbedding": slice(1, 4), "GroupQueryAttention": slice(7, 9)}
+"""Operators that turn features by angles, and which of their operands may hold these."""
+CARRYING = ("Gather", "Cast", "Slice", "Squeeze", "Unsqueeze", "Identity")
+ANGLES = "cosines and sines of rotations, which do not count as parameters"
 MOST_STATE_ELEMENTS = 1 << 16
 """Of a constant that is looked at for being a state of zeros."""
 
@@ -55,10 +59,11 @@ DTYPES = {
 
 def strip(graph: GraphProto) -> dict[str, Constant]:
     """Throw the numbers of the weights away, and return what is known of all initializers."""
-    added = set(masked(graph.node))
+    added, turned = set(masked(graph.node)), angles(graph.node)
     constants = {}
     for tensor in graph.initializer:
-        constants[tensor.name] = held_of(tensor, tensor.name, added=tensor.name in added)
+        name = tensor.name
+        constants[name] = held_of(tensor, name, added=name in added, turned=name in turned)
         count = prod(tensor.dims)
         if count > INLINE_ELEMENTS and tensor.data_location != TensorProto.EXTERNAL:
             for numbers in NUMBERS:
@@ -69,16 +74,18 @@ def strip(graph: GraphProto) -> dict[str, Constant]:
     return constants
 
 
-def held_of(tensor: TensorProto, name: str, *, added: bool) -> Constant:
+def held_of(tensor: TensorProto, name: str, *, added: bool, turned: bool) -> Constant:
     """Return what is known of a constant, be it an initializer or an operator's, stored as `name`.
 
-    added: whether something reads it that takes masks.
+    added: whether something reads it that takes masks; turned: or that takes angles.
     """
     shape = tuple(tensor.dims)
     count = prod(shape)
     weighs = count > 1 and tensor.data_type in DTYPES
     if weighs and added and is_mask(tensor):
         return Constant(shape, taken_for=MASK)
+    if weighs and turned:
+        return Constant(shape, taken_for=ANGLES)
     return Constant(shape, {name: count} if weighs else {}, is_zero=weighs and is_zero(tensor))
 
 
@@ -96,6 +103,20 @@ def masked(nodes: Iterable[NodeProto]) -> Iterator[str]:
         for attribute in node.attribute:
             if attribute.type == AttributeProto.GRAPH:
                 yield from masked(attribute.g.node)
+
+
+def angles(nodes: Sequence[NodeProto]) -> set[str]:
+    """Return the tensors that operators read which take angles, and of which these are taken."""
+    found = {
+        name
+        for node in nodes
+        if node.op_type in TURNED
+        for name in node.input[TURNED[node.op_type]]
+    }
+    for node in reversed(nodes):
+        if node.op_type in CARRYING and found.intersection(node.output):
+            found.add(node.input[0])
+    return found
 
 
 def is_zero(tensor: TensorProto) -> bool:

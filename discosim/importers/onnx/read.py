@@ -16,7 +16,7 @@ from onnx.defs import onnx_opset_version
 from onnx.inliner import inline_local_functions
 
 from discosim.errors import DiscosimError, some_of
-from discosim.importers.lowering.fused import ATTENDS, ATTENTION, FUSED, MICROSOFT
+from discosim.importers.lowering.fused import CALLED, FUSED, MICROSOFT
 from discosim.importers.lowering.program import Node, Program
 from discosim.importers.onnx.initializers import SPARSE, missing_data, read_small, stored, strip
 from discosim.importers.onnx.protos import can_be_set, is_whole
@@ -176,6 +176,6 @@ def _nodes(inferred: Inferred) -> Iterator[Node]:
     for node, attributes in inferred.nodes:
         outputs = tuple(node.output)
         label = node.name or next(filter(None, outputs), node.op_type)
-        foreign = node.domain == MICROSOFT and node.op_type == ATTENTION
-        op = ATTENDS if foreign else node.op_type
+        foreign = node.domain == MICROSOFT and node.op_type in CALLED
+        op = CALLED[node.op_type] if foreign else node.op_type
         yield Node(op, tuple(node.input), outputs, attributes, label)

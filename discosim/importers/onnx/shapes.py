@@ -40,6 +40,7 @@ from discosim.importers.onnx.folding import evaluate
 from discosim.importers.onnx.initializers import (
     DTYPES,
     SPARSE,
+    angles,
     held_of,
     held_of_sparse,
     masked,
@@ -107,6 +108,7 @@ class _Inference:
         self.read = {value.name for value in model.graph.output}
         self.read |= set(_read_by(model.graph.node))
         self.masked = set(masked(model.graph.node))
+        self.turned = angles(model.graph.node)
         self.numbers: dict[str, Any] = {}
         self.constants = dict(initial)
         self.shapes: dict[str, Shape] = {n: c.shape for n, c in initial.items()}
@@ -217,13 +219,14 @@ class _Inference:
 
     def _constant(self, node: NodeProto, attributes: Mapping[str, Any]) -> None:
         out = node.output[0]
-        name, added = self._of_body(out), self._of_body(out) in self.masked
+        name = self._of_body(out)
+        added, turned = name in self.masked, name in self.turned
         tensor = attributes.get("value")
         for key, kind in NUMBERS_OF.items():
             if key in attributes:
                 tensor = numpy_helper.from_array(np.array(attributes[key], dtype=kind))
         if tensor is not None:
-            self.constants[out] = held_of(tensor, name, added=added)
+            self.constants[out] = held_of(tensor, name, added=added, turned=turned)
             self.know(out, array_of(tensor))
         elif "sparse_value" in attributes:
             self.constants[out] = held_of_sparse(attributes["sparse_value"], name)

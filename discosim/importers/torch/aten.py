@@ -183,6 +183,7 @@ SAME = (
     "alpha_dropout native_dropout lift_fresh float half double requires_grad"
 )
 MEANS = {"mean": "Mean", "sum": "Sum", "amax": "Max", "amin": "Min", "prod": "Prod", "any": "Max"}
+SCATTERS = "scatter scatter_add scatter_reduce index_add index_reduce index_fill masked_scatter"
 ACTIVATIONS = "prelu _prelu_kernel rrelu hardswish hardsigmoid softshrink"
 POOLS = [f"{kind}_pool{rank}d" for kind in ("max", "avg") for rank in (1, 2, 3)]
 UPSAMPLES = (
@@ -222,6 +223,7 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
         **dict.fromkeys(("argmax", "argmin", "all"), _reduce("ReduceMax")),
         **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
         **dict.fromkeys(RESHAPES.split(), _unary("Reshape")),
+        **dict.fromkeys(("view_as_complex", "view_as_real"), _unary("Identity")),
         **dict.fromkeys(SAME.split(), _unary("Identity")),
         **dict.fromkeys(("expand", "expand_as", "broadcast_to"), _unary("Expand")),
         **dict.fromkeys(
@@ -241,7 +243,11 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
         "embedding": views.embedding,
         "index": views.index_call,
         "index_select": views.index_select,
+        "index_copy": views.index_copy,
+        **dict.fromkeys(("index_put", "_index_put_impl"), views.index_put),
         "gather": _binary("GatherElements"),
+        **dict.fromkeys(SCATTERS.split(), _binary("ScatterElements")),
+        "repeat_interleave": views.repeat_interleave,
         "cumsum": _binary("CumSum"),
         "pixel_shuffle": views.shuffle("DepthToSpace", "upscale_factor"),
         "pixel_unshuffle": views.shuffle("SpaceToDepth", "downscale_factor"),
@@ -261,7 +267,7 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
             ("pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "reflection_pad1d"),
             _unary("Pad"),
         ),
-        **dict.fromkeys(("repeat", "tile", "repeat_interleave"), _unary("Tile")),
+        **dict.fromkeys(("repeat", "tile"), _unary("Tile")),
         **dict.fromkeys(("add", "sub"), _binary("Add")),
         **dict.fromkeys(("mul", "div"), _binary("Mul")),
         **dict.fromkeys(ACTIVATIONS.split(), pointwise),

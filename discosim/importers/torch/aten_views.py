@@ -69,6 +69,40 @@ def select_scatter(call: Call) -> list[Step]:
     return [reshape, *_put_between(call, part, axis, (start, start + 1))]
 
 
+def index_copy(call: Call) -> list[Step]:
+    """Translate torch's index copy: as many places as are put in, wherever they are."""
+    axis = call["dim"] % len(call.shape)
+    return _put_between(call, call["source"], axis, (0, call.given[call["source"]][axis]))
+
+
+def index_put(call: Call) -> list[Step]:
+    """Translate torch's index put: along one axis by a list of places, or wherever data says."""
+    places = [(axis, index) for axis, index in enumerate(call["indices"]) if index is not None]
+    (axis, index), *others = places
+    shape = (*call.shape[:axis], *call.given[index], *call.shape[axis + 1 :])
+    if others or len(shape) != len(call.shape) or call["accumulate"]:
+        operands = [call["self"], *(index for _, index in places), call["values"]]
+        return single("ScatterND", operands)
+    part = f"{call.name}.part"
+    wide = Step("Expand", (call["values"],), {}, (part,), (shape,))
+    return [wide, *_put_between(call, part, axis, (0, shape[axis]))]
+
+
+def repeat_interleave(call: Call) -> list[Step]:
+    """Translate torch's repetition of each element: one axis more, along which it is repeated."""
+    repeats, shape = call["repeats"], call.given[call["self"]]
+    if not isinstance(repeats, int) or call["dim"] is None:
+        return single("Tile", [call["self"]])
+    axis = call["dim"] % len(shape)
+    names = [f"{call.name}.once", f"{call.name}.repeated"]
+    grids = [(*shape[: axis + 1], n, *shape[axis + 1 :]) for n in (1, repeats)]
+    return [
+        Step("Reshape", (call["self"],), {}, (names[0],), (grids[0],)),
+        Step("Expand", (names[0],), {}, (names[1],), (grids[1],)),
+        *single("Reshape", [names[1]]),
+    ]
+
+
 def _clipped(at: int, size: int) -> int:
     return min(max(at + size * (at < 0), 0), size)
 

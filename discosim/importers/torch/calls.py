@@ -17,11 +17,15 @@ class Ref(str):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an ATen operator, its arguments by name; shapes are those of its outputs."""
+    """One call of an ATen operator, its arguments by name; shapes are those of its outputs.
+
+    given: shapes of the tensors that it may read, by name.
+    """
 
     name: str
     arguments: Arguments
     shapes: tuple[Shape, ...]
+    given: Mapping[str, Shape]
 
     def __getitem__(self, key: str) -> Any:
         return self.arguments.get(key)

@@ -1,11 +1,16 @@
 """Modules of torch: exported by torch.export, which runs no arithmetic, and lowered as ONNX is."""
 
+import logging
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr
 from importlib import import_module
 from inspect import Parameter, signature
+from io import StringIO
 from math import prod
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from discosim.errors import DiscosimError, install_hint, one_line, require, some_of
@@ -15,7 +20,7 @@ from discosim.importers.lowering.lower import lower
 from discosim.importers.lowering.program import Constant, Node, Program
 from discosim.importers.sizes import NamedSizes, Sizes, check_names, size_of
 from discosim.importers.stored import as_stored
-from discosim.importers.torch.aten import TRANSLATIONS, pointwise
+from discosim.importers.torch.aten import RESHAPES, SAME, TRANSLATIONS, pointwise
 from discosim.importers.torch.calls import Call, Ref, Step, output_names
 from discosim.importers.torch.functional import without_writes
 from discosim.registry import function_of
@@ -28,6 +33,8 @@ CONTROL_FLOW = ("cond", "while_loop", "scan", "map_impl", "associative_scan")
 MOST_NUMBERS = 4096
 """Elements of a constant whose numbers are kept: indices are small."""
 BUFFER = "in buffers, which count as parameters only where they are a kernel or a matrix"
+OF_COMPLEX = ("view_as_complex", "view_as_real", "mul", *SAME.split(), *RESHAPES.split())
+"""Operators that are known of complex tensors too, of which the parts are a last axis."""
 SKIPPED = ("_assert_tensor_metadata", "_assert_async", "sym_constrain_range_for_size")
 
 
@@ -42,15 +49,18 @@ def trace(module: "torch.nn.Module", example_input: Any, name: str = "module") -
     examples = (
         tuple(example_input) if isinstance(example_input, (tuple, list)) else (example_input,)
     )
-    training = module.training
+    training, said, disabled = module.training, StringIO(), logging.root.manager.disable
+    logging.disable()
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), redirect_stderr(said):
             warnings.simplefilter("ignore")
             exported = without_writes(torch.export.export(module.eval(), examples))
     except Exception as error:  # the module's own code runs here
         raise DiscosimError(f"{name}: {_refusal(module, error)}") from None
     finally:
+        logging.disable(disabled)
         module.train(training)
+    sys.stderr.write(said.getvalue())
     return lower(_ExportReader(exported, name).program())
 
 
@@ -66,7 +76,7 @@ def _refusal(module: "torch.nn.Module", error: Exception) -> str:
             f"torch.export cannot read layers that are quantised already: {some_of(quantized)}; "
             "give the module as it was before, with --weight-dtype int8 (dynamic) or --dtype int8"
         )
-    line = " ".join(str(error).split())[:300]
+    line = shorten(str(error), 300, placeholder=" …")
     if "data-dependent" in line:
         line += "; what goes by data has to stay outside: cut the module before and behind it"
     return f"torch.export refuses it: {line}"
@@ -157,6 +167,7 @@ class _ExportReader:
         self.shapes: dict[str, Shape] = {}
         self.constants: dict[str, Constant] = {}
         self.named: dict[str, str] = {}  # what a node of several outputs hands on, by its reader
+        self.held: dict[int, str] = {}  # parameters by what they are: tied ones are one
         self.inputs: list[str] = []
         self.indices: set[str] = set()
         self.kinds: Counter[str] = Counter()  # elements of parameters by data type
@@ -199,13 +210,15 @@ class _ExportReader:
         value = node.meta.get("val")
         if not hasattr(value, "shape"):
             return
-        shape = tuple(int(size) for size in value.shape)
+        shape = _shape(value)
         self.shapes[node.name] = shape
         parameter = signature.inputs_to_parameters.get(node.name)
         buffer = signature.inputs_to_buffers.get(node.name)
         lifted = signature.inputs_to_lifted_tensor_constants.get(node.name)
         if parameter is not None:
-            self.constants[node.name] = Constant(shape, {parameter: prod(shape)})
+            held = self.exported.state_dict.get(parameter)
+            name = self.held.setdefault(id(held), parameter) if held is not None else parameter
+            self.constants[node.name] = Constant(shape, {name: prod(shape)})
             self.kinds[_dtype_of(value)] += prod(shape)
         elif buffer is not None or lifted is not None:
             numbers = self._numbers(buffer or lifted, shape)
@@ -243,13 +256,13 @@ class _ExportReader:
         values = node.meta.get("val")
         several = isinstance(values, (list, tuple))
         found = values if isinstance(values, (list, tuple)) else [values]
-        shapes = tuple(tuple(int(s) for s in v.shape) if hasattr(v, "shape") else () for v in found)
+        shapes = tuple(_shape(v) if hasattr(v, "shape") else () for v in found)
         if kind in SKIPPED or not shapes:
             return
         for value in found:
             if hasattr(value, "dtype") and value.dtype.is_floating_point:
                 self.made[_dtype_of(value)] += value.numel()
-        call = Call(node.name, self._arguments(node, schema), shapes)
+        call = Call(node.name, self._arguments(node, schema), shapes, self.shapes)
         outputs = output_names(call) if several else (node.name,)
         label = _label(node)
         for step in self._steps(kind, node, call):
@@ -277,6 +290,8 @@ class _ExportReader:
     def _steps(self, kind: str, node: Any, call: Call) -> list[Step]:
         import torch
 
+        if kind not in OF_COMPLEX and any(map(_is_complex, [node, *node.all_input_nodes])):
+            return [Step(kind, tuple(self._tensors([*node.args, *node.kwargs.values()])), {})]
         if kind in TRANSLATIONS:
             return TRANSLATIONS[kind](call)
         if torch.Tag.pointwise in getattr(node.target, "tags", ()):
@@ -284,6 +299,17 @@ class _ExportReader:
         tensors = tuple(self._tensors([*node.args, *node.kwargs.values()]))
         fills = kind.endswith("_like") or kind.startswith("new_")
         return [Step(kind, () if fills else tensors, {})]
+
+
+def _shape(value: Any) -> Shape:
+    """The shape of a tensor; of a complex one that of its real and imaginary parts."""
+    parts = (2,) if value.dtype.is_complex else ()
+    return (*(int(size) for size in value.shape), *parts)
+
+
+def _is_complex(node: Any) -> bool:
+    value = node.meta.get("val")
+    return hasattr(value, "dtype") and bool(value.dtype.is_complex)
 
 
 def _cut(node: Any) -> str:

@@ -1,0 +1,242 @@
+"""Attention and rotations that ONNX Runtime fuses, and ONNX's own rotation, counted by hand.
+
+https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+"""
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from discosim.cli.types import parse_input
+from discosim.errors import DiscosimError
+from discosim.graph.counts import remarks
+from discosim.graph.network import INPUT, Network
+from discosim.graph.table import tabulate
+from tests.importing import model, ops, read
+
+pytestmark = pytest.mark.extras
+
+node = helper.make_node
+PAST = [1, 2, 10, 4]
+"""Ten keys of before in two heads of four."""
+ANGLES = {"cos": (64, 2), "sin": (64, 2)}
+
+
+def fused(op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> onnx.NodeProto:
+    return node(op, inputs, outputs, domain="com.microsoft", **attributes)
+
+
+def network_of(
+    nodes: list[onnx.NodeProto],
+    entering: dict[str, list[Any]],
+    outputs: list[str],
+    weights: dict[str, tuple[int, ...]],
+    folder: Path,
+    given: Any = None,
+) -> Network:
+    """A graph of opset 23 with operators of ONNX Runtime; lengths and positions are numbers."""
+    graph = model(nodes, entering, dict.fromkeys(outputs), weights, opset=23)
+    graph.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    for value in graph.graph.input:
+        if value.name in ("lengths", "total", "places", "padding"):
+            value.type.tensor_type.elem_type = TensorProto.INT32
+    return read(graph, folder, given)
+
+
+def projected(width: int = 16, key_width: int = 16) -> tuple[list[onnx.NodeProto], dict[str, Any]]:
+    """Queries, keys and values of six tokens with 16 features."""
+    widths = {"q": width, "k": key_width, "v": key_width}
+    nodes = [node("MatMul", ["x", f"w{k}"], [k]) for k in widths]
+    return nodes, {f"w{k}": (16, n) for k, n in widths.items()}
+
+
+def same_rows(one: Network, other: Network) -> bool:
+    """Whether two networks cost the same, row by row."""
+    first, second = tabulate(one), tabulate(other)
+    return ops(one) == ops(other) and all(
+        (getattr(first, of) == getattr(second, of)).all() for of in ("in_elems", "macs", "params")
+    )
+
+
+def test_attention_of_several_heads_is_the_one_of_onnx(tmp_path: Path) -> None:
+    """Four heads of 4: 3 x 6 x 256, and 2 x 6 x 6 x 16."""
+    before, weights = projected()
+    entering = {"x": [1, 6, 16]}
+    mine = [*before, fused("MultiHeadAttention", [*"qkv"], ["y"], num_heads=4)]
+    theirs = [*before, node("Attention", [*"qkv"], ["y"], q_num_heads=4, kv_num_heads=4)]
+    network = network_of(mine, entering, ["y"], weights, tmp_path)
+    assert network.macs == 3 * 6 * 256 + 2 * 6 * 6 * 16
+    assert same_rows(network, network_of(theirs, entering, ["y"], weights, tmp_path))
+    biased = [*before, fused("MultiHeadAttention", [*"qkv", "b"], ["y"], num_heads=4)]
+    network = network_of(biased, entering, ["y"], weights | {"b": (48,)}, tmp_path)
+    assert network.params == 3 * 256 + 48
+    assert "exchange" not in ops(network)
+
+
+@pytest.mark.parametrize(("shape", "of"), [((1, 6, 4, 3, 4), [""]), ((1, 6, 4, 2, 4), ["q", "p"])])
+def test_packed_heads_are_taken_apart(
+    shape: tuple[int, ...], of: list[str], tmp_path: Path
+) -> None:
+    """Queries, keys and values of each head one behind the other, or keys and values so."""
+    [*_, count, _] = shape
+    nodes = [
+        node("MatMul", ["x", "w"], ["h"]),
+        node("MatMul", ["x", "wq"], ["q"]),
+        node("Reshape", ["h", "shape"], ["p"]),
+        fused("MultiHeadAttention", of if of[0] else ["p"], ["y"], num_heads=4),
+    ]
+    weights = {"w": (16, 16 * count), "wq": (16, 16)}
+    graph = model(nodes, {"x": [1, 6, 16]}, {"y": None}, weights, {"shape": list(shape)}, 23)
+    graph.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    network = read(graph, tmp_path)
+    assert network.macs == 3 * 6 * 256 + 2 * 6 * 6 * 16
+    assert "exchange" not in ops(network)
+
+
+@pytest.mark.parametrize("shape", [[1], [1, 6], [1, 6, 6]])
+@pytest.mark.parametrize("bias", [True, False])
+def test_masks_and_biases_are_read(shape: list[int], bias: bool, tmp_path: Path) -> None:
+    before, weights = projected()
+    entering: dict[str, list[Any]] = {"x": [1, 6, 16], "padding": shape}
+    operands = [*"qkv", "", "padding"]
+    if bias:
+        entering["bias"] = [1, 4, 6, 6]
+        operands.append("bias")
+    nodes = [*before, fused("MultiHeadAttention", operands, ["y"], num_heads=4)]
+    network = network_of(nodes, entering, ["y"], weights, tmp_path)
+    assert network.macs == 3 * 6 * 256 + 2 * 6 * 6 * 16
+    found = {each for layer in network.layers for each in network.operands(layer.name)}
+    assert set(entering) - {"x"} <= found
+
+
+def test_keys_and_values_of_another_network_enter_by_heads(tmp_path: Path) -> None:
+    """Nine keys of a cross-attention, with values of 3 a head: 6 x 9 x 4 x (4 + 3)."""
+    nodes = [
+        node("MatMul", ["x", "w"], ["q"]),
+        fused("MultiHeadAttention", ["q", "keys", "values"], ["y"], num_heads=4),
+    ]
+    entering = {"x": [1, 6, 16], "keys": [1, 4, 9, 4], "values": [1, 4, 9, 3]}
+    network = network_of(nodes, entering, ["y"], {"w": (16, 16)}, tmp_path)
+    assert network.macs == 6 * 256 + 6 * 9 * 4 * 7
+
+
+@pytest.mark.parametrize("op", ["MultiHeadAttention", "GroupQueryAttention"])
+def test_keys_and_values_of_before_are_joined_and_handed_out(op: str, tmp_path: Path) -> None:
+    """One token after ten, in two heads of 4: all eleven keys and values count."""
+    nodes = [node("MatMul", ["x", f"w{k}"], [k]) for k in "qkv"]
+    entering: dict[str, list[Any]] = {"x": [1, 1, 8], "pk": [1, 2, "P", 4], "pv": [1, 2, "P", 4]}
+    past, more = ["pk", "pv"], {"num_heads": 2}
+    operands = [*"qkv", "", "", "", *past]
+    if op == "GroupQueryAttention":
+        entering |= {"lengths": [1], "total": [1]}
+        operands, more = [*"qkv", *past, "lengths", "total"], {"num_heads": 2, "kv_num_heads": 2}
+    nodes.append(fused(op, operands, ["y", "ak", "av"], **more))
+    weights = {f"w{k}": (8, 8) for k in "qkv"}
+    given = parse_input("pk=1x2x10x4")
+    network = network_of(nodes, entering, ["y", "ak", "av"], weights, tmp_path, given)
+    assert network.macs == 3 * 64 + 2 * 11 * 8
+    assert tabulate(network).in_elems[-1] == 8 + 2 * 88
+    assert "exchange" not in ops(network)
+    assert any("key lengths" in line for line in remarks(network)) == ("total" in entering)
+
+
+def test_few_heads_of_keys_packed_behind_the_queries(tmp_path: Path) -> None:
+    """Four heads of 4, two of keys: 16 x (16 + 8 + 8); turned by angles, which are none learned."""
+    nodes = [
+        node("MatMul", ["x", "w"], ["h"]),
+        fused(
+            "GroupQueryAttention",
+            ["h", "", "", "", "", "", "", "cos", "sin", "", "", "sink"],
+            ["y"],
+            num_heads=4,
+            kv_num_heads=2,
+            do_rotary=1,
+        ),
+    ]
+    weights = {"w": (16, 32), **ANGLES, "sink": (4,)}
+    network = network_of(nodes, {"x": [1, 6, 16]}, ["y"], weights, tmp_path)
+    assert network.macs == 6 * 16 * 32 + 2 * 6 * 6 * 16
+    assert network.params == 16 * 32 + 4
+    assert "exchange" not in ops(network)
+    assert any("cosines and sines" in line for line in remarks(network))
+
+
+def test_fewer_heads_of_keys_are_those_of_onnx(tmp_path: Path) -> None:
+    before, weights = projected(16, 8)
+    entering = {"x": [1, 6, 16]}
+    more = {"num_heads": 4, "kv_num_heads": 2}
+    mine = [*before, fused("GroupQueryAttention", [*"qkv"], ["y"], **more)]
+    theirs = [*before, node("Attention", [*"qkv"], ["y"], q_num_heads=4, kv_num_heads=2)]
+    network = network_of(mine, entering, ["y"], weights, tmp_path)
+    assert network.macs == 6 * 16 * 32 + 2 * 6 * 6 * 16
+    assert same_rows(network, network_of(theirs, entering, ["y"], weights, tmp_path))
+
+
+@pytest.mark.parametrize("shape", [[1, 6], [1]])
+def test_rotations_are_functions_of_each_feature(shape: list[int], tmp_path: Path) -> None:
+    """Of ONNX and of ONNX Runtime, whose operands stand otherwise: no MAC, and no exchange."""
+    before, weights = projected()
+    rotations = {
+        "mine": [
+            fused("RotaryEmbedding", [of, "places", "cos", "sin"], [f"r{of}"], num_heads=4)
+            for of in "qk"
+        ],
+        "theirs": [
+            node("RotaryEmbedding", [of, "cos", "sin", "places"], [f"r{of}"], num_heads=4)
+            for of in "qk"
+        ],
+    }
+    entering = {"x": [1, 6, 16], "places": shape}
+    attention = node("Attention", ["rq", "rk", "v"], ["y"], q_num_heads=4, kv_num_heads=4)
+    found = []
+    for name, turned in rotations.items():
+        if name == "theirs" and shape == [1]:  # which ONNX does not have
+            continue
+        nodes = [*before, *turned, attention]
+        network = network_of(nodes, entering, ["y"], weights | ANGLES, tmp_path)
+        assert network.macs == 3 * 6 * 256 + 2 * 6 * 6 * 16
+        assert network.params == 3 * 256
+        assert "exchange" not in ops(network)
+        assert any("cosines and sines" in line for line in remarks(network))
+        read_by_rows = {each for layer in network.layers for each in network.operands(layer.name)}
+        assert {INPUT, "places"} <= read_by_rows
+        found.append(network)
+    assert all(same_rows(found[0], each) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "attributes"),
+    [
+        ("MultiHeadAttention", ["q", "k", "v"], {"num_heads": 3}),
+        ("MultiHeadAttention", ["q"], {"num_heads": 4}),
+        ("MultiHeadAttention", ["q", "k", "v", "", "", "", "past", "past"], {"num_heads": 4}),
+        ("GroupQueryAttention", ["q", "k", "v"], {"num_heads": 4, "kv_num_heads": 3}),
+        ("GroupQueryAttention", ["q"], {"num_heads": 4, "kv_num_heads": 3}),
+    ],
+)
+def test_operands_that_do_not_fit_are_refused(
+    op: str, operands: list[str], attributes: dict[str, int], tmp_path: Path
+) -> None:
+    before, weights = projected()
+    entering = {"x": [1, 6, 16], "past": PAST}
+    nodes = [*before, fused(op, operands, ["y"], **attributes)]
+    with pytest.raises(DiscosimError, match=rf"{op}.*not known with such operands"):
+        network_of(nodes, entering, ["y"], weights, tmp_path)
+
+
+def test_angles_that_are_looked_up_by_position_are_read(tmp_path: Path) -> None:
+    before, weights = projected()
+    nodes = [
+        *before,
+        *(node("Gather", [of, "places"], [f"{of}_at"]) for of in ANGLES),
+        *(node("RotaryEmbedding", [x, "cos_at", "sin_at"], [f"r{x}"], num_heads=4) for x in "qk"),
+        node("Attention", ["rq", "rk", "v"], ["y"], q_num_heads=4, kv_num_heads=4),
+    ]
+    entering = {"x": [1, 6, 16], "places": [1, 6]}
+    network = network_of(nodes, entering, ["y"], weights | ANGLES, tmp_path)
+    assert network.macs == 3 * 6 * 256 + 2 * 6 * 6 * 16
+    assert network.params == 3 * 256
+    assert "exchange" not in ops(network)
