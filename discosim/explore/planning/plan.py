@@ -89,34 +89,57 @@ def plan(
     no plan that was found keeps the memory the one of least memory is returned, or, if `strict`,
     told in a DiscosimError.
     """
-    if given.nodes < 2:
-        raise DiscosimError("one node has nothing to split; wanted 2 nodes or more")
-    given = given.resolved()
-    groups = groups_of(given.table)
-    every = [prices_of(given, groups, s_comm, rows, aim) for rows in row_rules(given)]
-    pure = tuple(strategies(given, s_comm))
-    limit = np.inf if memory is None else memory
-    search = _Search(given, limit, aim, method, [*pure])
-    bounds = [search.all_of(prices) for prices in every]
-    best = _best(search.found, limit, aim)
-    if best is None:
-        search.with_the_least(every[0])
-        best = min(search.found, key=lambda each: each.node_bytes)
-        if strict:
-            raise _no_plan(given, s_comm, limit, best)
-    return Planned(
-        configuration=given,
-        memory=memory,
-        aim=aim,
-        method=method,
-        groups=len(groups),
-        best=best,
-        exact=_best([each for each in search.found if each.exact], limit, aim),
-        free=min(search.found, key=lambda each: each.by(aim)),
-        pure=pure,
-        single=replace(given, strategy=STRATEGIES["single"]).cost(),
-        bound=min(bounds) + _once(given, aim) if given.conventions.resend else None,
-    )
+    return Weighed.of(given, s_comm, aim).best(memory, method=method, strict=strict)
+
+
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """What the splits of a network's layers cost, and what every strategy does: see `plan`.
+
+    prices: of keys and values repeated or not, where there are any.
+    """
+
+    given: Configuration
+    s_comm: tuple[float, ...]
+    aim: Aim
+    prices: tuple[Prices, ...]
+    pure: tuple[Candidate, ...]
+
+    @classmethod
+    def of(cls, given: Configuration, s_comm: tuple[float, ...], aim: Aim) -> "Weighed":
+        """Price all splits; raises DiscosimError for one node."""
+        if given.nodes < 2:
+            raise DiscosimError("one node has nothing to split; wanted 2 nodes or more")
+        given = given.resolved()
+        groups = groups_of(given.table)
+        prices = [prices_of(given, groups, s_comm, rows, aim) for rows in row_rules(given)]
+        return cls(given, s_comm, aim, tuple(prices), tuple(strategies(given, s_comm)))
+
+    def best(self, memory: float | None, *, method: Method, strict: bool) -> Planned:
+        """Return the best plan within `memory` bytes of a node, as `plan` does."""
+        given, aim = self.given, self.aim
+        limit = np.inf if memory is None else memory
+        search = _Search(given, limit, aim, method, [*self.pure])
+        bounds = [search.all_of(prices) for prices in self.prices]
+        best = _best(search.found, limit, aim)
+        if best is None:
+            search.with_the_least(self.prices[0])
+            best = min(search.found, key=lambda each: each.node_bytes)
+            if strict:
+                raise _no_plan(given, self.s_comm, limit, best)
+        return Planned(
+            configuration=given,
+            memory=memory,
+            aim=aim,
+            method=method,
+            groups=len(self.prices[0].groups),
+            best=best,
+            exact=_best([each for each in search.found if each.exact], limit, aim),
+            free=min(search.found, key=lambda each: each.by(aim)),
+            pure=self.pure,
+            single=replace(given, strategy=STRATEGIES["single"]).cost(),
+            bound=min(bounds) + _once(given, aim) if given.conventions.resend else None,
+        )
 
 
 @dataclass(frozen=True, eq=False)
