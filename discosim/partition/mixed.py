@@ -111,7 +111,8 @@ def _remote_shares(part: Part, density: Floats) -> Floats:
         return density[..., None] * np.ones(len(part.share))
     every = sparse[0].candidates
     kept: Floats = (every * sparse[0].kept_shares(density, whole=True)).sum(-2)
-    shares: Floats = np.divide(kept, every.sum(0), out=np.ones_like(kept), where=every.any(0))
+    left = density[..., None] * np.ones_like(kept)  # of who has all of them
+    shares: Floats = np.divide(kept, every.sum(0), out=left, where=every.any(0))
     return shares
 
 
@@ -126,9 +127,9 @@ def _usual(laid: Laid) -> Bools:
     usual = [
         part.choice.kind in (Kind.OUTPUTS, Kind.WHOLE)
         and part.layer.name not in laid.named
-        and _as_owned(part.out, owners[part.layer.name])
+        and as_owned(part.out, owners[part.layer.name])
         and all(
-            _as_owned(read.before, owners[read.tensor], once=not resend and part.layer.weights > 0)
+            as_owned(read.before, owners[read.tensor], once=not resend and part.layer.weights > 0)
             for read in part.reads
         )
         and all(len(read.rounds) <= 1 for read in part.reads)
@@ -148,11 +149,12 @@ def _usual(laid: Laid) -> Bools:
     table = laid.table
     ends = [laid.parts[tensor - 1].out for tensor in table.outputs]
     names = [table.name[tensor - 1] for tensor in table.outputs]
-    gathers = all(_as_owned(end, owners[name]) for end, name in zip(ends, names, strict=True))
+    gathers = all(as_owned(end, owners[name]) for end, name in zip(ends, names, strict=True))
     return np.array([*usual, gathers])
 
 
-def _as_owned(held: Held, owners: object, once: bool = False) -> bool:
+def as_owned(held: Held, owners: object, once: bool = False) -> bool:
+    """Return whether a tensor lies as splits by outputs leave it; once: whatever has come of it."""
     if held.summands is not None or held.everywhere != (0, 0) or held.named is not None:
         return False
     if owners is None or held.owners is None:

@@ -167,17 +167,18 @@ def _training(found: Planned) -> list[str]:
 
 def _proof(found: Planned) -> str:
     bound, value = found.bound, found.best.by(found.aim)[0]
-    if bound is None:
-        return "No bound: what a layer receives hangs on the other readers of a tensor."
     what = "no choice of a split for each layer"
     if found.groups < len(found.best.splits):
         what = f"no choice of a split for each of {found.groups} groups of layers"
     if bound >= value * (1 - MET):
         return f"Layers priced one by one, {what} has less."
     gap = 100 * (1 - bound / value) if value else 0.0
+    once = ""
+    if not found.configuration.conventions.resend:
+        once = " What an earlier layer reads of a tensor as well is counted as nothing to send."
     return (
         f"Layers priced one by one, {what} has less than {_aimed(found.aim, bound)} (certified "
-        f"gap {gap:.2g} %)."
+        f"gap {gap:.2g} %).{once}"
     )
 
 

@@ -4,7 +4,6 @@ Layers that are alike are laid once (ways.py).
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,26 @@ from discosim.configuration import Configuration
 from discosim.explore.planning.options import Options
 from discosim.explore.planning.readings import side_by_side
 from discosim.explore.planning.ways import Ways, WaysLaid
-from discosim.graph.table import Floats, Ints, LayerTable
+from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.model.combined_exchange import RoundsExchange
 from discosim.model.energy import idle_J, work_J
 from discosim.model.rounding import kept_features, kept_share
 from discosim.partition import node_memory
 from discosim.partition.held import Held
-from discosim.partition.lay import gather_one, nodes_for
+from discosim.partition.lay import gather_one
+from discosim.partition.layout import Layout, lay_out
+from discosim.partition.mixed import as_owned
 from discosim.partition.pairs import exchange_of_pairs
 from discosim.partition.plan import Plan
-from discosim.partition.rounds import together
-from discosim.simulate import simulate
+from discosim.partition.rounds import Together, together
+from discosim.partition.within_layer import within_layer
+from discosim.simulate import Overlap, simulate
+
+AIMS = ("latency", "bytes", "energy")
+"""What a row costs."""
+
+IDEAL = Overlap("ideal")
+"""What no number of pieces is below."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +39,8 @@ class Priced:
     """What each column costs, (P,): seconds, bytes that all nodes send, joules.
 
     shares: of weights and biases that the nodes tracked hold, (2, T, P); own: bytes of those of
-    each row, (2, L); held: bytes that the nodes tracked receive and take besides, (T, P).
+    each row, (2, L); held: bytes that the nodes tracked receive and take besides, (T, P); reads:
+    whether they have some of what a row reads, (T, P).
     """
 
     latency: Floats
@@ -40,6 +49,7 @@ class Priced:
     shares: Floats
     own: Floats
     held: Floats
+    reads: Bools
     elem_bytes: float
 
     def weights(self, row: int, columns: Ints) -> Floats:
@@ -51,51 +61,47 @@ class Priced:
 class Columns:
     """The columns of each row, and what they cost."""
 
-    def __init__(self, given: Configuration, options: Options) -> None:
+    def __init__(self, given: Configuration, options: Options, *, floor: bool = False) -> None:
         self.given, self.options, self.table = given, options, given.table
-        self.on = nodes_for(given.table, given.nodes, given.conventions)
+        self.on, self.floor = options.on, floor
         self.blocks: list[WaysLaid] = []
         self.at: list[Ints] = []
         self._lying: dict[tuple[Held, ...], Floats] = {}
-        every = Ways(given, options)
+        self.ways = Ways(given, options, floor=floor)
         seen: dict[tuple[object, ...], Ints] = {}
         total = 0
         for row in range(len(given.network.layers)):
             key = self._key(row)
             if key not in seen:
-                block = every.of(row)
+                block = self.ways.of(row)
                 size = int(np.prod(block.shape))
                 self.blocks.append(block)
                 seen[key] = total + np.arange(size).reshape(block.shape)
                 total += size
             self.at.append(seen[key])
 
-    @cached_property
-    def _tokens(self) -> list[tuple[object, ...]]:
-        """What tells apart how the output of each row lies, by the states of its group."""
-        return [tuple(held.key for held in each) for each in self.options.held]
-
     def _key(self, row: int) -> tuple[object, ...]:
         """All that the numbers of a row follow from."""
-        layer, makers = self.given.network.layers[row], self.options.makers[row]
-        tensors, group = self.given.network.operands(layer.name), int(self.options.groups.of[row])
-        others = self.options.others(row)
-        lying = tuple(
-            (
-                [*others, group].index(int(self.options.groups.of[makers[name]])),
-                self._tokens[makers[name]],
-            )
-            if name in makers
-            else name
-            for name in tensors
-        )
+        options, layer = self.options, self.given.network.layers[row]
+        group, others = int(options.groups.of[row]), options.others(row)
+        place = options.groups.rows(group).index(row)
+        lying: list[object] = []
+        for tensor in self.given.network.operands(layer.name):
+            maker = options.finder.rows.get(tensor)
+            of = group if maker is None else int(options.groups.of[maker])
+            if maker is not None and of != group:
+                lying.append((others.index(of), tuple(map(id, options.held[maker]))))
+        variants = [(id(v.readers[place]), v.inner[place]) for v in options.variants[group]]
         return (
-            self.on.alike[layer.name],
+            options.finder.alike(row),
             len(others),
-            self.options.follows(row),
-            self.options.alone(row),
-            lying,
-            self.options.splits[group],
+            self.ways.again(row),
+            tuple(lying),
+            tuple((made, tuple((k, id(h)) for k, h in inner.items())) for made, inner in variants),
+            tuple(options.of[group]),
+            options.splits[group],
+            float(self.table.scratch_elems[row]),
+            bool(self.table.folded[row]),
         )
 
     def priced(self) -> Priced:
@@ -104,27 +110,71 @@ class Columns:
         rows = np.concatenate([np.full(int(np.prod(b.shape)), b.row) for b in blocks])
         table = _rows_alone(given.table, rows)
         plan = self._plan(table)
-        alone = replace(given.hardware, run_s=0.0, spill_Bps=None)  # those come once, not by layer
-        cost = simulate(table, plan, alone, given.overlap)
         tracked = list(self.options.tracked)
         scratch = node_memory.scratch_elems(table, plan, given.hardware.attention)
         elem_bytes = float(np.max(given.hardware.feature_elem_bytes))
-        sent = plan.exchange.total[0] * elem_bytes
-        macs = ((plan.local + plan.remote) * table.macs).sum(0)
-        node = given.hardware
-        joules = work_J(macs, sent, node.energy_per_mac_J, node.energy_per_byte_J)
-        joules = joules + idle_J(cost.layer_s[0], given.nodes, node.idle_power_W)
-        flat_useful = np.concatenate([block.useful.ravel() for block in blocks])
         weight_bytes = float(np.max(given.hardware.weight_elem_bytes))
-        return Priced(
-            latency=np.where(flat_useful, cost.layer_s[0], np.inf),
-            bytes=np.where(flat_useful, sent, np.inf),
-            energy=np.where(flat_useful, joules, np.inf),
+        seconds, sent, joules = self._costs(table, plan)
+        found = Priced(
+            latency=seconds,
+            bytes=sent,
+            energy=joules,
             shares=np.array([plan.weight_shares[0][tracked], plan.biases[tracked]]),
             own=np.array(given.table.own) * weight_bytes,
             held=(plan.buffer_elems + scratch)[tracked] * elem_bytes,
+            reads=plan.in_share[tracked] > 0,
             elem_bytes=elem_bytes,
         )
+        return self._with_usual(found)
+
+    @property
+    def _layout(self) -> Layout:
+        """All layers split by outputs, each reader of a tensor for itself."""
+        given = self.given
+        return lay_out(self.table, given.nodes, replace(given.conventions, resend=True))
+
+    def _costs(self, table: LayerTable, plan: Plan) -> tuple[Floats, Floats, Floats]:
+        """Seconds, bytes that all nodes send and joules of each row, (L,) each."""
+        node, nodes = self.given.hardware, self.given.nodes
+        alone = replace(node, run_s=0.0, spill_Bps=None)  # those come once, not by layer
+        cost = simulate(table, plan, alone, self.overlap)
+        share = plan.local + plan.remote
+        alike = nodes / share.shape[-2]
+        macs = (share * table.macs).sum(-2).ravel() * alike
+        sent = cost.sent_bytes.sum(-2).ravel() * (nodes / cost.sent_bytes.shape[-2])
+        joules = work_J(macs, sent, node.energy_per_mac_J, node.energy_per_byte_J)
+        seconds = cost.layer_s.ravel()
+        return seconds, sent, joules + idle_J(seconds, nodes, node.idle_power_W)
+
+    def _with_usual(self, priced: Priced) -> Priced:
+        """The same with the numbers of splits by outputs alone where a layer lies as those do.
+
+        They are those of a whole plan in closed form; of a floor, where they are less.
+        """
+        given, table, tracked = self.given, self.table, list(self.options.tracked)
+        bare = np.ones((given.nodes, 1))
+        usual = np.concatenate([block.usual.ravel() for block in self.blocks])
+        rows = np.concatenate([np.full(block.usual.size, block.row) for block in self.blocks])
+        density = np.concatenate([block.density.ravel() for block in self.blocks])
+        found = priced
+        for level in np.unique(density):
+            at = np.flatnonzero(usual & (density == level))
+            if not len(at):
+                continue
+            plan = within_layer(self._layout, np.where(table.mixes, level, 1.0)[None])
+            of = rows[at]
+            each = dict(zip(AIMS, self._costs(table, plan), strict=True))
+            work = (plan.local + plan.remote) * bare
+            scratch = node_memory.scratch_elems(table, plan, given.hardware.attention)
+            held = (plan.exchange.received + scratch) * bare
+            each["shares"] = np.array([work[tracked], (plan.biases * bare)[tracked]])
+            each["held"] = held[tracked] * priced.elem_bytes
+            for name, values in each.items():
+                new = getattr(found, name).copy()
+                there = values[..., of]
+                new[..., at] = np.minimum(new[..., at], there) if self.floor else there
+                found = replace(found, **{name: new})
+        return found
 
     def _plan(self, table: LayerTable) -> Plan:
         """The columns as rows of a plan that have nothing to do with each other."""
@@ -139,6 +189,7 @@ class Columns:
         share, weights, biases, kept, made = numbers
         candidates = flat("candidates")
         part, read = self._parts_sent(candidates, density)
+        read = np.minimum(read, density) if self.floor else read  # who has all rounds nothing
         fraction, home = kept + read * (1.0 - kept), flat("at_home")
         sent = flat("pairs") + part * flat("sparse")
         offered, unit = flat("offered"), np.ones(len(table))
@@ -184,38 +235,58 @@ class Columns:
             self._lying[lying] = elems.T * elem_bytes
         return self._lying[lying]
 
-    def gathering_s(self) -> dict[int, Floats]:
-        """Return the seconds in which the only output comes to node 0, by how it lies, (K,)."""
+    def gathering(self, aim: str) -> dict[int, Floats]:
+        """Return what the only output takes to come to node 0, by how it lies, (K,).
+
+        Nothing where there are several, or where it may have come with what a layer reads of it.
+        """
         if len(self.table.outputs) > 1:
             return {}
         row = int(self.table.outputs[0]) - 1
         name, given = self.table.name[row], self.given
-        every = [
-            gather_one(self.on, name, held, given.conventions, given.collective)
-            for held in self.options.held[row]
-        ]
-        if not any(read.rounds for reads in every for read in reads):
-            return {}
-        seconds = []
-        for reads in every:
-            sent = [
-                exchange_of_pairs(one.pairs[..., None], one.own[:, None], np.ones(1))
-                for one in together(reads, None)
-            ]
-            seconds.append(self._sending_s(RoundsExchange(tuple(sent))) if sent else 0.0)
-        return {int(self.options.groups.of[row]): np.array(seconds)}
+        read = name in self.ways.first
+        found = []
+        dense = within_layer(self._layout, np.ones((1, 1)))
+        usual = dict(zip(AIMS, self._costs(self.table, dense), strict=True))[aim][-1]
+        for held in self.options.held[row]:
+            there = read and (self.floor or held.layout == "parts")
+            if as_owned(held, self.on.owners[name]) and not there:
+                found.append(float(usual))
+                continue
+            reads = gather_one(self.on, name, held, given.conventions, given.collective)
+            sent = () if there else together(reads, None)
+            found.append(self._sending(tuple(sent), aim) if sent else 0.0)
+        return {int(self.options.groups.of[row]): np.array(found)} if any(found) else {}
 
-    def _sending_s(self, exchange: RoundsExchange) -> float:
-        none = np.zeros((self.given.nodes, 1))
+    def _sending(self, rounds: tuple[Together, ...], aim: str) -> float:
+        """What an exchange takes for which nothing is computed."""
+        none, node = np.zeros((self.given.nodes, 1)), self.given.hardware
+        dense, whole = np.ones(()), self.on.whole
+        exchange = RoundsExchange(
+            tuple(
+                exchange_of_pairs(one.pairs[..., None], one.own[:, None], np.ones(1))
+                for one in rounds
+            )
+        )
+        largest = max(float(one.largest(dense, whole)) for one in rounds)
         plan = Plan(
             nodes=self.given.nodes, local=none, remote=none, in_share=none, out_share=none,
-            exchange=exchange, chunk_features=np.ones((1, 1)), buffer_elems=none, live_elems=none,
-            stored_elems=none.sum(-1), avg_s_comm=np.zeros(()), stage=None, weight_share=none,
+            exchange=exchange, chunk_features=np.array([[largest]]), buffer_elems=none,
+            live_elems=none, stored_elems=none.sum(-1), avg_s_comm=np.zeros(()), stage=None,
+            weight_share=none,
         )  # fmt: skip
         table = replace(_rows_alone(self.table, np.array([len(self.table) - 1])), macs=np.ones(1))
-        alone = replace(self.given.hardware, run_s=0.0, spill_Bps=None)
-        cost = simulate(table, plan, alone, self.given.overlap)
-        return float(cost.layer_s.squeeze())
+        cost = simulate(table, plan, replace(node, run_s=0.0, spill_Bps=None), self.overlap)
+        seconds, sent = float(cost.layer_s.squeeze()), float(cost.sent_bytes.sum())
+        joules = work_J(0.0, sent, node.energy_per_mac_J, node.energy_per_byte_J)
+        joules = joules + idle_J(seconds, self.given.nodes, node.idle_power_W)
+        return {"latency": seconds, "bytes": sent, "energy": float(np.max(joules))}[aim]
+
+    @property
+    def overlap(self) -> Overlap:
+        """How communication and computation overlap; of a floor, in any number of pieces."""
+        given = self.given.overlap
+        return IDEAL if self.floor and given.mode == "layer" else given
 
 
 ROW_ARRAYS = (

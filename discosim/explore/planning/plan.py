@@ -22,6 +22,7 @@ from discosim.explore.planning.steps import without
 from discosim.graph.network import shape_text
 from discosim.graph.table import Ints
 from discosim.model.energy import idle_J
+from discosim.partition.kinds import RowRanges
 from discosim.partition.plan_file import PlanFile
 from discosim.partition.splits import named_splits
 from discosim.simulate import Cost
@@ -46,9 +47,9 @@ MET = 1e-4
 class Planned:
     """The best plan, the best that needs no training, the strategies, and one node.
 
-    bound: no plan in which each of the `groups` of layers has one split has less of what is wanted
-    least, where each layer is priced alone; None where a tensor is sent once for all readers.
-    exact is None where none that was found keeps the memory; free: the best without the limit.
+    bound: no plan within the memory in which each of the `groups` of layers has one of its options
+    has less of what is wanted least. exact is None where none that was found keeps the memory;
+    free: the best without the limit.
     """
 
     configuration: Configuration
@@ -61,7 +62,7 @@ class Planned:
     free: Candidate
     pure: tuple[Candidate, ...]
     single: Cost
-    bound: float | None
+    bound: float
 
     def plan_file(self, path: str) -> PlanFile:
         """Return what `--plan` takes: layers with weights, and what is unlike the one before."""
@@ -96,13 +97,15 @@ def plan(
 class Weighed:
     """What the splits of a network's layers cost, and what every strategy does: see `plan`.
 
-    prices: of keys and values repeated or not, where there are any.
+    prices: of keys and values repeated or not, where there are any; floors: what no plan is below,
+    where what a layer is sent hangs on who was sent it before, else none.
     """
 
     given: Configuration
     s_comm: tuple[float, ...]
     aim: Aim
     prices: tuple[Prices, ...]
+    floors: tuple[Prices, ...]
     pure: tuple[Candidate, ...]
 
     @classmethod
@@ -112,15 +115,22 @@ class Weighed:
             raise DiscosimError("one node has nothing to split; wanted 2 nodes or more")
         given = given.resolved()
         groups = groups_of(given.table)
-        prices = [prices_of(given, groups, s_comm, rows, aim) for rows in row_rules(given)]
-        return cls(given, s_comm, aim, tuple(prices), tuple(strategies(given, s_comm)))
+        pure = tuple(strategies(given, s_comm))
+        asked = given, groups, s_comm
+        more, rules = _joined(pure), row_rules(given)
+        prices = tuple(prices_of(*asked, rows, aim, more) for rows in rules)
+        floors: tuple[Prices, ...] = ()
+        if not given.conventions.resend:
+            floors = tuple(prices_of(*asked, rows, aim, more, floor=True) for rows in rules)
+        return cls(given, s_comm, aim, prices, floors, pure)
 
     def best(self, memory: float | None, *, method: Method, strict: bool) -> Planned:
         """Return the best plan within `memory` bytes of a node, as `plan` does."""
         given, aim = self.given, self.aim
         limit = np.inf if memory is None else memory
         search = _Search(given, limit, aim, method, [*self.pure])
-        bounds = [search.all_of(prices) for prices in self.prices]
+        bounds = [search.all_of(prices) for prices in (*self.prices, *self.floors)]
+        bound = min(bounds[-len(self.floors) :]) + _once(given, aim)  # of all where no floors are
         best = _best(search.found, limit, aim)
         if best is None:
             search.with_the_least(self.prices[0])
@@ -138,8 +148,16 @@ class Weighed:
             free=min(search.found, key=lambda each: each.by(aim)),
             pure=self.pure,
             single=replace(given, strategy=STRATEGIES["single"]).cost(),
-            bound=min(bounds) + _once(given, aim) if given.conventions.resend else None,
+            bound=min(bound, best.by(aim)[0]),
         )
+
+
+def _joined(pure: tuple[Candidate, ...]) -> tuple[RowRanges, ...]:
+    """The rows that nodes compute of each layer where all are by rows and joined into groups."""
+    for each in pure:
+        if each.rows.joined and each.plan.laid is not None:
+            return tuple(split.rows for split in with_their_rows(each.plan.laid, each.splits))
+    return ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +169,11 @@ class _Search:
     aim: Aim
     method: Method
     found: list[Candidate]
+
+    @property
+    def room(self) -> float:
+        """What the runtime leaves of the limit."""
+        return max(1.0, self.limit - self.given.hardware.runtime_bytes)
 
     def all_of(self, prices: Prices) -> float:
         """Search all splits, then those that change nothing; return what none of all is below."""
@@ -169,16 +192,16 @@ class _Search:
         free = self._take(prices, chosen.paths, np.inf)
         if free.node_bytes <= self.limit:
             return chosen.bound
-        chosen = choices(prices, self.limit, self._upper(exact=exact))
+        chosen = choices(prices, self.room, self._upper(exact=exact))
         over = self._take(prices, chosen.paths, self.limit).node_bytes - self.limit
         if over > 0.0:  # outputs are priced at their least, and nodes in between are not tracked
-            again = choices(prices, self.limit - over, self._upper(exact=exact))
+            again = choices(prices, self.room - over, self._upper(exact=exact))
             self._take(prices, again.paths, self.limit)
         upper = self._upper(exact=exact)
         if self.method is Method.FAST or exact or chosen.bound >= upper * (1 - MET):
             return chosen.bound
-        left = without(prices, chosen.rate, self.limit, upper)
-        answer = solved(left, self.limit, SECONDS) if all(left.options) else Solved(None, upper)
+        left = without(prices, chosen.rate, self.room, upper)
+        answer = solved(left, self.room, SECONDS) if all(left.options) else Solved(None, upper)
         if answer.path is not None:
             self._take(left, answer.path[None], self.limit)
         return max(chosen.bound, min(answer.bound, upper))
@@ -199,7 +222,14 @@ class _Search:
 
 
 def _once(given: Configuration, aim: Aim) -> float:
-    """What any plan has besides what its layers take alone: the first node to compute begins."""
+    """What any plan has besides what its layers take alone: the first node to compute begins.
+
+    Nothing where that may hide behind an exchange: nothing is sent before the first layer but
+    the statistics of a norm.
+    """
+    first = given.network.layers[0].operator
+    if given.conventions.service and (first.statistics or first.row_statistics):
+        return 0.0
     run_s, node = float(np.max(given.hardware.run_s)), given.hardware
     idle = float(np.max(idle_J(run_s, given.nodes, node.idle_power_W)))
     return {Aim.LATENCY: run_s, Aim.BYTES: 0.0, Aim.ENERGY: idle}[aim]

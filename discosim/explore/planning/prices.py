@@ -17,8 +17,10 @@ from discosim.explore.planning.columns import Columns, Priced
 from discosim.explore.planning.groups import Groups
 from discosim.explore.planning.options import Options, options_of
 from discosim.graph.layer import Layer
-from discosim.graph.table import Floats, Ints
-from discosim.model.energy import idle_J
+from discosim.graph.network import INPUT
+from discosim.graph.table import Bools, Floats, Ints
+from discosim.partition.kinds import RowRanges
+from discosim.partition.lay import nodes_for
 from discosim.partition.plan import Features
 from discosim.partition.splits import ByRows, Splits
 from discosim.registry import Words
@@ -151,19 +153,29 @@ class Prices:
 
 
 def prices_of(
-    given: Configuration, groups: Groups, s_comm: tuple[float, ...], rows: ByRows, aim: Aim
+    given: Configuration,
+    groups: Groups,
+    s_comm: tuple[float, ...],
+    rows: ByRows,
+    aim: Aim,
+    more: tuple[RowRanges, ...] = (),
+    *,
+    floor: bool = False,
 ) -> Prices:
-    """Return the prices of groups; S_comm of outputs as given."""
-    options = options_of(given, groups, tuple(sorted({0.0, *s_comm})), rows)
-    columns = Columns(given, options)
+    """Return the prices of groups; S_comm of outputs as given.
+
+    more: of each layer rows that nodes may compute besides others, or none. floor: no plan has less
+    in any layer, where a tensor is sent once for all that read it as well.
+    """
+    on = nodes_for(given.table, given.nodes, given.conventions)
+    options = options_of(given, on, groups, tuple(sorted({0.0, *s_comm})), rows, more)
+    columns = Columns(given, options, floor=floor)
     priced = columns.priced()
     every = range(len(groups))
     cost = [_group(options, columns, getattr(priced, str(aim)), group) for group in every]
-    if aim is not Aim.BYTES:
-        for group, seconds in columns.gathering_s().items():
-            idle = idle_J(seconds, given.nodes, given.hardware.idle_power_W)
-            last = seconds if aim is Aim.LATENCY else idle
-            cost[group] = cost[group] + last[options.lies[group]]
+    for group, last in columns.gathering(str(aim)).items():
+        cost[group] = cost[group] + last[options.lies[group]]
+    cost = [np.where(_possible(options, columns, group), cost[group], np.inf) for group in every]
     return Prices(
         groups=groups,
         options=options.splits,
@@ -174,6 +186,23 @@ def prices_of(
         weights=tuple(_weights(options, columns, priced, group) for group in every),
         held=tuple(_held(given, options, columns, priced, group) for group in every),
     )
+
+
+def _possible(options: Options, columns: Columns, group: int) -> Bools:
+    """Where an option may come of how lies what a group reads, (K, ..., S).
+
+    Where an earlier layer reads it as well, it may by then lie in any way.
+    """
+    groups, ways, possible = options.groups, columns.ways, options.possible[group]
+    for axis, other in enumerate(groups.reads[group]):
+        made = [row for row in groups.rows(other) if ways.read_again(row, group)]
+        if not made:
+            continue
+        parts = [[h.layout == "parts" for h in options.held[row]] for row in made]
+        there = np.any(parts, axis=0) | columns.floor
+        shape = [-1 if place == axis else 1 for place in range(possible.ndim)]
+        possible = np.where(there.reshape(shape), possible.any(axis, keepdims=True), possible)
+    return possible
 
 
 def _group(options: Options, columns: Columns, priced: Floats, group: int) -> Floats:
@@ -202,7 +231,7 @@ def _held(
     for row in groups.rows(group):
         shape = _shape(options.others(row), groups.reads[group], columns.at[row].shape)
         lying: Mapping[int, Floats] = {}
-        entering = 0.0
+        entering, taken = 0.0, priced.held[:, columns.at[row]]
         for tensor in np.flatnonzero(table.alive[:, row]):
             if 0 < tensor < len(table):
                 maker = int(groups.of[tensor - 1])
@@ -211,10 +240,12 @@ def _held(
                     lying = {**lying, maker: lying[maker] + lies if maker in lying else lies}
                 else:  # an output of the network, however it lies
                     entering += float(lies.min())
-            else:
+            elif tensor:
                 entering += float(table.tensor_elems[tensor]) * priced.elem_bytes
-        taken = priced.held[:, columns.at[row]].reshape(tracked, *shape)
-        taken = np.broadcast_to(taken, (tracked, *_full(options, group)))
+            elif set(given.network.operands(table.name[row])) == {INPUT}:  # who reads it has it
+                elems = float(table.tensor_elems[0]) * priced.elem_bytes
+                taken = taken + elems * priced.reads[:, columns.at[row]]
+        taken = np.broadcast_to(taken.reshape(tracked, *shape), (tracked, *_full(options, group)))
         if given.features is Features.ALL:
             lying, entering, taken = {}, 0.0, np.zeros_like(taken)
         found.append(FeaturesHeld(taken, lying, entering))

@@ -6,12 +6,13 @@ and C splits: what is sent is features times rows, and each is found once.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from discosim.explore.planning.levels import ranges_of
 from discosim.graph.layer import Layer
-from discosim.graph.table import Floats, Ints
+from discosim.graph.table import Bools, Floats, Ints
 from discosim.partition.effort import lie_inside, one_by_one, shares_of, statistics_of
 from discosim.partition.held import Held, Need
 from discosim.partition.kinds import Choice, Rule
@@ -20,10 +21,12 @@ from discosim.partition.messages import Round, feature_overlap, row_overlap
 from discosim.partition.needs import Nodes, need_windows, needs_of, output, possible, reached
 from discosim.partition.rounds import together
 
+T = TypeVar("T", bound=np.generic)
+
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """A layer that is split in one way, its operands lying as is best for that.
+    """A layer that is split in one way.
 
     rows: see Part; numbers: (3, N), shares of the work, of weights and of biases.
     """
@@ -39,18 +42,7 @@ class Reader:
 def reader_of(on: Nodes, layer: Layer, operands: tuple[Held, ...], rule: Rule) -> Reader:
     """Return what becomes of a layer by a rule."""
     choice = possible(on, layer, operands, rule(layer, operands))
-    return _reader(on, layer, operands, choice, *output(on, layer, operands, choice))
-
-
-def with_more_rows(on: Nodes, usual: Reader, operands: tuple[Held, ...], out: Held) -> Reader:
-    """Return what becomes of a layer by rows where nodes compute those that `out` has."""
-    choice = replace(usual.choice, rows=ranges_of(out.held))
-    return _reader(on, usual.layer, operands, choice, out, out.held)
-
-
-def _reader(
-    on: Nodes, layer: Layer, operands: tuple[Held, ...], choice: Choice, out: Held, rows: Ints
-) -> Reader:
+    out, rows = output(on, layer, operands, choice)
     numbers = np.array(shares_of(on, layer, operands, choice, out, rows))
     scalars = statistics_of(on, layer, choice, operands[0], out)
     return Reader(layer, choice, out, rows, numbers, scalars)
@@ -66,7 +58,7 @@ class Reading:
 
     candidates: the features that those are of, as `sparse`; offered: (R, N, S, C), distinct
     elements of a sender; chunks: (S, C), features of the largest dense message; missing, needed:
-    (N, S, C); rows: (N, S, C), the part of the output rows that are made from what is there.
+    (N, S, C), for which nodes wait and which they read; had: those of them that they have.
     """
 
     pairs: Floats
@@ -76,7 +68,7 @@ class Reading:
     chunks: Floats
     missing: Floats
     needed: Floats
-    rows: Floats
+    had: Floats
 
     def __add__(self, other: "Reading") -> "Reading":
         """Return what comes of both at once."""
@@ -90,19 +82,20 @@ class Reading:
             both("pairs"), both("sparse"),
             both("candidates"), both("offered"),
             np.maximum(self.chunks, other.chunks),
-            self.missing + other.missing, self.needed + other.needed,
-            np.minimum(self.rows, other.rows),
+            self.missing + other.missing, self.needed + other.needed, self.had + other.had,
         )  # fmt: skip
 
     def along(self, place: int, count: int) -> "Reading":
         """Return the same with S as axis `place` of `count`."""
-        inner = [1] * count
-        inner[place] = self.chunks.shape[0]
+        each = (getattr(self, name) for name in self.__dataclass_fields__)
+        return Reading(*(along(array, place, count) for array in each))
 
-        def put(array: Floats) -> Floats:
-            return array.reshape(*array.shape[:-2], *inner, array.shape[-1])
 
-        return Reading(*(put(getattr(self, name)) for name in self.__dataclass_fields__))
+def along(array: NDArray[T], place: int, count: int) -> NDArray[T]:
+    """Return an array (..., S, C) with S as axis `place` of `count`."""
+    inner = [1] * count
+    inner[place] = array.shape[-2]
+    return array.reshape(*array.shape[:-2], *inner, array.shape[-1])
 
 
 def side_by_side(name: str, every: list[Floats], axis: int) -> Floats:
@@ -126,7 +119,9 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
     has = np.stack([held.rows for held in lying]), np.stack([held.held for held in lying])
     alike: dict[object, list[int]] = {}
     for at, held in enumerate(lying):
-        alike.setdefault((held.owners is None, held.everywhere), []).append(at)
+        owners = None if held.owners is None else np.asarray(held.owners).tobytes()
+        there = held.layout == "whole"  # so that nothing of it is passed over
+        alike.setdefault((owners, held.everywhere, there), []).append(at)
     for places in alike.values():
         held = lying[places[0]]
         own, kept_rows = (rows[places][:, None] for rows in has)
@@ -144,7 +139,7 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
                 largest = np.maximum(chunks[lies, splits], of.max((2, 3)))
                 chunks[lies, splits] = largest
     missing = pairs.sum(0) + sparse.sum(0)
-    offered = np.stack([held.whole_elems for held in lying], -1)[..., None]
+    offered = np.stack([held.whole_elems for held in lying], -1)[..., None] * missing.any(0)
     return Reading(
         pairs[None],
         sparse[None],
@@ -153,7 +148,7 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
         chunks,
         missing,
         needed,
-        _parts_at_home(operand, lying, has[1], readers, missing),
+        needed - missing,
     )
 
 
@@ -197,28 +192,29 @@ def _needs_of_each(
         yield [at], tuple(replace(need, rows=need.rows[None]) for need in needs)
 
 
-def _parts_at_home(
-    operand: int, lying: tuple[Held, ...], held_rows: Ints, readers: list[Reader], missing: Floats
-) -> Floats:
-    """The part of the rows that a node computes whose windows lie in what it has, (N, S, C).
+def windows_inside(operand: int, held: Held, reader: Reader) -> Bools:
+    """Return the output rows whose windows lie in what nodes have of an operand, (N, rows)."""
+    each = one_by_one(reader.out.row_count)
+    if held.owners is not None or held.layout == "parts":
+        return np.zeros((held.nodes, len(each)), dtype=bool)
+    return lie_inside(held.held, reached(reader.layer, operand, held, each))
 
-    held_rows: (S, N, 2), of each way to lie.
+
+def parts_made(inside: Bools, readers: list[Reader]) -> Floats:
+    """Return the part of what nodes compute by rows that lies inside, (N, ..., C).
+
+    inside: (N, rows, ..., C).
     """
-    found = np.ones(missing.shape)
-    by_rows = [at for at, one in enumerate(readers) if one.choice.plain_rows]
-    if not by_rows:
-        return found
-    count = readers[by_rows[0]].out.row_count
-    each = one_by_one(count)
-    made = np.stack([readers[at].rows for at in by_rows], -1)[:, :, None]  # (N, 2, 1, C)
-    home = (made[:, 0] <= each[:, :1]) & (each[:, :1] < made[:, 1])  # (N, rows, C)
+    if inside.shape[1] == 1:  # nobody asks
+        return inside[:, 0].astype(float)
+    each = np.arange(inside.shape[1])[:, None]
+    made = np.stack([one.rows for one in readers], -1)[:, :, None]  # (N, 2, 1, C)
+    home = (made[:, 0] <= each) & (each < made[:, 1])  # (N, rows, C)
     total = np.maximum(1, home.sum(1))
-    inside = lie_inside(held_rows, reached(readers[0].layer, operand, lying[0], each))
-    part = inside.transpose(1, 0, 2).astype(float) @ home.astype(float) / total[:, None]
-    placed = np.array([held.owners is not None for held in lying])
-    part = np.where(placed[:, None], 0.0, part)
-    found[..., by_rows] = np.where(missing[..., by_rows] > 0, part, 1.0)
-    return found
+    axes = [1] * (inside.ndim - 3)
+    home = home.reshape(*home.shape[:2], *axes, home.shape[-1])
+    part: Floats = (inside & home).sum(1) / total.reshape(len(total), *axes, -1)
+    return part
 
 
 def reading_of(read: Read) -> Reading:
@@ -232,7 +228,6 @@ def reading_of(read: Read) -> Reading:
         pairs[number, ..., 0, 0], sparse[number, ..., 0, 0] = one.pairs, one.sparse
         candidates[number, ..., 0, 0], offered[number, :, 0, 0] = one.candidates, both.own
         chunks[0, 0] = max(chunks[0, 0], one.features.max())
-    lacks = np.where(read.missing > 0, 0.0, 1.0)
     return Reading(
         pairs,
         sparse,
@@ -241,7 +236,7 @@ def reading_of(read: Read) -> Reading:
         chunks,
         read.missing[:, None, None],
         read.needed[:, None, None],
-        lacks[:, None, None],
+        (read.needed - read.missing)[:, None, None],
     )
 
 

@@ -1,9 +1,9 @@
-"""The numbers of one layer, for each of its splits and each way in which its operands may lie.
+"""The numbers of one layer, for each of its options and each way in which its operands may lie.
 
-What is sent for several operands adds up: each is laid in all ways while the others lie as is best.
+What is sent for several operands adds up: each is laid in all ways on its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,23 +12,30 @@ from discosim.explore.planning.options import Options
 from discosim.explore.planning.readings import (
     Reader,
     Reading,
+    along,
     joined,
-    reader_of,
+    parts_made,
     reading,
     reading_of,
     stacked,
-    with_more_rows,
+    windows_inside,
 )
+from discosim.graph.layer import Layer
 from discosim.graph.table import Bools, Floats
 from discosim.partition.collectives import Collective
 from discosim.partition.effort import kept
-from discosim.partition.held import Held, everywhere
-from discosim.partition.lay import nodes_for, read_one
+from discosim.partition.held import Held
+from discosim.partition.kinds import Kind
+from discosim.partition.lay import read_one
+from discosim.partition.mixed import as_owned
 
 
 @dataclass(frozen=True, eq=False)
 class WaysLaid:
-    """Numbers of one layer, axes of operands and options last; rounds: (R, N, N, ...)."""
+    """Numbers of one layer, axes of operands and options last; rounds: (R, N, N, ...).
+
+    usual: where the layer and its operands lie as if all were split by outputs, (K, ..., S).
+    """
 
     row: int
     pairs: Floats
@@ -40,7 +47,7 @@ class WaysLaid:
     numbers: Floats
     at_home: Floats
     density: Floats
-    useful: Bools
+    usual: Bools
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,79 +56,113 @@ class WaysLaid:
 
 
 class Ways:
-    """The numbers of each layer."""
+    """The numbers of each layer.
 
-    def __init__(self, given: Configuration, options: Options) -> None:
+    floor: of a tensor that an earlier layer has been sent nothing is sent again, where it may be
+    that this one finds it there.
+    """
+
+    def __init__(self, given: Configuration, options: Options, *, floor: bool) -> None:
         self.given, self.options, self.table = given, options, given.table
-        self.on = nodes_for(given.table, given.nodes, given.conventions)
-        self.entering = {
-            name: everywhere(shape, given.nodes) for name, shape in given.network.inputs
-        }
+        self.on, self.floor = options.on, floor
         self._ones: dict[tuple[object, ...], Reading] = {}
+        self.first: dict[str, int] = {}
+        for row, layer in enumerate(given.network.layers):
+            for tensor in given.network.operands(layer.name):
+                self.first.setdefault(tensor, row)
+
+    def again(self, row: int) -> tuple[bool, ...]:
+        """Return of which operands an earlier layer reads as well."""
+        tensors = self.given.network.operands(self.given.network.layers[row].name)
+        return tuple(self.first[tensor] < row for tensor in tensors)
+
+    def read_again(self, made: int, group: int) -> bool:
+        """Return whether a group reads the output of a row that an earlier group reads as well."""
+        groups, name = self.options.groups, self.given.network.layers[made].name
+        readers = self.given.network.graph.successors(name)
+        reading = [int(groups.of[self.options.finder.rows[reader]]) for reader in readers]
+        return group in reading and min(reading) < group
 
     def of(self, row: int) -> WaysLaid:
         """Return the numbers of a row, for all ways in which its operands may lie."""
         options, layer = self.options, self.given.network.layers[row]
-        group, others = int(options.groups.of[row]), options.others(row)
-        count = max(1, len(others))
-        made = self._made(row)
-        readers = [reader for reader, _ in made]
-        readings = []
-        for operand, tensor in enumerate(self.given.network.operands(layer.name)):
-            maker = options.makers[row].get(tensor)
-            of = group if maker is None else int(options.groups.of[maker])
-            if maker is None or of == group:
-                lying = [each[operand] for _, each in made]
-                one = joined([[self._one(operand, held, reader) for held, reader in
-                               zip(lying, readers, strict=True)]])  # fmt: skip
-                readings.append(one.along(0, count))
-            else:
-                one = self._reading(operand, options.held[maker], readers)
-                readings.append(one.along(others.index(of), count))
+        group = int(options.groups.of[row])
+        count = max(1, len(options.others(row)))
+        place = options.groups.rows(group).index(row)
+        readers = [variant.readers[place] for variant in options.variants[group]]
+        usual = np.array([self._usual(one) for one in readers])
+        inside = np.ones((1, 1, *[1] * (count + 1)), dtype=bool)
+        readings: list[Reading] = []
+        for operand, again in enumerate(self.again(row)):
+            axis, lying = self._lying(row, place, operand)
+            one = self._reading(operand, lying, readers)
+            owned, parts = self._told(layer, operand, lying)
+            if again:
+                one = self._sent_before(one, parts)
+            windows = _windows(operand, lying, readers) | (one.missing <= 0)[:, None]
+            inside = inside & along(windows, axis, count)
+            usual = usual & along(owned, axis, count)
+            readings.append(one.along(axis, count))
         total = readings[0]
         for one in readings[1:]:
             total = total + one
-        return self._numbers(row, made, readings[0], total)
+        usual = usual & ~total.pairs[1:].any((0, 1, 2))  # in one round
+        return self._numbers(row, readers, (readings[0], total), parts_made(inside, readers), usual)
 
-    def _made(self, row: int) -> list[tuple[Reader, tuple[Held, ...]]]:
-        """The row split so that its output lies in each way, and how its operands then best lie."""
-        made: list[tuple[Reader, tuple[Held, ...]]] = []
-        for state, split in enumerate(self.options.leaving[int(self.options.groups.of[row])]):
-            if split.rows:  # as with the usual rows, which come before
-                usual, lying = made[0]
-                out = self.options.held[row][state]
-                made.append((with_more_rows(self.on, usual, lying, out), lying))
-            else:
-                made.append(self._reader(row, state))
-        return made
+    def _lying(self, row: int, place: int, operand: int) -> tuple[int, "_Lying"]:
+        """The axis of an operand, and how it may lie: in each state, or as by each variant."""
+        options = self.options
+        group = int(options.groups.of[row])
+        tensor = self.given.network.operands(self.given.network.layers[row].name)[operand]
+        maker = options.finder.rows.get(tensor)
+        of = group if maker is None else int(options.groups.of[maker])
+        if maker is None or of == group:
+            inner = tuple(variant.inner[place][operand] for variant in options.variants[group])
+            return 0, _Lying(inner, by_state=False)
+        return options.others(row).index(of), _Lying(options.held[maker], by_state=True)
 
-    def _reader(self, row: int, state: int) -> tuple[Reader, tuple[Held, ...]]:
-        """The same of one way."""
-        options, groups, layer = self.options, self.options.groups, self.given.network.layers[row]
-        own, operands = int(groups.of[row]), []
-        split = options.leaving[own][state]
-        for tensor in self.given.network.operands(layer.name):
-            maker = options.makers[row].get(tensor)
-            if maker is None:
-                operands.append(self.entering[tensor])
-                continue
-            of = int(groups.of[maker])
-            lies = state if of == own else options.like(of, split)
-            operands.append(options.held[maker][lies])
-        lying = tuple(operands)
-        return reader_of(self.on, layer, lying, options.rule(split)), lying
+    def _told(self, layer: Layer, operand: int, lying: "_Lying") -> tuple[Bools, Bools]:
+        """Whether an operand lies as splits by outputs leave it, and in parts, (S, C) each."""
+        owners = self.on.owners[self.given.network.operands(layer.name)[operand]]
+        owned = np.array([as_owned(held, owners) for held in lying.every])
+        parts = np.array([held.layout == "parts" for held in lying.every])
+        shape = (-1, 1) if lying.by_state else (1, -1)
+        return owned.reshape(shape), parts.reshape(shape)
 
-    def _reading(self, operand: int, lying: tuple[Held, ...], readers: list[Reader]) -> Reading:
+    def _usual(self, reader: Reader) -> bool:
+        """Whether a layer is split by outputs, or on every node where those leave it there."""
+        owners = self.on.owners[reader.layer.name]
+        return reader.choice.kind in (Kind.OUTPUTS, Kind.WHOLE) and as_owned(reader.out, owners)
+
+    def _sent_before(self, one: Reading, parts: Bools) -> Reading:
+        """The same, of which nothing is sent that an earlier layer may have been sent.
+
+        parts: of ways to lie, (S, C) or such: a sum lies otherwise once it has been added up.
+        """
+        there = np.broadcast_to(parts | self.floor, one.chunks.shape)
+        return replace(
+            one,
+            pairs=np.where(there, 0.0, one.pairs),
+            sparse=np.where(there, 0.0, one.sparse),
+            offered=np.where(there, 0.0, one.offered),
+            missing=np.where(there, 0.0, one.missing),
+        )
+
+    def _reading(self, operand: int, lying: "_Lying", readers: list[Reader]) -> Reading:
         """What all readers take to come by an operand in all ways to lie."""
+        if not lying.by_state:
+            each = zip(lying.every, readers, strict=True)
+            return joined([[self._one(operand, held, reader) for held, reader in each]])
+        every = lying.every
         direct = self.given.collective is Collective.DIRECT or self.given.nodes == 2
-        plain = [at for at, held in enumerate(lying) if direct and held.layout != "parts"]
-        several = [at for at in range(len(lying)) if at not in plain]
+        plain = [at for at, held in enumerate(every) if direct and held.layout != "parts"]
+        several = [at for at in range(len(every)) if at not in plain]
         found = []
         if plain:
-            found.append(reading(self.on, operand, tuple(lying[at] for at in plain), readers))
+            found.append(reading(self.on, operand, tuple(every[at] for at in plain), readers))
         if several:
             found.append(
-                joined([[self._one(operand, lying[at], one) for one in readers] for at in several])
+                joined([[self._one(operand, every[at], one) for one in readers] for at in several])
             )
         order = np.argsort([*plain, *several])
         return found[0] if len(found) == 1 else stacked(found, order)
@@ -145,15 +186,20 @@ class Ways:
         return reading(self.on, operand, (held,), [reader])
 
     def _numbers(
-        self, row: int, made: list[tuple[Reader, tuple[Held, ...]]], first: Reading, total: Reading
+        self,
+        row: int,
+        readers: list[Reader],
+        read: tuple[Reading, Reading],
+        by_rows: Floats,
+        usual: Bools,
     ) -> WaysLaid:
-        """The numbers of a row from all that it reads; first: of its first operand.
+        """The numbers of a row from what it reads first, and in all.
 
-        Splits that leave the output lying alike differ in S_comm alone.
+        by_rows: the part of a node's rows that is made from what is there, (N, ..., C).
         """
-        readers = [reader for reader, _ in made]
+        first, total = read
         layer, whole = readers[0].layer, self.on.whole
-        left = self._kept(row, made).reshape(self.given.nodes, *first.chunks.shape)
+        left = self._kept(row, readers).reshape(self.given.nodes, *first.chunks.shape)
         numbers = np.stack([reader.numbers for reader in readers], -1)  # (3, N, C)
         outputs = np.stack([one.out.elems(whole) for one in readers], -1) / layer.out_elems
         full = np.broadcast_shapes(total.chunks.shape, first.chunks.shape)
@@ -169,8 +215,8 @@ class Ways:
         had = 1.0 - np.divide(
             first.missing, first.needed, out=np.zeros(first.needed.shape), where=first.needed > 0
         )
-        by_rows = np.array([one.choice.plain_rows for one in readers])
-        home = np.where(by_rows, total.rows, had if mixes else 0.0)
+        plain = np.array([one.choice.plain_rows for one in readers])
+        home = np.where(plain, by_rows, had if mixes else 0.0)
         pairs, sparse, candidates = total.pairs, total.sparse, total.candidates
         offered = total.offered
         if self.given.conventions.service and any(one.statistics is not None for one in readers):
@@ -185,35 +231,38 @@ class Ways:
                 )
             )
         group = int(self.options.groups.of[row])
-        lies = self.options.lies[group]
+        of = self.options.of[group]
         density = np.array([1.0 - split.s_comm for split in self.options.splits[group]])
         return WaysLaid(
             row=row,
-            pairs=pairs[..., lies],
-            sparse=sparse[..., lies],
-            candidates=candidates[..., lies],
-            offered=offered[..., lies],
-            chunks=np.broadcast_to(total.chunks, full)[None][..., lies],
-            had=((total.needed - total.missing) / max(1.0, self.table.in_elems[row]))[..., lies],
-            numbers=np.stack([*wide(numbers), left, wide(outputs)])[..., lies],
-            at_home=np.where(lacks, home, 1.0)[..., lies],
-            density=np.broadcast_to(density, (1, *full[:-1], len(lies))),
-            useful=self.options.useful(row)[None],
+            pairs=pairs[..., of],
+            sparse=sparse[..., of],
+            candidates=candidates[..., of],
+            offered=offered[..., of],
+            chunks=np.broadcast_to(total.chunks, full)[None][..., of],
+            had=(total.had / max(1.0, self.table.in_elems[row]))[..., of],
+            numbers=np.stack([*wide(numbers), left, wide(outputs)])[..., of],
+            at_home=np.where(lacks, home, 1.0)[..., of],
+            density=np.broadcast_to(density, (1, *full[:-1], len(of))),
+            usual=np.broadcast_to(usual, full)[..., of],
         )
 
-    def _kept(self, row: int, made: list[tuple[Reader, tuple[Held, ...]]]) -> Floats:
+    def _kept(self, row: int, readers: list[Reader]) -> Floats:
         """What is left of a node's MACs where nothing sparse is sent, (N, S, C)."""
-        options, layer = self.options, self.given.network.layers[row]
-        tensor = self.given.network.operands(layer.name)[0]
-        maker, group = options.makers[row].get(tensor), int(options.groups.of[row])
-        if maker is None or int(options.groups.of[maker]) == group:
-            each = [kept(self.on, layer, lying[0], one.choice, one.out) for one, lying in made]
+        layer = self.given.network.layers[row]
+        group = int(self.options.groups.of[row])
+        _, lying = self._lying(row, self.options.groups.rows(group).index(row), 0)
+        if not lying.by_state:
+            each = [
+                kept(self.on, layer, held, one.choice, one.out)
+                for held, one in zip(lying.every, readers, strict=True)
+            ]
             return np.stack(each, -1)[:, None]
-        found = np.ones((self.given.nodes, len(options.held[maker]), len(made)))
-        for at, (one, _) in enumerate(made):
+        found = np.ones((self.given.nodes, len(lying.every), len(readers)))
+        for at, one in enumerate(readers):
             if not one.choice.sparse:
                 continue
-            for state, held in enumerate(options.held[maker]):
+            for state, held in enumerate(lying.every):
                 found[:, state, at] = kept(self.on, layer, held, one.choice, one.out)
         return found
 
@@ -223,3 +272,25 @@ class Ways:
         pairs = [none if one.statistics is None else one.statistics.pairs for one in readers]
         stacked_ = np.stack(pairs, -1).reshape(1, nodes, nodes, *[1] * (axes - 1), -1)
         return stacked_, stacked_.max(2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lying:
+    """Ways in which an operand lies: those of the group that makes it, or one by each variant."""
+
+    every: tuple[Held, ...]
+    by_state: bool
+
+
+def _windows(operand: int, lying: _Lying, readers: list[Reader]) -> Bools:
+    """The output rows whose windows lie in what nodes have, (N, rows, S, C); one of a kind by rows.
+
+    Where no reader is by rows nobody asks for them.
+    """
+    if not any(one.choice.plain_rows for one in readers):
+        return np.zeros((1, 1, 1, 1), dtype=bool)
+    if lying.by_state:
+        each = [windows_inside(operand, held, readers[0]) for held in lying.every]
+        return np.stack(each, -1)[..., None]
+    each = [windows_inside(operand, *pair) for pair in zip(lying.every, readers, strict=True)]
+    return np.stack(each, -1)[:, :, None]

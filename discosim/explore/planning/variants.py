@@ -1,0 +1,243 @@
+"""What becomes of a group of layers by each split, for each way in which what it reads may lie.
+
+A split leaves its output as its operands lie: an addition by outputs leaves it on every node where
+both operands are. So of one split there may be several variants, told apart by all that a reader
+is; the prices of a variant are those of the ways to lie that lead to it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from discosim.configuration import Configuration
+from discosim.explore.planning.groups import Groups
+from discosim.explore.planning.readings import Reader, reader_of
+from discosim.graph.layer import Layer
+from discosim.graph.reach import rows_of
+from discosim.graph.table import Ints
+from discosim.partition.held import Held, everywhere
+from discosim.partition.kinds import Kind, Rule
+from discosim.partition.lay import read_one
+from discosim.partition.needs import Nodes
+from discosim.partition.splits import LayerSplit, Splits
+from discosim.strategies.by_layer import fits
+
+States = list[dict[str, Held]]
+"""How the tensors of a group lie, by name, in each of its states."""
+
+NEVER = -1
+"""In place of a variant: what no best plan has."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """What the layers of a group do, a reader each, by one split of theirs.
+
+    inner: of each layer how its operands lie that the group or nobody makes, by their place.
+    """
+
+    split: int
+    readers: tuple[Reader, ...]
+    inner: tuple[dict[int, Held], ...]
+
+    @property
+    def leaves(self) -> tuple[Held, ...]:
+        """How the outputs of the layers lie."""
+        return tuple(reader.out for reader in self.readers)
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """The variants of a group, and which comes of what lies how: (K, ..., splits), or NEVER."""
+
+    every: tuple[Variant, ...]
+    leads: Ints
+
+
+class Finder:
+    """The variants of each group in turn; what lies alike is the same object."""
+
+    def __init__(self, given: Configuration, on: Nodes, groups: Groups, by_rows: Rule) -> None:
+        self.given, self.on, self.groups, self.by_rows = given, on, groups, by_rows
+        self.network = on.network
+        self.rows = {layer.name: row for row, layer in enumerate(self.network.layers)}
+        self._lying: dict[tuple[object, ...], Held] = {}
+        self._readers: dict[tuple[object, ...], Reader] = {}
+        self._same: dict[tuple[object, ...], Reader] = {}
+        self._groups: dict[tuple[object, ...], Variants] = {}
+        self._numbers: dict[tuple[object, ...], int] = {}
+        self._alike: dict[int, int] = {}
+        self.entering = {
+            name: self.one(everywhere(shape, on.nodes)) for name, shape in self.network.inputs
+        }
+
+    def one(self, held: Held) -> Held:
+        """Return the same object for what lies alike."""
+        return self._lying.setdefault(held.key, held)
+
+    def alike(self, row: int) -> int:
+        """Return the same number for layers that become the same where all they read lies alike."""
+        if row not in self._alike:
+            layer = self.network.layers[row]
+            plain = rows_of(layer.out_shape) > 1 and fits(self.network, layer, Kind.ROWS)
+            by_name = self.by_rows(layer, ()) if plain else None  # some layers are told by name
+            key = by_name, self.on.alike[layer.name]
+            self._alike[row] = self._numbers.setdefault(key, len(self._numbers))
+        return self._alike[row]
+
+    def of(
+        self,
+        group: int,
+        splits: Splits,
+        rules: list[Rule],
+        states: dict[int, States],
+    ) -> Variants:
+        """Return the variants of a group; states: of each group that it reads, by tensor."""
+        rows, reads = self.groups.rows(group), self.groups.reads[group]
+        key: tuple[object, ...] = (group,)
+        if len(rows) == 1:
+            layer = self.network.layers[rows[0]]
+            where = [
+                (reads.index(int(self.groups.of[self.rows[t]])), self._tokens(states, t))
+                if t in self.rows
+                else t
+                for t in self.network.operands(layer.name)
+            ]
+            key = (self.alike(rows[0]), splits, *where)
+        if key not in self._groups:
+            self._groups[key] = self._found(rows, reads, splits, rules, states)
+        return self._groups[key]
+
+    def _tokens(self, states: dict[int, States], tensor: str) -> tuple[int, ...]:
+        return tuple(id(each[tensor]) for each in states[int(self.groups.of[self.rows[tensor]])])
+
+    def _found(
+        self,
+        rows: list[int],
+        reads: tuple[int, ...],
+        splits: Splits,
+        rules: list[Rule],
+        states: dict[int, States],
+    ) -> Variants:
+        counts = [len(states[each]) for each in reads]
+        leads = np.full((*counts, len(splits)), NEVER)
+        every: dict[tuple[object, ...], int] = {}
+        found: list[Variant] = []
+        for at, (split, rule) in enumerate(zip(splits, rules, strict=True)):
+            classes = [self._classes(rows, split, states[each]) for each in reads]
+            table = np.full([len(firsts) for firsts, _ in classes], NEVER)
+            for place in np.ndindex(*table.shape):
+                lying: dict[str, Held] = {}
+                for each, (firsts, _), number in zip(reads, classes, place, strict=True):
+                    lying |= states[each][firsts[number]]
+                variant = self._variant(rows, at, split, rule, lying)
+                if self._as_whole(rows, split, variant, lying):
+                    continue
+                key = (at, *map(id, variant.readers))
+                if key not in every:
+                    every[key] = len(found)
+                    found.append(variant)
+                table[place] = every[key]
+            leads[..., at] = table[np.ix_(*(of for _, of in classes))] if classes else table
+        return Variants(tuple(found), leads)
+
+    def _classes(
+        self, rows: list[int], split: LayerSplit, states: States
+    ) -> tuple[list[int], Ints]:
+        """Ways to lie that matter alike to a layer: the first of each class, and each one's class.
+
+        To several layers together each way is a class of its own.
+        """
+        if len(rows) > 1:
+            return list(range(len(states))), np.arange(len(states))
+        layer, seen = self.network.layers[rows[0]], dict[object, int]()
+        tensors = [t for t in self.network.operands(layer.name) if t in states[0]]
+        firsts: list[int] = []
+        of: list[int] = []
+        for number, state in enumerate(states):
+            key = tuple(self._matters(layer, split, state[tensor]) for tensor in tensors)
+            if key not in seen:
+                seen[key] = len(firsts)
+                firsts.append(number)
+            of.append(seen[key])
+        return firsts, np.array(of)
+
+    def _matters(self, layer: Layer, split: LayerSplit, held: Held) -> object:
+        """What of a way to lie a reader follows from (see `reader_of`)."""
+        owners = None if held.owners is None else np.asarray(held.owners).tobytes()
+        match split.kind:
+            case Kind.WHOLE | Kind.ONE:
+                return None
+            case Kind.OUTPUTS:
+                return owners, held.layout == "whole"
+            case Kind.INPUTS:
+                return owners
+        return None if rows_of(layer.out_shape) > 1 else held
+
+    def _variant(
+        self, rows: list[int], at: int, split: LayerSplit, rule: Rule, lying: dict[str, Held]
+    ) -> Variant:
+        readers, inner = [], []
+        lying = self.entering | lying
+        made = {self.network.layers[row].name for row in rows}
+        for row in rows:
+            layer = self.network.layers[row]
+            tensors = self.network.operands(layer.name)
+            operands = tuple(lying[tensor] for tensor in tensors)
+            reader = self._reader(row, layer, operands, split, rule)
+            readers.append(reader)
+            lying[layer.name] = reader.out
+            inner.append(
+                {k: h for k, (t, h) in enumerate(zip(tensors, operands, strict=True))
+                 if t in made or t not in self.rows}
+            )  # fmt: skip
+            if len(rows) > 1:
+                lying |= self._read(reader, tensors, operands)
+        return Variant(at, tuple(readers), tuple(inner))
+
+    def _read(
+        self, reader: Reader, tensors: list[str], operands: tuple[Held, ...]
+    ) -> dict[str, Held]:
+        """How operands lie once a layer has read them, where that changes how they do."""
+        given, found = self.given, {}
+        made = reader.choice, reader.out, reader.rows
+        for operand, (tensor, held) in enumerate(zip(tensors, operands, strict=True)):
+            if held.layout == "parts" or not given.conventions.resend:
+                read = read_one(
+                    self.on, reader.layer, operand, held, made, given.conventions,
+                    given.collective,
+                )  # fmt: skip
+                found[tensor] = self.one(read.after)
+        return found
+
+    def _reader(
+        self, row: int, layer: Layer, operands: tuple[Held, ...], split: LayerSplit, rule: Rule
+    ) -> Reader:
+        """What becomes of a layer; readers that are the same in all are the same object."""
+        key = (self.alike(row), split, *map(id, operands))
+        if key not in self._readers:
+            found = reader_of(self.on, layer, operands, rule)
+            out = self.one(found.out)
+            same = (
+                self.alike(row), found.choice, id(out), found.rows.tobytes(),
+                found.numbers.tobytes(),
+                None if found.statistics is None else found.statistics.pairs.tobytes(),
+            )  # fmt: skip
+            reader = Reader(
+                found.layer, found.choice, out, found.rows, found.numbers, found.statistics
+            )
+            self._readers[key] = self._same.setdefault(same, reader)
+        return self._readers[key]
+
+    def _as_whole(
+        self, rows: list[int], split: LayerSplit, variant: Variant, lying: dict[str, Held]
+    ) -> bool:
+        """Whether it is what `whole` is, which is among the splits: nothing to mix, all there."""
+        if len(rows) > 1 or split.kind is not Kind.OUTPUTS or variant.leaves[0].layout != "whole":
+            return False
+        layer = self.network.layers[rows[0]]
+        there = all(
+            tensor not in lying or lying[tensor].layout == "whole"
+            for tensor in self.network.operands(layer.name)
+        )
+        return there and layer.operator.placing != "mixes"
