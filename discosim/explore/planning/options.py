@@ -66,27 +66,16 @@ def options_of(
     levels: S_comm of outputs. What lies on one node does so on the first or the last. more: of each
     layer rows that nodes may compute besides those that are found here, or none.
     """
-    every, conventions = given.network.layers, given.conventions
+    every = given.network.layers
     rules: dict[LayerSplit, Rule] = {}
 
     def ruled(split: LayerSplit) -> Rule:
         if split not in rules:
-            rules[split] = rule_of(given.network, conventions, lambda _: split, rows)
+            rules[split] = rule_of(given.network, given.conventions, lambda _: split, rows)
         return rules[split]
 
-    by_rows = LayerSplit(Kind.ROWS)
-    finder = Finder(given, on, groups, ruled(by_rows))
-    usual = laid_by_layer(
-        given.table, (by_rows,) * len(every), given.nodes, conventions, given.collective, rows,
-        given.weighed,
-    )  # fmt: skip
-    sizes = np.bincount(groups.of[:-1], minlength=len(groups))
-    ranges = [
-        [*each, *({also} - {(), *each})]
-        for each, also in zip(
-            levels_of(usual, sizes[groups.of[:-1]] == 1), more or [()] * len(every), strict=True
-        )
-    ]
+    finder = Finder(given, on, groups, ruled(LayerSplit(Kind.ROWS)))
+    ranges = _ranges(given, groups, rows, more)
     held: list[tuple[Held, ...]] = []
     states: dict[int, States] = {}
     found = []
@@ -115,6 +104,23 @@ def options_of(
         held=tuple(held),
         tracked=tuple(sorted({0, given.nodes // 2, given.nodes - 1})),
     )
+
+
+def _ranges(
+    given: Configuration, groups: Groups, rows: ByRows, more: tuple[RowRanges, ...]
+) -> list[list[RowRanges]]:
+    """The rows that nodes may compute of each layer instead of their own."""
+    count = len(given.network.layers)
+    usual = laid_by_layer(
+        given.table, (LayerSplit(Kind.ROWS),) * count, given.nodes, given.conventions,
+        given.collective, rows, given.weighed,
+    )  # fmt: skip
+    sizes = np.bincount(groups.of[:-1], minlength=len(groups))
+    found = levels_of(usual, sizes[groups.of[:-1]] == 1)
+    return [
+        [*each, *({also} - {(), *each})]
+        for each, also in zip(found, more or [()] * count, strict=True)
+    ]
 
 
 def _splits(given: Configuration, members: list[int], ranges: list[RowRanges]) -> Splits:

@@ -217,28 +217,16 @@ class Ways:
         )
         plain = np.array([one.choice.plain_rows for one in readers])
         home = np.where(plain, by_rows, had if mixes else 0.0)
-        pairs, sparse, candidates = total.pairs, total.sparse, total.candidates
-        offered = total.offered
-        if self.given.conventions.service and any(one.statistics is not None for one in readers):
-            scalars = self._statistics(readers, len(full))
-            pairs, sparse, candidates, offered = (
-                np.concatenate([each, np.broadcast_to(more, (1, *each.shape[1:]))])
-                for each, more in (
-                    (pairs, scalars[0]),
-                    (sparse, 0.0),
-                    (candidates, 0.0),
-                    (offered, scalars[1]),
-                )
-            )
+        total = self._with_statistics(total, readers, len(full))
         group = int(self.options.groups.of[row])
         of = self.options.of[group]
         density = np.array([1.0 - split.s_comm for split in self.options.splits[group]])
         return WaysLaid(
             row=row,
-            pairs=pairs[..., of],
-            sparse=sparse[..., of],
-            candidates=candidates[..., of],
-            offered=offered[..., of],
+            pairs=total.pairs[..., of],
+            sparse=total.sparse[..., of],
+            candidates=total.candidates[..., of],
+            offered=total.offered[..., of],
             chunks=np.broadcast_to(total.chunks, full)[None][..., of],
             had=(total.had / max(1.0, self.table.in_elems[row]))[..., of],
             numbers=np.stack([*wide(numbers), left, wide(outputs)])[..., of],
@@ -266,12 +254,25 @@ class Ways:
                 found[:, state, at] = kept(self.on, layer, held, one.choice, one.out)
         return found
 
-    def _statistics(self, readers: list[Reader], axes: int) -> tuple[Floats, Floats]:
+    def _with_statistics(self, total: Reading, readers: list[Reader], axes: int) -> Reading:
+        """The same with the scalars of norms in a round of their own, where they are counted."""
+        if not self.given.conventions.service or all(one.statistics is None for one in readers):
+            return total
         nodes = self.given.nodes
         none = np.zeros((nodes, nodes))
         pairs = [none if one.statistics is None else one.statistics.pairs for one in readers]
-        stacked_ = np.stack(pairs, -1).reshape(1, nodes, nodes, *[1] * (axes - 1), -1)
-        return stacked_, stacked_.max(2)
+        scalars = np.stack(pairs, -1).reshape(1, nodes, nodes, *[1] * (axes - 1), -1)
+
+        def with_round(each: Floats, more: Floats | float) -> Floats:
+            return np.concatenate([each, np.broadcast_to(more, (1, *each.shape[1:]))])
+
+        return replace(
+            total,
+            pairs=with_round(total.pairs, scalars),
+            sparse=with_round(total.sparse, 0.0),
+            candidates=with_round(total.candidates, 0.0),
+            offered=with_round(total.offered, scalars.max(2)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
