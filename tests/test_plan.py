@@ -11,6 +11,7 @@ import discosim as ds
 from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.planning.candidates import priced_plan
+from discosim.explore.planning.changes import Changes
 from discosim.explore.planning.exact import solved
 from discosim.explore.planning.groups import groups_of
 from discosim.explore.planning.plan import plan
@@ -148,13 +149,12 @@ def test_layers_priced_alone_add_up_to_the_whole_plan(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_what_differs_from_a_known_choice_adds_up_to_the_same(seed: int) -> None:
-    prices = few_of(priced(random_configuration(seed)), seed)
-    paths, cost, _ = every_choice(prices)
-    known = paths[cost.argmin()]  # one that can be
-    every = np.concatenate([known[None], paths, paths[::7]])
-    near = Flat.of(prices).totals_near(every)
-    for found, expected in zip(near, Flat.of(prices).totals(every), strict=True):
+def test_a_change_of_a_known_choice_costs_what_the_choice_costs_that_comes_of_it(seed: int) -> None:
+    flat = Flat.of(priced(random_configuration(seed)))
+    known = np.zeros(len(flat.first), dtype=np.int64)
+    changes = Changes.every(flat)
+    every = np.array([changes.made(known, change) for change in range(len(flat.lies))])
+    for found, expected in zip(changes.totals(known), flat.totals(every), strict=True):
         assert found == pytest.approx(expected)
 
 

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
+from discosim.explore.planning.changes import Changes
 from discosim.explore.planning.prices import Prices
 from discosim.explore.planning.totals import Flat
 from discosim.graph.table import Ints
@@ -20,25 +21,20 @@ SAME = 1 - 1e-9
 
 def improved(prices: Prices, flat: Flat, tried: Ints, memory: float) -> Ints:
     """Return the first path, as long as a stretch of another one or another split helps."""
-    tried = tried.astype(np.int16)  # of which there are many
-    path, groups = tried[0], tried.shape[1]
+    path: Ints = tried[0]
     cuts = _cuts(prices, max(1, MOST_TRIED // tried.size))
-    counts = np.array([len(each) for each in prices.options])
-    group = np.repeat(np.arange(groups), counts)
-    option = np.concatenate([np.arange(count) for count in counts])
+    changes = Changes.every(flat)
     for _ in range(MOST_STEPS):
-        changed = np.tile(path, (len(group), 1))
-        changed[np.arange(len(group)), group] = option
-        every = np.concatenate([path[None], changed, *(_stretches(path, o, cuts) for o in tried)])
-        cost, needs = flat.totals_near(every)
+        whole = np.concatenate([path[None], *(_stretches(path, each, cuts) for each in tried)])
+        both = zip(flat.totals(whole), changes.totals(path), strict=True)
+        cost, needs = (np.concatenate(each) for each in both)
         over = np.maximum(0.0, needs - memory)
         best = np.lexsort([cost, over])[0]
         cheaper = over[best] <= over[0] and cost[best] < cost[0] * SAME
         if not (cheaper or over[best] < over[0] * SAME):
             break
-        path = every[best]
-    found: Ints = path.astype(np.int64)
-    return found
+        path = whole[best] if best < len(whole) else changes.made(path, best - len(whole))
+    return path
 
 
 def _cuts(prices: Prices, most: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What choices for all groups cost in all: many at once, or those about one that is known."""
+"""What choices for all groups cost in all, many at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from discosim.graph.table import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
-class _Places:
+class Places:
     """Where the prices of groups lie that are put one behind the other, (G,) and (G, axes).
 
     others: the groups whose states are axes of a group's prices, the group itself where there are
@@ -25,7 +25,7 @@ class _Places:
     steps: Ints
 
     @classmethod
-    def of(cls, axes: Sequence[tuple[int, ...]], shapes: Sequence[tuple[int, ...]]) -> "_Places":
+    def of(cls, axes: Sequence[tuple[int, ...]], shapes: Sequence[tuple[int, ...]]) -> "Places":
         """Return those of groups with such axes and shapes (..., S)."""
         width = max(map(len, axes), default=0)
         others = np.tile(np.arange(len(axes))[:, None], (1, width))
@@ -36,13 +36,9 @@ class _Places:
         sizes = [prod(shape) for shape in shapes]
         return cls(np.cumsum([0, *sizes[:-1]]), others, steps)
 
-    def at(self, paths: Ints, lies: Ints, path: Ints, group: Ints) -> Ints:
-        """Return where the price lies of what each `path` does with each `group`, (...).
-
-        lies: how the outputs of groups lie by the paths, (n, G).
-        """
-        read = lies[path[..., None], self.others[group]]
-        places: Ints = self.begins[group] + paths[path, group] + (self.steps[group] * read).sum(-1)
+    def at(self, group: Ints, options: Ints, lies: Ints) -> Ints:
+        """Return where the prices lie of `options` (...) of groups whose `others` lie so."""
+        places: Ints = self.begins[group] + options + (self.steps[group] * lies).sum(-1)
         return places
 
 
@@ -50,8 +46,8 @@ class _Places:
 class Flat:
     """The prices of all groups one behind the other: cost (E,), weights (T, E), features (T, F).
 
-    cost is 0 where a choice cannot be, as `never` (E,) says; read, live: where those of each group
-    are.
+    cost is 0 where a choice cannot be, as `never` (E,) says; lies: how the output of a group lies
+    by its options, which begin at `first` (G,); read, live: where the prices of each group are.
     """
 
     lies: Ints
@@ -60,8 +56,8 @@ class Flat:
     never: Bools
     weights: Floats
     features: Floats
-    read: _Places
-    live: _Places
+    read: Places
+    live: Places
 
     @classmethod
     def of(cls, prices: Prices) -> "Flat":
@@ -74,55 +70,20 @@ class Flat:
         cost = np.concatenate([each.ravel() for each in prices.aim])
         can = np.isfinite(cost)
         return cls(
-            lies=np.concatenate(prices.lies).astype(np.int16),
+            lies=np.concatenate(prices.lies),
             first=np.cumsum([0, *map(len, prices.lies[:-1])]),
             cost=np.where(can, cost, 0.0),
             never=~can,
             weights=joined(prices.weights),
             features=joined(prices.features),
-            read=_Places.of(groups.reads, [each.shape for each in prices.aim]),
-            live=_Places.of(groups.live, [each.shape[1:] for each in prices.features]),
+            read=Places.of(groups.reads, [each.shape for each in prices.aim]),
+            live=Places.of(groups.live, [each.shape[1:] for each in prices.features]),
         )
 
     def totals(self, paths: Ints) -> tuple[Floats, Floats]:
         """Return the cost and the bytes of the node that needs most, of paths (n, G), (n,) each."""
-        path, group = np.ix_(np.arange(len(paths)), np.arange(len(self.first)))
-        read, live = self._places(paths, path, group)
+        group, lies = np.arange(len(self.first)), self.lies[self.first + paths]
+        read, live = (of.at(group, paths, lies[:, of.others]) for of in (self.read, self.live))
         cost = np.where(self.never[read].any(1), np.inf, self.cost[read].sum(1))
         most = self.features[:, live].max(-1, initial=0.0)
         return cost, (self.weights[:, read].sum(-1) + most).max(0)
-
-    def totals_near(self, paths: Ints) -> tuple[Floats, Floats]:
-        """Return the same of paths that differ from the first one in few groups."""
-        count, [known] = len(paths), paths[:1]
-        unlike = paths != known
-        touched = unlike | unlike[:, self.live.others].any(-1)
-        path, group = np.nonzero(touched)
-        read, live = self._places(paths, path, group)
-        old_read, old_live = self._places(paths, np.zeros(len(known), int), np.arange(len(known)))
-
-        def summed(prices: Floats) -> Floats:
-            changes = prices[read] - prices[old_read][group]
-            total: Floats = prices[old_read].sum() + np.bincount(path, changes, count)
-            return total
-
-        cost = np.where(summed(self.never.astype(float)) > 0, np.inf, summed(self.cost))
-        needs = np.zeros(count)
-        for weights, features in zip(self.weights, self.features, strict=True):
-            most = _most_elsewhere(features[old_live], touched)
-            np.maximum.at(most, path, features[live])
-            np.maximum(needs, summed(weights) + most, out=needs)
-        return cost, needs
-
-    def _places(self, paths: Ints, path: Ints, group: Ints) -> tuple[Ints, Ints]:
-        lies = self.lies[self.first + paths]
-        return self.read.at(paths, lies, path, group), self.live.at(paths, lies, path, group)
-
-
-def _most_elsewhere(values: Floats, touched: Bools) -> Floats:
-    """The largest of `values` (G,) that is not `touched` (n, G), or 0, (n,)."""
-    order = np.argsort(-values)
-    nowhere = np.zeros((len(touched), 1), dtype=bool)
-    place = np.concatenate([touched[:, order], nowhere], axis=1).argmin(1)
-    most: Floats = np.append(values[order], 0.0)[place]
-    return most
