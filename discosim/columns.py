@@ -69,6 +69,7 @@ _COLUMNS = (
            heading="S_comm"),
     Column("avg_s_comm", "average S_comm", kind=CellKind.SHARE, better=-1, heading="avg S_comm",
            rank=8),
+    Column("pruned", "average S_comm", kind=CellKind.SHARE, better=-1),
     Column("avg_s_comp", "average S_comp", kind=CellKind.SHARE, heading="avg S_comp", rank=9),
     Column("comm_s", "communication", "s", better=-1, heading="comm", rank=1),
     Column("comp_s", "computation", "s", better=-1, heading="comp", rank=1),

@@ -107,6 +107,25 @@ def test_pareto_is_the_front_of_all(monkeypatch: Any, capsys: Any) -> None:
         assert inside.sum() == row["count"]
 
 
+def test_what_prunes_nothing_is_not_beaten_for_what_it_does_not_send(
+    monkeypatch: Any, capsys: Any
+) -> None:
+    """A pipeline sends little of what dense sends, but all that is wanted: as exact as one node."""
+    asked = "pareto --model resnet18/8 --hw rpi4-gigabit --nodes 1,2 --format json"
+    asked += " --strategy single,disco,pipeline,rows"
+    every = pd.DataFrame(records(f"{asked} --reduce all", monkeypatch, capsys))
+    exact = every["strategy"].isin(["single", "pipeline", "rows"])
+    assert (every.loc[exact & (every["nodes"] == 2), "avg_s_comm"] > 0.5).all()
+    assert (every.loc[exact, "pruned"] == 0).all()
+    pruned = every.loc[~exact, ["pruned", "avg_s_comm"]].to_numpy()
+    np.testing.assert_array_equal(pruned[:, 0], pruned[:, 1])
+    front = pd.DataFrame(records(asked, monkeypatch, capsys))
+    values = every[["latency_s", "node_bytes", "pruned"]].to_numpy(dtype=float)
+    expected = every.iloc[pareto_front(values)]
+    assert list(front["strategy"]) == list(expected["strategy"])
+    assert "pipeline" in set(front["strategy"])
+
+
 @pytest.mark.extras
 def test_pareto_writes_parquet_and_csv_alike(monkeypatch: Any, capsys: Any) -> None:
     line = f"{PARETO} --bw 1MB/s:1GB/s:5 --by latency,bandwidth,s_comm"

@@ -99,7 +99,7 @@ def show_rows(frame: pd.DataFrame, by: Sequence[str]) -> Cells:
         names.append("throughput_per_s")
     names += ["bytes_per_node", "node_bytes"]
     asked = (METRICS[name].column for name in by)
-    names += [column for column in asked if column not in {*names, "avg_s_comm"}]
+    names += [column for column in asked if column not in {*names, "pruned"}]
     return dict(cells(name, few[name]) for name in dict.fromkeys(names))
 
 

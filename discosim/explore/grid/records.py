@@ -69,7 +69,8 @@ def _columns(grid: Grid, place: Place, numbers: Ints) -> dict[str, Any]:
     columns = _axes(grid, place, numbers)
     amounts = amounts_at(place.configuration, [columns[name].reshape(-1, 1, 1, 1) for name in AXES])
     shape = (len(numbers), 1, 1, 1)
-    columns["interval_s"] = np.broadcast_to(amounts.interval_s, shape).ravel()
+    for name in ("interval_s", "avg_s_comm"):
+        columns[name] = np.broadcast_to(getattr(amounts, name), shape).ravel()
     for metric in METRICS.values():
         if metric.column not in columns:
             values = np.broadcast_to(metric.of(amounts), shape)

@@ -218,7 +218,7 @@ def check_size(rows: int) -> None:
 
 @dataclass(frozen=True)
 class All:
-    """Every configuration: `number` and a column for each of METRICS."""
+    """Every configuration: `number`, a column for each of METRICS, and the average S_comm."""
 
     metrics: tuple[str, ...] = tuple(METRICS)
 
@@ -235,13 +235,12 @@ class All:
         return {name: np.concatenate([s[name] for s in states])[order] for name in names}
 
     def _empty(self) -> State:
-        floats = {METRICS[metric].column: np.zeros(0) for metric in self.metrics}
-        return {"number": np.zeros(0, dtype=np.int64), **floats}
+        names = [*(METRICS[metric].column for metric in self.metrics), "avg_s_comm"]
+        return {"number": np.zeros(0, dtype=np.int64), **{name: np.zeros(0) for name in names}}
 
     def _columns(self, block: Block) -> State:
         size = int(np.prod(block.shape))
-        columns: State = {"number": block.numbers(np.arange(size))}
-        for metric in self.metrics:
-            values = METRICS[metric].of(block.amounts)
-            columns[METRICS[metric].column] = np.broadcast_to(values, block.shape).ravel()
-        return columns
+        found = {METRICS[each].column: METRICS[each].of(block.amounts) for each in self.metrics}
+        found["avg_s_comm"] = block.amounts.avg_s_comm
+        columns = {name: np.broadcast_to(each, block.shape).ravel() for name, each in found.items()}
+        return {"number": block.numbers(np.arange(size)), **columns}
