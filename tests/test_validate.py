@@ -549,3 +549,7 @@ def test_times_are_rows_that_evidence_predicts(small: Any, tmp_path: Path) -> No
     found = ds.evidence(measured=path, profiles=str(tmp_path / "mine.toml")).frame
     assert found["reason"].tolist() == [""] * len(rows)
     assert (found["predicted_s"] > 0).all()
+    none = tuple(r.model_copy(update={"conclusive": False}) for r in sure)
+    unsure = Validated(question=question, found=replace(small, records=none))
+    with pytest.raises(DiscosimError, match=r"none\.csv is not written"):
+        unsure.save(tmp_path / "none.csv")

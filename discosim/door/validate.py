@@ -11,6 +11,7 @@ import pandas as pd
 from discosim.door import given
 from discosim.door.answer import Answer
 from discosim.door.hearing import command, progress
+from discosim.errors import DiscosimError
 from discosim.files import write_text
 from discosim.graph.network import INPUT
 from discosim.networks import Sizes, only_size
@@ -66,9 +67,15 @@ class Validated(Answer):
     def save(self, path: "str | PathLike[str]") -> None:
         """Write command, machine, records and layers to a .json file; raises DiscosimError.
 
-        To a .csv file, the conclusive times alone, as `evidence` reads them.
+        To a .csv file, the conclusive times alone, as `evidence` reads them; raises DiscosimError
+        where there is none.
         """
         if fspath(path).lower().endswith(".csv"):
+            if not any(record.conclusive for record in self.found.records):
+                raise DiscosimError(
+                    f"no configuration is conclusive, so {fspath(path)} is not written: close what "
+                    "keeps the machine busy; a .json file takes all that was measured"
+                )
             write_text(fspath(path), report.to_table(self.found, self.question.input_shape))
             return
         said = " ".join(["discosim", *sys.argv[1:]])

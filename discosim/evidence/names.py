@@ -64,7 +64,7 @@ FAMILIES = {
     "TFLite Micro + ESP-NN": "microcontroller", "TFLite Micro, no ESP-NN": "microcontroller",
     "XNNPACK": "TFLite", "XNNPACK 32 bit": "TFLite",
     "ncnn of 2020": "ncnn", "PyTorch qnnpack": "PyTorch", "PyTorch inductor": "PyTorch",
-    "TensorFlow": "PyTorch",
+    "TensorFlow": "PyTorch", "discosim run (torch)": "PyTorch",
 }  # fmt: skip
 """Engines of one kind, whose operator classes are about as fast in proportion."""
 
