@@ -69,6 +69,12 @@ def test_those_that_are_not_are_said_to_be(name: str) -> None:
         ("vit_tiny_patch16_224", "deit-ti"),
         ("ssd_mobilenet_v2_coco", "ssd-mobilenetv2"),
         ("SqueezeNet v1.1", "squeezenet1-1"),
+        ("squeezenet_ssd_int8", "squeezenet-ssd-300"),
+        ("ad01_fp32", "ad-autoencoder"),
+        ("resnet_v1_50", "resnet50-v1"),
+        ("vgg16_bn", "vgg16-bn"),
+        ("tiny-yolo-v3", "yolov3-tiny"),
+        ("regnety_064.pycls_in1k", "regnety-6.4gf"),
     ],
 )
 def test_names_are_taken_as_others_write_them(given_name: str, meant: str) -> None:

@@ -106,7 +106,28 @@ PRINTED = {
     "regnety-200mf": (0.2, 3.16),  # facebookresearch/pycls MODEL_ZOO.md
     "vit-s16": (4.6, 22.05),  # timm's results
     "vit-s32": (1.15, 22.88),
+    "vit-ti16-384": (4.70, 5.79),
+    "vit-s16-384": (15.52, 22.20),
+    "vit-b16-384": (55.54, 86.86),
+    "resnext101-32x4d": (8.01, 44.18),
+    # the paper's Table 1 of ResNet, which prints complexity alone; parameters as in v1.5
+    "resnet50-v1": (3.8, 25.56),
+    "resnet101-v1": (7.6, 44.55),
+    "resnet152-v1": (11.3, 60.19),
+    # timm's results, and facebookresearch/pycls MODEL_ZOO.md
+    "regnetx-200mf": (0.2, 2.68),
+    "regnetx-600mf": (0.61, 6.20),
+    "regnetx-6.4gf": (6.49, 26.21),
+    "regnetx-12gf": (12.13, 46.11),
+    "regnety-600mf": (0.61, 6.06),
+    "regnety-6.4gf": (6.39, 30.58),
+    "regnety-12gf": (12.14, 51.82),
+    # MobileNetV3's Table 3; parameters as in timm's results
+    "mobilenetv3-large-0.75": (0.155, 3.99),
+    "mobilenetv3-small-0.75": (0.044, 2.04),
     "vit-b32-384": (13.06, 88.30),
+    "yolov3": (65.86 / 2, 61.95),  # pjreddie.com/darknet/yolo: 65.86 Bn; ultralytics/yolov3
+    "yolov3-tiny": (5.56 / 2, 8.85),
     "yolov4-tiny": (3.45, 6.06),  # AlexeyAB/darknet: 6.9 BFLOPs, 23.1 MB of fp32 weights
     # Megvii-BaseDetection/YOLOX README: 26.8, 73.8, 155.6 and 281.9 GFLOPs
     "yolox-s": (13.4, 9.0),
@@ -513,6 +534,7 @@ def test_one_convolution_reads_the_image(name: str) -> None:
 # Inception; one patch of the transformers; what the last unpadded window of the others needs.
 SMALLEST = {
     **dict.fromkeys(("vgg11", "vgg13", "vgg16", "vgg19"), 32),
+    "yolov3-tiny": 32,
     **dict.fromkeys(("densenet121", "densenet161", "densenet169", "densenet201"), 29),
     **dict.fromkeys(("deit-ti", "deit-s", "deit-b", "vit-s16", "vit-b16", "vit-l16"), 16),
     **dict.fromkeys(("vit-s32", "vit-b32", "vit-b32-384", "vit-l32"), 32),

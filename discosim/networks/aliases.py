@@ -16,15 +16,27 @@ TRAINING = re.compile(r"\.\w*in\d+k\w*$")
 PORTED = re.compile(r"^t[fv][-_](?=[a-z])")
 """What timm writes before a name whose weights come from TensorFlow or torchvision."""
 
+COMPUTED = re.compile(r"[-_ ](int8|fp16|fp32|quantized)$")
+"""What benchmarks write behind a name for the data type that it is computed in."""
+
 BETWEEN_DIGITS = re.compile(r"(?<=\d)[-_. ]+(?=\d)")
 SEPARATORS = re.compile(r"[-_. ]+")
 
 SPELLINGS: dict[str, tuple[str, ...]] = {
-    "ad-autoencoder": ("ad01_int8", "ad01_fp32", "mlperf-tiny-ad", "deep_autoencoder", "toycar"),
+    "ad-autoencoder": ("ad01", "mlperf-tiny-ad", "deep_autoencoder", "toycar"),
     "deeplabv3-mnv2": ("deeplabv3_mnv2_pascal", "deeplabv3_mobilenetv2", "mobilenetv2_deeplabv3"),
     "deit-b": ("deit_base_patch16_224", "deit-base"),
+    "densenet121": ("densenet",),
     "deit-s": ("deit_small_patch16_224", "deit-small"),
-    "deit-ti": ("deit_tiny_patch16_224", "deit-t", "vit_tiny_patch16_224", "vit-tiny", "vit-ti16"),
+    "deit-ti": (
+        "deit_tiny_patch16_224",
+        "deit-t",
+        "vit_tiny_patch16_224",
+        "vit-tiny",
+        "vit-ti",
+        "vit-t",
+        "vit-ti16",
+    ),
     "ds-cnn-kws": ("ds_cnn", "kws_ref_model", "mlperf-tiny-kws", "ds_cnn_s", "ds_cnn_small"),
     "efficientnet-edgetpu-l": ("efficientnet_el", "efficientnet-edgetpu-large"),
     "efficientnet-edgetpu-m": ("efficientnet_em", "efficientnet-edgetpu-medium"),
@@ -41,7 +53,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "mnasnet-0.75": ("mnasnet_075",),
     "mnasnet-1.0": ("mnasnet", "mnasnet_100", "mnasnet_b1"),
     "mnasnet-1.3": ("mnasnet_140",),
-    "mobilenet-yolo": ("mobilenetv1-yolo",),
+    "mobilenet-yolo": ("mobilenetv1-yolo", "mobilenet-yolo-416"),
     "mobilenet-ssd": (
         "mobilenet-ssd-300",
         "mobilenetv1-ssd-300",
@@ -64,21 +76,32 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "mobilenetv2-0.75": ("mobilenetv2_075", "mobilenet_v2_0.75_224"),
     "mobilenetv2-1.4": ("mobilenetv2_140", "mobilenet_v2_1.4_224"),
     "mobilenetv3-large": ("mobilenet_v3", "mobilenetv3_large_100", "mobilenetv3-large-1.0"),
+    "mobilenetv3-large-0.75": ("mobilenetv3_large_075",),
+    "mobilenetv3-small-0.75": ("mobilenetv3_small_075",),
     "mobilenetv3-small": ("mobilenetv3_small_100", "mobilenetv3-small-1.0"),
+    "nanodet-m": ("nanodet",),
+    "pidnet-s": ("pidnet",),
     "proxylessnas": ("proxylessnasnet", "proxylessnas_mobile"),
+    "regnetx-12gf": ("regnetx_120",),
     "regnetx-1.6gf": ("regnetx_016",),
     "regnetx-16gf": ("regnetx_160",),
     "regnetx-3.2gf": ("regnetx_032",),
     "regnetx-32gf": ("regnetx_320",),
+    "regnetx-200mf": ("regnetx_002",),
     "regnetx-400mf": ("regnetx_004",),
+    "regnetx-6.4gf": ("regnetx_064",),
+    "regnetx-600mf": ("regnetx_006",),
     "regnetx-800mf": ("regnetx_008",),
     "regnetx-8gf": ("regnetx_080",),
+    "regnety-12gf": ("regnety_120",),
     "regnety-1.6gf": ("regnety_016",),
     "regnety-16gf": ("regnety_160",),
     "regnety-200mf": ("regnety_002", "regnety_200m"),
     "regnety-3.2gf": ("regnety_032",),
     "regnety-32gf": ("regnety_320",),
-    "regnety-400mf": ("regnety_004", "regnety_400m"),
+    "regnety-400mf": ("regnety_004", "regnety_400m", "regnety-0.4gf"),
+    "regnety-6.4gf": ("regnety_064",),
+    "regnety-600mf": ("regnety_006", "regnety_600m"),
     "regnety-800mf": ("regnety_008", "regnety_800m"),
     "regnety-8gf": ("regnety_080",),
     "resnet101": ("resnet101-v1.5",),
@@ -86,12 +109,15 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "resnet18": ("resnet18-v1.5",),
     "resnet34": ("resnet34-v1.5",),
     "resnet50": ("resnet50-v1.5",),
+    "resnet101-v1": ("resnet_v1_101",),
+    "resnet152-v1": ("resnet_v1_152",),
+    "resnet50-v1": ("resnet_v1_50",),
     "resnet101-v2": ("resnet_v2_101",),
     "resnet152-v2": ("resnet_v2_152",),
     "resnet32-cifar100": ("resnet32", "resnet_v1_32"),
     "resnet50-v2": ("resnet_v2_50",),
     "resnet8-cifar10": ("resnet8", "resnet8-cifar", "resnet_v1_8", "mlperf-tiny-ic"),
-    "shufflenetv1-g3": ("shufflenet", "shufflenetv1", "shufflenet_v1_1.0x_g3"),
+    "shufflenetv1-g3": ("shufflenet", "shufflenetv1", "shufflenetv1-1.0", "shufflenet_v1_1.0x_g3"),
     "shufflenetv2-x1.0": ("shufflenetv2", "shufflenetv2-1.0", "shufflenetv2-1.0x"),
     "shufflenetv2-x0.5": ("shufflenetv2-0.5",),
     "shufflenetv2-x1.5": ("shufflenetv2-1.5",),
@@ -100,15 +126,34 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "squeezenet1-1": ("squeezenet", "squeezenetv1.1"),
     "squeezenet1-0": ("squeezenetv1.0",),
     "ssd-mobilenetv1-0.75": ("ssd_mobilenet_v1_0.75_depth_coco",),
-    "ssd-mobilenetv1-1.0": ("ssd_mobilenet_v1", "ssd_mobilenet_v1_coco"),
+    "ssd-mobilenetv1-1.0": (
+        "ssd_mobilenet_v1",
+        "mobilenet-ssd-v1",
+        "ssd-mobilenetv1-300",
+        "ssd_mobilenet_v1_coco",
+    ),
     "ssd300-vgg16": ("ssd-vgg16",),
-    "ssd-mobilenetv2": ("ssd_mobilenet_v2_coco", "ssd-mobilenetv2-1.0", "mobilenetv2-ssd"),
+    "ssd-mobilenetv2": (
+        "ssd_mobilenet_v2_coco",
+        "ssd-mobilenetv2-1.0",
+        "mobilenetv2-ssd",
+        "mobilenet-ssd-v2",
+        "ssd-mobilenetv2-300",
+    ),
     "unet-mv2": ("unet_mobilenet_v2",),
     "vit-b16": (
         "vit-b",
         "vit-base",
         "vit_base_patch16_224",
     ),
+    "vit-b16-384": ("vit_base_patch16_384", "deit_base_patch16_384"),
+    "vit-s16-384": ("vit_small_patch16_384",),
+    "vit-ti16-384": ("vit_tiny_patch16_384",),
+    "yolo-fastest-1.1": ("yolo-fastest",),
+    "yolov3": ("yolov3-416",),
+    "yolov3-tiny": ("tiny_yolo_v3", "yolov3-tiny-416"),
+    "yolov4-tiny": ("tiny_yolo_v4", "yolov4-tiny-416"),
+    "yolox-s": ("yolox",),
     "vit-b32": ("vit_base_patch32_224",),
     "vit-b32-384": ("vit_base_patch32_384", "vision_transformer"),
     "vit-l16": (
@@ -133,7 +178,7 @@ A short name stands for what the sources mean by it: `shufflenet` of ncnn has th
 
 def folded(name: str) -> str:
     """Return a name without what does not tell two networks apart; digits stay apart."""
-    short = PORTED.sub("", TRAINING.sub("", name.strip().lower()))
+    short = PORTED.sub("", COMPUTED.sub("", TRAINING.sub("", name.strip().lower())))
     return SEPARATORS.sub("", BETWEEN_DIGITS.sub("\0", short)).replace("\0", "-")
 
 

@@ -1,7 +1,8 @@
 """EfficientNetV2: early stages whose expansion and depthwise convolution are one dense convolution.
 
-Tan and Le, EfficientNetV2: Smaller Models and Faster Training, ICML 2021, Table 4; B0 to B3 and the
-rounding as in the authors' repository (google/automl, efficientnetv2) and `keras.applications`.
+Tan and Le, EfficientNetV2: Smaller Models and Faster Training, ICML 2021, Table 4; the other
+sizes and the rounding as in the authors' repository (google/automl, efficientnetv2) and
+`keras.applications`.
 """
 
 from collections.abc import Callable
@@ -54,7 +55,26 @@ SMALL = (
     ResidualStage("inverted", 6, 3, 1, 160, 9, excite=True),
     ResidualStage("inverted", 6, 3, 2, 256, 15, excite=True),
 )
-STEM, SMALL_STEM = 32, 24
+MEDIUM = (
+    ResidualStage("single", 1, 3, 1, 24, 3),
+    ResidualStage("fused", 4, 3, 2, 48, 5),
+    ResidualStage("fused", 4, 3, 2, 80, 5),
+    ResidualStage("inverted", 4, 3, 2, 160, 7, excite=True),
+    ResidualStage("inverted", 6, 3, 1, 176, 14, excite=True),
+    ResidualStage("inverted", 6, 3, 2, 304, 18, excite=True),
+    ResidualStage("inverted", 6, 3, 1, 512, 5, excite=True),
+)
+LARGE = (
+    ResidualStage("single", 1, 3, 1, 32, 4),
+    ResidualStage("fused", 4, 3, 2, 64, 7),
+    ResidualStage("fused", 4, 3, 2, 96, 7),
+    ResidualStage("inverted", 4, 3, 2, 192, 10, excite=True),
+    ResidualStage("inverted", 6, 3, 1, 224, 19, excite=True),
+    ResidualStage("inverted", 6, 3, 2, 384, 25, excite=True),
+    ResidualStage("inverted", 6, 3, 1, 640, 7, excite=True),
+)
+STEM = 32
+BY_SIZE = {"s": (SMALL, 384), "m": (MEDIUM, 480), "l": (LARGE, 480)}
 LAST = 1280
 SCALES = ((1.0, 1.0, 224), (1.0, 1.1, 240), (1.1, 1.2, 260), (1.2, 1.4, 300))  # as in EfficientNet
 
@@ -143,9 +163,8 @@ for _index, (_width, _depth, _size) in enumerate(SCALES):
         function="silu",
     )
     NETWORKS.register(f"efficientnetv2-b{_index}")(Recipe(_build, (3, _size, _size)))
-NETWORKS.register("efficientnetv2-s")(
-    Recipe(
-        partial(staged_network, stem=SMALL_STEM, stages=SMALL, last=LAST, function="silu"),
-        (3, 384, 384),
+for _name, (_stages, _size) in BY_SIZE.items():
+    _build = partial(
+        staged_network, stem=_stages[0].features, stages=_stages, last=LAST, function="silu"
     )
-)
+    NETWORKS.register(f"efficientnetv2-{_name}")(Recipe(_build, (3, _size, _size)))

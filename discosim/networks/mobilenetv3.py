@@ -1,7 +1,7 @@
 """MobileNetV3: inverted residuals of which some weight their channels, with hard activations.
 
 Howard et al., Searching for MobileNetV3, ICCV 2019, Tables 1 and 2; as in torchvision's
-`models/mobilenetv3.py`.
+`models/mobilenetv3.py`, the narrower ones as in timm's `models/mobilenetv3.py`.
 """
 
 from functools import partial
@@ -96,7 +96,22 @@ def mobilenetv3(
     return net.build()
 
 
+def narrowed(rows: tuple[ResidualRow, ...], width: float) -> tuple[ResidualRow, ...]:
+    """Return the rows with fewer features, each expanded as far as before."""
+    full = (STEM, *(row.features for row in rows))
+    return tuple(
+        row._replace(
+            hidden=scaled(scaled(before, width), row.hidden / before),
+            features=scaled(row.features, width),
+        )
+        for row, before in zip(rows, full[:-1], strict=True)
+    )
+
+
 for _name, _rows, _hidden in (("large", LARGE, 1280), ("small", SMALL, 1024)):
     NETWORKS.register(f"mobilenetv3-{_name}")(
         Recipe(partial(mobilenetv3, rows=_rows, hidden=_hidden), (3, 224, 224))
+    )
+    NETWORKS.register(f"mobilenetv3-{_name}-0.75")(
+        Recipe(partial(mobilenetv3, rows=narrowed(_rows, 0.75), hidden=_hidden), (3, 224, 224))
     )

@@ -1,7 +1,8 @@
 """RegNetX and RegNetY: bottlenecks of grouped convolutions, widths on a straight line.
 
 Radosavovic et al., Designing Network Design Spaces, CVPR 2020, Section 3.3 (the widths) and 4.4
-(Y: squeeze-excite); parameters of each network as in torchvision's `models/regnet.py`.
+(Y: squeeze-excite); parameters of each network as in torchvision's `models/regnet.py`, and of those
+that are not there as in the authors' configurations (facebookresearch/pycls).
 """
 
 from functools import partial
@@ -31,21 +32,28 @@ class WidthLine(NamedTuple):
 
 
 X_LINES = {
+    "200mf": WidthLine(13, 24, 36.44, 2.49, 8),
     "400mf": WidthLine(22, 24, 24.48, 2.54, 16),
+    "600mf": WidthLine(16, 48, 36.97, 2.24, 24),
     "800mf": WidthLine(16, 56, 35.73, 2.28, 16),
     "1.6gf": WidthLine(18, 80, 34.01, 2.25, 24),
     "3.2gf": WidthLine(25, 88, 26.31, 2.25, 48),
+    "6.4gf": WidthLine(17, 184, 60.83, 2.07, 56),
     "8gf": WidthLine(23, 80, 49.56, 2.88, 120),
+    "12gf": WidthLine(19, 168, 73.36, 2.37, 112),
     "16gf": WidthLine(22, 216, 55.59, 2.1, 128),
     "32gf": WidthLine(23, 320, 69.86, 2.0, 168),
 }
 Y_LINES = {
     "200mf": WidthLine(13, 24, 36.44, 2.49, 8),
     "400mf": WidthLine(16, 48, 27.89, 2.09, 8),
+    "600mf": WidthLine(15, 48, 32.54, 2.32, 16),
     "800mf": WidthLine(14, 56, 38.84, 2.4, 16),
     "1.6gf": WidthLine(27, 48, 20.71, 2.65, 24),
     "3.2gf": WidthLine(21, 80, 42.63, 2.66, 24),
+    "6.4gf": WidthLine(25, 112, 33.22, 2.27, 72),
     "8gf": WidthLine(17, 192, 76.82, 2.19, 56),
+    "12gf": WidthLine(19, 168, 73.36, 2.37, 112),
     "16gf": WidthLine(18, 200, 106.23, 2.48, 112),
     "32gf": WidthLine(20, 232, 115.89, 2.53, 232),
 }

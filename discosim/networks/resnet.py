@@ -1,5 +1,7 @@
 """ResNet-18 to ResNet-152, v1.5: the stride of a bottleneck stands on its 3x3 convolution.
 
+In v1, as the paper has it, it stands on the first 1x1.
+
 He et al., Deep Residual Learning for Image Recognition, CVPR 2016, Table 1; ResNeXt: Xie et al.,
 CVPR 2017, Table 1; Wide ResNet: Zagoruyko and Komodakis, BMVC 2016; all as in torchvision's
 `models/resnet.py`, whose layer names are used here.
@@ -66,10 +68,15 @@ def _bottleneck(
     *,
     groups: int = 1,
     group_width: int = 64,
+    early: bool = False,
 ) -> str:
-    """Write a bottleneck; its 3x3 has `groups` groups, each `group_width` / 64 times as wide."""
+    """Write a bottleneck; its 3x3 has `groups` groups, each `group_width` / 64 times as wide.
+
+    early: whether the stride is the first convolution's, as in v1.
+    """
     features = groups * channels(width * group_width // 64)
-    y = conv_norm(net, x, features, 1, f"{at}.conv1", f"{at}.bn1")
+    first, second = (stride, 1) if early else (1, stride)
+    y = conv_norm(net, x, features, 1, f"{at}.conv1", f"{at}.bn1", stride=first)
     y = net.activation(y, f"{at}.relu1")
     y = conv_norm(
         net,
@@ -78,7 +85,7 @@ def _bottleneck(
         3,
         f"{at}.conv2",
         f"{at}.bn2",
-        stride=stride,
+        stride=second,
         dilation=dilation,
         groups=groups,
     )
@@ -146,7 +153,9 @@ def _register(name: str, layers: int, residual: Residual) -> None:
 
 for _layers in DEPTHS:
     _register(f"resnet{_layers}", _layers, _bottleneck if _layers >= 50 else basic)
-for _layers, _groups, _group_width in ((50, 32, 4), (101, 32, 8), (101, 64, 4)):
+for _layers in (50, 101, 152):
+    _register(f"resnet{_layers}-v1", _layers, partial(_bottleneck, early=True))
+for _layers, _groups, _group_width in ((50, 32, 4), (101, 32, 4), (101, 32, 8), (101, 64, 4)):
     _register(
         f"resnext{_layers}-{_groups}x{_group_width}d",
         _layers,

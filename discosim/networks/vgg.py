@@ -1,7 +1,7 @@
 """VGG-11 to VGG-19: 3x3 convolutions in five stages, then three linear layers.
 
 Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition,
-ICLR 2015, Table 1, columns A, B, D and E; without batch normalisation, as in torchvision's
+ICLR 2015, Table 1, columns A, B, D and E, without and with batch norms, as in torchvision's
 `models/vgg.py`, which pools the last features to 7x7 whatever the input.
 """
 
@@ -23,12 +23,15 @@ HIDDEN = 4096
 CLASSES = 1000
 
 
-def convolutions(net: Builder, x: str, stage: int, depth: int, channels: Width) -> str:
+def convolutions(
+    net: Builder, x: str, stage: int, depth: int, channels: Width, *, norms: bool = False
+) -> str:
     """Write the `depth` convolutions of `stage`, which is counted from 1."""
     for index in range(1, depth + 1):
         at = f"conv{stage}.{index}"
         with net.block(at):
             y = net.conv(x, channels(STAGE_WIDTHS[stage - 1]), 3, at, bias=True)
+            y = net.batch_norm(y, f"{at}.norm") if norms else y
             x = net.activation(y, f"{at}.relu")
     return x
 
@@ -44,12 +47,14 @@ def classifier(net: Builder, x: str, channels: Width, *, pooled: int) -> str:
         return net.linear(x, CLASSES, "fc8")
 
 
-def vgg(name: str, input_shape: Shape, channels: Width, *, depths: Shape) -> Network:
+def vgg(
+    name: str, input_shape: Shape, channels: Width, *, depths: Shape, norms: bool = False
+) -> Network:
     """Return the classifier with `depths` convolutions in the five stages."""
     net = Builder(name, input_shape)
     x = INPUT
     for stage, depth in enumerate(depths, start=1):
-        x = convolutions(net, x, stage, depth, channels)
+        x = convolutions(net, x, stage, depth, channels, norms=norms)
         with net.block(f"conv{stage}.pool"):
             x = net.pool(x, 2, f"conv{stage}.pool", stride=2)
     classifier(net, x, channels, pooled=7)
@@ -58,3 +63,6 @@ def vgg(name: str, input_shape: Shape, channels: Width, *, depths: Shape) -> Net
 
 for _layers, _depths in DEPTHS.items():
     NETWORKS.register(f"vgg{_layers}")(Recipe(partial(vgg, depths=_depths), (3, 224, 224)))
+    NETWORKS.register(f"vgg{_layers}-bn")(
+        Recipe(partial(vgg, depths=_depths, norms=True), (3, 224, 224))
+    )
