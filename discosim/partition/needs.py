@@ -219,6 +219,21 @@ def reached(layer: Layer, operand: int, held: Held, rows: Ints) -> Ints:
     return np.where(some, [0, held.row_count], 0)
 
 
+def rows_read(network: Network, name: str) -> Bools:
+    """Return which rows of a layer's output some layer reads, or are wanted of the network."""
+    shape = network.graph.nodes[name]["layer"].out_shape
+    read = np.full(rows_of(shape), name in network.outputs)
+    for reader in network.graph.successors(name):
+        layer: Layer = network.graph.nodes[reader]["layer"]
+        count = np.arange(rows_of(layer.out_shape))
+        each = np.stack([count, count + 1], axis=-1)
+        for operand, tensor in enumerate(network.operands(reader)):
+            if tensor == name:
+                for first, last in reached(layer, operand, everywhere(shape, 1), each).tolist():
+                    read[first:last] = True
+    return read
+
+
 def _for_outputs(
     on: Nodes, layer: Layer, operand: int, held: Held, choice: Choice, out: Held
 ) -> tuple[Need, ...]:

@@ -17,7 +17,6 @@ and repeated_keys say how layers are split by rows (`ByRows`); without them, fal
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,9 @@ import numpy as np
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.files import write_text
 from discosim.graph.network import shape_text
-from discosim.graph.reach import rows_of
-from discosim.graph.table import Floats, LayerTable
+from discosim.graph.table import Bools, Floats, LayerTable
 from discosim.partition.kinds import Kind, RowRanges
+from discosim.partition.needs import rows_read
 from discosim.partition.plan_document import (
     MIXED,
     UNIFORM,
@@ -69,23 +68,24 @@ class PlanFile:
                     raise UnknownNameError(f"layer in plan {self.path}:", layer, names)
         for layer, split in self.splits.items():
             if split.rows:
-                shape_of = table.rows[every.index(layer)].out_shape
-                self._check_rows(layer, split.rows, rows_of(shape_of))
+                self._check_rows(layer, split.rows, rows_read(table.network, layer))
 
-    def _check_rows(self, layer: str, rows: RowRanges, count: int) -> None:
-        """Raise DiscosimError where ranges are not one a node, in order, over all rows."""
-        ends = [0, *(last for _, last in rows)]
-        fits = len(rows) == self.nodes and ends[-1] == count
-        fits &= all(
-            0 <= first < last and first <= end
-            for (first, last), end in zip(rows, ends, strict=False)
-        )
-        fits &= all(one <= other for one, other in pairwise(rows))
-        if not (fits and ends == sorted(ends)):
+    def _check_rows(self, layer: str, rows: RowRanges, read: Bools) -> None:
+        """Raise DiscosimError where ranges are not one a node, in order, over all that is `read`.
+
+        A node may have none; those that have some begin and end no sooner than those before them.
+        """
+        begins, ends = ([each[end] for each in rows if each[0] < each[1]] for end in (0, 1))
+        fits = len(rows) == self.nodes and begins == sorted(begins) and ends == sorted(ends)
+        fits &= all(0 <= first <= last <= len(read) for first, last in rows)
+        left = read.copy()
+        for first, last in rows if fits else ():
+            left[first:last] = False
+        if not fits or left.any():
             said = ", ".join(f"{first}-{last}" for first, last in rows)
             raise DiscosimError(
                 f"plan {self.path}: rows of {layer} are {said}, wanted {self.nodes} ranges in "
-                f"order that cover 0-{count}"
+                f"order that cover 0-{len(read)}"
             )
 
     def layer_s_comm(self, table: LayerTable, nodes: int) -> Floats:

@@ -95,4 +95,7 @@ def _offered(read: Read, sent: Round) -> Floats:
     """The most distinct elements that a node has to send."""
     if sent.kind == "sum":
         return np.full(len(sent.pairs), np.inf)
-    return read.before.whole_elems if read.before.layout != "parts" else sent.pairs.max(1)
+    if read.before.layout != "parts":
+        return read.before.whole_elems
+    most: Floats = (sent.pairs + sent.sparse).max(1)
+    return most

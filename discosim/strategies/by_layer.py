@@ -10,11 +10,11 @@ import numpy as np
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.reach import rows_of
-from discosim.graph.table import Floats, LayerTable
+from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.partition.collectives import Collective
 from discosim.partition.fused import joined
 from discosim.partition.held import Held
-from discosim.partition.kinds import Choice, Kind, Rule, follow
+from discosim.partition.kinds import Choice, Kind, RowRanges, Rule, follow
 from discosim.partition.lay import Laid, lay
 from discosim.partition.plan import Conventions, Plan
 from discosim.partition.plan_file import PlanFile
@@ -90,15 +90,21 @@ def with_their_rows(laid: Laid, splits: Splits) -> Splits:
     """Return the splits with the rows that nodes compute of layers that `laid` joins."""
     found = []
     for part, split in zip(laid.parts, splits, strict=True):
-        more = split.kind is Kind.ROWS and part.choice.plain_rows
-        if (
-            more
-            and (part.rows != part.out.rows).any()
-            and (part.rows[:, 0] < part.rows[:, 1]).all()
-        ):
-            split = replace(split, rows=tuple((int(a), int(b)) for a, b in part.rows))
+        if split.kind is Kind.ROWS and part.choice.plain_rows:
+            ranges = _in_order(part.rows)
+            if ranges != _in_order(part.out.rows):
+                split = replace(split, rows=ranges)
         found.append(split)
     return tuple(found)
+
+
+def _in_order(rows: Ints) -> RowRanges:
+    """Rows (N, 2) as ranges in order: one of no rows lies where the one before it ends."""
+    ranges: list[tuple[int, int]] = []
+    for first, last in rows.tolist():
+        end = ranges[-1][1] if ranges else 0
+        ranges.append((first, last) if first < last else (end, end))
+    return tuple(ranges)
 
 
 def density_of(splits: Splits) -> Floats:

@@ -117,7 +117,7 @@ class Weighed:
         groups = groups_of(given.table)
         pure = tuple(strategies(given, s_comm))
         asked = given, groups, s_comm
-        more, rules = _joined(pure), row_rules(given)
+        more, rules = joined_rows(pure), row_rules(given)
         prices = tuple(prices_of(*asked, rows, aim, more) for rows in rules)
         floors: tuple[Prices, ...] = ()
         if not given.conventions.resend:
@@ -152,8 +152,8 @@ class Weighed:
         )
 
 
-def _joined(pure: tuple[Candidate, ...]) -> tuple[RowRanges, ...]:
-    """The rows that nodes compute of each layer where all are by rows and joined into groups."""
+def joined_rows(pure: tuple[Candidate, ...]) -> tuple[RowRanges, ...]:
+    """Return the rows that nodes compute of each layer where all are by rows and in groups."""
     for each in pure:
         if each.rows.joined and each.plan.laid is not None:
             return tuple(split.rows for split in with_their_rows(each.plan.laid, each.splits))
