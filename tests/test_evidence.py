@@ -114,7 +114,7 @@ def test_a_device_that_is_x_times_slower_has_numbers_x_times_larger(x: float) ->
 def test_rows_by_blocks_have_the_covariance_that_they_have_as_a_whole(seed: int) -> None:
     rng = np.random.default_rng(seed)
     count = 60
-    groups = {"all": np.zeros(count, int), "family": rng.integers(0, 4, count)}
+    groups = {"all": np.zeros(count, int), "family": rng.integers(0, 5, count)}
     groups["kind"] = 3 * groups["family"] + rng.integers(0, 3, count)
     near = {level: rng.normal(size=(count, 3)) for level in groups}
     noise, wanted = rng.uniform(0.1, 1, count), rng.normal(size=count)
@@ -123,7 +123,7 @@ def test_rows_by_blocks_have_the_covariance_that_they_have_as_a_whole(seed: int)
         whole += (near[level] @ near[level].T) * (group[:, None] == group)
     of = row_blocks(groups, dict.fromkeys(groups, 3))
     assert set(of.few) == {"all"}
-    assert [len(same) for _, same in of.blocks] == [2] * 4
+    assert [len(same) for _, same in of.blocks] == [2] * 5
     assert solved(of, near, noise, wanted) == pytest.approx(np.linalg.solve(whole, wanted))
 
 
@@ -174,7 +174,7 @@ def test_what_is_set_aside_changes_no_other_profile() -> None:
 
 
 def test_a_profile_predicts_what_the_fit_does() -> None:
-    predictions = predict(read_measured(shipped_table()), fitted_boards(), shipped_fits())
+    predictions = predict(read_measured(shipped_table()), fitted_boards(), shipped_fits)
     fitted = {row.measured.line: each.fitted_s(row)
               for each in reversed(shipped_fits()) for row in each.rows}  # fmt: skip
     found = [each for each in predictions if each.fitted]

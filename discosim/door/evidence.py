@@ -72,5 +72,5 @@ def evidence(
         if not rows:
             raise DiscosimError(f"no row of device {device!r}; {suggest(device, known)}")
     paths = None if profiles is None else given.names(profiles)
-    predictions = predict(rows, fitted_boards(paths), shipped_fits())
+    predictions = predict(rows, fitted_boards(paths), shipped_fits)
     return Evidence(predictions=tuple(predictions), every=device is not None)

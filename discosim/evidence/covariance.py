@@ -12,8 +12,8 @@ import numpy as np
 
 from discosim.graph.table import Floats, Ints
 
-FEW = 8
-"""Of as many rows as this, a level has at most one deviation to be one of few."""
+FEW = 5
+"""Of as many rows as this, a level of few deviations has at most one."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """Each row of a table beside what the profile of its device says."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import nan
@@ -88,10 +88,12 @@ def fitted_boards(paths: Sequence[str] | None = None) -> dict[Target, Profile]:
 
 
 def predict(
-    measured: Iterable[Measurement], boards: dict[Target, Profile], fits: Sequence[Fit]
+    measured: Iterable[Measurement],
+    boards: dict[Target, Profile],
+    fits: Callable[[], Sequence[Fit]],
 ) -> list[Judged]:
-    """Return every row beside its profile; fits: those that the shipped profiles rest on."""
-    rests = {profile.name: fits if _is_shipped(profile) else () for profile in boards.values()}
+    """Return every row beside its profile; fits: gives those that the shipped profiles rest on."""
+    rests = {profile.name: fits() if _is_shipped(profile) else () for profile in boards.values()}
     return [_one(row, boards, rests) for row in measured]
 
 

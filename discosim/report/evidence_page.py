@@ -206,7 +206,7 @@ def _page(predictions: Sequence[Judged]) -> Iterator[str]:
 def page() -> str:
     """Return docs/evidence-hardware.md."""
     rows = read_measured(shipped_table())
-    return "\n".join(_page(predict(rows, fitted_boards(), shipped_fits())))
+    return "\n".join(_page(predict(rows, fitted_boards(), shipped_fits)))
 
 
 if __name__ == "__main__":
