@@ -192,12 +192,14 @@ def _needs_of_each(
         yield [at], tuple(replace(need, rows=need.rows[None]) for need in needs)
 
 
-def windows_inside(operand: int, held: Held, reader: Reader) -> Bools:
-    """Return the output rows whose windows lie in what nodes have of an operand, (N, rows)."""
+def windows_inside(operand: int, lying: tuple[Held, ...], reader: Reader) -> Bools:
+    """Return the output rows whose windows lie in what nodes have of an operand, (N, rows, S)."""
     each = one_by_one(reader.out.row_count)
-    if held.owners is not None or held.layout == "parts":
-        return np.zeros((held.nodes, len(each)), dtype=bool)
-    return lie_inside(held.held, reached(reader.layer, operand, held, each))
+    windows = reached(reader.layer, operand, lying[0], each)
+    inside = lie_inside(np.stack([held.held for held in lying]), windows)
+    by_rows = [held.owners is None and held.layout != "parts" for held in lying]
+    found: Bools = inside.transpose(1, 2, 0) & by_rows
+    return found
 
 
 def parts_made(inside: Bools, readers: list[Reader]) -> Floats:

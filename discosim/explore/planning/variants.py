@@ -67,6 +67,7 @@ class Finder:
         self._groups: dict[tuple[object, ...], Variants] = {}
         self._numbers: dict[tuple[object, ...], int] = {}
         self._alike: dict[int, int] = {}
+        self._told: dict[tuple[object, ...], tuple[list[int], Ints]] = {}
         self.entering = {
             name: self.one(everywhere(shape, on.nodes)) for name, shape in self.network.inputs
         }
@@ -150,29 +151,28 @@ class Finder:
         """
         if len(rows) > 1:
             return list(range(len(states))), np.arange(len(states))
-        layer, seen = self.network.layers[rows[0]], dict[object, int]()
+        layer = self.network.layers[rows[0]]
+        if not _minds(layer, split):
+            return [0], np.zeros(len(states), dtype=np.int64)
         tensors = [t for t in self.network.operands(layer.name) if t in states[0]]
+        key = split.kind, tuple(state[tensor] for state in states for tensor in tensors)
+        if key not in self._told:
+            self._told[key] = self._told_apart(split, tensors, states)
+        return self._told[key]
+
+    def _told_apart(
+        self, split: LayerSplit, tensors: list[str], states: States
+    ) -> tuple[list[int], Ints]:
+        seen: dict[object, int] = {}
         firsts: list[int] = []
         of: list[int] = []
         for number, state in enumerate(states):
-            key = tuple(self._matters(layer, split, state[tensor]) for tensor in tensors)
+            key = tuple(_matters(split, state[tensor]) for tensor in tensors)
             if key not in seen:
                 seen[key] = len(firsts)
                 firsts.append(number)
             of.append(seen[key])
         return firsts, np.array(of)
-
-    def _matters(self, layer: Layer, split: LayerSplit, held: Held) -> object:
-        """What of a way to lie a reader follows from (see `reader_of`)."""
-        owners = None if held.owners is None else np.asarray(held.owners).tobytes()
-        match split.kind:
-            case Kind.WHOLE | Kind.ONE:
-                return None
-            case Kind.OUTPUTS:
-                return owners, held.layout == "whole"
-            case Kind.INPUTS:
-                return owners
-        return None if rows_of(layer.out_shape) > 1 else held
 
     def _variant(
         self, rows: list[int], at: int, split: LayerSplit, rule: Rule, lying: dict[str, Held]
@@ -241,3 +241,21 @@ class Finder:
             for tensor in self.network.operands(layer.name)
         )
         return there and layer.operator.placing != "mixes"
+
+
+def _minds(layer: Layer, split: LayerSplit) -> bool:
+    """Whether what a layer becomes by a split follows from how its operands lie."""
+    if split.kind is Kind.ROWS:
+        return rows_of(layer.out_shape) == 1
+    return split.kind in (Kind.OUTPUTS, Kind.INPUTS)
+
+
+def _matters(split: LayerSplit, held: Held) -> object:
+    """What of a way to lie a reader follows from (see `reader_of`)."""
+    owners = None if held.owners is None else np.asarray(held.owners).tobytes()
+    match split.kind:
+        case Kind.OUTPUTS:
+            return owners, held.layout == "whole"
+        case Kind.INPUTS:
+            return owners
+    return held

@@ -290,8 +290,5 @@ def _windows(operand: int, lying: _Lying, readers: list[Reader]) -> Bools:
     """
     if not any(one.choice.plain_rows for one in readers):
         return np.zeros((1, 1, 1, 1), dtype=bool)
-    if lying.by_state:
-        each = [windows_inside(operand, held, readers[0]) for held in lying.every]
-        return np.stack(each, -1)[..., None]
-    each = [windows_inside(operand, *pair) for pair in zip(lying.every, readers, strict=True)]
-    return np.stack(each, -1)[:, :, None]
+    inside = windows_inside(operand, lying.every, readers[0])
+    return inside[..., None] if lying.by_state else inside[:, :, None]
