@@ -3,7 +3,8 @@
 A label is a choice for the groups so far: how what is read later lies, its cost, its weights on
 each node. One is dropped that another one beats in all of these, and one that cannot become better
 than what is known, by the price on weights of the dynamic program (Handler, Zang: A dual algorithm
-for the constrained shortest path problem, Networks 10, 1980).
+for the constrained shortest path problem, Networks 10, 1980), or keep the memory with the lightest
+splits from there on.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from discosim.explore.planning.prices import Prices
-from discosim.explore.planning.steps import togo_of
+from discosim.explore.planning.steps import lightest_togo_of, togo_of
 from discosim.graph.table import Bools, Floats, Ints
 
 MOST_LABELS = 2_000
@@ -61,7 +62,7 @@ class _Reached:
 
 def cheapest(prices: Prices, limit: Bounded) -> Ints | None:
     """Return the options, (G,), of least cost that is found below the upper one, if any."""
-    togo = togo_of(prices, limit.rate)
+    togo = list(zip(togo_of(prices, limit.rate), lightest_togo_of(prices), strict=True))
     nodes = len(prices.weights[0])
     labels = _Labels(np.zeros(1), np.zeros((nodes, 1)), np.zeros((nodes, 1)), {})
     taken: list[tuple[Ints, Ints]] = []
@@ -74,9 +75,12 @@ def cheapest(prices: Prices, limit: Bounded) -> Ints | None:
 
 
 def _further(
-    prices: Prices, limit: Bounded, group: int, labels: _Labels, togo: Floats
+    prices: Prices, limit: Bounded, group: int, labels: _Labels, togo: tuple[Floats, Floats]
 ) -> tuple[_Labels, Ints, Ints]:
-    """Labels with a group more, and which label and which option each comes from."""
+    """Labels with a group more, and which label and which option each comes from.
+
+    togo: the least cost and priced weights, and the least weights, from the next group on.
+    """
     groups, at, lies = prices.groups, labels.at, prices.lies[group]
     reads, live = ([at[each] for each in of[group]] for of in (groups.reads, groups.live))
     cost = labels.cost[:, None] + _rows(prices.aim[group][None], reads)[0]
@@ -85,12 +89,14 @@ def _further(
     after = groups.after(group)
     staying = [at[each] for each in after if each != group]
     if group in after:
-        ahead = _rows(togo[None], staying)[0][:, lies]
+        ahead, light = (_rows(each[None], staying)[0][:, lies] for each in togo)
     else:
-        ahead = _rows(togo[None, ..., None], staying)[0]
+        ahead, light = (_rows(each[None, ..., None], staying)[0] for each in togo)
     needs = weights + peak
-    best = cost + np.maximum(ahead - limit.rate * (limit.memory - sum(needs) / len(needs)), 0.0)
-    useful = np.flatnonzero((needs <= limit.memory).all(0) & (best < limit.upper))
+    room = limit.memory - sum(needs) / len(needs)
+    best = cost + np.maximum(ahead - limit.rate * room, 0.0)
+    keeps = (needs <= limit.memory).all(0) & (light <= room * (1 + 1e-9))
+    useful = np.flatnonzero(keeps & (best < limit.upper))
 
     def of(array: Floats, places: Ints) -> Floats:  # (..., n, S): (..., places)
         return array.reshape(*array.shape[:-2], -1).take(places, -1)

@@ -1,5 +1,6 @@
 """One group of the dynamic program: what its options cost by what is live."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -64,6 +65,12 @@ def togo_of(prices: Prices, rate: float, node: int | None = None) -> list[Floats
         full = [prices.states[each] for each in groups.live[group]]
         found[group] = np.broadcast_to(least, full)
     return found
+
+
+def lightest_togo_of(prices: Prices) -> list[Floats]:
+    """Return the least weights of the nodes in the mean from each group on, by what is live."""
+    free = tuple(np.where(np.isfinite(each), 0.0, np.inf) for each in prices.aim)
+    return togo_of(replace(prices, aim=free), 1.0)
 
 
 def marginals(prices: Prices, rate: float, node: int | None = None) -> list[Floats]:
