@@ -70,7 +70,7 @@ def one_of(kind: str, given: str, known: Iterable[str]) -> str:
 
     Raises UnknownNameError with the nearest names.
     """
-    names = list(known)
+    names, given = list(known), str(given)
     if given in names:
         return given
     folded = {name.casefold(): name for name in names}

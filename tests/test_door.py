@@ -1,5 +1,6 @@
 """From Python: every natural call answers, in the words and the numbers of the command line."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -216,12 +217,57 @@ def test_what_cannot_be_is_said_in_the_same_words(
         (lambda: ds.hardware("rpi4-gigabit", bandwidth="30"), "has no unit"),
         (lambda: ds.hardware("rpi4-gigabit", bandwidth=-1), "must be more than zero"),
         (lambda: ds.hardware(PI, dtype="int8"), "was read in fp32"),
+        (lambda: ds.hardware("rpi4-gigabit", bandwidth=1j), "wanted a number in SI or a text"),
+        (lambda: ds.hardware("rpi4-gigabit", bandwidth=True), "wanted a number in SI or a text"),
+        (lambda: ds.hardware("rpi4-gigabit", settings="efficiency.conv=1"), "wanted them as {"),
+        (lambda: ds.sweep(NET, PI, strategies=3), "strategies 3; wanted a text or several texts"),
+        (lambda: ds.sweep(NET, PI, strategies=["disco", 3]), "wanted a text or several texts"),
+        (lambda: ds.sweep(NET, PI, overlap=4), "overlap 4; wanted a text"),
+        (lambda: ds.sweep(NET, PI, band="yes"), "band 'yes'; wanted True or False"),
+        (lambda: ds.sweep(NET, PI, conventions=1), "conventions 1; wanted a text"),
+        (lambda: ds.sweep(NET, PI, plan=3), "plan 3; wanted a file"),
+        (lambda: ds.sweep(NET, PI, mask={}), "mask {}; wanted a file"),
+        (lambda: ds.sweep(NET, PI, 2), "too many positional arguments; wanted sweep(network,"),
+        (lambda: ds.layers(NET, PI, top=-1), "top -1; wanted a whole number from 1 up"),
+        (lambda: ds.layers(NET, PI, top=2.5), "top 2.5; wanted a whole number from 1 up"),
+        (lambda: ds.pareto(NET, PI, reduce="best", count=0), "count 0; wanted a whole number"),
+        (lambda: ds.pareto(NET, PI, by=3), "by 3; wanted a text or several texts"),
+        (lambda: ds.size(NET, PI, latency=1, max_nodes=2.5), "max_nodes 2.5; wanted a whole"),
+        (lambda: ds.size(NET, PI, latency=1, jobs=0), "jobs 0; wanted a whole number from 1"),
+        (lambda: ds.size(NET, PI, accuracy="70"), "accuracy '70'; wanted a number"),
+        (lambda: ds.breakeven(NET, PI, versus=2), "versus 2; wanted a text"),
+        (lambda: ds.breakeven(NET, PI, target=0), "a latency of 0 s to reach; wanted more than 0"),
+        (lambda: ds.cluster(3), "cluster 3; wanted rpi5-gigabit,3xrpi4-gigabit or a list"),
+        (lambda: ds.network("resnet18", input=64.5), "'64.5' is not an input size"),
+        (lambda: ds.network("resnet18", np.zeros(3)), "a name takes input="),
+        (lambda: ds.profiles("x"), "too many positional arguments; wanted profiles()"),
     ],
 )
 def test_a_mistake_says_what_is_wanted(call: Callable[[], object], words: str) -> None:
     with pytest.raises(ds.DiscosimError) as refusal:
         call()
     assert words in str(refusal.value)
+
+
+def test_numbers_of_numpy_and_lists_are_taken() -> None:
+    """What a loop over an array gives is as good as what is typed."""
+    assert ds.network("resnet18/8", input=np.int64(64)) is ds.network("resnet18/8", input=64)
+    assert ds.network("resnet18/8", input=[3, 64, 64]).inputs == NET.inputs
+    mine = ds.layers(NET, PI, nodes=np.int64(2), s_comm=np.float32(0.5), top=np.int64(3))
+    assert mine.frame.equals(ds.layers(NET, PI, nodes=2, s_comm=0.5, top=3).frame)
+    several = ds.sweep(NET, PI, nodes=np.array([2, 4]), strategies=np.array(["disco", "dense"]))
+    assert set(several.frame["strategy"]) == {"disco", "dense"}
+
+
+@pytest.mark.parametrize("name", ["sweep", "layers", "size", "breakeven", "pareto", "timeline"])
+def test_help_can_be_read(name: str) -> None:
+    """A line of keywords with plain types, and what those mean that all commands share."""
+    function = getattr(ds, name)
+    signature = str(inspect.signature(function))
+    assert "Union" not in signature
+    assert "discosim.hardware" not in signature
+    assert "conventions: str | None = None" in signature
+    assert "rounding: none or exact" in function.__doc__
 
 
 # Hardware

@@ -171,6 +171,8 @@ def _to_target(
     counted: str,
 ) -> Targets:
     """What gives the latency, of each case; S_comm once, whatever S_comm a case has."""
+    if not 0 < target_s < np.inf:
+        raise DiscosimError(f"a latency of {target_s:g} s to reach; wanted more than 0")
     found: list[Reached] = []
     for case in cases:
         for sought in solved_for(solve, case):

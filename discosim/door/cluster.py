@@ -27,8 +27,10 @@ def cluster(
         pairs = counted_names(nodes)
         kinds = {name: hardware(name, **overrides) for name, _ in pairs}
         every = [kinds[name] for name, count in pairs for _ in range(count)]
-    else:
+    elif isinstance(nodes, list | tuple):
         every = [hardware(each, **overrides) for each in nodes]
+    else:
+        raise DiscosimError(f"cluster {nodes!r:.60}; wanted rpi5-gigabit,3xrpi4-gigabit or a list")
     if not every:
         raise DiscosimError("no nodes; wanted a cluster as rpi5-gigabit,3xrpi4-gigabit")
     found = joined(every, SHARES[0] if shares is None else read_shares(shares))

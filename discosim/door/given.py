@@ -58,7 +58,7 @@ BEST_CHUNKS = Overlap.parse("layer:best")
 
 
 class CountedAs(TypedDict, total=False):
-    """What is counted: `conventions` paper or runtime, and what differs from them.
+    """What is counted: conventions paper or runtime, and what differs from them.
 
     as_built: what a program on the wire does, runtime conventions and overlap layer:best;
     rounding: none or exact; resend: a tensor once per reader, or once; selection: of readers of a
@@ -74,8 +74,11 @@ class CountedAs(TypedDict, total=False):
 
 
 class Counting(CountedAs, total=False):
-    """What is counted, and how strategies lay a network out.
+    """What is counted: conventions paper or runtime, and what differs; how it is laid out.
 
+    as_built: what a program on the wire does, runtime conventions and overlap layer:best;
+    rounding: none or exact; resend: a tensor once per reader, or once; selection: of readers of a
+    tensor that is sent once, independent, common or apart; features: peak or all.
     at: block of strategies with a cut; objective: of pipeline stages, memory or latency;
     collective: of sums and gathers, direct, ring or root; plan, mask: what is sent, layer by layer
     or feature by feature, as a file or as it was read.
@@ -147,8 +150,12 @@ def _numbers(given: Any, parse: Callable[[str], Iterable[float]]) -> list[float]
 
 
 def names(given: Names) -> list[str]:
-    """Return names, each once."""
-    return list(dict.fromkeys(parse_names(given) if isinstance(given, str) else given))
+    """Return names, each once; raises DiscosimError for what is none."""
+    several = list(given) if isinstance(given, Iterable) else [given]
+    found = parse_names(given) if isinstance(given, str) else several
+    if not all(isinstance(name, str) for name in found):
+        raise DiscosimError(f"{given!r:.60}; wanted names, as 'dense,disco' or ['dense', 'disco']")
+    return list(dict.fromkeys(found))
 
 
 def strategy_names(given: Names) -> list[str]:
@@ -326,17 +333,27 @@ def tell_planned_once(strategies: Iterable[str]) -> None:
 
 
 def the_plan(given: "str | PathLike[str] | PlanFile | None") -> PlanFile | None:
-    """Return a plan file that was read, or that is to be."""
-    return given if given is None or isinstance(given, PlanFile) else read_plan(fspath(given))
+    """Return a plan file that was read, or that is to be; raises DiscosimError."""
+    if given is None or isinstance(given, PlanFile):
+        return given
+    return read_plan(_path(given, "plan"))
 
 
 def the_mask(given: "str | PathLike[str] | Mask | None", of: Network) -> "Mask | None":
-    """Return a mask of the network that was read, or that is to be."""
-    if not isinstance(given, str | PathLike):
+    """Return a mask of the network that was read, or that is to be; raises DiscosimError."""
+    from discosim.masks.mask import Mask
+
+    if given is None or isinstance(given, Mask):
         return given
     from discosim.masks.mask_file import read_mask
 
-    return read_mask(fspath(given), of)
+    return read_mask(_path(given, "mask"), of)
+
+
+def _path(given: object, what: str) -> str:
+    if isinstance(given, str | PathLike):
+        return fspath(given)
+    raise DiscosimError(f"{what} {given!r:.60}; wanted a file, or a {what} as it was found")
 
 
 def nodes_or_default(

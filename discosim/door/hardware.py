@@ -8,7 +8,8 @@ from os import PathLike, fspath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Union, Unpack
 
-from discosim.door.hearing import SHORT, note
+from discosim.door.hearing import note
+from discosim.door.keywords import SHORT
 from discosim.door.text import Series, series_of
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.hardware import DTYPES, TOPOLOGIES, Hardware, Profile, duplex_of, load_profile
@@ -105,7 +106,7 @@ def profile_of(given: "str | PathLike[str] | Profile", **overrides: Unpack[Overr
         f"compute.{dtype}": first.get("compute"),
         "memory.capacity": first.get("memory"),
         "memory.attention": overrides.get("attention"),
-        **{path: str(value) for path, value in (overrides.get("settings") or {}).items()},
+        **{path: str(value) for path, value in _settings(overrides).items()},
     }
     written = {path: text for path, text in texts.items() if text is not None}
     if isinstance(given, Profile):
@@ -117,6 +118,24 @@ def profile_of(given: "str | PathLike[str] | Profile", **overrides: Unpack[Overr
     raise DiscosimError(
         f"hardware {given!r:.60}; wanted a profile's name, a .toml file or ds.hardware(…)"
     )
+
+
+def _settings(overrides: Overrides) -> Mapping[str, str | float]:
+    """Numbers of a profile by their paths; raises DiscosimError for what is no mapping."""
+    given = overrides.get("settings") or {}
+    if not isinstance(given, Mapping):
+        raise DiscosimError(f"settings {given!r:.60}; wanted them as {{'efficiency.conv': 0.5}}")
+    return given
+
+
+def _number(name: str, given: object) -> float:
+    """A quantity in SI; raises DiscosimError for what is no number."""
+    try:
+        if not isinstance(given, bool):
+            return float(given)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        pass
+    raise DiscosimError(f"{name} {given!r:.60}; wanted a number in SI or a text with its unit")
 
 
 def _spelt(overrides: Overrides) -> Overrides:
@@ -142,7 +161,9 @@ def _series(overrides: Overrides) -> dict[str, Series]:
             found[name] = given
         else:
             values: list[Any] = list(given) if isinstance(given, Iterable) else [given]
-            texts = (v if isinstance(v, str) else f"{float(v)!r}{kind.unit}" for v in values)
+            texts = (
+                v if isinstance(v, str) else f"{_number(name, v)!r}{kind.unit}" for v in values
+            )
             found[name] = Series(tuple(texts))
         if not found[name].texts or (name == "memory" and len(found[name].texts) > 1):
             raise DiscosimError(f"{name} {given!r:.60}; wanted one value")

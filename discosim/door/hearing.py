@@ -4,7 +4,6 @@ Whoever asks may listen: the command line prints notes and draws a bar. From Pyt
 in the answer.
 """
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -12,13 +11,10 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from discosim.errors import DiscosimError, UnknownNameError
+from discosim.door.keywords import check, documented, for_people, spelt_out
 
 if TYPE_CHECKING:
     from discosim.door.answer import Answer
-
-SHORT = {"hw": "hardware", "model": "network", "bw": "bandwidth"}
-"""Keywords as commands spell them, and as functions do."""
 
 P = ParamSpec("P")
 A = TypeVar("A", bound="Answer")
@@ -70,11 +66,11 @@ def progress(title: str) -> AbstractContextManager[Progress]:
 
 def command(function: Callable[P, A]) -> Callable[P, A]:
     """Return `function` with its notes in its answer and its mistaken keywords in words."""
-    signature = _spelt_out(function)
+    signature = spelt_out(function)
 
     @wraps(function)
     def asked(*args: P.args, **keywords: P.kwargs) -> A:
-        _check(function.__name__, signature, args, keywords)
+        check(function.__name__, signature, args, keywords)
         outer = _LISTENER.get()
         notes: list[str] = []
 
@@ -90,7 +86,8 @@ def command(function: Callable[P, A]) -> Callable[P, A]:
             hear(by_default(node.default))
         return replace(answer, notes=tuple(notes), caveats=tuple(dict.fromkeys(caveats)))
 
-    asked.__signature__ = signature  # type: ignore[attr-defined]
+    asked.__signature__ = for_people(signature)  # type: ignore[attr-defined]
+    asked.__doc__ = documented(function)
     return asked
 
 
@@ -99,44 +96,3 @@ def by_default(name: str) -> str:
     from discosim.hardware import load_profile  # with numpy, for which --help does not wait
 
     return f"no --hw: {name} ({load_profile(name).description})"
-
-
-def _spelt_out(function: Callable[..., object]) -> inspect.Signature:
-    """The signature with the keywords of an unpacked TypedDict by their names, for completion."""
-    signature = inspect.signature(function)
-    parameters = list(signature.parameters.values())
-    if not parameters or parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
-        return signature
-    [keywords] = function.__annotations__[parameters.pop().name].__args__
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
-        for name in keywords.__annotations__
-    ]
-    return signature.replace(parameters=parameters)
-
-
-def _unknown(name: str, keyword: str, signature: inspect.Signature) -> DiscosimError:
-    """What is said of a keyword that there is not: the right one, or that it is the hardware's."""
-    from discosim.hardware.quantities import SETTABLE
-
-    known, word = signature.parameters, SHORT.get(keyword, keyword)
-    if "hardware" in known and word in SETTABLE:
-        return DiscosimError(
-            f"unknown keyword of {name} {keyword!r}; it is the hardware's: "
-            f"hardware=ds.hardware({known['hardware'].default!r}, {word}=...)"
-        )
-    like = [word] if word != keyword and word in known else []
-    return UnknownNameError(f"keyword of {name}", keyword, known, like=like)
-
-
-def _check(
-    name: str, signature: inspect.Signature, args: object, keywords: dict[str, object]
-) -> None:
-    """Raise DiscosimError for keywords that are not known and arguments that are missing."""
-    for keyword in keywords:
-        if keyword not in signature.parameters:
-            raise _unknown(name, keyword, signature)
-    try:
-        signature.bind(*args, **keywords)  # type: ignore[misc]
-    except TypeError as error:
-        raise DiscosimError(f"{name}: {error}; wanted {name}{signature}") from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 from discosim.door.text import parse_input
 from discosim.errors import DiscosimError
 from discosim.graph.network import Network
+from discosim.importers.sizes import NamedSizes
 from discosim.networks import Sizes as Sizes
 from discosim.networks import build
 
@@ -33,6 +34,8 @@ def network(
     if isinstance(given, Network):
         return given
     if isinstance(given, str | PathLike):
+        if example is not None:
+            raise DiscosimError("an example of the input is of a torch module; a name takes input=")
         return build(fspath(given), _shape(input))
     if hasattr(given, "state_dict") and callable(given):
         if example is None:
@@ -49,4 +52,9 @@ def network(
 
 
 def _shape(given: int | str | Sizes | None) -> Sizes | None:
-    return parse_input(str(given)) if isinstance(given, int | str) else given
+    """The size of an input, from 224, "224x320", (3, 224, 224) or of several by name."""
+    if given is None or isinstance(given, NamedSizes):
+        return given
+    if isinstance(given, list | tuple):
+        return parse_input("x".join(map(str, given)))
+    return parse_input(str(given))
