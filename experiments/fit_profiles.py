@@ -164,7 +164,7 @@ def main(wanted: Sequence[str]) -> None:
     known = [name for board in BOARDS for name in board.files]
     for name in wanted:
         if name not in known:
-            raise UnknownNameError("profile", name, known)
+            sys.exit(str(UnknownNameError("profile", name, known)))
     for board in BOARDS:
         if not wanted or set(wanted) & set(board.files):
             write(board, shipped_fits())

@@ -178,7 +178,10 @@ def _board(row: Measurement, kind: Target, boards: dict[Target, Profile]) -> tup
     has = " or ".join(
         str(each.threads) for each in sorted(same, key=lambda each: each.threads or 0)
     )
-    raise DiscosimError(f"no profile of {row.device} with {kind.threads} threads, only with {has}")
+    raise DiscosimError(
+        f"no profile of {row.device} with {kind.threads} thread{'s' * (kind.threads > 1)}, "
+        f"only with {has}"
+    )
 
 
 def pairs_right(predictions: Sequence[Judged], apart: float = APART) -> tuple[int, int]:
