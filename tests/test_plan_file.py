@@ -166,3 +166,15 @@ def test_rows_that_are_written_are_those_that_were_joined() -> None:
             getattr(joined.exchange, amounts), getattr(again.exchange, amounts)
         )
     np.testing.assert_array_equal(joined.local + joined.remote, again.local + again.remote)
+
+
+def test_rows_that_nobody_reads_need_not_be_computed() -> None:
+    """Of 112 rows after conv1, and 56 after a pooling, a node may have none."""
+    first = LayerSplit(Kind.ROWS, rows=((0, 112), (112, 112)))
+    on("resnet18", plan_file=PlanFile("p", "resnet18", 2, {}, None, {"conv1": first})).plan()
+    strided = {
+        "layer1.0.conv1": LayerSplit(Kind.ROWS),
+        "layer1.1.bn2": LayerSplit(Kind.ROWS, rows=((0, 30), (26, 55))),
+    }
+    with pytest.raises(DiscosimError, match=r"rows of layer1.1.bn2 are 0-30, 26-55, wanted 2"):
+        on("resnet18", plan_file=PlanFile("p", "resnet18", 2, {}, None, strided))

@@ -219,14 +219,17 @@ def reached(layer: Layer, operand: int, held: Held, rows: Ints) -> Ints:
     return np.where(some, [0, held.row_count], 0)
 
 
-def rows_read(network: Network, name: str) -> Bools:
-    """Return which rows of a layer's output some layer reads, or are wanted of the network."""
+def rows_read(network: Network, name: str, computed: Mapping[str, Bools]) -> Bools:
+    """Return which rows of a layer's output some layer reads, or are wanted of the network.
+
+    computed: the rows of other layers that any node computes, where these are not all.
+    """
     shape = network.graph.nodes[name]["layer"].out_shape
     read = np.full(rows_of(shape), name in network.outputs)
     for reader in network.graph.successors(name):
         layer: Layer = network.graph.nodes[reader]["layer"]
         count = np.arange(rows_of(layer.out_shape))
-        each = np.stack([count, count + 1], axis=-1)
+        each = np.stack([count, count + 1], axis=-1)[computed.get(reader, slice(None))]
         for operand, tensor in enumerate(network.operands(reader)):
             if tensor == name:
                 for first, last in reached(layer, operand, everywhere(shape, 1), each).tolist():

@@ -66,9 +66,20 @@ class PlanFile:
             for layer in layers:
                 if layer not in names:
                     raise UnknownNameError(f"layer in plan {self.path}:", layer, names)
-        for layer, split in self.splits.items():
+        if any(split.rows for split in self.splits.values()):
+            self._check_every_row(table)
+
+    def _check_every_row(self, table: LayerTable) -> None:
+        """Raise DiscosimError where nodes do not compute what is read, or not in order."""
+        computed: dict[str, Bools] = {}
+        said = zip(table.network.layers, self.every_split(table), strict=True)
+        for layer, split in reversed(list(said)):
             if split.rows:
-                self._check_rows(layer, split.rows, rows_read(table.network, layer))
+                read = rows_read(table.network, layer.name, computed)
+                self._check_rows(layer.name, split.rows, read)
+                computed[layer.name] = np.zeros(len(read), dtype=bool)
+                for first, last in split.rows:
+                    computed[layer.name][first:last] = True
 
     def _check_rows(self, layer: str, rows: RowRanges, read: Bools) -> None:
         """Raise DiscosimError where ranges are not one a node, in order, over all that is `read`.

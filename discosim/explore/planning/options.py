@@ -107,20 +107,29 @@ def options_of(
 
 
 def _ranges(
-    given: Configuration, groups: Groups, rows: ByRows, more: tuple[RowRanges, ...]
+    given: Configuration, groups: Groups, by_rows: ByRows, more: tuple[RowRanges, ...]
 ) -> list[list[RowRanges]]:
     """The rows that nodes may compute of each layer instead of their own."""
     count = len(given.network.layers)
     usual = laid_by_layer(
         given.table, (LayerSplit(Kind.ROWS),) * count, given.nodes, given.conventions,
-        given.collective, rows, given.weighed,
+        given.collective, by_rows, given.weighed,
     )  # fmt: skip
     sizes = np.bincount(groups.of[:-1], minlength=len(groups))
     found = levels_of(usual, sizes[groups.of[:-1]] == 1)
-    return [
-        [*each, *({also} - {(), *each})]
-        for each, also in zip(found, more or [()] * count, strict=True)
-    ]
+    counts = [part.out.row_count for part in usual.parts]
+    every = [_covering(each, rows) for each, rows in zip(more or [()] * count, counts, strict=True)]
+    return [[*each, *({also} - {(), *each})] for each, also in zip(found, every, strict=True)]
+
+
+def _covering(ranges: RowRanges, count: int) -> RowRanges:
+    """The ranges with the rows between them and at the ends, which may be read by another split."""
+    some = [at for at, (first, last) in enumerate(ranges) if first < last]
+    found = list(ranges)
+    for at, after in zip(some, [*some[1:], None], strict=False):
+        end = count if after is None else ranges[after][0]
+        found[at] = ranges[at][0] if at != some[0] else 0, max(ranges[at][1], end)
+    return tuple(found)
 
 
 def _splits(given: Configuration, members: list[int], ranges: list[RowRanges]) -> Splits:
