@@ -72,32 +72,18 @@ class PlanFile:
     def _check_every_row(self, table: LayerTable) -> None:
         """Raise DiscosimError where nodes do not compute what is read, or not in order."""
         computed: dict[str, Bools] = {}
-        said = zip(table.network.layers, self.every_split(table), strict=True)
-        for layer, split in reversed(list(said)):
+        names = list(table.name[:-1])
+        for row, split in reversed(list(enumerate(self.every_split(table)))):
             if split.rows:
-                read = rows_read(table.network, layer.name, computed)
-                self._check_rows(layer.name, split.rows, read)
-                computed[layer.name] = np.zeros(len(read), dtype=bool)
-                for first, last in split.rows:
-                    computed[layer.name][first:last] = True
-
-    def _check_rows(self, layer: str, rows: RowRanges, read: Bools) -> None:
-        """Raise DiscosimError where ranges are not one a node, in order, over all that is `read`.
-
-        A node may have none; those that have some begin and end no sooner than those before them.
-        """
-        begins, ends = ([each[end] for each in rows if each[0] < each[1]] for end in (0, 1))
-        fits = len(rows) == self.nodes and begins == sorted(begins) and ends == sorted(ends)
-        fits &= all(0 <= first <= last <= len(read) for first, last in rows)
-        left = read.copy()
-        for first, last in rows if fits else ():
-            left[first:last] = False
-        if not fits or left.any():
-            said = ", ".join(f"{first}-{last}" for first, last in rows)
-            raise DiscosimError(
-                f"plan {self.path}: rows of {layer} are {said}, wanted {self.nodes} ranges in "
-                f"order that cover 0-{len(read)}"
-            )
+                read = rows_read(table.network, names[row], computed)
+                if not _fits(split.rows, read, self.nodes):
+                    layer = next(name for name in reversed(names[: row + 1]) if name in self.splits)
+                    said = ", ".join(f"{first}-{last}" for first, last in split.rows)
+                    raise DiscosimError(
+                        f"plan {self.path}: rows of {layer} are {said}, wanted {self.nodes} ranges "
+                        f"in order that cover 0-{len(read)}"
+                    )
+                computed[names[row]] = _covered(split.rows, len(read))
 
     def layer_s_comm(self, table: LayerTable, nodes: int) -> Floats:
         """Return S_comm of each row, (1, L); raises DiscosimError for another number of nodes."""
@@ -111,6 +97,24 @@ class PlanFile:
     def every_split(self, table: LayerTable) -> Splits:
         """Return the split of every layer."""
         return spread_out(table.network, self.splits)
+
+
+def _fits(rows: RowRanges, read: Bools, nodes: int) -> bool:
+    """Whether ranges are one a node, in order, over all that is `read`, (rows,).
+
+    A node may have none; those that have some begin and end no sooner than those before them.
+    """
+    begins, ends = ([each[end] for each in rows if each[0] < each[1]] for end in (0, 1))
+    fits = len(rows) == nodes and begins == sorted(begins) and ends == sorted(ends)
+    fits &= all(0 <= first <= last <= len(read) for first, last in rows)
+    return fits and not (read & ~_covered(rows, len(read))).any()
+
+
+def _covered(rows: RowRanges, count: int) -> Bools:
+    covered = np.zeros(count, dtype=bool)
+    for first, last in rows:
+        covered[first:last] = True
+    return covered
 
 
 def read_plan(path: str) -> PlanFile:
