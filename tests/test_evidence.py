@@ -506,6 +506,21 @@ def test_what_a_profile_was_fitted_to_is_not_judged_by_it(
     assert more.plot() is not None
 
 
+def test_rows_without_a_profile_are_predicted_by_the_others_of_their_table(tmp_path: Path) -> None:
+    path = table(tmp_path, *OWN, {"device": "Toaster", "network": "resnet18", "value": 5})
+    found = ds.evidence(measured=path)
+    own = ds.fit(path, device="My board")
+    frame = found.frame[found.frame["reason"] == ""]
+    assert len(frame) == 4
+    for column in ("held_out_s", "held_out_error"):
+        assert frame[column].to_numpy() == pytest.approx(own.frame[column].to_numpy())
+    assert set(frame["profile"]) == {"own rows: My board, engine, 2 threads"}
+    assert found.predictions[-1].reason == "no profile of Toaster"
+    assert any(line.startswith("Without a profile, 4 of 4") for line in found.lines)
+    few = ds.evidence(measured=table(tmp_path, *OWN[:3], name="few.csv"))
+    assert [each.reason for each in few.predictions] == ["no profile of My board"] * 3
+
+
 def test_an_own_profile_of_a_shipped_device_is_not_judged_by_the_shipped_fit(
     tmp_path: Path,
 ) -> None:

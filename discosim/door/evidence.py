@@ -11,8 +11,9 @@ from discosim.door.answer import Answer
 from discosim.door.hearing import command
 from discosim.errors import DiscosimError, suggest
 from discosim.evidence import names
-from discosim.evidence.fitting import shipped_fits
+from discosim.evidence.fitting import shipped_fit, shipped_fits
 from discosim.evidence.measured import read_measured, shipped_table
+from discosim.evidence.own_rows import by_own_rows
 from discosim.evidence.predict import Judged, fitted_boards, predict
 from discosim.report import evidence as report
 from discosim.report.tables import Cells
@@ -60,7 +61,8 @@ def evidence(
     """Return published latencies beside predictions, those of fitted networks by profiles without.
 
     measured: a table of the columns of `hardware_profiles/measured.csv`, by default that one;
-    device: only rows of it; profiles: names or .toml files in place of all shipped ones. Raises
+    device: only rows of it; profiles: names or .toml files in place of all shipped ones, without
+    which rows of devices that have none are predicted by the other rows of their table. Raises
     DiscosimError with all faults of the table.
     """
     table = shipped_table() if measured is None else fspath(measured)
@@ -73,4 +75,6 @@ def evidence(
             raise DiscosimError(f"no row of device {device!r}; {suggest(device, known)}")
     paths = None if profiles is None else given.names(profiles)
     predictions = predict(rows, fitted_boards(paths), shipped_fits)
+    if paths is None:
+        predictions = by_own_rows(predictions, shipped_fit)
     return Evidence(predictions=tuple(predictions), every=device is not None)

@@ -16,15 +16,14 @@ from discosim.evidence.fitting import (
     Fit,
     Observation,
     Target,
+    fit_beside,
     input_of,
     kind_of,
     network_of,
     one_inference,
-    set_aside,
-    usable,
+    shipped_fit,
 )
-from discosim.evidence.fitting import fit as fitted
-from discosim.evidence.measured import Measurement, read_measured, shipped_table
+from discosim.evidence.measured import Measurement, read_measured
 from discosim.evidence.predict import fitted_boards
 from discosim.evidence.profiles import fitted_profile
 from discosim.hardware import DTYPES, Profile, load_profile
@@ -124,12 +123,7 @@ def fit(
 
     read_measured(fspath(measured), check, check_all)
     rows = [Observation(each, network_of(each), kind_of(each)) for each in chosen]
-    own = {(row.kind[:3], row.name) for row in rows}
-    usual = [row for row in usable(read_measured(shipped_table()))
-             if (row.kind[:3], row.name) not in own and set_aside(row.kind) is None]  # fmt: skip
-    here = {row.kind[:3] for row in rows}
-    others = [row for row in usual if row.kind[:3] not in here]
-    found = fitted([*rows, *others], fewest=1)
+    found = fit_beside(rows, shipped_fit().rows)
     kinds = sorted({row.kind for row in rows}, key=lambda kind: list(DTYPES).index(kind.dtype))
     boards = {kind.device: profile for kind, profile in fitted_boards().items()}
     like = boards.get(kinds[0].device)

@@ -275,6 +275,12 @@ def fit(rows: Sequence[Observation], fewest: int = FEWEST) -> Fit:
     return Fit(tuple(chosen), tuple(kinds))
 
 
+def fit_beside(own: Sequence[Observation], usual: Iterable[Observation]) -> Fit:
+    """Return the numbers of a device's own rows, however few, beside those of other devices."""
+    here = {row.kind[:3] for row in own}
+    return fit([*own, *(row for row in usual if row.kind[:3] not in here)], fewest=1)
+
+
 def _groups(kinds: Sequence[Target]) -> dict[str, Ints]:
     """Which kinds have something in common, (G,), by the levels of `Beliefs`."""
     family = [names.family(kind.engine) for kind in kinds]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from discosim.evidence.own_rows import OWN_ROWS
 from discosim.evidence.predict import APART, Judged, pairs_right
 from discosim.report.lettering import fitted
 from discosim.report.style import COMM, COMP, SINGLE, legend_below, new_figure, plain_ticks, rc
@@ -160,6 +161,12 @@ def findings(predictions: Sequence[Judged]) -> list[str]:
         lines.append(
             f"Not judged, {len(seen)} of {len(said)}: networks that {by} was fitted to, on which "
             f"it is off by {100 * off:.0f} % (median)."
+        )
+    own = [each for each in said if each.profile.startswith(OWN_ROWS)]
+    if own:
+        lines.append(
+            f"Without a profile, {len(own)} of {len(said)}: predicted by numbers fitted to the "
+            "table's own rows, each network by those without it; discosim fit keeps such numbers."
         )
     alone = [each for each in said if each.measured.nodes == 1]
     share = f" ({100 * len(alone) / len(rows):.0f} %)" if rows else ""
