@@ -32,6 +32,9 @@ PICTURE = "evidence.png"
 def command(asked: Asked) -> None:
     """Published latencies beside predictions, on networks that the profiles were not fitted to.
 
+    Devices without a profile are predicted by their own rows of the file, each network by those
+    without it.
+
     \b
     discosim evidence
     discosim evidence --device "Raspberry Pi 4B"

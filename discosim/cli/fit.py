@@ -11,7 +11,7 @@ from discosim.cli.options import Option, To
 from discosim.door.fit import fit
 
 
-@click.command("fit", cls=Asking, page="evidence-hardware.md")
+@click.command("fit", cls=Asking, page="device.md")
 @click.argument("measured")
 @asks(
     fit,
