@@ -49,6 +49,22 @@ def test_a_profile_alone_is_shown(run: Run) -> None:
     assert (code, "did you mean rpi5-gigabit" in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("sweep --nodse 2", "unknown option '--nodse'; did you mean --nodes or"),
+        ("evidence --mesured x.csv", "did you mean --measured?"),
+        ("hardware --fromat json", "did you mean --format or"),
+        ("sweep --bandwidth 1MB/s", "unknown option '--bandwidth'; did you mean --bw? ("),
+        ("sweep --link_latency 1ms", "did you mean --link-latency"),
+        ("sweep -x", "unknown option '-x' (Usage"),
+    ],
+)
+def test_an_option_that_there_is_not_is_told_the_likest(line: str, words: str, run: Run) -> None:
+    code, out, err = run(line)
+    assert (code, out, words in err, err.count("\n")) == (2, "", True, 1)
+
+
 def test_all_strategies_are_those_of_compare(run: Run) -> None:
     asked = "compare resnet18/8 --input 32 --nodes 2 --format csv"
     assert run(f"{asked} --strategy all") == run(asked)

@@ -11,7 +11,8 @@ from discosim import __version__
 from discosim.cli.output import note
 from discosim.cli.progress import LazyProgress
 from discosim.door.hearing import Listener, listening
-from discosim.errors import DiscosimError, FaultsError, UnknownNameError
+from discosim.door.keywords import SHORT
+from discosim.errors import DiscosimError, FaultsError, UnknownNameError, nearest
 
 COMMANDS = {
     "sweep": "Latency over S_comm and N, and whether one node is faster.",
@@ -94,9 +95,21 @@ def run() -> int:
         return _refuse(str(error))
     except click.UsageError as error:
         usage = "" if error.ctx is None else f" ({error.ctx.get_usage()}; all: --help)"
-        return _refuse(error.format_message() + usage)
+        return _refuse(_said(error) + usage)
     except click.ClickException as error:
         return _refuse(error.format_message())
+
+
+def _said(error: click.UsageError) -> str:
+    """What is wrong with a command; of an option that there is not, the likest that there are."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return error.format_message()
+    known = [flag for each in error.ctx.command.params for flag in each.opts if flag[:2] == "--"]
+    given = error.option_name.replace("_", "-")
+    python = {f"--{word}": f"--{short}" for short, word in SHORT.items()}
+    near = [python[given]] if python.get(given) in known else nearest(given, known)
+    said = f"unknown option {error.option_name!r}"
+    return f"{said}; did you mean {' or '.join(near)}?" if near else said
 
 
 def _once(tell: Callable[[str], None]) -> Callable[[str], None]:
