@@ -53,7 +53,8 @@ def test_layers_left_out_send_everything() -> None:
     [
         ([], ["object"]),
         ({}, ["version", "model", "nodes", "s_comm"]),
-        ({"version": 3, "model": "resnet18", "nodes": 2, "s_comm": {}}, ["version is 3"]),
+        ({"version": 3, "nodes": 2, "joined": 1}, ["plan.json: version is 3, wanted 1 or 2"]),
+        ({"version": [2], "model": "m"}, ["plan.json: version is [2], wanted 1 or 2"]),
         ({"version": 2, "model": "m", "nodes": 2, "splits": {}}, ["splits is missing"]),
         (
             {"version": 2, "model": "m", "nodes": 2, "splits": {"a": {"split": "row"}}},
@@ -69,9 +70,13 @@ def test_layers_left_out_send_everything() -> None:
                     "a": {"split": "rows", "s_comm": 0.5},
                     "b": {"split": "one", "node": 2},
                     "c": {"split": "outputs", "s_com": 1},
+                    "d": {"split": "outputs", "node": 1},
                 },
             },
-            ["joined_rows", "s_comm of a is 0.5", "node of b is 2", "did you mean s_comm"],
+            [
+                *("joined_rows", "s_comm of a is 0.5", "node of b is 2", "did you mean s_comm"),
+                "node of d is 1, wanted 0 to one less than there are nodes, of one",
+            ],
         ),
         (
             {

@@ -37,7 +37,7 @@ OF_A_LAYER = {
     "": 'an object as {"split": "rows"}',
     "split": f"one of {KINDS}",
     "s_comm": "0 to 1 of outputs, else none",
-    "node": "0 to one less than there are nodes",
+    "node": "0 to one less than there are nodes, of one, else none",
     "rows": "[[0, 28], [28, 56]] or the like of a split by rows",
 }
 """What each key is to be."""
@@ -76,6 +76,7 @@ class SplitDocument(_AsGiven):
     @classmethod
     def _there(cls, node: int, info: ValidationInfo) -> int:
         _refuse(info.context is not None and node >= info.context)
+        _refuse(node > 0 and info.data.get("split", Kind.ONE) != Kind.ONE)
         return node
 
     @field_validator("rows")
@@ -118,7 +119,10 @@ def checked(path: str, document: object) -> UniformDocument | MixedDocument:
     if not isinstance(document, dict):
         keys = ", ".join(list(UniformDocument.model_fields))
         raise DiscosimError(f"plan {path}: wanted an object with {keys}")
-    kind = MixedDocument if document.get("version") == MIXED else UniformDocument
+    version = document.get("version", UNIFORM)
+    if version not in (UNIFORM, MIXED):  # whose keys nobody knows
+        raise DiscosimError(f"plan {path}: version is {version!r:.40}, wanted {WANTED['version']}")
+    kind = MixedDocument if version == MIXED else UniformDocument
     nodes = document.get("nodes")
     context = nodes if isinstance(nodes, int) else None
     try:
