@@ -298,7 +298,10 @@ def test_unlike_nodes_have_shares_that_suit_them() -> None:
         assert mine["latency_s"].iloc[0] == pytest.approx(seconds, rel=1e-3)
     rows = frame[frame["plan"].str.contains("rows|plan")]
     assert (rows.groupby("hardware")["share"].mean()).is_monotonic_increasing
-    assert "no bound" in answer.lines[-2]
+    assert "all nodes busy all the time" in answer.lines[-2]
+    together = 1.0 / sum(1.0 / seconds for seconds in alone)
+    assert 0.0 < answer.found.bound <= together
+    assert answer.found.bound <= frame["latency_s"].min()
     with pytest.raises(DiscosimError, match="unlike nodes are planned for latency"):
         ds.plan("resnet18/8", "rpi4-gigabit,rpi5-gigabit", objective="bytes")
     with pytest.raises(DiscosimError, match="2 profiles for 1 nodes"):

@@ -68,7 +68,10 @@ def findings(found: UnlikePlanned, convention: str) -> list[str]:
         if best.exact
         else "Layers at an S_comm over 0 have to be trained so."
     )
-    lines.append("Sought on nodes of the mean speed, then balanced event by event: no bound.")
+    lines.append(
+        "Sought on nodes of the mean speed, then balanced event by event. No plan takes less than "
+        f"{format_quantity(found.bound, 's')}: all nodes busy all the time, and nothing sent."
+    )
     return lines
 
 

@@ -6,14 +6,19 @@ there are, with shares by speed or balanced event by event, whichever takes less
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from discosim.configuration import Configuration
 from discosim.explore.planning.plan import plan as planned
-from discosim.graph.network import shape_text
+from discosim.graph.network import Network, shape_text
+from discosim.graph.table import Bools, Floats, tabulate
 from discosim.hardware import Hardware
 from discosim.partition.kinds import Kind
+from discosim.partition.needs import rows_read
 from discosim.partition.plan import Plan
 from discosim.partition.plan_file import PlanFile
 from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.simulate import rates_of
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.cluster import Cluster
 from discosim.timeline.latency import latency_of
@@ -49,11 +54,15 @@ class UnlikeCandidate:
 
 @dataclass(frozen=True, eq=False)
 class UnlikePlanned:
-    """The best that was found on unlike nodes, and all that was weighed, the best first."""
+    """The best that was found on unlike nodes, and all that was weighed, the best first.
+
+    bound: seconds that no plan is below, as nothing is sent and all nodes always compute.
+    """
 
     configuration: Configuration
     cluster: Cluster
     every: tuple[UnlikeCandidate, ...]
+    bound: float
 
     @property
     def best(self) -> UnlikeCandidate:
@@ -117,7 +126,30 @@ def unlike_plan(
         _balanced(given, cluster, each) if not each.alone and each.latency_s <= most_s else each
         for each in found
     ]
-    return UnlikePlanned(given, cluster, tuple(sorted(found, key=_order)))
+    bound = busy_s(given.network, cluster, max((0.0, *s_comm)))
+    return UnlikePlanned(given, cluster, tuple(sorted(found, key=_order)), bound)
+
+
+def busy_s(network: Network, cluster: Cluster, s_comm: float) -> float:
+    """Return seconds that no plan is below: the arithmetic of all rows that are read, shared out.
+
+    Of layers that mix features S_comm leaves 1 - s_comm at least. However layers are shared out,
+    the nodes' seconds, weighted, are no less than with each layer where its weighted seconds are
+    least (the dual of the linear program that shares them out); a node weighs as its mean speed.
+    """
+    table = tabulate(network)
+    left = np.where(table.mixes, 1.0 - s_comm, 1.0)
+    read: dict[str, Bools] = {}
+    for row, layer in reversed(list(enumerate(network.layers))):
+        read[layer.name] = rows_read(network, layer.name, read)
+        left[row] *= read[layer.name].mean()
+    macs = table.macs * left
+    seconds = np.array(
+        [macs * rates_of(table, node)[0] / float(node.compute_macps) for node in cluster.nodes]
+    )
+    speed = 1.0 / np.maximum(seconds.sum(1), 1e-300)
+    least: Floats = (speed[:, None] / speed.sum() * seconds).min(0)
+    return float(least.sum())
 
 
 def _order(candidate: UnlikeCandidate) -> tuple[float, float]:
