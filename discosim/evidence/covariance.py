@@ -63,13 +63,14 @@ def solved(of: RowBlocks, near: Mapping[str, Floats], noise: Floats, wanted: Flo
         spread[np.arange(len(wanted)), group] = near[level]
         sides.append(spread.reshape(len(wanted), -1))
     given = np.concatenate(sides, axis=1)
-    found = np.empty_like(given)
+    found = np.zeros_like(given)
     for rows, same in of.blocks:
         covariance = np.diag(noise[rows])
         for level, each in same.items():
             mine = near[level][rows]
             covariance += (mine @ mine.T) * each
-        found[rows] = np.linalg.solve(covariance, given[rows])
+        some = np.flatnonzero(given[rows].any(axis=0))  # groups that the block has none of are 0
+        found[np.ix_(rows, some)] = np.linalg.solve(covariance, given[np.ix_(rows, some)])
     alone, others = found[:, 0], found[:, 1:]
     spread = given[:, 1:]
     small = np.eye(spread.shape[1]) + spread.T @ others
