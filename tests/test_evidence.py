@@ -347,6 +347,8 @@ def test_rates_count_as_latencies(tmp_path: Path) -> None:
         ("Raspberry Pi 4B", "Raspberry Pi 4 Model B 4GB"),
         ("Jetson Nano 4GB", "NVIDIA Jetson Nano"),
         ("NVIDIA A100", "A100 SXM4 40GB"),
+        ("Intel i9-10940X", "Intel Core i9-10940X"),
+        ("Jetson Nano 4GB CPU", "Jetson Nano (CPU)"),
         ("Coral USB Accelerator (USB3)", "Google Coral USB Accelerator"),
     ],
 )

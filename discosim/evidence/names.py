@@ -21,6 +21,8 @@ FURNITURE = frozenset(
         "dev",
         "sbc",
         "cpu@",
+        "core",
+        "processor",
         "sxm",
         "sxm4",
         "pcie",
@@ -71,9 +73,9 @@ FAMILIES = {
 
 def device_words(text: str) -> frozenset[str]:
     """Return the words that tell a device from others: no maker, no size of its memory."""
-    plain = re.sub(r"\(.*?\)", " ", text.lower().replace("-", " ").replace("_", " "))
+    plain = re.sub(r"\((?!cpu\)).*?\)", " ", text.lower().replace("-", " ").replace("_", " "))
     plain = re.sub(r"\bpi\s*4\s*(model\s*)?b\b", "pi 4", plain)
-    words = [word for word in re.split(r"[\s,]+", plain) if word]
+    words = [word for word in re.split(r"[\s,()]+", plain) if word]
     plain_words = {word for word in words if not re.fullmatch(r"\d+\s*gb", word)}
     return frozenset(plain_words - FURNITURE)
 
