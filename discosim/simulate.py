@@ -296,7 +296,8 @@ def _of_classes(table: LayerTable, items: tuple[tuple[str, float], ...], other: 
 def rates_of(table: LayerTable, hardware: Hardware) -> tuple[Floats, Floats]:
     """Return what each row's MACs, and the bytes that it touches, count as, (L,) each."""
     slowness = 1.0 / _by_class(table, hardware.efficiency, 1.0)
-    return slowness, np.where(table.macs > 0, 1.0, slowness) * _costs(table, hardware)
+    costs = np.where(table.macs > 0, 1.0, slowness) * _costs(table, hardware)
+    return slowness * _tiled(table, hardware), costs
 
 
 def _costs(table: LayerTable, hardware: Hardware) -> Floats:
@@ -306,14 +307,19 @@ def _costs(table: LayerTable, hardware: Hardware) -> Floats:
 
 def _passes(table: LayerTable, hardware: Hardware) -> Floats:
     """How many times each row's features pass memory, (L,)."""
-    transformed = np.array(["conv3x3" in classes for classes in table.classes])
-    return np.where(transformed, hardware.transform, 1.0)
+    return np.where(table.transformed, hardware.transform, 1.0)
+
+
+def _tiled(table: LayerTable, hardware: Hardware) -> Floats:
+    """How many times each row's MACs are computed, which are of whole tiles if transformed, (L,)."""
+    return table.tiled if hardware.transform > 1 else np.ones(len(table))
 
 
 def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, Floats]:
     """The same without what the calls take in themselves."""
     efficiency = _by_class(table, hardware.efficiency, 1.0)
-    whole_s = compute.arithmetic_s(table.macs, hardware.compute_macps, efficiency)
+    macs = table.macs * _tiled(table, hardware)
+    whole_s = compute.arithmetic_s(macs, hardware.compute_macps, efficiency)
     local_s, remote_s = whole_s * plan.local, whole_s * plan.remote
     if hardware.memory_Bps is None:
         return local_s, remote_s

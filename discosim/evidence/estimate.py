@@ -31,7 +31,8 @@ FIRST_OUTLIER, SHRINK = 1.0, 0.6
 
 START_S = {
     "conv": 1.9e-10, "conv3x3": 8.4e-11, "pointwise": 2.8e-10, "unaligned": 5.6e-10,
-    "depthwise": 8.4e-11, "grouped": 3.9e-10, "linear": 2.8e-10, "attention": 2.8e-10,
+    "stem": 1.9e-10, "depthwise": 8.4e-11, "wide_depthwise": 8.4e-11, "grouped": 3.9e-10,
+    "linear": 2.8e-10, "attention": 2.8e-10,
     "memory": 1e-9, "call": 2.8e-4, "run": 9.2e-4, "spill": 2.1e-9,
 }  # fmt: skip
 """Seconds an amount: the middle of all devices before any row is seen.
@@ -42,8 +43,12 @@ convolutions the same with half the vector registers in use.
 
 LIKE = {
     "unaligned": "pointwise", "linear": "pointwise", "attention": "pointwise", "grouped": "conv",
+    "stem": "conv", "wide_depthwise": "depthwise",
 }  # fmt: skip
 """Classes that deviate as another one does, and a little apart from it."""
+
+NETWORK = "network"
+"""What rows of one network have in common, besides the levels of kinds."""
 
 OWN = ("device", "place", "kind")
 """Levels at which a device has something of its own; place: a device under an engine with a number
@@ -90,7 +95,7 @@ SHARED = (
     _shared("all", 1.0, 0.5, memory=2.0, call=3.0, run=1.0, spill=2.0),
     _shared("family", 0.3, 0.8, memory=0.3, call=0.9, run=0.4, spill=0.8),
     _shared("device", speed=3.0),
-    _shared("place", speed=1.0, memory=0.3, call=1.0, run=0.5),
+    _shared("place", speed=1.0, memory=0.1, call=1.0, run=0.5),
     _shared("kind", 0.01, 0.01, speed=1.0, memory=0.2, call=1.0, run=0.5, spill=0.3),
 )
 """Chosen by the errors of networks that are left out, in round numbers: half or twice one of these
@@ -101,33 +106,38 @@ moves their median by up to a point."""
 class Beliefs:
     """What is held of logarithms before any row is seen.
 
-    start: their middle, (A,); shared: how they deviate from it; noise: of a row; outlier: from
-    which on a row counts less.
+    start: their middle, (A,); shared: how they deviate from it; noise: of a row; network: of all
+    rows of a network, which are off together, so that ten tell less than those of ten networks;
+    outlier: from which on a row counts less.
     """
 
     start: Floats = field(default_factory=lambda: np.log([START_S[name] for name in AMOUNTS]))
     shared: tuple[Shared, ...] = SHARED
     noise: float = 0.05
-    outlier: float = 0.02
+    network: float = 0.05
+    outlier: float = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class MeasuredRows:
     """Measured rows as arrays.
 
-    amounts: (N, A); seconds, kind: (N,), what was measured, and of which kind; groups: by level,
-    (G,), which kinds have something in common.
+    amounts: (N, A); seconds, kind, network: (N,), what was measured, of which kind and of which
+    network; groups: by level, (G,), which kinds have something in common.
     """
 
     amounts: Floats
     seconds: Floats
     kind: Ints
+    network: Ints
     groups: Mapping[str, Ints]
 
     def chosen(self, counted: Floats) -> "MeasuredRows":
         """Return those that count."""
         of = counted > 0
-        return MeasuredRows(self.amounts[of], self.seconds[of], self.kind[of], self.groups)
+        return MeasuredRows(
+            self.amounts[of], self.seconds[of], self.kind[of], self.network[of], self.groups
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +176,8 @@ def _settled(rows: MeasuredRows, beliefs: Beliefs) -> Floats:
     levels = [shared.level for shared in beliefs.shared]
     widths = {level: sum(each.loads.shape[1] for each in beliefs.shared if each.level == level)
               for level in levels}  # fmt: skip
-    of = row_blocks({level: rows.groups[level][rows.kind] for level in levels}, widths)
+    groups = {level: rows.groups[level][rows.kind] for level in levels}
+    of = row_blocks(groups | {NETWORK: rows.network}, widths | {NETWORK: 1})
     for count in range(STEPS):
         bend = max(beliefs.outlier, FIRST_OUTLIER * SHRINK**count)
         best = _best(rows, logs, of, bend, beliefs)
@@ -190,7 +201,8 @@ def _best(rows: MeasuredRows, logs: Floats, of: RowBlocks, bend: float, beliefs:
     slopes, off, weights = _linear(rows, logs, bend, beliefs)
     wanted = (slopes * (logs[rows.kind] - beliefs.start)).sum(-1) - off
     near = {shared.level: slopes @ shared.loads for shared in beliefs.shared}
-    pull = solved(of, near, 1.0 / weights, wanted)
+    off_together = {NETWORK: np.full((len(wanted), 1), beliefs.network)}
+    pull = solved(of, near | off_together, 1.0 / weights, wanted)
     best: Floats = np.tile(beliefs.start, (len(logs), 1))
     for shared in beliefs.shared:
         groups = rows.groups[shared.level]

@@ -203,6 +203,7 @@ class Fit:
             np.array([row.amounts for row in self.rows]),
             np.array([row.seconds for row in self.rows]),
             _numbers([row.kind for row in self.rows], self.kinds),
+            _numbers([row.name for row in self.rows]),
             _groups(self.kinds),
         )
 

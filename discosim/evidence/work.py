@@ -10,12 +10,15 @@ from discosim.graph.table import Floats, tabulate
 from discosim.hardware import DTYPES
 
 ARITHMETIC = (
-    "conv", "conv3x3", "pointwise", "unaligned", "depthwise", "grouped", "linear", "attention",
+    "conv", "conv3x3", "pointwise", "unaligned", "stem", "depthwise", "wide_depthwise", "grouped",
+    "linear", "attention",
 )  # fmt: skip
 """Operator classes whose MACs have a rate."""
 
 AMOUNTS = (*ARITHMETIC, "memory", "call", "run", "spill")
-"""MACs of each class; bytes to and from memory; calls; inferences; bytes beyond fast memory."""
+"""MACs of each class, of whole tiles where 3x3 convolutions are transformed; bytes to and from
+memory; calls; inferences; bytes beyond fast memory.
+"""
 
 COUNTED_AS = {
     "conv_transpose": "conv", "deform_conv": "conv", "recurrent": "linear",
@@ -48,11 +51,12 @@ def _counts(network: Network, packs: bool, folds: bool, transform: float) -> tup
     table = tabulate(network)
     amounts = dict.fromkeys(AMOUNTS, 0.0)
     costs = ~(table.folded & folds)
-    for classes, macs in zip(table.classes, table.macs, strict=True):
+    done = table.macs * (table.tiled if transform > 1 else 1.0)
+    for classes, macs in zip(table.classes, done, strict=True):
         if macs:
             narrowest = next(each for each in classes if packs or each != "unaligned")
             amounts[COUNTED_AS.get(narrowest, narrowest)] += macs
-    passes = np.array([transform if "conv3x3" in each else 1.0 for each in table.classes])
+    passes = np.where(table.transformed, transform, 1.0)
     amounts["memory"] = float(((table.in_elems + table.out_elems) * passes)[costs].sum())
     amounts["memory"] += float((table.weights + table.biases)[costs].sum())
     amounts["call"] = float(costs.sum())

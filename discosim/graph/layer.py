@@ -25,6 +25,12 @@ WINOGRAD_FEATURES = 16
 LANES = 4
 """Features that a vector register holds, by which runtimes pack them (ncnn's `elempack`)."""
 
+COLOURS = 4
+"""Input features up to which a convolution is the first one, of an image's colours."""
+
+TILE = 4
+"""Outputs on a side that Winograd's F(4x4, 3x3) computes at once (arXiv 1509.09308)."""
+
 FOLDED = frozenset(
     {"batch_norm", "affine", "flatten", "reshape", "view", "constant", "side_output", "gather"}
 )
@@ -154,7 +160,10 @@ class Layer:
 
     @property
     def folded(self) -> bool:
-        """Whether a runtime computes it with the operator before it, or only renames features."""
+        """Whether a runtime computes it with the operator before it, or only renames features.
+
+        Whether there is such an operator before it, its network tells (graph/table.py).
+        """
         return self.op in FOLDED or (self.op == "activation" and self.function in CLAMPS)
 
     @property
@@ -162,12 +171,18 @@ class Layer:
         """Operator classes by which a profile may state a number, the narrowest first.
 
         conv3x3: what runtimes compute by Winograd's algorithm (arXiv 1509.09308); unaligned: whose
-        output features fill no whole vector registers, so that some runtimes take one at a time.
+        output features fill no whole vector registers, so that some runtimes take one at a time;
+        stem: of an image, whose few features fill none of them either; wide_depthwise: of kernels
+        beyond 3x3, for which runtimes have slower code.
         """
+        if self.kind == "depthwise":
+            return ("wide_depthwise", "depthwise") if max(self.kernel) > 3 else ("depthwise",)
         if self.kind != "conv":
             return (self.kind,)
         if self.groups > 1 and max(self.kernel) > 1:
             return ("grouped", "conv")
+        if self.in_features <= COLOURS:
+            return ("stem", *self._shape_class, "conv")
         unaligned = ("unaligned",) if self.out_features % LANES else ()
         return (*unaligned, *self._shape_class, "conv")
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discosim.graph.carry import is_fused
-from discosim.graph.layer import Layer
+from discosim.graph.layer import TILE, Layer
 from discosim.graph.network import Network
 from discosim.graph.parameters import Parameter, shared_parameters
 
@@ -17,13 +17,20 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
+NORMS = frozenset({"batch_norm", "affine"})
+"""Operators that runtimes fold into the weights of what they follow."""
+
+WRITERS = frozenset({"add", "multiply", "pool"})
+"""Operators without weights that clamp what they write."""
+
+
 
 @dataclass(frozen=True, eq=False)
 class LayerTable:
     """One row a layer, (L,) each; the last row gathers the output. Tensors are (T,).
 
     classes: operator classes of a row, the narrowest first; folded: rows that a runtime may fold
-    into the one before.
+    into one before, as a norm into a convolution, but not into a concatenation.
     mixes: convolutions and linear layers: every output depends on all inputs of its group.
     weights, biases: parameters that a row reads; shared: those that several rows do.
     tensors: the input, what each row but the last makes, and further inputs, by name.
@@ -80,6 +87,19 @@ class LayerTable:
             for row in parameter.as_biases:
                 biases[row] -= sum(n for name, n in self.rows[row].held if name == parameter.name)
         return weights, biases
+
+    @cached_property
+    def transformed(self) -> Bools:
+        """The rows that runtimes may compute by Winograd's algorithm."""
+        return np.array([classes[0] == "conv3x3" for classes in self.classes])
+
+    @cached_property
+    def tiled(self) -> Floats:
+        """How many times the outputs of a transformed row those of its whole tiles are, (L,)."""
+        return np.array([
+            prod(ceil(size / TILE) * TILE / size for size in row.out_shape[1:]) if its else 1.0
+            for row, its in zip(self.rows, self.transformed, strict=True)
+        ])  # fmt: skip
 
     @cached_property
     def params(self) -> Floats:
@@ -139,7 +159,7 @@ def tabulate(network: Network) -> LayerTable:
         op=tuple(layer.op for layer in rows),
         kind=tuple(layer.kind for layer in rows),
         classes=tuple(layer.classes for layer in rows),
-        folded=np.array([layer.folded for layer in rows]),
+        folded=_folded(rows, reads, made),
         block=tuple(layer.block for layer in rows),
         in_elems=column([layer.in_elems for layer in rows]),
         out_elems=column([layer.out_elems for layer in rows]),
@@ -184,6 +204,25 @@ def _ends(
             dying = [t for t in operands if held[t] == row and elems[t] >= layer.out_elems]
             dies[dying[:1]] = row - 1
     return dies
+
+
+def _folded(rows: Sequence[Layer], reads: Sequence[list[int]], made: Ints) -> Bools:
+    """The rows that may be folded: norms into weights, relus into what writes features anew."""
+    takes: list[frozenset[str]] = []
+    folded = []
+    for layer, operands in zip(rows, reads, strict=True):
+        before = made[operands[0]]
+        onto = takes[before] if before >= 0 else frozenset[str]()
+        needs_one = layer.op in NORMS or layer.op == "activation"
+        folds = layer.folded and (layer.op in onto or not needs_one)
+        folded.append(folds)
+        if layer.macs:
+            takes.append(NORMS | {"activation"})
+        elif folds:
+            takes.append(onto)
+        else:
+            takes.append(frozenset({"activation"} if layer.op in NORMS | WRITERS else ()))
+    return np.array(folded)
 
 
 def _gathering(network: Network) -> Layer:

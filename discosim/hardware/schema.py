@@ -174,9 +174,11 @@ class PerClass(_Strict, Generic[V]):
     conv3x3: Figure[V] | None = None
     pointwise: Figure[V] | None = None
     unaligned: Figure[V] | None = None
+    stem: Figure[V] | None = None
     grouped: Figure[V] | None = None
     conv_transpose: Figure[V] | None = None
     depthwise: Figure[V] | None = None
+    wide_depthwise: Figure[V] | None = None
     linear: Figure[V] | None = None
     attention: Figure[V] | None = None
     matmul: Figure[V] | None = None
@@ -219,9 +221,9 @@ class MemoryFigures(_Strict):
     features it holds, with copies and scratch of its kernels; attention: whether its kernels write
     attention's scores out, which they are taken to where nothing is said; overlap: whether traffic
     passes while a layer computes, full where nothing is said; transform: how many times features of
-    3x3 convolutions of stride 1 pass, where they are transformed for Winograd's algorithm; fast,
-    spill: how many bytes of weights are kept near, and the bandwidth at which each inference
-    fetches those beyond.
+    3x3 convolutions of stride 1 pass, where they are transformed for Winograd's algorithm, which
+    computes whole tiles of 4x4 outputs; fast, spill: how many bytes of weights are kept near, and
+    the bandwidth at which each inference fetches those beyond.
     """
 
     capacity: Figure[BytesText] | None = None
