@@ -83,7 +83,8 @@ def synthetic(seed: int) -> MeasuredRows:
     seconds = predicted_s(amounts, numbers)
     one, each = np.zeros(3, int), np.arange(3)
     groups = {"all": one, "family": one, "device": each, "place": each, "kind": each}
-    return MeasuredRows(np.tile(amounts, (3, 1)), seconds.ravel(), np.repeat(each, 8), groups)
+    return MeasuredRows(np.tile(amounts, (3, 1)), seconds.ravel(), np.repeat(each, 8),
+                        np.tile(np.arange(8), 3), groups)  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(3))

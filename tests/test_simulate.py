@@ -148,6 +148,7 @@ def test_what_is_not_overlapped_adds_up(table: LayerTable, node: Hardware, nodes
 
 def test_features_of_3x3_convolutions_that_are_transformed_pass_memory_so_many_times() -> None:
     once = replace(FIG4, memory_Bps=1e9, memory_overlap="none", bandwidth_Bps=np.inf)
+    once = replace(once, compute_macps=np.inf)
     one, six = (
         on("resnet18", hardware=replace(once, transform=times), nodes=1).cost().local_s.squeeze()
         for times in (1.0, 6.0)
@@ -158,6 +159,49 @@ def test_features_of_3x3_convolutions_that_are_transformed_pass_memory_so_many_t
     ])  # fmt: skip
     assert features.any()
     assert six - one == pytest.approx(5 * features / 1e9, abs=1e-12)
+
+
+def test_transformed_convolutions_are_computed_in_whole_tiles() -> None:
+    once = replace(FIG4, memory_Bps=np.inf)
+    plain, tiled = (
+        on("resnet18", hardware=replace(once, transform=times), nodes=1).cost().local_s.squeeze()
+        for times in (1.0, 6.0)
+    )
+    table = tabulate(build("resnet18"))
+    times = np.divide(tiled, plain, out=np.ones_like(plain), where=plain > 0)
+    sides = {56: 1.0, 28: 1.0, 14: (16 / 14) ** 2, 7: (8 / 7) ** 2}
+    wanted = [sides[row.out_shape[1]] if "conv3x3" in row.classes else 1.0 for row in table.rows]
+    assert times == pytest.approx(np.array(wanted))
+    assert max(wanted) > 1.3
+
+
+@pytest.mark.parametrize(
+    ("features", "kernel", "groups", "classes"),
+    [
+        (3, 3, 1, ("stem", "conv")),
+        (3, 1, 1, ("stem", "pointwise", "conv")),
+        (8, 3, 8, ("depthwise",)),
+        (8, 5, 8, ("wide_depthwise", "depthwise")),
+    ],
+)
+def test_first_convolutions_and_wide_depthwise_kernels_are_classes_of_their_own(
+    features: int, kernel: int, groups: int, classes: tuple[str, ...]
+) -> None:
+    net = Builder("one", (features, 8, 8))
+    net.conv(INPUT, 8, kernel, "c", groups=groups)
+    assert net.build().layers[0].classes == classes
+
+
+def test_norms_fold_into_weights_and_relus_into_what_writes_features_anew() -> None:
+    net = Builder("one", (8, 8, 8))
+    x = net.activation(net.batch_norm(net.conv(INPUT, 8, 3, "c"), "bn"), "relu")
+    added = net.activation(net.add(x, INPUT, "add"), "add.relu")
+    joined = net.concat([added, x], "concat")
+    y = net.activation(net.batch_norm(joined, "late"), "late.relu")
+    net.activation(net.concat([y, x], "again"), "again.relu")
+    table = tabulate(net.build())
+    folded = {name for name, its in zip(table.name, table.folded, strict=True) if its}
+    assert folded == {"bn", "relu", "add.relu", "late.relu", "output"}
 
 
 @pytest.mark.parametrize(
@@ -277,7 +321,7 @@ def test_a_convolution_has_the_figure_of_its_narrowest_class() -> None:
     table = tabulate(build("resnet18"))
     half = replace(FIG4, efficiency={"conv": 0.5, "conv3x3": 0.25}, overhead_s={"call": 1e-3})
     plain, slowed = (on("resnet18", hardware=each, nodes=1).cost() for each in (FIG4, half))
-    ratio = {"conv": 2.0, "conv3x3": 4.0, "pointwise": 2.0}
+    ratio = {"conv": 2.0, "conv3x3": 4.0, "pointwise": 2.0, "stem": 2.0}
     for row, classes in enumerate(table.classes[:-1]):  # the last one only gathers
         expected = plain.local_s[..., row] * ratio.get(classes[0], 1.0) + 1e-3
         assert slowed.local_s[..., row] == pytest.approx(expected)

@@ -39,13 +39,12 @@ REASONS = {
     "apart, and which operators the host computes (DeepLab, 52 ms) is not in the table",
     "esp32s3-espnow": "three networks: YOLO11n takes 8 ns a MAC, MobileNetV2 2.9 on the same two "
     "cores; whether weights and features lie in SRAM, PSRAM or flash is not stated",
-    "a100-nvlink": "six networks, of which ResNet-101 v2 (7.2 GMAC) takes 1.05 ms and ResNet-101 "
-    "(7.8 GMAC of the same layers) 0.84 ms",
     "a100-tensorflow": "six networks, of which ResNet-101 (105 convolutions) takes 15.9 ms and "
     "EfficientNet-B3 (131) 10.3 ms: launches of operators, not arithmetic, and not of one length",
-    "rpi4-tflite": "fp16 files computed in fp32, and int8 of which MixNet-S takes longer than "
-    "EfficientFormer-L1 with five times its MACs: what XNNPACK delegates is not stated",
-    "rpi5-tflite": "as on the Pi 4: in int8 MixNet-S takes 81 ms and EfficientFormer-L1 31 ms",
+    "rpi5-tflite": "in int8 MixNet-S (0.24 GMAC) takes 81 ms and MixNet-L (0.56 GMAC of the same "
+    "layers) 73 ms, EfficientFormer-L1 (1.3 GMAC) 31 ms: what XNNPACK delegates is not stated",
+    "rpi4-pytorch-int8": "four networks: ResNeXt-101 alone has grouped convolutions, ResNet-18 "
+    "takes 55 ps a MAC, Inception v3 69",
     "nucleo-h7a3zi-cubeai": "three networks, each of another kind: the autoencoder alone is all "
     "linear layers, the keyword network alone reads one channel",
     "nucleo-h7a3zi-plumerai": "three networks, each of another kind, as under Cube.AI",
@@ -54,9 +53,6 @@ REASONS = {
     "with pre- and postprocessing in both",
     "jetson-nano-opencv": "two networks that take the same, 28 ms in fp32 and 130 ms in fp16, "
     "though one has twice the MACs of the other",
-    "rpi4-ncnn-2020": "three networks: MobileNetV2 takes 247 ps a MAC and VGG-16 63 ps",
-    "rpi5-gigabit": "four cores share a memory that one of them fills, and the source calls its "
-    "times noisy: with one thread the same networks are predicted better",
 }
 """Why rows of a profile carry no better prediction: measurements that contradict one another."""
 
@@ -66,7 +62,6 @@ ALONE = {
     "vgg16": "on the i9 ViT-B/32 (13 GMAC, 86 M weights of linear layers) takes 26 ms and VGG-16 "
     "(15.5 GMAC, 124 M) 118 ms",
     "ad-autoencoder": "the one network of linear layers among three of a microcontroller",
-    "alexnet": "without it VGG-16 alone tells how fast weights of linear layers arrive",
 }
 """Why a network is off by OFF or more without its rows: what it has that no other one has."""
 
@@ -79,12 +74,14 @@ published of networks on the very devices, by the profile of that device. This p
 `python experiments/fit_profiles.py`; so each network here is predicted by numbers fitted *without*
 that network, on all devices: no network is both fitted and judged.
 
-A profile has few numbers: a rate for each class of operators (3x3, pointwise, depthwise, grouped
-and other convolutions, linear layers, attention) and data type, a memory bandwidth, what a call and
-a run take. Their sum over a network's operators is the prediction ([model.md](model.md)); norms
-and relus are folded, but by TensorFlow. Under ncnn, convolutions whose features fill no whole
-vector registers have a rate of their own, and features of 3x3 convolutions pass memory six times,
-as Winograd's algorithm has it. A device's proportions lie near those of others under the same
+A profile has few numbers: a rate for each class of operators (3x3, pointwise, depthwise of 3x3 and
+of wider kernels, grouped and other convolutions, those of an image's colours, linear layers,
+attention) and data type, a memory bandwidth, what a call and a run take. Their sum over a network's
+operators is the prediction ([model.md](model.md)); norms after a convolution and relus are folded,
+but by TensorFlow. Under ncnn, convolutions whose features fill no whole vector registers have a
+rate of their own, and 3x3 convolutions are computed in tiles of 4x4 outputs, their features passing
+memory six times, as Winograd's algorithm has it. Rows of one network are taken to be off together,
+so that one that many devices ran bends none of them alone. A device's proportions lie near those of others under the same
 runtime unless its rows say otherwise. To add a device: one CSV of the same columns and one TOML
 ([device.md](device.md)).
 """
