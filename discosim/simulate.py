@@ -311,7 +311,7 @@ def _passes(table: LayerTable, hardware: Hardware) -> Floats:
 
 
 def _tiled(table: LayerTable, hardware: Hardware) -> Floats:
-    """How many times each row's MACs are computed, which are of whole tiles if transformed, (L,)."""
+    """How many times each row's MACs are computed: of whole tiles if transformed, (L,)."""
     return table.tiled if hardware.transform > 1 else np.ones(len(table))
 
 

@@ -24,7 +24,6 @@ WRITERS = frozenset({"add", "multiply", "pool"})
 """Operators without weights that clamp what they write."""
 
 
-
 @dataclass(frozen=True, eq=False)
 class LayerTable:
     """One row a layer, (L,) each; the last row gathers the output. Tensors are (T,).

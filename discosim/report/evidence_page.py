@@ -81,9 +81,9 @@ operators is the prediction ([model.md](model.md)); norms after a convolution an
 but by TensorFlow. Under ncnn, convolutions whose features fill no whole vector registers have a
 rate of their own, and 3x3 convolutions are computed in tiles of 4x4 outputs, their features passing
 memory six times, as Winograd's algorithm has it. Rows of one network are taken to be off together,
-so that one that many devices ran bends none of them alone. A device's proportions lie near those of others under the same
-runtime unless its rows say otherwise. To add a device: one CSV of the same columns and one TOML
-([device.md](device.md)).
+so that one that many devices ran bends none of them alone. A device's proportions lie near those of
+others under the same runtime unless its rows say otherwise. To add a device: one CSV of the same
+columns and one TOML ([device.md](device.md)).
 """
 
 CEILING = """\
