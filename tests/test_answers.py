@@ -78,6 +78,18 @@ def test_letters_of_tex_stand_for_themselves(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_what_is_done_to_a_frame_is_not_done_to_the_answer(name: str) -> None:
+    answer = shown(name)
+    before, count = answer.frame, len(answer.frame)
+    mine = answer.frame
+    mine.insert(0, "mine", "x")
+    for column in mine.columns:
+        mine[column] = "x"
+    assert answer.frame.equals(before)
+    assert len(answer.frame) == count
+
+
+@pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=12)
 @given(width=st.integers(40, 200))
 @example(width=80)

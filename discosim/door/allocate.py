@@ -56,7 +56,7 @@ class Allocated(PlanAnswer):
     judgement: "Judgement | None" = None
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a layer, and a last one on the plan (docs/allocate.md)."""
         return report.to_frame(self.found, self.judgement)
 

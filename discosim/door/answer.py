@@ -26,14 +26,19 @@ class Answer(ABC):
     caveats: tuple[str, ...] = ()
 
     @property
-    @abstractmethod
     def frame(self) -> "pd.DataFrame":
-        """The answer as data, SI units, columns as docs/output.md names them."""
+        """The answer as data, SI units, columns as docs/output.md names them: a copy each time."""
+        return self._frame.copy()
+
+    @property
+    @abstractmethod
+    def _frame(self) -> "pd.DataFrame":
+        """The data as the answer keeps it."""
 
     @property
     def data(self) -> "Columns | pd.DataFrame":
-        """The answer as data, as columns of arrays where there are such."""
-        return self.frame
+        """The answer as data, as columns of arrays where there are such, to be read only."""
+        return self._frame
 
     @property
     @abstractmethod
@@ -114,8 +119,7 @@ class Listing(Answer):
     shown: Cells
 
     @property
-    def frame(self) -> "pd.DataFrame":
-        """The answer as data."""
+    def _frame(self) -> "pd.DataFrame":
         return self.rows
 
     @property

@@ -85,7 +85,7 @@ class BreakEvens(SolvedFor):
     found: Sequence[BreakEven]
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a break-even (docs/breakeven.md)."""
         return report.to_frame(list(self.found))
 
@@ -129,7 +129,7 @@ class Targets(SolvedFor):
     found: Sequence[Reached]
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row an answer (docs/breakeven.md)."""
         return target_report.to_frame(self.found)
 

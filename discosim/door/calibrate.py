@@ -45,7 +45,7 @@ class Calibrated(Answer):
     force: bool = False
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row an operator or size of message."""
         return report.calibration_frame(self.found)
 

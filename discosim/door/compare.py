@@ -37,7 +37,7 @@ class Comparison(Results):
         """Return a bar a row: communication and computation."""
         from discosim.report.compare import draw_compare
 
-        return draw_compare(self.frame)
+        return draw_compare(self._frame)
 
 
 @command

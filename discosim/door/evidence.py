@@ -31,7 +31,7 @@ class Evidence(Answer):
     every: bool
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a measurement."""
         return report.evidence_frame(self.predictions)
 

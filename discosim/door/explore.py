@@ -68,7 +68,7 @@ class Page(Answer):
     title: str
 
     @property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a network and profile: what can be chosen, and what is exact."""
         return self.rows
 

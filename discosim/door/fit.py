@@ -55,7 +55,7 @@ class Fitted(Answer):
         return {row.name for kind in self.kinds for row in self.found.rows_of(kind)}
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a measurement."""
         return report.fit_frame(self.found, self.kinds)
 

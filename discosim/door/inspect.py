@@ -39,7 +39,7 @@ class Inspection(Answer):
     strategy: str | None = None
 
     @cached_property
-    def frame(self) -> pd.DataFrame:
+    def _frame(self) -> pd.DataFrame:
         """One row: what the network counts (docs/importing.md)."""
         return pd.DataFrame([counts(self.network)])
 

@@ -45,7 +45,7 @@ class Layers(Answer):
     top: int | None = None
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a layer (docs/output.md), sorted and as many as asked for."""
         rows = self.rows
         if self.key is not None:
@@ -55,18 +55,18 @@ class Layers(Answer):
     @cached_property
     def lines(self) -> list[str]:
         """The total, how it divides, the layers that take most, and how it is counted."""
-        few = [f"{len(self.frame)} of {len(self.rows)} layers are shown."]
+        few = [f"{len(self._frame)} of {len(self.rows)} layers are shown."]
         return [
             self.title,
             *report.layer_findings(self.rows),
-            *(few if len(self.frame) < len(self.rows) else []),
+            *(few if len(self._frame) < len(self.rows) else []),
             f"Counted with {self.counted}.",
         ]
 
     @cached_property
     def cells(self) -> Cells:
         """The layers, each with its share of the time."""
-        return report.show_layers(self.frame, float(self.rows["layer_s"].sum()))
+        return report.show_layers(self._frame, float(self.rows["layer_s"].sum()))
 
     def plot(self) -> "Figure":
         """Return communication and computation of each layer."""

@@ -62,7 +62,7 @@ class Masked(Answer):
     plan: PlanFile | None = None
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a layer (docs/masks.md)."""
         return mask_rows(figures(self.network, self.mask, self.weights))
 
@@ -97,7 +97,7 @@ class Masked(Answer):
     @cached_property
     def cells(self) -> Cells:
         """The least and the most that an ordered pair of nodes keeps, layer by layer."""
-        return report.show_masks(self.frame)
+        return report.show_masks(self._frame)
 
     def plot(self) -> "Figure":
         """Return the mask matrix of a layer."""

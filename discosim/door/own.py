@@ -38,7 +38,7 @@ class Owned(Answer):
     overlap: Overlap
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a choice (docs/size.md)."""
         return report.to_frame(self.model, self.found)
 

@@ -51,7 +51,7 @@ class Front(Answer):
     reduce: str
 
     @property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a configuration (docs/pareto.md)."""
         return self.rows
 

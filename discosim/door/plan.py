@@ -40,7 +40,7 @@ class BestPlan(PlanAnswer):
     found: Planned
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a layer (docs/plan.md)."""
         return report.to_frame(self.found)
 
@@ -57,7 +57,7 @@ class BestPlan(PlanAnswer):
 
     def plot(self) -> "Figure":
         """Return each layer's split, and the time up to each layer."""
-        knob = up_to(self.frame["s_comm"])
+        knob = up_to(self._frame["s_comm"])
         return report.draw_plan(self.found, self.lines[0] + knob)
 
 
@@ -68,7 +68,7 @@ class UnlikePlan(PlanAnswer):
     found: UnlikePlanned
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a way to split and node (docs/plan.md)."""
         return unlike_report.to_frame(self.found)
 

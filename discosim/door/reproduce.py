@@ -32,7 +32,7 @@ class Reproduction(Answer):
         return bool(self.published["agrees"].all())
 
     @property
-    def frame(self) -> pd.DataFrame:
+    def _frame(self) -> pd.DataFrame:
         """One row a published number (docs/reproduction.md), or the costs."""
         return self.published if self.costs is None else self.costs
 

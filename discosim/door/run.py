@@ -48,7 +48,7 @@ class Ran(Answer):
     written: tuple[str, ...] = ()
 
     @property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a node and kind of message (docs/split-run.md)."""
         return self.rows
 

@@ -55,7 +55,7 @@ class Sizes(Answer):
     nothing_sent: "pd.DataFrame | None" = None
 
     @property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a combination, best first (docs/size.md)."""
         return self.rows
 

@@ -45,7 +45,7 @@ class Results(Answer):
         return self.rows
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row a combination (docs/output.md)."""
         import pandas as pd
 
@@ -119,7 +119,7 @@ class Results(Answer):
         """Return latency over S_comm, a panel for each number of nodes."""
         from discosim.report.sweep_plot import draw_sweep
 
-        return draw_sweep(self.frame)
+        return draw_sweep(self._frame)
 
 
 @command

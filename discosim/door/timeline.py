@@ -42,7 +42,7 @@ class Schedule(Answer):
     title: str
 
     @cached_property
-    def frame(self) -> "pd.DataFrame":
+    def _frame(self) -> "pd.DataFrame":
         """One row an event (docs/timeline.md)."""
         return report.events_frame(self.timeline.events)
 

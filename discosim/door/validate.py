@@ -38,31 +38,31 @@ class Validated(Answer):
     found: Validation
 
     @cached_property
-    def frame(self) -> pd.DataFrame:
+    def _frame(self) -> pd.DataFrame:
         """One row a configuration and level (docs/accuracy.md)."""
         return pd.DataFrame([record.model_dump() for record in self.found.records])
 
     @cached_property
     def lines(self) -> list[str]:
         """How it was measured, how far each level is off, and what that is worth."""
-        count = len(self.frame) // len(LEVELS)
+        count = len(self._frame) // len(LEVELS)
         title = f"{self.question.model} on {self.question.nodes} nodes, {count} configurations"
         return [title, *report.validation_findings(self.found)]
 
     @cached_property
     def cells(self) -> Cells:
         """One row a configuration."""
-        return report.show_validation(self.frame)
+        return report.show_validation(self._frame)
 
     def plot(self) -> "Figure":
         """Return measured against predicted, and the layers' errors."""
         machine = self.found.about.machine
         asked = self.question
         links = format_quantity(asked.bandwidth_Bps, "B/s")
-        how = counted(s_comm=self.frame["s_comm"], overlap=self.frame["overlap"])
+        how = counted(s_comm=self._frame["s_comm"], overlap=self._frame["overlap"])
         title = f"{asked.model} on {asked.nodes} nodes, {machine}\n{links} links, {how}"
         rows = pd.DataFrame([row.model_dump() for row in self.found.rows])
-        return report.draw_validation(self.frame, rows, title)
+        return report.draw_validation(self._frame, rows, title)
 
     def save(self, path: "str | PathLike[str]") -> None:
         """Write command, machine, records and layers to a .json file; raises DiscosimError.
