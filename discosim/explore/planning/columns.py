@@ -100,6 +100,7 @@ class Columns:
             tuple((made, tuple((k, id(h)) for k, h in inner.items())) for made, inner in variants),
             tuple(options.of[group]),
             options.splits[group],
+            self.ways.possible(group).tobytes(),
             float(self.table.scratch_elems[row]),
             bool(self.table.folded[row]),
         )

@@ -18,7 +18,7 @@ from discosim.explore.planning.groups import Groups
 from discosim.explore.planning.options import Options, options_of
 from discosim.graph.layer import Layer
 from discosim.graph.network import INPUT
-from discosim.graph.table import Bools, Floats, Ints
+from discosim.graph.table import Floats, Ints
 from discosim.partition.kinds import RowRanges
 from discosim.partition.lay import nodes_for
 from discosim.partition.plan import Features
@@ -175,7 +175,7 @@ def prices_of(
     cost = [_group(options, columns, getattr(priced, str(aim)), group) for group in every]
     for group, last in columns.gathering(str(aim)).items():
         cost[group] = cost[group] + last[options.lies[group]]
-    cost = [np.where(_possible(options, columns, group), cost[group], np.inf) for group in every]
+    cost = [np.where(columns.ways.possible(group), cost[group], np.inf) for group in every]
     return Prices(
         groups=groups,
         options=options.splits,
@@ -186,23 +186,6 @@ def prices_of(
         weights=tuple(_weights(options, columns, priced, group) for group in every),
         held=tuple(_held(given, options, columns, priced, group) for group in every),
     )
-
-
-def _possible(options: Options, columns: Columns, group: int) -> Bools:
-    """Where an option may come of how lies what a group reads, (K, ..., S).
-
-    Where an earlier layer reads it as well, it may by then lie in any way.
-    """
-    groups, ways, possible = options.groups, columns.ways, options.possible[group]
-    for axis, other in enumerate(groups.reads[group]):
-        made = [row for row in groups.rows(other) if ways.read_again(row, group)]
-        if not made:
-            continue
-        parts = [[h.layout == "parts" for h in options.held[row]] for row in made]
-        there = np.any(parts, axis=0) | columns.floor
-        shape = [-1 if place == axis else 1 for place in range(possible.ndim)]
-        possible = np.where(there.reshape(shape), possible.any(axis, keepdims=True), possible)
-    return possible
 
 
 def _group(options: Options, columns: Columns, priced: Floats, group: int) -> Floats:

@@ -111,8 +111,19 @@ def _deep(array: Floats, depth: int) -> Floats:
     return np.concatenate([array, np.zeros((depth - len(array), *array.shape[1:]))])
 
 
-def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Reader]) -> Reading:
-    """Return what it takes that `readers` come by an operand, lying in no parts."""
+def nothing(nodes: int) -> Reading:
+    """Return what it takes of one where nothing is asked for, (..., 1, 1)."""
+    pairs, each, one = np.zeros((1, nodes, nodes, 1, 1)), np.zeros((nodes, 1, 1)), np.zeros((1, 1))
+    return Reading(pairs, pairs, pairs, each[None], one, each, each, each)
+
+
+def reading(
+    on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Reader], wanted: Bools
+) -> Reading:
+    """Return what it takes that `readers` come by an operand, lying in no parts.
+
+    wanted: the readers that are asked for of each way to lie, (S, C); of others it may be nothing.
+    """
     nodes, shape = on.nodes, (len(lying), len(readers))
     pairs, sparse, candidates = np.zeros((3, nodes, nodes, *shape))
     chunks, needed = np.zeros(shape), np.zeros((nodes, *shape))
@@ -125,7 +136,10 @@ def reading(on: Nodes, operand: int, lying: tuple[Held, ...], readers: list[Read
     for places in alike.values():
         held = lying[places[0]]
         own, kept_rows = (rows[places][:, None] for rows in has)
-        for ats, need in _needs(on, operand, held, readers, needed, places):
+        asked = np.flatnonzero(wanted[places].any(0)).tolist()
+        for ats, need in _needs(on, operand, held, (readers, asked), needed, places):
+            if held.layout == "whole":
+                continue
             rows = row_overlap(own, kept_rows, need.rows, need.read)  # (S, C, N, N)
             features = feature_overlap(held, need, on.whole)
             lies, splits = np.ix_(places, ats)
@@ -156,16 +170,17 @@ def _needs(
     on: Nodes,
     operand: int,
     held: Held,
-    readers: list[Reader],
+    readers: tuple[list[Reader], list[int]],
     needed: Floats,
     places: list[int],
 ) -> Iterator[tuple[list[int], Need]]:
-    """What readers need of what lies alike, those together that need the same features.
+    """What some readers need of what lies alike, those together that need the same features.
 
-    Of these the rows are (C, N, 2). How much they need is put into `needed`, (N, S, C).
+    readers: all, and the places of those asked for. Of these the rows are (C, N, 2). How much they
+    need is put into `needed`, (N, S, C).
     """
     together: dict[tuple[int, int], list[tuple[list[int], Ints]]] = {}
-    for ats, needs in _needs_of_each(on, operand, held, readers):
+    for ats, needs in _needs_of_each(on, operand, held, *readers):
         lies, splits = np.ix_(places, ats)
         needed[:, lies, splits] = amount(needs, held, on.whole).T[:, None]
         for need in needs:
@@ -179,14 +194,14 @@ def _needs(
 
 
 def _needs_of_each(
-    on: Nodes, operand: int, held: Held, readers: list[Reader]
+    on: Nodes, operand: int, held: Held, readers: list[Reader], asked: list[int]
 ) -> Iterator[tuple[list[int], tuple[Need, ...]]]:
     """What readers need; those at once of which only the rows differ. The rows are (C, N, 2)."""
-    plain = [at for at, one in enumerate(readers) if need_windows(one.layer, held, one.choice)]
+    plain = [at for at in asked if need_windows(readers[at].layer, held, readers[at].choice)]
     if plain:
         one, rows = readers[plain[0]], np.stack([readers[at].rows for at in plain])
         yield plain, needs_of(on, one.layer, operand, held, one.choice, one.out, rows)
-    for at in sorted({*range(len(readers))} - {*plain}):
+    for at in sorted({*asked} - {*plain}):
         one = readers[at]
         needs = needs_of(on, one.layer, operand, held, one.choice, one.out, one.rows)
         yield [at], tuple(replace(need, rows=need.rows[None]) for need in needs)

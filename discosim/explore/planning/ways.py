@@ -14,6 +14,7 @@ from discosim.explore.planning.readings import (
     Reading,
     along,
     joined,
+    nothing,
     parts_made,
     reading,
     reading_of,
@@ -66,6 +67,7 @@ class Ways:
         self.given, self.options, self.table = given, options, given.table
         self.on, self.floor = options.on, floor
         self._ones: dict[tuple[object, ...], Reading] = {}
+        self._possible: dict[int, Bools] = {}
         self.first: dict[str, int] = {}
         for row, layer in enumerate(given.network.layers):
             for tensor in given.network.operands(layer.name):
@@ -82,6 +84,33 @@ class Ways:
         readers = self.given.network.graph.successors(name)
         reading = [int(groups.of[self.options.finder.rows[reader]]) for reader in readers]
         return group in reading and min(reading) < group
+
+    def possible(self, group: int) -> Bools:
+        """Return where an option may come of how lies what a group reads, (K, ..., S).
+
+        Where an earlier layer reads it as well, it may by then lie in any way.
+        """
+        if group not in self._possible:
+            options, possible = self.options, self.options.possible[group]
+            for axis, other in enumerate(options.groups.reads[group]):
+                made = [row for row in options.groups.rows(other) if self.read_again(row, group)]
+                if not made:
+                    continue
+                parts = [[h.layout == "parts" for h in options.held[row]] for row in made]
+                there = np.any(parts, axis=0) | self.floor
+                shape = [-1 if place == axis else 1 for place in range(possible.ndim)]
+                any_way = np.any(possible, axis=axis, keepdims=True)
+                possible = np.where(there.reshape(shape), any_way, possible)
+            self._possible[group] = possible
+        return self._possible[group]
+
+    def _wanted(self, group: int, other: int) -> Bools:
+        """Which variants may come of which ways in which another group's output lies, (K, C)."""
+        axis = self.options.groups.reads[group].index(other)
+        possible = np.moveaxis(self.possible(group), axis, 0)
+        several = np.any(possible, axis=tuple(range(1, possible.ndim - 1)))
+        wanted: Bools = several[:, np.unique(self.options.of[group], return_index=True)[1]]
+        return wanted
 
     def of(self, row: int) -> WaysLaid:
         """Return the numbers of a row, for all ways in which its operands may lie."""
@@ -118,8 +147,8 @@ class Ways:
         of = group if maker is None else int(options.groups.of[maker])
         if maker is None or of == group:
             inner = tuple(variant.inner[place][operand] for variant in options.variants[group])
-            return 0, _Lying(inner, by_state=False)
-        return options.others(row).index(of), _Lying(options.held[maker], by_state=True)
+            return 0, _Lying(inner, None)
+        return options.others(row).index(of), _Lying(options.held[maker], self._wanted(group, of))
 
     def _told(self, layer: Layer, operand: int, lying: "_Lying") -> tuple[Bools, Bools]:
         """Whether an operand lies as splits by outputs leave it, and in parts, (S, C) each."""
@@ -150,20 +179,27 @@ class Ways:
 
     def _reading(self, operand: int, lying: "_Lying", readers: list[Reader]) -> Reading:
         """What all readers take to come by an operand in all ways to lie."""
-        if not lying.by_state:
-            each = zip(lying.every, readers, strict=True)
+        every, wanted = lying.every, lying.wanted
+        if wanted is None:
+            each = zip(every, readers, strict=True)
             return joined([[self._one(operand, held, reader) for held, reader in each]])
-        every = lying.every
         direct = self.given.collective is Collective.DIRECT or self.given.nodes == 2
         plain = [at for at, held in enumerate(every) if direct and held.layout != "parts"]
         several = [at for at in range(len(every)) if at not in plain]
         found = []
         if plain:
-            found.append(reading(self.on, operand, tuple(every[at] for at in plain), readers))
+            ways = tuple(every[at] for at in plain)
+            found.append(reading(self.on, operand, ways, readers, wanted[plain]))
         if several:
-            found.append(
-                joined([[self._one(operand, every[at], one) for one in readers] for at in several])
-            )
+            none = nothing(self.given.nodes)
+            ones = [
+                [
+                    self._one(operand, every[at], one) if useful else none
+                    for one, useful in zip(readers, wanted[at], strict=True)
+                ]
+                for at in several
+            ]
+            found.append(joined(ones))
         order = np.argsort([*plain, *several])
         return found[0] if len(found) == 1 else stacked(found, order)
 
@@ -183,7 +219,7 @@ class Ways:
         )  # fmt: skip
         if read.rounds or held.layout == "parts":
             return reading_of(read)
-        return reading(self.on, operand, (held,), [reader])
+        return reading(self.on, operand, (held,), [reader], np.ones((1, 1), dtype=bool))
 
     def _numbers(
         self,
@@ -277,10 +313,18 @@ class Ways:
 
 @dataclass(frozen=True, eq=False)
 class _Lying:
-    """Ways in which an operand lies: those of the group that makes it, or one by each variant."""
+    """Ways in which an operand lies: those of the group that makes it, or one by each variant.
+
+    wanted: which variants may come of which ways, (S, C), of the former.
+    """
 
     every: tuple[Held, ...]
-    by_state: bool
+    wanted: Bools | None
+
+    @property
+    def by_state(self) -> bool:
+        """Whether they are those of another group."""
+        return self.wanted is not None
 
 
 def _windows(operand: int, lying: _Lying, readers: list[Reader]) -> Bools:
