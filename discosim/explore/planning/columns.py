@@ -95,12 +95,12 @@ class Columns:
         return (
             options.finder.alike(row),
             len(others),
-            self.ways.again(row),
+            self.ways.meetings.again(row),
             tuple(lying),
             tuple((made, tuple((k, id(h)) for k, h in inner.items())) for made, inner in variants),
             tuple(options.of[group]),
             options.splits[group],
-            self.ways.possible(group).tobytes(),
+            self.ways.meetings.possible(group).tobytes(),
             float(self.table.scratch_elems[row]),
             bool(self.table.folded[row]),
         )
@@ -245,7 +245,7 @@ class Columns:
             return {}
         row = int(self.table.outputs[0]) - 1
         name, given = self.table.name[row], self.given
-        read = name in self.ways.first
+        read = name in self.ways.meetings.first
         found = []
         dense = within_layer(self._layout, np.ones((1, 1)))
         usual = dict(zip(AIMS, self._costs(self.table, dense), strict=True))[aim][-1]

@@ -175,7 +175,7 @@ def prices_of(
     cost = [_group(options, columns, getattr(priced, str(aim)), group) for group in every]
     for group, last in columns.gathering(str(aim)).items():
         cost[group] = cost[group] + last[options.lies[group]]
-    cost = [np.where(columns.ways.possible(group), cost[group], np.inf) for group in every]
+    cost = [np.where(columns.ways.meetings.possible(group), cost[group], np.inf) for group in every]
     return Prices(
         groups=groups,
         options=options.splits,

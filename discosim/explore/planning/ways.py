@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from discosim.configuration import Configuration
+from discosim.explore.planning.meetings import Meetings
 from discosim.explore.planning.options import Options
 from discosim.explore.planning.readings import (
     Reader,
@@ -67,50 +68,7 @@ class Ways:
         self.given, self.options, self.table = given, options, given.table
         self.on, self.floor = options.on, floor
         self._ones: dict[tuple[object, ...], Reading] = {}
-        self._possible: dict[int, Bools] = {}
-        self.first: dict[str, int] = {}
-        for row, layer in enumerate(given.network.layers):
-            for tensor in given.network.operands(layer.name):
-                self.first.setdefault(tensor, row)
-
-    def again(self, row: int) -> tuple[bool, ...]:
-        """Return of which operands an earlier layer reads as well."""
-        tensors = self.given.network.operands(self.given.network.layers[row].name)
-        return tuple(self.first[tensor] < row for tensor in tensors)
-
-    def read_again(self, made: int, group: int) -> bool:
-        """Return whether a group reads the output of a row that an earlier group reads as well."""
-        groups, name = self.options.groups, self.given.network.layers[made].name
-        readers = self.given.network.graph.successors(name)
-        reading = [int(groups.of[self.options.finder.rows[reader]]) for reader in readers]
-        return group in reading and min(reading) < group
-
-    def possible(self, group: int) -> Bools:
-        """Return where an option may come of how lies what a group reads, (K, ..., S).
-
-        Where an earlier layer reads it as well, it may by then lie in any way.
-        """
-        if group not in self._possible:
-            options, possible = self.options, self.options.possible[group]
-            for axis, other in enumerate(options.groups.reads[group]):
-                made = [row for row in options.groups.rows(other) if self.read_again(row, group)]
-                if not made:
-                    continue
-                parts = [[h.layout == "parts" for h in options.held[row]] for row in made]
-                there = np.any(parts, axis=0) | self.floor
-                shape = [-1 if place == axis else 1 for place in range(possible.ndim)]
-                any_way = np.any(possible, axis=axis, keepdims=True)
-                possible = np.where(there.reshape(shape), any_way, possible)
-            self._possible[group] = possible
-        return self._possible[group]
-
-    def _wanted(self, group: int, other: int) -> Bools:
-        """Which variants may come of which ways in which another group's output lies, (K, C)."""
-        axis = self.options.groups.reads[group].index(other)
-        possible = np.moveaxis(self.possible(group), axis, 0)
-        several = np.any(possible, axis=tuple(range(1, possible.ndim - 1)))
-        wanted: Bools = several[:, np.unique(self.options.of[group], return_index=True)[1]]
-        return wanted
+        self.meetings = Meetings(given, options, floor=floor)
 
     def of(self, row: int) -> WaysLaid:
         """Return the numbers of a row, for all ways in which its operands may lie."""
@@ -122,7 +80,7 @@ class Ways:
         usual = np.array([self._usual(one) for one in readers])
         inside = np.ones((1, 1, *[1] * (count + 1)), dtype=bool)
         readings: list[Reading] = []
-        for operand, again in enumerate(self.again(row)):
+        for operand, again in enumerate(self.meetings.again(row)):
             axis, lying = self._lying(row, place, operand)
             one = self._reading(operand, lying, readers)
             owned, parts = self._told(layer, operand, lying)
@@ -148,7 +106,9 @@ class Ways:
         if maker is None or of == group:
             inner = tuple(variant.inner[place][operand] for variant in options.variants[group])
             return 0, _Lying(inner, None)
-        return options.others(row).index(of), _Lying(options.held[maker], self._wanted(group, of))
+        return options.others(row).index(of), _Lying(
+            options.held[maker], self.meetings.wanted(group, of)
+        )
 
     def _told(self, layer: Layer, operand: int, lying: "_Lying") -> tuple[Bools, Bools]:
         """Whether an operand lies as splits by outputs leave it, and in parts, (S, C) each."""
