@@ -54,7 +54,7 @@ class Meetings:
         return self._possible[group]
 
     def wanted(self, group: int, other: int) -> Bools:
-        """Return which variants may come of which ways in which another group's output lies, (K, C)."""
+        """Return which variants may come of which ways in which another group lies, (K, C)."""
         axis = self.options.groups.reads[group].index(other)
         possible = np.moveaxis(self.possible(group), axis, 0)
         several = np.any(possible, axis=tuple(range(1, possible.ndim - 1)))
