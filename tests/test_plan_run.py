@@ -51,6 +51,10 @@ def test_all_five_splits_and_rows_of_all_kinds_run_as_predicted() -> None:
     assert {split.kind for split in MIXED.values()} == set(Kind)
     assert ran.differences == []
     assert ran.off < 1e-5
+    peak = ran.frame.groupby("node")[["peak_bytes", "predicted_peak_bytes"]].first()
+    more = (peak["peak_bytes"] - peak["predicted_peak_bytes"]).tolist()
+    # conv1's rows of the input once more, with their padding: 2 * 18 + 7 rows, and 2 * 16 + 7
+    assert more == [4 * 3 * 64 * (2 * 18 + 7), 4 * 3 * 64 * (2 * 16 + 7)]
 
 
 def test_a_plan_that_was_found_runs(tmp_path: Path) -> None:
