@@ -240,3 +240,64 @@ def test_angles_that_are_looked_up_by_position_are_read(tmp_path: Path) -> None:
     assert network.macs == 3 * 6 * 256 + 2 * 6 * 6 * 16
     assert network.params == 3 * 256
     assert "exchange" not in ops(network)
+
+
+def test_pairs_of_features_that_are_turned_stay_on_their_nodes(tmp_path: Path) -> None:
+    """As exporters write it: of each pair a sum, beside each other, in a shape that is computed."""
+    before, weights = projected()
+    nodes = [*before, node("Reshape", ["v", "split"], ["vh"])]
+    for of in "qk":
+        nodes += [
+            node("Reshape", [of, "split"], [f"{of}h"]),
+            node("Slice", [f"{of}h", "zero", "four", "last", "two"], [f"{of}a"]),
+            node("Slice", [f"{of}h", "one", "four", "last", "two"], [f"{of}b"]),
+            node("Neg", [f"{of}b"], [f"{of}n"]),
+            node("Unsqueeze", [f"{of}n", "behind"], [f"{of}nu"]),
+            node("Unsqueeze", [f"{of}a", "behind"], [f"{of}au"]),
+            node("Concat", [f"{of}nu", f"{of}au"], [f"{of}p"], axis=-1),
+            node("Shape", [f"{of}p"], [f"{of}s"], end=3),
+            node("Concat", [f"{of}s", "rest"], [f"{of}w"], axis=0),
+            node("Reshape", [f"{of}p", f"{of}w"], [f"{of}r"]),
+        ]
+    perms = {"qr": [0, 2, 1, 3], "kr": [0, 2, 3, 1], "vh": [0, 2, 1, 3]}
+    nodes += [node("Transpose", [of], [f"{of}t"], perm=perm) for of, perm in perms.items()]
+    nodes += [
+        node("MatMul", ["qrt", "krt"], ["scores"]),
+        node("Softmax", ["scores"], ["soft"], axis=-1),
+        node("MatMul", ["soft", "vht"], ["y"]),
+    ]
+    numbers = {"split": [1, 6, 4, 4], "zero": [0], "one": [1], "two": [2], "four": [4]}
+    numbers |= {"last": [3], "behind": [4], "rest": [-1]}
+    network = read(model(nodes, {"x": [1, 6, 16]}, {"y": None}, weights, numbers), tmp_path)
+    assert network.macs == 3 * 6 * 256 + 2 * 6 * 6 * 16
+    assert not {"exchange", "matmul"} & set(ops(network))
+
+
+def test_a_stack_of_weights_is_multiplied_from_either_side(tmp_path: Path) -> None:
+    """Three matrices of 4 x 8 times 8 x 5, and of 8 x 5 behind 4 x 8: a sum of 8 products each."""
+    left = [node("MatMul", ["w", "x"], ["y"])]
+    right = [node("MatMul", ["x", "w"], ["y"])]
+    for nodes, entering, weight in ((left, [3, 8, 5], (3, 4, 8)), (right, [3, 4, 8], (3, 8, 5))):
+        network = read(model(nodes, {"x": entering}, {"y": None}, {"w": weight}), tmp_path)
+        assert network.macs == 3 * 4 * 5 * 8
+
+
+def test_learned_queries_attend_head_by_head(tmp_path: Path) -> None:
+    """Five queries of two heads with 4, to six keys, which are scaled by a number."""
+    nodes = [
+        node("MatMul", ["x", "wk"], ["k"]),
+        node("MatMul", ["x", "wv"], ["v"]),
+        node("Reshape", ["k", "heads"], ["kh"]),
+        node("Reshape", ["v", "heads"], ["vh"]),
+        node("Transpose", ["kh"], ["kt"], perm=[0, 2, 3, 1]),
+        node("Transpose", ["vh"], ["vt"], perm=[0, 2, 1, 3]),
+        node("Mul", ["kt", "scale"], ["ks"]),
+        node("MatMul", ["q", "ks"], ["s"]),
+        node("Softmax", ["s"], ["p"], axis=-1),
+        node("MatMul", ["p", "vt"], ["y"]),
+    ]
+    weights = {"wk": (8, 8), "wv": (8, 8), "q": (1, 2, 5, 4), "scale": (1,)}
+    numbers = {"heads": [1, 6, 2, 4]}
+    network = read(model(nodes, {"x": [1, 6, 8]}, {"y": None}, weights, numbers), tmp_path)
+    assert network.macs == 2 * 6 * 64 + 2 * 5 * 6 * 8
+    assert "matmul" not in ops(network)

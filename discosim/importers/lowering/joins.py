@@ -81,7 +81,8 @@ def _interleaved(writer: Writer, node: Node, views: list[View], axis: int) -> bo
     As the two of each pair that is turned by an angle.
     """
     shape = writer.shape(node)
-    read = [each for each in writer.program.nodes if node.outputs[0] in each.inputs]
+    readers = [each for each in writer.program.nodes if node.outputs[0] in each.inputs]
+    read = [each for each in readers if each.op not in ("Shape", "Size")]
     alike = len({view.axes for view in views}) == 1 and not views[0].axes[-1]
     behind = axis == len(shape) - 1 > 0 and positions(views[0].axes[-2]) == 1
     return (

@@ -13,11 +13,11 @@ from discosim.importers.lowering import joins, moves, norms
 from discosim.importers.lowering.einsum import einstein
 from discosim.importers.lowering.elementwise import POINTWISE, pointwise
 from discosim.importers.lowering.exchange import exchange
-from discosim.importers.lowering.layout import plain
+from discosim.importers.lowering.layout import features, plain
 from discosim.importers.lowering.products import linear, matmul, weight_label
 from discosim.importers.lowering.program import Constant, Node
 from discosim.importers.lowering.sequences import attention, recurrent
-from discosim.importers.lowering.values import View
+from discosim.importers.lowering.values import Function, View
 from discosim.importers.lowering.writer import Writer
 
 Handler = Callable[[Writer, Node], None]
@@ -144,12 +144,14 @@ def _multiply(writer: Writer, node: Node, at_left: int, at_right: int) -> None:
     if isinstance(first, Constant) and isinstance(second, Constant):
         writer.give(node, Constant(writer.shape(node), {**first.parameters, **second.parameters}))
         return
-    for value in (first, second):
-        stacked = isinstance(value, Constant) and prod(value.shape[:-2]) > 1
-        if stacked and len(value.shape) > 2:
-            _stacked_weights(writer, node, second if value is first else first)
-            return
-    left, right = _without_batch(first), _without_batch(second)
+    stacked = [isinstance(each, Constant) and prod(each.shape[:-2]) > 1 for each in (first, second)]
+    if stacked[0] and isinstance(second, Function) and second.scales:
+        second = second.base  # that it is multiplied by a number is part of the product
+    if stacked[1] or (stacked[0] and not _by_heads(second)):
+        _stacked_weights(writer, node, first)
+        return
+    left = first if stacked[0] else _without_batch(first)
+    right = _without_batch(second)
     writer.give(node, matmul(writer, node, left, right, writer.shape(node)))
 
 
@@ -160,10 +162,15 @@ def _without_batch(value: Any) -> Any:
     return value
 
 
-def _stacked_weights(writer: Writer, node: Node, value: Any) -> None:
-    """A matrix of weights for each index of a batch, as of experts."""
+def _by_heads(value: Any) -> bool:
+    """Whether features lie on the axes before the last two, as of keys that are turned."""
+    return isinstance(value, View) and any(features(atoms) for atoms in value.axes[:-2])
+
+
+def _stacked_weights(writer: Writer, node: Node, first: Any) -> None:
+    """A matrix of weights for each index of a batch, as of experts; `first` is the left factor."""
     reason = "a stack of weights; costed as a full exchange"
-    exchange(writer, node, reason, op="matmul", terms=value.shape[-1])
+    exchange(writer, node, reason, op="matmul", terms=first.shape[-1])
 
 
 def product(writer: Writer, node: Node) -> None:
