@@ -301,3 +301,38 @@ def test_learned_queries_attend_head_by_head(tmp_path: Path) -> None:
     network = read(model(nodes, {"x": [1, 6, 8]}, {"y": None}, weights, numbers), tmp_path)
     assert network.macs == 2 * 6 * 64 + 2 * 5 * 6 * 8
     assert "matmul" not in ops(network)
+
+
+def test_a_shape_of_which_one_size_is_put_in_is_followed(tmp_path: Path) -> None:
+    """As torch writes `index_copy`: the shape of the buffer with as many places as are given."""
+    nodes = [
+        node("Shape", ["x"], ["sx"]),
+        node("Shape", ["u"], ["su"]),
+        node("ScatterElements", ["sx", "one", "su"], ["s"]),
+        node("Expand", ["u", "s"], ["e"]),
+        node("MatMul", ["e", "w"], ["y"]),
+    ]
+    graph = model(nodes, {"x": [1, 6, 8], "u": [1]}, {"y": None}, {"w": (8, 4)}, {"one": [1]})
+    assert read(graph, tmp_path).macs == 8 * 4
+
+
+@pytest.mark.parametrize("reduction", ["none", "add"])
+def test_keys_that_are_put_into_a_buffer_stay_by_heads(reduction: str, tmp_path: Path) -> None:
+    """One token's keys and values in buffers of ten, in two heads of 4: all of ten are read."""
+    nodes = [node("MatMul", ["x", f"w{k}"], [k]) for k in "qkv"]
+    nodes += [node("Reshape", [of, "split"], [f"{of}s"]) for of in "qkv"]
+    nodes += [node("Transpose", [f"{of}s"], [f"{of}h"], perm=[0, 2, 1, 3]) for of in "qkv"]
+    nodes += [
+        node("ScatterElements", [f"p{k}", "at", f"{k}h"], [f"b{k}"], axis=2, reduction=reduction)
+        for k in "kv"
+    ]
+    nodes.append(node("Attention", ["qh", "bk", "bv"], ["y"]))
+    entering = {"x": [1, 1, 8], "at": [1, 2, 1, 4], "pk": PAST, "pv": PAST}
+    weights = {f"w{k}": (8, 8) for k in "qkv"}
+    graph = model(nodes, entering, {"y": None}, weights, {"split": [1, 1, 2, 4]}, 23)
+    for value in graph.graph.input:
+        if value.name == "at":
+            value.type.tensor_type.elem_type = TensorProto.INT64
+    network = read(graph, tmp_path)
+    assert network.macs == 3 * 64 + 2 * 10 * 8
+    assert ("exchange" in ops(network)) == (reduction == "add")

@@ -168,6 +168,27 @@ def with_caches(writer: Writer, node: Node) -> list[Node]:
     return steps.nodes
 
 
+def put_in(writer: Writer, node: Node) -> list[Node]:
+    """Return the join that a write along one axis is, as of keys into a buffer; or the node.
+
+    Where the other axes are covered whole, nothing moves but along that one.
+    """
+    shape, put = (writer.shapes[node.inputs[at]] for at in (0, 2))
+    axis = int(node.attributes.get("axis", len(shape))) % (len(shape) + 1)
+    beside = [(a, b) for at, (a, b) in enumerate(zip(shape, put, strict=True)) if at != axis]
+    added = node.attributes.get("reduction", b"none") not in (b"none", "none")
+    if axis == len(shape) or added or any(a != b for a, b in beside) or put[axis] > shape[axis]:
+        return [node]
+    steps = Expansion(writer, node)
+    parts = [node.inputs[2]]
+    if put[axis] < shape[axis]:
+        left = (*shape[:axis], shape[axis] - put[axis], *shape[axis + 1 :])
+        cut = {"starts": [put[axis]], "ends": [shape[axis]], "axes": [axis], "steps": [1]}
+        parts.append(steps.one("Slice", node.inputs[:1], left, cut, label=".rest"))
+    steps.one("Concat", parts, shape, {"axis": axis}, output=node.outputs[0])
+    return steps.nodes
+
+
 def _with_past(steps: Expansion, name: str, cache: str, present: str, label: str) -> str:
     """Keys or values with those of before, handed out as `present` where that is wanted."""
     batch, count, length, size = steps.writer.shapes[name]

@@ -10,7 +10,7 @@ from math import prod
 from types import MappingProxyType
 
 from discosim.graph.layer import Shape
-from discosim.importers.lowering.caches import with_caches
+from discosim.importers.lowering.caches import put_in, with_caches
 from discosim.importers.lowering.equations import equation_of, steps_of
 from discosim.importers.lowering.program import Constant, Node
 from discosim.importers.lowering.values import Value
@@ -43,6 +43,8 @@ def written_out(writer: Writer, node: Node) -> list[Node]:
         return _equations(writer, node)
     if node.op == "Attention":
         return with_caches(writer, node)
+    if node.op == "ScatterElements" and len(node.inputs) == 3:
+        return put_in(writer, node)
     given = [at for at in APPLIED.get(node.op, {}) if at < len(node.inputs) and node.inputs[at]]
     values = {at: writer.value(node.inputs[at]) for at in given}
     if node.op == "Gemm" and 2 in values and not float(node.attributes.get("beta", 1.0)):
