@@ -32,9 +32,11 @@ class Groups:
         sizes = np.diff([*self.firsts, len(self.table)])
         return np.repeat(np.arange(len(self)), sizes)
 
-    def rows(self, group: int) -> list[int]:
+    def rows(self, group: int) -> range:
         """Return the rows of a group."""
-        return [int(row) for row in np.flatnonzero(self.of[:-1] == group)]
+        last = group + 1 == len(self)
+        end = len(self.table) - 1 if last else self.firsts[group + 1]
+        return range(int(self.firsts[group]), int(end))
 
     @cached_property
     def reads(self) -> tuple[tuple[int, ...], ...]:

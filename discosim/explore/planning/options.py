@@ -1,5 +1,6 @@
 """The splits that a group of layers can have, and how its tensors lie by them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -132,7 +133,7 @@ def _covering(ranges: RowRanges, count: int) -> RowRanges:
     return tuple(found)
 
 
-def _splits(given: Configuration, members: list[int], ranges: list[RowRanges]) -> Splits:
+def _splits(given: Configuration, members: Sequence[int], ranges: list[RowRanges]) -> Splits:
     """The splits of a group, of S_comm 0."""
     network, alone = given.network, len(members) == 1
     layer = network.layers[members[0]]

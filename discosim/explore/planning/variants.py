@@ -5,6 +5,7 @@ both operands are. So of one split there may be several variants, told apart by 
 is; the prices of a variant are those of the ways to lie that lead to it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,7 @@ class Finder:
 
     def _found(
         self,
-        rows: list[int],
+        rows: Sequence[int],
         reads: tuple[int, ...],
         splits: Splits,
         rules: list[Rule],
@@ -143,7 +144,7 @@ class Finder:
         return Variants(tuple(found), leads)
 
     def _classes(
-        self, rows: list[int], split: LayerSplit, states: States
+        self, rows: Sequence[int], split: LayerSplit, states: States
     ) -> tuple[list[int], Ints]:
         """Ways to lie that matter alike to a layer: the first of each class, and each one's class.
 
@@ -175,7 +176,7 @@ class Finder:
         return firsts, np.array(of)
 
     def _variant(
-        self, rows: list[int], at: int, split: LayerSplit, rule: Rule, lying: dict[str, Held]
+        self, rows: Sequence[int], at: int, split: LayerSplit, rule: Rule, lying: dict[str, Held]
     ) -> Variant:
         readers, inner = [], []
         lying = self.entering | lying
@@ -230,7 +231,7 @@ class Finder:
         return self._readers[key]
 
     def _as_whole(
-        self, rows: list[int], split: LayerSplit, variant: Variant, lying: dict[str, Held]
+        self, rows: Sequence[int], split: LayerSplit, variant: Variant, lying: dict[str, Held]
     ) -> bool:
         """Whether it is what `whole` is, which is among the splits: nothing to mix, all there."""
         if len(rows) > 1 or split.kind is not Kind.OUTPUTS or variant.leaves[0].layout != "whole":
