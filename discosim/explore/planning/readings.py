@@ -128,15 +128,15 @@ def reading(
     pairs, sparse, candidates = np.zeros((3, nodes, nodes, *shape))
     chunks, needed = np.zeros(shape), np.zeros((nodes, *shape))
     has = np.stack([held.rows for held in lying]), np.stack([held.held for held in lying])
-    alike: dict[object, list[int]] = {}
-    for at, held in enumerate(lying):
-        owners = None if held.owners is None else np.asarray(held.owners).tobytes()
-        there = held.layout == "whole"  # so that nothing of it is passed over
-        alike.setdefault((owners, held.everywhere, there), []).append(at)
-    for places in alike.values():
+    for places, windows in _alike(on, lying, readers[0].layer):
         held = lying[places[0]]
         own, kept_rows = (rows[places][:, None] for rows in has)
-        asked = np.flatnonzero(wanted[places].any(0)).tolist()
+        asked = [
+            int(at)
+            for at in np.flatnonzero(wanted[places].any(0))
+            if windows is None
+            or windows is need_windows(readers[0].layer, held, readers[at].choice)
+        ]
         for ats, need in _needs(on, operand, held, (readers, asked), needed, places):
             if held.layout == "whole":
                 continue
@@ -164,6 +164,27 @@ def reading(
         needed,
         needed - missing,
     )
+
+
+def _alike(
+    on: Nodes, lying: tuple[Held, ...], layer: Layer
+) -> Iterator[tuple[list[int], bool | None]]:
+    """Ways to lie that matter alike to readers: to those of windows, to others, or to all (None).
+
+    To those of windows it is the same on which nodes the features lie, where these are divided.
+    """
+    found: dict[object, dict[object, list[int]]] = {}
+    for at, held in enumerate(lying):
+        owners = None if held.owners is None else np.asarray(held.owners).tobytes()
+        there = held.layout == "whole"  # so that nothing of it is passed over
+        key = owners is None, held.everywhere, there
+        found.setdefault(key, {}).setdefault(owners, []).append(at)
+    for fine in found.values():
+        one = len(fine) == 1 or on.whole or layer.op == "slice"
+        if not one:
+            yield [at for places in fine.values() for at in places], True
+        for places in fine.values():
+            yield places, None if one else False
 
 
 def _needs(
