@@ -128,6 +128,11 @@ def test_rows_by_blocks_have_the_covariance_that_they_have_as_a_whole(seed: int)
     assert solved(of, near, noise, wanted) == pytest.approx(np.linalg.solve(whole, wanted))
 
 
+def test_without_rows_what_was_held_before_is_held() -> None:
+    found = estimate(synthetic(0), np.stack([np.ones(24), np.zeros(24)]), Beliefs())
+    assert np.log(found.seconds_each[1]) == pytest.approx(np.tile(Beliefs().start, (3, 1)))
+
+
 def test_a_network_that_is_left_out_changes_nothing() -> None:
     rows = [row for row in usable(read_measured(shipped_table())) if "5" in row.kind.device]
     without = fit(rows)

@@ -171,8 +171,10 @@ def estimate(rows: MeasuredRows, counted: Floats, beliefs: Beliefs) -> Estimate:
 
 
 def _settled(rows: MeasuredRows, beliefs: Beliefs) -> Floats:
-    """The logarithms that fit some rows, (G, A)."""
+    """The logarithms that fit some rows, (G, A); of no rows those held before."""
     logs = np.tile(beliefs.start, (len(rows.groups["kind"]), 1))
+    if not len(rows.seconds):
+        return logs
     levels = [shared.level for shared in beliefs.shared]
     widths = {level: sum(each.loads.shape[1] for each in beliefs.shared if each.level == level)
               for level in levels}  # fmt: skip
