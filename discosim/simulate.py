@@ -296,8 +296,7 @@ def _of_classes(table: LayerTable, items: tuple[tuple[str, float], ...], other: 
 def rates_of(table: LayerTable, hardware: Hardware) -> tuple[Floats, Floats]:
     """Return what each row's MACs, and the bytes that it touches, count as, (L,) each."""
     slowness = 1.0 / _by_class(table, hardware.efficiency, 1.0)
-    costs = np.where(table.macs > 0, 1.0, slowness) * _costs(table, hardware)
-    return slowness * _tiled(table, hardware), costs
+    return slowness, np.where(table.macs > 0, 1.0, slowness) * _costs(table, hardware)
 
 
 def _costs(table: LayerTable, hardware: Hardware) -> Floats:
