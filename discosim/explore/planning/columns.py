@@ -3,6 +3,7 @@
 Layers that are alike are laid once (ways.py).
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +30,9 @@ from discosim.simulate import Overlap, simulate
 
 AIMS = ("latency", "bytes", "energy")
 """What a row costs."""
+
+TOGETHER = 1 << 18
+"""Columns, each for every two nodes, that are priced at once: some 10 MB in all their numbers."""
 
 IDEAL = Overlap("ideal")
 """What no number of pieces is below."""
@@ -64,21 +68,33 @@ class Columns:
     def __init__(self, given: Configuration, options: Options, *, floor: bool = False) -> None:
         self.given, self.options, self.table = given, options, given.table
         self.on, self.floor = options.on, floor
-        self.blocks: list[WaysLaid] = []
         self.at: list[Ints] = []
         self._lying: dict[tuple[Held, ...], Floats] = {}
         self.ways = Ways(given, options, floor=floor)
+        self._parts: list[Priced] = []
+        self._usual: list[tuple[int, Bools, Floats]] = []
+        self._find()
+
+    def _find(self) -> None:
+        """Find the columns of each row, and price some at a time: their numbers take much."""
         seen: dict[tuple[object, ...], Ints] = {}
-        total = 0
-        for row in range(len(given.network.layers)):
+        blocks: list[WaysLaid] = []
+        total = done = 0
+        for row in range(len(self.given.network.layers)):
             key = self._key(row)
             if key not in seen:
                 block = self.ways.of(row)
-                size = int(np.prod(block.shape))
-                self.blocks.append(block)
+                size = math.prod(block.shape)
                 seen[key] = total + np.arange(size).reshape(block.shape)
                 total += size
+                blocks.append(block)
+                self._usual.append((row, block.usual.ravel(), block.density.ravel()))
             self.at.append(seen[key])
+            if (total - done) * self.given.nodes**2 > TOGETHER:
+                self._parts.append(self._priced(blocks))
+                blocks, done = [], total
+        if blocks:
+            self._parts.append(self._priced(blocks))
 
     def _key(self, row: int) -> tuple[object, ...]:
         """All that the numbers of a row follow from."""
@@ -107,16 +123,24 @@ class Columns:
 
     def priced(self) -> Priced:
         """Return what every column costs."""
-        given, blocks = self.given, self.blocks
-        rows = np.concatenate([np.full(int(np.prod(b.shape)), b.row) for b in blocks])
+        both = {
+            name: np.concatenate([getattr(part, name) for part in self._parts], axis=-1)
+            for name in ("latency", "bytes", "energy", "shares", "held", "reads")
+        }
+        return self._with_usual(replace(self._parts[0], **both))
+
+    def _priced(self, blocks: list[WaysLaid]) -> Priced:
+        """What the columns of some blocks cost, but for those that are as in closed form."""
+        given = self.given
+        rows = np.concatenate([np.full(math.prod(b.shape), b.row) for b in blocks])
         table = _rows_alone(given.table, rows)
-        plan = self._plan(table)
+        plan = self._plan(table, blocks)
         tracked = list(self.options.tracked)
         scratch = node_memory.scratch_elems(table, plan, given.hardware.attention)
         elem_bytes = float(np.max(given.hardware.feature_elem_bytes))
         weight_bytes = float(np.max(given.hardware.weight_elem_bytes))
         seconds, sent, joules = self._costs(table, plan)
-        found = Priced(
+        return Priced(
             latency=seconds,
             bytes=sent,
             energy=joules,
@@ -126,7 +150,6 @@ class Columns:
             reads=plan.in_share[tracked] > 0,
             elem_bytes=elem_bytes,
         )
-        return self._with_usual(found)
 
     @property
     def _layout(self) -> Layout:
@@ -154,9 +177,9 @@ class Columns:
         """
         given, table, tracked = self.given, self.table, list(self.options.tracked)
         bare = np.ones((given.nodes, 1))
-        usual = np.concatenate([block.usual.ravel() for block in self.blocks])
-        rows = np.concatenate([np.full(block.usual.size, block.row) for block in self.blocks])
-        density = np.concatenate([block.density.ravel() for block in self.blocks])
+        usual = np.concatenate([of for _, of, _ in self._usual])
+        rows = np.concatenate([np.full(of.size, row) for row, of, _ in self._usual])
+        density = np.concatenate([of for _, _, of in self._usual])
         found = priced
         for level in np.unique(density):
             at = np.flatnonzero(usual & (density == level))
@@ -177,12 +200,12 @@ class Columns:
                 found = replace(found, **{name: new})
         return found
 
-    def _plan(self, table: LayerTable) -> Plan:
-        """The columns as rows of a plan that have nothing to do with each other."""
+    def _plan(self, table: LayerTable, blocks: list[WaysLaid]) -> Plan:
+        """The columns of some blocks as rows of a plan that have nothing to do with each other."""
         nodes = self.given.nodes
 
         def flat(name: str) -> Floats:
-            arrays = [(getattr(block, name), block.shape) for block in self.blocks]
+            arrays = [(getattr(block, name), block.shape) for block in blocks]
             each = [a.reshape(*a.shape[: a.ndim - len(s)], -1) for a, s in arrays]
             return side_by_side(name, each, -1)
 
