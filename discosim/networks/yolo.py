@@ -152,11 +152,11 @@ def _attention(write: YoloWriter, x: str, at: str) -> str:
         "attention",
         at,
         (query, keys, values),
-        (features, *positions),
+        (heads * width, *positions),
         heads=heads,
         terms=tokens,
     )
-    place = write.conv(values, features, 3, f"{at}.pe", groups=features, act=False)
+    place = write.conv(values, heads * width, 3, f"{at}.pe", groups=heads * width, act=False)
     return write.conv(net.add(y, place, f"{at}.sum"), features, 1, f"{at}.proj", act=False)
 
 
