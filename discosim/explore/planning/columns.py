@@ -123,7 +123,7 @@ class Columns:
 
     def priced(self) -> Priced:
         """Return what every column costs."""
-        both = {
+        both: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in self._parts], axis=-1)
             for name in ("latency", "bytes", "energy", "shares", "held", "reads")
         }
