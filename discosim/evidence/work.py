@@ -33,13 +33,14 @@ class Habits(NamedTuple):
     packs: features in vector registers, so that convolutions whose features fill none are slow;
     folds: norms and activations into the operator before; transform: how many times features of 3x3
     convolutions pass memory; near_bytes: of weights that stay on the chip, without which none is
-    beyond.
+    beyond; dispatch: what a call and a run take beside those under an operating system.
     """
 
     packs: bool = False
     folds: bool = True
     transform: float = 1.0
     near_bytes: float | None = None
+    dispatch: float = 1.0
 
 
 USUAL = Habits()

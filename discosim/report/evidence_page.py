@@ -48,7 +48,6 @@ REASONS = {
     "nucleo-h7a3zi-cubeai": "three networks, each of another kind: the autoencoder alone is all "
     "linear layers, the keyword network alone reads one channel",
     "nucleo-h7a3zi-plumerai": "three networks, each of another kind, as under Cube.AI",
-    "nucleo-h7a3zi-bosch": "two networks: one of convolutions, one of linear layers",
     "rpi4-opencv": "two networks: MobileNetV1 (0.57 GMAC) takes 64 ms and V2 (0.30 GMAC) 58 ms, "
     "with pre- and postprocessing in both",
     "jetson-nano-opencv": "two networks that take the same, 28 ms in fp32 and 130 ms in fp16, "
@@ -61,7 +60,6 @@ ALONE = {
     "tokens no other network tells of: AlexNet's and VGG-16's, of one position, wait for weights",
     "vgg16": "on the i9 ViT-B/32 (13 GMAC, 86 M weights of linear layers) takes 26 ms and VGG-16 "
     "(15.5 GMAC, 124 M) 118 ms",
-    "ad-autoencoder": "the one network of linear layers among three of a microcontroller",
 }
 """Why a network is off by OFF or more without its rows: what it has that no other one has."""
 
@@ -81,9 +79,10 @@ operators is the prediction ([model.md](model.md)); norms after a convolution an
 but by TensorFlow. Under ncnn, convolutions whose features fill no whole vector registers have a
 rate of their own, and 3x3 convolutions are computed in tiles of 4x4 outputs, their features passing
 memory six times, as Winograd's algorithm has it. Rows of one network are taken to be off together,
-so that one that many devices ran bends none of them alone. A device's proportions lie near those of
-others under the same runtime unless its rows say otherwise. To add a device: one CSV of the same
-columns and one TOML ([device.md](device.md)).
+so that one that many devices ran bends none of them alone. Unless its rows say otherwise a device's
+proportions lie near those of others under the same runtime, and a microcontroller's calls take a
+tenth of what they take under an operating system. To add a device: one CSV of the same columns and
+one TOML ([device.md](device.md)).
 """
 
 CEILING = """\
