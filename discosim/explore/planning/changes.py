@@ -70,7 +70,7 @@ class Changes:
 
 def _most_elsewhere(values: Floats, touched: Bools) -> Floats:
     """The largest of `values` (G,) that is not `touched` (n, G), or 0, (n,)."""
-    order = np.argsort(-values)
+    order = np.argsort(-values, kind="stable")
     nowhere = np.zeros((len(touched), 1), dtype=bool)
     place = np.concatenate([touched[:, order], nowhere], axis=1).argmin(1)
     most: Floats = np.append(values[order], 0.0)[place]

@@ -127,7 +127,7 @@ def _kept(prices: Prices, limit: Bounded, labels: _Reached) -> Ints:
     key = (needs[-1] * (BINS / limit.memory)).astype(np.int64)
     for each, states in labels.at.items():
         key = key * prices.states[each] + states
-    order = _grouped(np.argsort(labels.cost), key)
+    order = _grouped(np.argsort(labels.cost, kind="stable"), key)
     key, light = key[order], needs[0][order]
     begins = np.concatenate([[True], key[1:] != key[:-1]])
     span = float(light.max()) + 1.0
@@ -137,15 +137,15 @@ def _kept(prices: Prices, limit: Bounded, labels: _Reached) -> Ints:
     found: Ints = order[keep]
     if len(found) <= MOST_LABELS:
         return found
-    found = found[np.argsort(best[found])]
+    found = found[np.argsort(best[found], kind="stable")]
     most = needs[:, found].max(0)
     part = np.minimum(SHELVES - 1, (most * (SHELVES / limit.memory)).astype(np.int64))
     overall = np.arange(len(found))
     by_part = _grouped(overall, part)
     rank = np.empty_like(overall)  # of each in its part
     rank[by_part] = overall - np.searchsorted(part[by_part], part[by_part])
-    order = np.argpartition(np.minimum(overall, rank * SHELVES), MOST_LABELS)[:MOST_LABELS]
-    return found[order]
+    order = np.argsort(np.minimum(overall, rank * SHELVES), kind="stable")
+    return found[order[:MOST_LABELS]]
 
 
 def _grouped(order: Ints, key: Ints) -> Ints:

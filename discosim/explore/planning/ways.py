@@ -160,7 +160,7 @@ class Ways:
                 for at in several
             ]
             found.append(joined(ones))
-        order = np.argsort([*plain, *several])
+        order = np.argsort([*plain, *several], kind="stable")
         return found[0] if len(found) == 1 else stacked(found, order)
 
     def _one(self, operand: int, held: Held, reader: Reader) -> Reading:
