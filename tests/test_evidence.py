@@ -90,8 +90,8 @@ def synthetic(seed: int) -> MeasuredRows:
 @pytest.mark.parametrize("seed", range(3))
 def test_times_without_noise_are_given_back(seed: int) -> None:
     rows = synthetic(seed)
-    found = estimate(rows, np.ones((1, 24)), Beliefs())
-    again = predicted_s(rows.amounts[:, None], found.seconds_each[0][rows.kind])[:, 0]
+    found = estimate(rows, Beliefs())
+    again = predicted_s(rows.amounts[:, None], found.seconds_each[rows.kind])[:, 0]
     assert again == pytest.approx(rows.seconds, rel=0.03)
 
 
@@ -103,7 +103,6 @@ def test_a_device_that_is_x_times_slower_has_numbers_x_times_larger(x: float) ->
     one, other = (
         estimate(
             replace(rows, seconds=rows.seconds * each),
-            np.ones((1, 24)),
             replace(Beliefs(), shared=(*SHARED, free)),
         )
         for each in (1.0, x)
@@ -129,8 +128,8 @@ def test_rows_by_blocks_have_the_covariance_that_they_have_as_a_whole(seed: int)
 
 
 def test_without_rows_what_was_held_before_is_held() -> None:
-    found = estimate(synthetic(0), np.stack([np.ones(24), np.zeros(24)]), Beliefs())
-    assert np.log(found.seconds_each[1]) == pytest.approx(np.tile(Beliefs().start, (3, 1)))
+    found = estimate(synthetic(0).chosen(np.zeros(24, dtype=bool)), Beliefs())
+    assert np.log(found.seconds_each) == pytest.approx(np.tile(Beliefs().start, (3, 1)))
 
 
 def test_a_network_that_is_left_out_changes_nothing() -> None:

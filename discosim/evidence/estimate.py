@@ -16,7 +16,7 @@ import numpy as np
 
 from discosim.evidence.covariance import RowBlocks, row_blocks, solved
 from discosim.evidence.work import AMOUNTS, ARITHMETIC
-from discosim.graph.table import Floats, Ints
+from discosim.graph.table import Bools, Floats, Ints
 
 STEPS = 14
 """Of each fit. All start at the same place and take as many, so that nothing of a row that is left
@@ -132,9 +132,8 @@ class MeasuredRows:
     network: Ints
     groups: Mapping[str, Ints]
 
-    def chosen(self, counted: Floats) -> "MeasuredRows":
-        """Return those that count."""
-        of = counted > 0
+    def chosen(self, of: Bools) -> "MeasuredRows":
+        """Return some of them, (N,)."""
         return MeasuredRows(
             self.amounts[of], self.seconds[of], self.kind[of], self.network[of], self.groups
         )
@@ -142,9 +141,9 @@ class MeasuredRows:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """seconds_each: (F, G, A), of each kind's amounts; carried: (G, A), how far its rows say so.
+    """seconds_each: (G, A), of each kind's amounts; carried: (G, A), how far its rows say so.
 
-    carried is 1 where a number is the rows' own, 0 where it is its family's; of the first fit.
+    carried is 1 where a number is the rows' own, 0 where it is its family's.
     """
 
     seconds_each: Floats
@@ -157,17 +156,15 @@ def predicted_s(amounts: Floats, seconds_each: Floats) -> Floats:
     return seconds
 
 
-def estimate(rows: MeasuredRows, counted: Floats, beliefs: Beliefs) -> Estimate:
-    """Return the numbers that fit rows, in each of F fits those that are counted, (F, N).
+def estimate(rows: MeasuredRows, beliefs: Beliefs) -> Estimate:
+    """Return the numbers that fit rows.
 
     Steps of Gauss and Newton, in which a row counts as under the pseudo-Huber loss (Hartley and
     Zisserman, Multiple View Geometry, Appendix 6.8).
     """
-    found = [_settled(rows.chosen(each), beliefs) for each in counted]
-    first = rows.chosen(counted[0])
-    slopes, _, weights = _linear(first, found[0], beliefs.outlier, beliefs)
-    carried = _carried(first.kind, slopes, weights, len(found[0]), beliefs)
-    return Estimate(np.exp(np.array(found)), carried)
+    found = _settled(rows, beliefs)
+    slopes, _, weights = _linear(rows, found, beliefs.outlier, beliefs)
+    return Estimate(np.exp(found), _carried(rows.kind, slopes, weights, len(found), beliefs))
 
 
 def _settled(rows: MeasuredRows, beliefs: Beliefs) -> Floats:

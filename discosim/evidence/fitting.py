@@ -208,8 +208,8 @@ class Fit:
     def estimate(self, without: str | None = None) -> Estimate:
         """Return the numbers of all rows, or of those that are of other networks."""
         if without not in self._found:
-            counted = np.array([row.name != without for row in self.rows], dtype=float)
-            self._found[without] = estimate(self._arrays, counted[None], Beliefs())
+            others = np.array([row.name != without for row in self.rows])
+            self._found[without] = estimate(self._arrays.chosen(others), Beliefs())
         return self._found[without]
 
     @cached_property
@@ -237,7 +237,7 @@ class Fit:
 
     def seconds_each(self, kind: Target, without: str | None = None) -> Floats:
         """Return the numbers of a kind, (A,), by default those of all rows."""
-        found: Floats = self.estimate(without).seconds_each[0, self.kinds.index(kind)]
+        found: Floats = self.estimate(without).seconds_each[self.kinds.index(kind)]
         return found * dispatched(kind.engine)
 
     def carried(self, kind: Target) -> Floats:

@@ -5,21 +5,19 @@ authors' `cfg/yolov3.cfg` and `cfg/yolov3-tiny.cfg`. The tiny one's last pooling
 by steps of one, is three wide here, which keeps the size without padding one side alone.
 """
 
+from functools import partial
+
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
+from discosim.networks.parts import conv_norm
 
 STEM = 32
 STAGES = ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))
 TINY_WIDTHS = (16, 32, 64, 128, 256, 512)
 OUTPUTS = 3 * (80 + 5)
-SLOPE = 0.1
-
-
-def _conv(net: Builder, x: str, features: int, kernel: int, name: str, *, stride: int = 1) -> str:
-    y = net.batch_norm(net.conv(x, features, kernel, name, stride=stride), f"{name}.norm")
-    return net.activation(y, f"{name}.act", "leaky_relu", SLOPE)
+_conv = partial(conv_norm, function="leaky_relu", factor=0.1)
 
 
 def _beside(net: Builder, x: str, finer: str, features: int, at: str) -> str:

@@ -4,20 +4,18 @@ Wang, Bochkovskiy and Liao, Scaled-YOLOv4, CVPR 2021, Section 3.4; layers as in 
 `cfg/yolov4-tiny.cfg`.
 """
 
+from functools import partial
+
 from discosim.graph.builder import Builder
 from discosim.graph.layer import Shape
 from discosim.graph.network import INPUT, Network
 from discosim.networks import NETWORKS, Recipe, Width
+from discosim.networks.parts import conv_norm
 
 STAGE_WIDTHS = (64, 128, 256)
 ANCHORS = 3
 CLASSES = 80
-SLOPE = 0.1
-
-
-def _conv(net: Builder, x: str, features: int, kernel: int, name: str, *, stride: int = 1) -> str:
-    y = net.batch_norm(net.conv(x, features, kernel, name, stride=stride), f"{name}.norm")
-    return net.activation(y, f"{name}.act", "leaky_relu", SLOPE)
+_conv = partial(conv_norm, function="leaky_relu", factor=0.1)
 
 
 def _stage(net: Builder, x: str, features: int, at: str) -> tuple[str, str]:

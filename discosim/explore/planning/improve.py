@@ -15,8 +15,8 @@ MOST_STEPS = 20
 MOST_TRIED = 4_000
 """Groups of all stretches that are tried at once."""
 
-SAME = 1 - 1e-9
-"""What is more than this part of something else is not better."""
+SAME = 1e-9
+"""Relative difference of costs that are the same."""
 
 
 def improved(prices: Prices, flat: Flat, tried: Ints, memory: float) -> Ints:
@@ -30,8 +30,8 @@ def improved(prices: Prices, flat: Flat, tried: Ints, memory: float) -> Ints:
         cost, needs = (np.concatenate(each) for each in both)
         over = np.maximum(0.0, needs - memory)
         best = np.lexsort([cost, over])[0]
-        cheaper = over[best] <= over[0] and cost[best] < cost[0] * SAME
-        if not (cheaper or over[best] < over[0] * SAME):
+        cheaper = over[best] <= over[0] and cost[best] < cost[0] * (1 - SAME)
+        if not (cheaper or over[best] < over[0] * (1 - SAME)):
             break
         path = whole[best] if best < len(whole) else changes.made(path, best - len(whole))
     return path

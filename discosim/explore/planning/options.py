@@ -49,10 +49,6 @@ class Options:
         tensors = network.operands(network.layers[row].name)
         return sorted({int(self.groups.of[rows[t]]) for t in tensors if t in rows} - {own})
 
-    def alone(self, row: int) -> bool:
-        """Return whether a layer is a group of its own."""
-        return len(self.groups.rows(int(self.groups.of[row]))) == 1
-
 
 def options_of(
     given: Configuration,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discosim.explore.planning.improve import improved
+from discosim.explore.planning.improve import SAME, improved
 from discosim.explore.planning.labels import Bounded, cheapest
 from discosim.explore.planning.prices import Prices
 from discosim.explore.planning.steps import by_state, step_of
@@ -26,9 +26,6 @@ RATES = 7
 
 TURNS = 6
 """How many are tried after these."""
-
-SAME = 1e-9
-"""Relative difference of costs that are the same."""
 
 MOST_IMPROVED = 8
 """Choices of the dynamic program of which others are put together."""
