@@ -323,7 +323,7 @@ def _work_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats, 
     if hardware.memory_Bps is None:
         return local_s, remote_s
     share = plan.local + plan.remote
-    received = plan.exchange.received * (plan.remote > 0)
+    received = plan.received * (plan.remote > 0)
     elems = plan.in_share * table.in_elems + received + plan.out_share * table.out_elems
     elems = elems * _passes(table, hardware)
     params = table.weights * sum(plan.weight_shares) + table.biases * plan.biases

@@ -38,7 +38,12 @@ def run(laid: Laid, module: NetworkModule, x: Tensor) -> list[dict[str, Tensor]]
     """Return the tensors of each node as it has them at the end."""
     nodes = [{INPUT: x.clone()} for _ in range(laid.nodes)]
     for part in laid.parts:
+        for read in part.handed:
+            _deliver(nodes, read)
         operands = [_deliver(nodes, read) for read in part.reads]
+        for read in part.handed:  # it is on the layer's node alone
+            for rank, node in enumerate(nodes):
+                _forget(_rows(node[read.tensor], read.after), read, rank)
         if part.statistics is not None:  # known to all, whoever has the rest
             operands = [_merged(operand) for operand in operands]
         for rank, node in enumerate(nodes):

@@ -164,6 +164,7 @@ def test_a_change_of_a_known_choice_costs_what_the_choice_costs_that_comes_of_it
         ("resnet18/8", "splitnets-hmd", 2),
         ("squeezenet1-1", "rpi5-gigabit", 3),
         ("deit-ti", "rpi4-gigabit", 2),
+        ("mobilenetv2-0.5", "rpi4-wifi", 3),  # a pipeline whose residuals cross a cut
     ],
 )
 def test_never_worse_than_a_strategy_within_the_same_memory(

@@ -33,6 +33,7 @@ def joined(laid: Laid, worth: Worth) -> Laid:
         extents=fused(laid, worth),
         worth=worth,
         named=laid.named,
+        handed=laid.handed,
     )
 
 
@@ -43,7 +44,7 @@ def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:
     """
     again = lay(
         laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
-        shares=shares,
+        shares=shares, handed=laid.handed,
     )  # fmt: skip
     return again if laid.worth is None else joined(again, laid.worth)
 
@@ -52,7 +53,7 @@ def with_named(laid: Laid, named: Named) -> Laid:
     """Return the same where each node computes some layers from the features that are named."""
     again = lay(
         laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
-        shares=laid.shares, named=named,
+        shares=laid.shares, named=named, handed=laid.handed,
     )  # fmt: skip
     return again if laid.worth is None else joined(again, laid.worth)
 

@@ -5,7 +5,7 @@ its output; what is sent is what nodes need and have not (partition/held.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -43,6 +43,9 @@ from discosim.partition.worth import Worth
 
 GATHER = "output"
 """The row after the last layer, in which the output goes to node 0."""
+
+Handed = Mapping[str, tuple[str, ...]]
+"""Tensors that go to the node of a layer on one node, by the layer."""
 
 MOST_KNOWN = 20_000
 """Layers of a network that are kept as they were laid, for the next plans."""
@@ -83,7 +86,8 @@ class Part:
     all that it needs; at_home: (N,), the part of a node's work for which nothing has to come;
     kept: (N,), the part of its MACs that is left where nothing sparse is sent; weights, biases:
     (N,), shares of the parameters; statistics: scalars that nodes send each other to normalise
-    over what lies on several of them.
+    over what lies on several of them. handed: tensors that go to its node with what it reads, for
+    later layers (partition/handed.py).
     """
 
     layer: Layer
@@ -97,6 +101,12 @@ class Part:
     weights: Floats
     biases: Floats
     statistics: Round | None
+    handed: tuple[Read, ...] = ()
+
+    @property
+    def sent(self) -> tuple[Read, ...]:
+        """What is sent before the layer, for it and for later ones."""
+        return (*self.reads, *self.handed)
 
     def of(self, layer: Layer, tensors: list[str]) -> "Part":
         """Return the same of a layer that is like this one and reads `tensors`."""
@@ -113,7 +123,8 @@ class Laid:
 
     whole: whether features are, under these conventions or because heads or groups do not divide.
     shares: of unlike nodes; worth: by which layers are joined into groups, None where they are not;
-    named: the features of its operand that each node computes a layer from, where a mask says so.
+    named: the features of its operand that each node computes a layer from, where a mask says so;
+    handed: by layer, the tensors that go to its node for later ones.
     """
 
     table: LayerTable
@@ -128,6 +139,7 @@ class Laid:
     shares: tuple[float, ...] | None
     worth: Worth | None
     named: Named = field(default_factory=dict)
+    handed: Handed = field(default_factory=dict)
 
 
 def lay(
@@ -141,12 +153,16 @@ def lay(
     extents: Extents | None = None,
     worth: Worth | None = None,
     named: Named | None = None,
+    handed: Handed | None = None,
 ) -> Laid:
     """Return how `table` lies on `nodes` nodes when `rule` says how each layer is split."""
     on = nodes_for(table, nodes, conventions, shares=shares, extents=extents, named=named)
     known = _known(table.network, nodes, conventions, collective, shares)
     laying = _Laying(on, conventions, collective, known)
-    parts = tuple(laying.part(layer, rule) for layer in table.network.layers)
+    parts = tuple(
+        laying.part(layer, rule, (handed or {}).get(layer.name, ()))
+        for layer in table.network.layers
+    )
     outputs = [table.network.layers[tensor - 1].name for tensor in table.outputs]
     return Laid(
         table=table,
@@ -161,6 +177,7 @@ def lay(
         shares=shares,
         worth=worth,
         named=on.named,
+        handed=handed or {},
     )
 
 
@@ -269,8 +286,10 @@ class _Laying:
         entering = on.network.inputs
         self.state = {name: self._one(everywhere(shape, on.nodes)) for name, shape in entering}
 
-    def part(self, layer: Layer, rule: Rule) -> Part:
+    def part(self, layer: Layer, rule: Rule, handed: tuple[str, ...] = ()) -> Part:
         """Return what becomes of `layer`, and note how its output lies.
+
+        handed: the tensors that go to its node besides, and then are there alone.
 
         Blocks of a network repeat, and so do layers from plan to plan: a layer like an earlier one
         whose operands lie alike is laid as that one is.
@@ -286,7 +305,22 @@ class _Laying:
             found = known[key, layer.name] = known[key].of(layer, tensors)
         self.state |= {read.tensor: read.after for read in found.reads}
         self.state[layer.name] = found.out
-        return found
+        return self._with_handed(found, handed) if handed else found
+
+    def _with_handed(self, part: Part, tensors: tuple[str, ...]) -> Part:
+        """Return the same with all of `tensors` sent at once, and note where they lie."""
+        self.state |= {read.tensor: read.before for read in part.reads if read.tensor in tensors}
+        handed = []
+        for tensor in tensors:
+            held = self.state[tensor]
+            there = self._one(on_one(held.shape, part.choice.node, self.on.nodes))
+            read = self.read(tensor, (Need(0, held.features, there.rows),), None)
+            handed.append(replace(read, after=there, keeps=True))
+            self.state[tensor] = there
+        reads = (
+            replace(read, rounds=()) if read.tensor in tensors else read for read in part.reads
+        )
+        return replace(part, reads=tuple(reads), handed=tuple(handed))
 
     def _key(self, layer: Layer, operands: tuple[Held, ...], choice: Choice) -> tuple[object, ...]:
         """All that decides what becomes of a layer."""

@@ -90,6 +90,7 @@ def mixed_plan(laid: Laid, layout: Layout, density: Floats) -> Plan:
         exchange=exchange,
         chunk_features=put(base.chunk_features, rows, features),
         live_elems=_live_elems(laid),
+        ahead_elems=_ahead_elems(laid),
         weight_share=weights,
         density=None,
         bias_share=put(base.out_share * bare, rows, counted.column("biases")),
@@ -195,13 +196,46 @@ def _elems(held: Held, whole: bool, known: dict[Held, Floats]) -> Floats:
 
 
 def _live_elems(laid: Laid) -> Floats:
-    """Elements of the tensors that a node has made and holds while each row runs, (N, L)."""
+    """Elements of the tensors that a node made, or was handed, and holds at each row, (N, L)."""
     table, whole = laid.table, laid.whole
     tensors = [_reading(laid, INPUT) * table.tensor_elems[0]]
     known: dict[Held, Floats] = {}
     tensors += [_elems(part.out, whole, known) for part in laid.parts]
     tensors += [np.full(laid.nodes, elems) for elems in table.tensor_elems[len(tensors) :]]
-    return table.held(np.stack(tensors, axis=-1))
+    live = table.held(np.stack(tensors, axis=-1))
+    for row, part in enumerate(laid.parts):
+        for read in part.handed:
+            rows = table.alive[table.name.index(read.tensor) + 1] & (np.arange(len(table)) >= row)
+            moved = _on_its_node(read.after) - _on_its_node(read.before)
+            live = live + moved[:, None] * rows
+    return live
+
+
+def _on_its_node(held: Held) -> Floats:
+    """Elements of a tensor on the node that answers for it, (N,)."""
+    rows = (held.rows[:, 1] - held.rows[:, 0]).astype(float)
+    return rows * held.features * held.row_elems
+
+
+def _ahead_elems(laid: Laid) -> Floats | None:
+    """Elements that come with what a layer reads, and that only later ones read, (N, L)."""
+    if not laid.handed:
+        return None
+    ahead = _handed_elems(laid)
+    for row, part in enumerate(laid.parts):
+        handed = {read.tensor for read in part.handed}
+        for read in part.reads:
+            ahead[:, row] -= read.missing * (read.tensor in handed)
+    return np.maximum(0.0, ahead)
+
+
+def _handed_elems(laid: Laid) -> Floats:
+    """Elements that come to lie on the node of a layer, (N, L)."""
+    elems = np.zeros((laid.nodes, len(laid.table)))
+    for row, part in enumerate(laid.parts):
+        for read in part.handed:
+            elems[:, row] += read.missing
+    return elems
 
 
 def _reading(laid: Laid, tensor: str) -> Bools:
@@ -216,15 +250,14 @@ def _received(laid: Laid, plan: Plan) -> tuple[Floats, Floats]:
     """Received elements held during each row, (..., N, L), and all layers' inputs, (..., N).
 
     What stays until a tensor's last reader is held that long, and stored once; what comes to be
-    added is held while it is.
+    added is held while it is. Tensors that are handed on are no buffers, but the node's own.
     """
     table = laid.table
-    received = np.broadcast_to(
-        plan.exchange.received, (*plan.exchange.received.shape[:-2], laid.nodes, len(table))
-    )
+    shape = (*plan.exchange.received.shape[:-2], laid.nodes, len(table))
+    buffers = np.broadcast_to(plan.exchange.received, shape) - _handed_elems(laid)
     reads = (*(part.reads for part in laid.parts), laid.gathering)
     index = {name: number + 1 for number, name in enumerate(table.name[:-1])}
-    held, first = np.array(received), np.array(table.mixes)
+    held, first = np.array(buffers), np.array(table.mixes)
     seen: set[str] = set()
     for row, each in enumerate(reads):
         last = row
@@ -235,9 +268,9 @@ def _received(laid: Laid, plan: Plan) -> tuple[Floats, Floats]:
             if table.mixes[row] and not laid.conventions.resend:
                 first[row] &= read.tensor not in seen
                 seen.add(read.tensor)
-        held[..., row + 1 : last + 1] += received[..., row : row + 1]
+        held[..., row + 1 : last + 1] += buffers[..., row : row + 1]
     own: Floats = plan.in_share @ (table.in_elems * first)
-    return held, own + received @ first.astype(float)
+    return held, own + np.broadcast_to(plan.received, shape) @ first.astype(float)
 
 
 def _entering(laid: Laid) -> float:

@@ -104,6 +104,7 @@ class Plan:
     without and with received features; out_share, in_share: of its outputs and inputs.
     chunk_features: (..., 1, L), features in the largest message, the most chunks it can have.
     buffer_elems: received elements held during a layer; live_elems: own ones.
+    ahead_elems: (..., R, L), received elements that no layer but later ones read; None for none.
     stored_elems: (..., R), own shares of all layers' inputs plus what is received for them.
     weight_share, bias_share: of a layer's weights and of its other parameters; None where they go
     with the MACs and with the outputs.
@@ -132,6 +133,7 @@ class Plan:
     weight_share: Floats | None = None
     bias_share: Floats | None = None
     shared_elems: Floats | None = None
+    ahead_elems: Floats | None = None
     laid: "Laid | None" = None
     remarks: tuple[str, ...] = ()
 
@@ -143,6 +145,12 @@ class Plan:
         """
         most: Floats = np.maximum(1.0, np.round(self.chunk_features, 9))
         return most
+
+    @property
+    def received(self) -> Floats:
+        """Elements that each layer receives for itself."""
+        received = self.exchange.received
+        return received if self.ahead_elems is None else received - self.ahead_elems
 
     @property
     def weight_shares(self) -> tuple[Floats, ...]:

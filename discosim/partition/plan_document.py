@@ -32,6 +32,7 @@ WANTED = {
     "splits": "an object from layer name to its split",
     "joined_rows": "true or false",
     "repeated_keys": "true or false",
+    "handed_on": "true or false",
 }
 OF_A_LAYER = {
     "": 'an object as {"split": "rows"}',
@@ -107,6 +108,7 @@ class MixedDocument(_EitherDocument):
     splits: Annotated[dict[str, SplitDocument], Field(min_length=1)]
     joined_rows: bool = False
     repeated_keys: bool = True
+    handed_on: bool = False
 
 
 def _refuse(wrong: bool) -> None:

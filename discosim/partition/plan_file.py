@@ -129,7 +129,7 @@ def read_plan(path: str) -> PlanFile:
     if isinstance(said, UniformDocument):
         return PlanFile(path, said.model, said.nodes, said.s_comm, said.input)
     splits = {layer: _split(each) for layer, each in said.splits.items()}
-    rows = ByRows(said.joined_rows, said.repeated_keys)
+    rows = ByRows(said.joined_rows, said.repeated_keys, said.handed_on)
     return PlanFile(path, said.model, said.nodes, {}, said.input, splits, rows)
 
 
@@ -143,6 +143,7 @@ def write_plan(path: str, plan: PlanFile) -> None:
     }
     if plan.splits:
         document["joined_rows"], document["repeated_keys"] = plan.rows.joined, plan.rows.repeated
+        document["handed_on"] = plan.rows.handed_on
         document["splits"] = {layer: _document(split) for layer, split in plan.splits.items()}
     else:
         document["s_comm"] = dict(plan.s_comm)

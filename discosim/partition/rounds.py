@@ -48,7 +48,7 @@ class Together:
 def rounds_before(laid: Laid, row: int) -> list[Together]:
     """Return what is sent before a row, round by round; statistics where service is counted."""
     gathers = row == len(laid.parts)
-    reads = laid.gathering if gathers else laid.parts[row].reads
+    reads = laid.gathering if gathers else laid.parts[row].sent
     scalars = None if gathers or not laid.conventions.service else laid.parts[row].statistics
     return together(reads, scalars)
 

@@ -38,11 +38,13 @@ class ByRows:
     """What holds of all layers split by rows.
 
     joined: in groups without an exchange (partition/fused.py); repeated: keys and values are
-    computed on every node where that sends less (partition/repeated.py).
+    computed on every node where that sends less (partition/repeated.py). handed_on: of layers on
+    one node, whatever they need of another comes in one message (partition/handed.py).
     """
 
     joined: bool = False
     repeated: bool = True
+    handed_on: bool = False
 
 
 Splits = tuple[LayerSplit, ...]

@@ -124,6 +124,8 @@ def stretches(table: LayerTable, splits: Splits, by_rows: ByRows) -> list[str]:
         )
     if by_rows.joined:
         lines.append("Rows in groups without an exchange: the overlap is computed again.")
+    if by_rows.handed_on:
+        lines.append("Whatever a node needs of another comes in one message, and stays with it.")
     if not by_rows.repeated:
         lines.append("Keys and values of other rows are sent, not computed again.")
     return lines

@@ -49,7 +49,7 @@ def laid_program(laid: Laid, rank: int) -> NodeProgram:
 def class_of(laid: Laid, row: int, number: int) -> str:
     """Return what the messages of a round before a row are for, as `wire.KINDS` names it."""
     gathers = row == len(laid.parts)
-    reads = laid.gathering if gathers else laid.parts[row].reads
+    reads = laid.gathering if gathers else laid.parts[row].sent
     rounds = [read.rounds[number] for read in reads if len(read.rounds) > number]
     kinds = [one.kind for one in rounds if one.pairs.any() or one.sparse.any()]
     if not kinds:
@@ -107,8 +107,10 @@ class _LaidWriter:
         last = self._last_rows()
         for row, part in enumerate(self.laid.parts):
             dies = {tensor for tensor, at in last.items() if at == row}
+            if self.rank != part.choice.node:
+                dies |= {read.tensor for read in part.handed}
             steps = PartSteps(self.laid, part, self.rank, self.here, dies)
-            begun = self._receive(row, part.layer.name, part.reads, steps)
+            begun = self._receive(row, part.layer.name, part.sent, steps)
             for one in steps.made(begun):
                 self.here.add(part.layer.name, one)
             self.steps += steps.steps

@@ -13,6 +13,7 @@ from discosim.graph.reach import rows_of
 from discosim.graph.table import Floats, Ints, LayerTable
 from discosim.partition.collectives import Collective
 from discosim.partition.fused import joined
+from discosim.partition.handed import handed_on
 from discosim.partition.held import Held
 from discosim.partition.kinds import Choice, Kind, RowRanges, Rule, follow
 from discosim.partition.lay import Laid, lay
@@ -83,6 +84,7 @@ def laid_by_layer(
     said = {layer.name: split for layer, split in zip(layers, splits, strict=True)}
     rule = rule_of(table.network, conventions, lambda layer: said[layer.name], rows)
     laid = lay(table, rule, nodes, conventions, collective=collective)
+    laid = handed_on(laid) if rows.handed_on else laid
     return joined(laid, worth) if rows.joined else laid
 
 

@@ -10,6 +10,7 @@ from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.planning.prices import Aim
 from discosim.model.energy import idle_J, work_J
+from discosim.partition.handed import handed
 from discosim.partition.kinds import Kind
 from discosim.partition.plan import Plan
 from discosim.partition.repeated import repeated
@@ -71,6 +72,20 @@ def priced_plan(given: Configuration, name: str, splits: Splits, rows: ByRows = 
     return _candidate(given, name, splits, rows, plan_of(laid, density_of(splits)))
 
 
+def handed_on(given: Configuration, plan: Candidate) -> Iterable[Candidate]:
+    """The same plan with tensors handed on with others, where there are any such."""
+    laid = plan.plan.laid
+    if laid is not None and handed(laid):
+        yield priced_plan(given, plan.name, plan.splits, replace(plan.rows, handed_on=True))
+
+
+def sent_apart(given: Configuration, pure: Iterable[Candidate]) -> Iterable[Candidate]:
+    """Stages of a pipeline with each tensor sent before its reader, and no more than that reads."""
+    for each in pure:
+        if each.rows.handed_on:
+            yield priced_plan(given, "plan", each.splits, replace(each.rows, handed_on=False))
+
+
 def _candidate(
     given: Configuration, name: str, splits: Splits, rows: ByRows, plan: Plan
 ) -> Candidate:
@@ -118,5 +133,6 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
     except DiscosimError:  # fewer layers than nodes
         return
     if stages is not None:
-        splits = tuple(LayerSplit(Kind.ONE, node=int(stage)) for stage in stages[:count])
-        yield priced_plan(given, "pipeline", splits)
+        nodes = given.nodes - 1 - stages  # the last stage on node 0, where the outputs go
+        splits = tuple(LayerSplit(Kind.ONE, node=int(node)) for node in nodes[:count])
+        yield priced_plan(given, "pipeline", splits, ByRows(handed_on=True))

@@ -10,8 +10,10 @@ from discosim.errors import DiscosimError
 from discosim.explore.allocation.allocate import Method
 from discosim.explore.planning.candidates import (
     Candidate,
+    handed_on,
     priced_plan,
     row_rules,
+    sent_apart,
     strategies,
 )
 from discosim.explore.planning.exact import Solved, solved
@@ -128,7 +130,7 @@ class Weighed:
         """Return the best plan within `memory` bytes of a node, as `plan` does."""
         given, aim = self.given, self.aim
         limit = np.inf if memory is None else memory
-        search = _Search(given, limit, aim, method, [*self.pure])
+        search = _Search(given, limit, aim, method, [*self.pure, *sent_apart(given, self.pure)])
         bounds = [search.all_of(prices) for prices in (*self.prices, *self.floors)]
         bound = min(bounds[-len(self.floors) :]) + _once(given, aim)  # of all where no floors are
         best = _best(search.found, limit, aim)
@@ -215,10 +217,11 @@ class _Search:
         """Price the first choices as whole plans, until one keeps the limit; return the last."""
         for path in paths[:MOST_PRICED]:
             splits = prices.spread(path)
-            self.found.append(priced_plan(self.given, "plan", splits, prices.rows))
-            if self.found[-1].node_bytes <= limit:
+            last = priced_plan(self.given, "plan", splits, prices.rows)
+            self.found.extend([last, *handed_on(self.given, last)])
+            if last.node_bytes <= limit:
                 break
-        return self.found[-1]
+        return last
 
 
 def _once(given: Configuration, aim: Aim) -> float:

@@ -1,0 +1,57 @@
+"""Tensors that are handed on with others: one message brings all that comes from a node.
+
+Where a layer on one node reads what another node has, that and whatever else the other has for
+later layers goes at once, and lies on the reader's node from then on: so do stages of a pipeline.
+"""
+
+from discosim.partition.kinds import Kind
+from discosim.partition.lay import Handed, Laid, Part, lay
+
+
+def handed_on(laid: Laid) -> Laid:
+    """Return the same where tensors are handed on; `laid` itself where none are.
+
+    laid: one in which nothing is, and whose layers are not joined.
+    """
+    along = handed(laid)
+    if not along:
+        return laid
+    return lay(
+        laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
+        shares=laid.shares, named=laid.named, handed=along,
+    )  # fmt: skip
+
+
+def handed(laid: Laid) -> Handed:
+    """Return the tensors that go along, by the layer that is sent something."""
+    network = laid.table.network
+    readers: dict[str, list[int]] = {layer.name: [] for layer in network.layers}
+    for row, part in enumerate(laid.parts):
+        for read in part.reads:
+            readers.setdefault(read.tensor, []).append(row)
+    at: dict[str, int] = {}  # of tensors on one node, where they are
+    found: dict[str, tuple[str, ...]] = {}
+    for row, part in enumerate(laid.parts):
+        if part.choice.kind is not Kind.ONE:
+            continue
+        node = part.choice.node
+        sends = {at[read.tensor] for read in part.reads if read.tensor in at} - {node}
+        later = {t: [laid.parts[each] for each in readers[t] if each > row] for t in at}
+        own = {read.tensor for read in part.reads}
+        along = tuple(
+            tensor
+            for tensor, source in at.items()
+            if source in sends
+            and not _read_at(later[tensor], source)
+            and (tensor in own or later[tensor] or tensor in network.outputs)
+        )
+        if along:
+            found[part.layer.name] = along
+            at |= dict.fromkeys(along, node)
+        at[part.layer.name] = node
+    return found
+
+
+def _read_at(later: list[Part], node: int) -> bool:
+    """Whether a node may read it again: not if others alone do."""
+    return any(part.choice.kind is not Kind.ONE or part.choice.node == node for part in later)
