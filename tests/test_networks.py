@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.graph.network import INPUT, Network
 from discosim.networks import LARGEST_INPUT, NETWORKS, build
-from tests.subjects import every_network
+from tests.subjects import each_family, every_network
 
 REFERENCE = Path(__file__).parent / "reference"
 NAMES = sorted(NETWORKS)
@@ -605,6 +605,41 @@ def test_a_narrower_network_never_costs_more(name: str, divisors: tuple[float, f
         assert a.out_features >= b.out_features
         assert a.params >= b.params
         assert a.macs >= b.macs
+
+
+def at_width(name: str, divisor: float, asked: set[int] | None = None) -> Network:
+    """The network at a width, and into `asked` the features of its layers at the full one."""
+
+    def channels(full: int) -> int:
+        if asked is not None:
+            asked.add(full)
+        return max(1, round(full / divisor))
+
+    recipe = NETWORKS[name]
+    return recipe.build(name, recipe.input_shape, channels)
+
+
+@pytest.mark.parametrize("name", each_family())
+@settings(max_examples=8)
+@given(data=st.data())
+def test_no_layer_grows_where_a_rounding_falls(name: str, data: st.DataObject) -> None:
+    """Between these widths nothing changes: a network that falls at each falls everywhere."""
+    asked: set[int] = set()
+    at_width(name, 1, asked)
+    full = data.draw(st.sampled_from(sorted(asked - {1})))
+    edge = full / (data.draw(st.integers(1, full - 1)) + 0.5)
+    wide, narrow = at_width(name, edge * (1 - 1e-9)), at_width(name, edge * (1 + 1e-9))
+    assert [layer.name for layer in wide.layers] == [layer.name for layer in narrow.layers]
+    for a, b in zip(wide.layers, narrow.layers, strict=True):
+        assert a.out_features >= b.out_features, a.name
+        assert a.params >= b.params, a.name
+        assert a.macs >= b.macs, a.name
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_half_a_shufflenet_counts_as_its_paper_prints(groups: int) -> None:
+    """Zhang et al., CVPR 2018, Table 2: 0.5x is of 38 MFLOPs, which are multiply-adds."""
+    assert build(f"shufflenetv1-g{groups}/2").macs / 1e6 == pytest.approx(38, rel=0.05)
 
 
 @pytest.mark.parametrize("name", every_network())

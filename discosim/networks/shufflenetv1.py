@@ -26,19 +26,18 @@ def _conv_norm(
 
 
 def _unit(
-    net: Builder, x: str, features: int, at: str, *, groups: int, joined: bool, first: bool
+    net: Builder, x: str, made: int, at: str, *, groups: int, joined: bool, first: bool
 ) -> str:
-    """Write one unit: added to its input, or with a stride set beside the mean of its input."""
-    before = net.shape(x)[0]
+    """Write one unit: `made` are added to its input, or with a stride set beside its mean."""
     stride = 2 if joined else 1
-    hidden = features // BOTTLENECK
+    features = net.shape(x)[0] + made if joined else made
+    hidden = groups * max(1, features // (BOTTLENECK * groups))
     y = _conv_norm(net, x, hidden, f"{at}.reduce", groups=1 if first else groups)
     y = net.activation(y, f"{at}.reduce.relu")
     if not first:
         y = net.shuffle(y, groups, f"{at}.shuffle")
     y = _conv_norm(net, y, hidden, f"{at}.depthwise", kernel=3, stride=stride, groups=hidden)
-    out = features - before if joined else features
-    y = _conv_norm(net, y, out, f"{at}.expand", groups=groups)
+    y = _conv_norm(net, y, made, f"{at}.expand", groups=groups)
     if joined:
         skip = net.pool(x, 3, f"{at}.pool", stride=2, padding=1, function="mean")
         y = net.concat([skip, y], f"{at}.join")
@@ -48,29 +47,31 @@ def _unit(
 
 
 def shufflenet(name: str, input_shape: Shape, channels: Width, *, groups: int) -> Network:
-    """Return the classifier; widths stay multiples of the groups and of the bottleneck."""
+    """Return the classifier; all widths stay multiples of the groups.
+
+    A stage has twice the features of the one before: what it sets beside its input is as wide.
+    """
     net = Builder(name, input_shape)
     with net.block("stem"):
         whole = -(-channels(STEM) // groups) * groups
         x = net.conv(INPUT, whole, 3, "conv1", stride=2)
         x = net.activation(net.batch_norm(x, "conv1.norm"), "conv1.relu")
         x = net.pool(x, 3, "maxpool", stride=2, padding=1)
-    unit = groups * BOTTLENECK
+    made = groups * max(1, round(channels(WIDTHS[groups] - STEM) / groups))
     for stage, depth in enumerate(DEPTHS, start=2):
-        full = WIDTHS[groups] * 2 ** (stage - 2)
-        features = unit * max(1, round(channels(full) / unit)) if channels(full) != full else full
         for index in range(depth):
             at = f"stage{stage}.{index}"
             with net.block(at):
                 x = _unit(
                     net,
                     x,
-                    features,
+                    made if index == 0 else net.shape(x)[0],
                     at,
                     groups=groups,
                     joined=index == 0,
                     first=(stage, index) == (2, 0),
                 )
+        made = net.shape(x)[0]
     with net.block("fc"):
         net.linear(net.flatten(net.global_pool(x, "avgpool"), "flatten"), CLASSES, "fc")
     return net.build()
