@@ -43,3 +43,6 @@ def test_a_pipeline_found_by_plan_runs(tmp_path: Path) -> None:
     ran = ds.run("resnet18/8", plan=path)
     assert ran.differences == []
     assert ran.off < 1e-5
+    # node 0 has no input: its features are those that it makes and is sent, with copies of these
+    first = ran.frame.groupby("node")[["peak_bytes", "predicted_peak_bytes"]].first().loc[0]
+    assert first["peak_bytes"] <= 2 * first["predicted_peak_bytes"]

@@ -198,7 +198,7 @@ def _elems(held: Held, whole: bool, known: dict[Held, Floats]) -> Floats:
 def _live_elems(laid: Laid) -> Floats:
     """Elements of the tensors that a node made, or was handed, and holds at each row, (N, L)."""
     table, whole = laid.table, laid.whole
-    tensors = [_reading(laid, INPUT) * table.tensor_elems[0]]
+    tensors = [reading(laid, INPUT) * table.tensor_elems[0]]
     known: dict[Held, Floats] = {}
     tensors += [_elems(part.out, whole, known) for part in laid.parts]
     tensors += [np.full(laid.nodes, elems) for elems in table.tensor_elems[len(tensors) :]]
@@ -238,8 +238,8 @@ def _handed_elems(laid: Laid) -> Floats:
     return elems
 
 
-def _reading(laid: Laid, tensor: str) -> Bools:
-    """Nodes that read some of an input of the network, (N,): the others need not have it."""
+def reading(laid: Laid, tensor: str) -> Bools:
+    """Return the nodes that read some of an input of the network, (N,), and so have to have it."""
     reads = [read.needed > 0 for part in laid.parts for read in part.reads if read.tensor == tensor]
     if tensor in laid.table.network.kept:
         reads.append(np.arange(laid.nodes) == 0)  # which hands it out

@@ -61,7 +61,7 @@ class Executor:
 
         `begins` is called when a row begins. Afterwards `messages` are those that were sent.
         """
-        course = Course(wire, self.program.rank, {INPUT: x})
+        course = Course(wire, self.program.rank, {INPUT: x} if self.program.takes_input else {})
         del x  # it goes when its last reader is done
         with torch.inference_mode():
             for row, (name, actions, frees) in enumerate(self._rows):

@@ -9,6 +9,7 @@ from discosim.graph.network import INPUT
 from discosim.graph.table import Ints
 from discosim.partition.lay import GATHER, Laid, Read
 from discosim.partition.messages import Piece
+from discosim.partition.mixed import reading
 from discosim.partition.rounds import rounds_before
 from discosim.runtime.holdings import Rectangle, Rectangles, all_of, slots_of
 from discosim.runtime.laid_overlap import begin
@@ -118,7 +119,8 @@ class _LaidWriter:
         self._receive(len(self.laid.parts), GATHER, self.laid.gathering)
         results = () if self.rank else tuple(self._result(r.tensor) for r in self.laid.gathering)
         self.rows.append(ProgramRow(GATHER, tuple(self.steps), ()))
-        return NodeProgram(self.rank, tuple(self.rows), results)
+        takes = bool(reading(self.laid, INPUT)[self.rank])
+        return NodeProgram(self.rank, tuple(self.rows), results, takes)
 
     def _last_rows(self) -> dict[str, int]:
         """In which row each tensor is read last, the outputs in the one after all layers."""

@@ -379,8 +379,13 @@ class ProgramRow:
 
 @dataclass(frozen=True, eq=False)
 class NodeProgram:
-    """All that the node `rank` does; outputs: the slots that are the result, none but on node 0."""
+    """All that the node `rank` does.
+
+    outputs: the slots that are the result, none but on node 0; takes_input: whether it has to have
+    the network's input.
+    """
 
     rank: int
     rows: tuple[ProgramRow, ...]
     outputs: tuple[str, ...]
+    takes_input: bool = True
