@@ -1,6 +1,7 @@
 """The plan of every network against each exact strategy within the same memory.
 
 PYTHONPATH=. nice -n 19 python benchmarks/plan.py plans.jsonl [NODES [HARDWARE [NETWORKS]]]
+PYTHONPATH=. nice -n 19 python benchmarks/plan.py strategies [NODES [HARDWARE [NETWORKS]]]
 
 2, 3, 4, 8 nodes, four profiles, all registered networks and ten that are imported (ONNX graphs of
 the onnx package, modules of tests/zoo) by default. Each case is a line of the file; what is there
@@ -8,6 +9,9 @@ already is not computed again, so that a run can be cut and gone on with. Every 
 before any is seen twice, the smallest first. At the end all lines are summed up. Wanted: no plan
 worse; the fast method under 1 s each. Seconds are of the process, each with those of the pricing,
 which is done once for both plans.
+
+The second line makes no plan, and so sees all cases in minutes: it holds each strategy against
+those that are said layer by layer, of which a plan is never worse.
 """
 
 import json
@@ -15,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +30,11 @@ from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.allocation.allocate import Method
 from discosim.explore.planning.best import BEST
+from discosim.explore.planning.candidates import strategies
 from discosim.explore.planning.plan import Weighed
 from discosim.explore.planning.prices import Aim
 from discosim.graph.network import Network
+from discosim.graph.table import Floats
 from discosim.networks import NETWORKS
 from discosim.strategies.strategy import STRATEGIES
 
@@ -66,15 +73,7 @@ def _of_torch(name: str) -> Network:
 
 def case(given: Configuration) -> dict[str, float]:
     """Return the latency over the best strategy's, free and within the median memory, and s."""
-    exact = [STRATEGIES[n] for n in STRATEGIES if STRATEGIES[n].exact and STRATEGIES[n] is not BEST]
-    costs = []
-    for each in exact:
-        try:
-            costs.append(replace(given, strategy=each).cost())
-        except DiscosimError:  # fewer layers than stages
-            continue
-    latency = np.array([float(cost.latency_s.squeeze()) for cost in costs])
-    needs = np.array([float(cost.node_bytes.squeeze()) for cost in costs])
+    names, latency, needs = exact_strategies(given)
     middle = float(np.median(needs)) * SAME
     clock = [time.process_time()]
     weighed = Weighed.of(given, (), Aim.LATENCY)
@@ -88,11 +87,36 @@ def case(given: Configuration) -> dict[str, float]:
     return {
         "free": free.best.latency_s / latency.min(),
         "within": within.best.latency_s / latency[needs <= middle].min(),
-        "single": float(latency[[each.name for each in exact].index("single")]),
+        "single": float(latency[names.index("single")]),
         "latency_s": free.best.latency_s,
         "free_cpu_s": priced_s + free_s,
         "within_cpu_s": priced_s + within_s,
     }
+
+
+def exact_strategies(given: Configuration) -> tuple[list[str], Floats, Floats]:
+    """Return the strategies that change no output, their latencies and bytes a node, (S,) each."""
+    names, costs = [], []
+    for name in STRATEGIES:
+        if STRATEGIES[name].exact and STRATEGIES[name] is not BEST:
+            try:
+                costs.append(replace(given, strategy=STRATEGIES[name]).cost())
+            except DiscosimError:  # fewer layers than stages
+                continue
+            names.append(name)
+    latency = np.array([float(cost.latency_s.squeeze()) for cost in costs])
+    return names, latency, np.array([float(cost.node_bytes.squeeze()) for cost in costs])
+
+
+def beside(given: Configuration) -> Floats:
+    """Return how much worse the nearest one said layer by layer is than each strategy, (S,).
+
+    In latency or memory, whichever is worse.
+    """
+    _, latency, needs = exact_strategies(given)
+    said = [(each.latency_s, each.node_bytes) for each in strategies(given.resolved(), ())]
+    ratios: Floats = np.array(said)[:, :, None] / np.array([latency, needs])
+    return np.asarray(ratios.max(1).min(0))
 
 
 def rounds(nodes: list[int], hardware: list[str]) -> Iterator[list[tuple[int, str]]]:
@@ -106,21 +130,30 @@ def rounds(nodes: list[int], hardware: list[str]) -> Iterator[list[tuple[int, st
 
 
 def main() -> None:
-    """Compute what is missing, and sum up."""
-    path = Path(sys.argv[1])
+    """See what is asked for."""
     nodes, hardware = (
         (sys.argv[place] if len(sys.argv) > place else text).split(",")
         for place, text in ((2, NODES), (3, HARDWARE))
     )
-    made = networks()
+    made, counts = networks(), [int(each) for each in nodes]
     names = sys.argv[4].split(",") if len(sys.argv) > 4 else list(made)
+    every = sorted(((made[name](), name) for name in names), key=lambda each: len(each[0].layers))
+    if sys.argv[1] == "strategies":
+        all_strategies(every, counts, hardware)
+    else:
+        all_plans(Path(sys.argv[1]), every, counts, hardware)
+
+
+def all_plans(
+    path: Path, every: list[tuple[Network, str]], nodes: list[int], hardware: list[str]
+) -> None:
+    """Compute what is missing in a file, and sum up."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     known: dict[tuple[str, str, int], dict[str, Any]] = {}
     for line in lines:
         row = json.loads(line)
         known[row["network"], row["hardware"], row["nodes"]] = row
-    every = sorted(((made[name](), name) for name in names), key=lambda each: len(each[0].layers))
-    for cases in rounds([int(each) for each in nodes], hardware):
+    for cases in rounds(nodes, hardware):
         for network, name in every:
             for count, node in cases:
                 if (name, node, count) in known:
@@ -131,6 +164,19 @@ def main() -> None:
                 with path.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
     summed_up(list(known.values()))
+
+
+def all_strategies(every: list[tuple[Network, str]], nodes: list[int], hardware: list[str]) -> None:
+    """Print the worst of all that `beside` finds."""
+    count, worst = 0, 0.0
+    for network, name in every:
+        for node, number in product(hardware, nodes):
+            ratios = beside(Configuration(network, ds.hardware(node), nodes=number))
+            count, most = count + len(ratios), float(ratios.max())
+            if most > SAME:
+                print(f"WORSE {name} on {number} {node}: {most:.9f}")
+            worst = max(worst, most)
+    print(f"{count} strategies of {len(every)} networks: said layer by layer {worst:.9f} at most")
 
 
 def summed_up(rows: list[dict[str, Any]]) -> None:
