@@ -5,13 +5,14 @@ import io
 import json
 import math
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -539,6 +540,47 @@ def test_progress_shows_only_on_a_terminal_and_only_after_a_while(
     assert capsys.readouterr().out == ""
 
 
+def _impatient_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stderr that says it is a terminal, and no patience."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
+
+
+def _until(true: Callable[[], bool]) -> bool:
+    limit = time.monotonic() + 30
+    while not true() and time.monotonic() < limit:
+        time.sleep(0.01)
+    return true()
+
+
+@pytest.mark.usefixtures("capsys")
+def test_work_that_tells_nothing_is_shown_and_of_work_inside_work_the_inner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _impatient_terminal(monkeypatch)
+    with progress.LazyProgress("compare") as outer:
+        assert _until(lambda: outer._bar is not None)
+        with progress.LazyProgress("sweep") as inner:
+            assert _until(lambda: inner._bar is not None)
+            assert outer._bar is None
+            outer(1, 2)
+            assert outer._bar is None
+        assert inner._bar is None
+        assert _until(lambda: outer._bar is not None)
+    assert outer._bar is None
+    assert progress.LazyProgress._open == []
+
+
+def test_a_bar_says_what_was_told_before_it_was_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _impatient_terminal(monkeypatch)
+    with progress.LazyProgress("sweep") as shown:
+        shown(3, 4, "best on 128 nodes")
+        assert _until(lambda: shown._bar is not None)
+    assert "sweep: best on 128 nodes" in capsys.readouterr().err
+
+
 def test_without_a_terminal_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -613,6 +655,33 @@ def _cpu_s(pid: int) -> float:
         return time.monotonic()
     fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+SLOW = ("compare alexnet", "timeline alexnet", "plan alexnet", "layers alexnet", "inspect alexnet")
+AT_ONCE = (
+    "import discosim.cli.progress as progress; progress.PATIENCE_S = 0.0\n"
+    "import discosim.cli; discosim.cli.main()"
+)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("line", SLOW)
+def test_every_command_says_on_a_terminal_what_it_is_at(line: str) -> None:
+    """And what it answers is none the less the same."""
+    leader, terminal = pty.openpty()
+    words = [sys.executable, "-c", AT_ONCE, *line.split()]
+    seen = b""
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=terminal) as running:
+        os.close(terminal)
+        with suppress(OSError):  # the other end is closed
+            while more := os.read(leader, 4096):
+                seen += more
+        assert running.stdout is not None
+        out = running.stdout.read()
+    os.close(leader)
+    assert line.split()[0].encode() in seen
+    with process(line) as alone:
+        assert alone.communicate(timeout=60)[0] == out
 
 
 @pytest.mark.exhaustive

@@ -25,7 +25,7 @@ from discosim.simulate import Cost, Overlap
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline import schedule as schedule_module
 from discosim.timeline.cluster import Cluster
-from discosim.timeline.links import tournament
+from discosim.timeline.links import counted_before, messages_before, tournament
 from discosim.timeline.schedule import Event, Timeline, parse_overlap, schedule
 from discosim.timeline.shares import balanced_shares, shares_by_speed
 from discosim.timeline.work import Work, work_of
@@ -381,6 +381,26 @@ def test_a_tournament_is_all_pairs_disjoint_as_long_as_can_be(nodes: int) -> Non
 
 
 # What is refused
+
+
+@given(tables(), hardware(), NODES, S_COMM, CONVENTION, st.sampled_from(sorted(STRATEGIES)))
+def test_messages_are_counted_as_they_are_made(
+    table: LayerTable, node: Hardware, nodes: int, s_comm: float, convention: str, strategy: str
+) -> None:
+    if strategy == "pipeline":
+        nodes = min(nodes, int(table.mixes.sum()))
+    work = _work(_given(table, nodes, s_comm, convention, strategy), node)
+    made = [sum(map(len, messages_before(work, row))) for row in range(len(table))]
+    assert counted_before(work).tolist() == made
+
+
+def test_too_many_events_are_refused_before_they_are_made() -> None:
+    """A thousand nodes are a million pairs, before each layer."""
+    split = _given(_chain([1000, 1000, 1000, 1000]), 1000, 0.0, "paper")
+    with pytest.raises(
+        DiscosimError, match=r"^\d,\d+,\d+ events .* 2,000,000 at most"
+    ):
+        _schedule(_work(split, HMD), "none")
 
 
 @pytest.mark.parametrize("text", ["stream:0", "streams", "stream:x", "", "layer:0"])

@@ -13,7 +13,7 @@ from discosim.cli.output import Output, wrote
 from discosim.door.cluster import cluster
 from discosim.door.given import ALL, DEFAULT
 from discosim.door.hardware import Every, Overrides, hardware
-from discosim.door.hearing import by_default, note
+from discosim.door.hearing import by_default, note, progress
 from discosim.door.network import network
 from discosim.files import check_file
 from discosim.networks import NETWORKS
@@ -72,10 +72,13 @@ class Asked:
         if "network" not in values:
             return {}
         named, size = values["network"], values.get("input")
-        if isinstance(named, str):
-            return {"network": network(named, input=size)}
-        names = NETWORKS if named == [ALL] else named
-        return {"network": [network(name, input=size) for name in names]}
+        names = [named] if isinstance(named, str) else list(NETWORKS if named == [ALL] else named)
+        found = []
+        with progress("reading") as shown:
+            for done, name in enumerate(names):
+                shown(done, len(names), name)
+                found.append(network(name, input=size))
+        return {"network": found[0] if isinstance(named, str) else found}
 
     def _hardware(self) -> dict[str, Any]:
         """Each profile that is named, in each data type; all of them where networks may be all."""

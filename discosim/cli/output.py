@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from discosim.door.hearing import progress
 from discosim.errors import DiscosimError
 from discosim.files import check_file, check_writable, write_bytes
 from discosim.report.layout import RULE
@@ -74,7 +75,8 @@ class Output:
 
     def write(self, answer: "Answer") -> None:
         """Write an answer to stdout or to its file."""
-        content = self._content(answer)
+        with progress("table"):
+            content = self._content(answer)
         if self.path is None:
             sys.stdout.write(_drawable(str(content), sys.stdout.encoding))
             return
@@ -86,7 +88,7 @@ class Output:
         if self.plot_path is not None:
             from discosim.report.style import drawn_on, save
 
-            with drawn_on(self._sheet()):
+            with progress("picture"), drawn_on(self._sheet()):
                 save(answer.plot(), self.plot_path)
             wrote(self.plot_path)
 
@@ -94,7 +96,8 @@ class Output:
         """Write an answer as a page where one is wanted, with the command that gave it."""
         if self.html_path is not None:
             command = shlex.join(["discosim", *sys.argv[1:]])
-            write_bytes(self.html_path, answer.page(command).encode())
+            with progress("page"):
+                write_bytes(self.html_path, answer.page(command).encode())
             wrote(self.html_path)
 
     def _sheet(self) -> "Sheet":

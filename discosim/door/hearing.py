@@ -15,14 +15,13 @@ from discosim.door.keywords import check, documented, for_people, spelt_out
 
 if TYPE_CHECKING:
     from discosim.door.answer import Answer
+    from discosim.explore.sweep import Progress
 
 P = ParamSpec("P")
 A = TypeVar("A", bound="Answer")
-Progress = Callable[[int, int], None]
-"""Called with what is done and what there is in all."""
 
 
-def _silent(_done: int, _total: int) -> None:
+def _silent(done: int, total: int, at: str = "") -> None:
     """Nobody looks."""
 
 
@@ -31,7 +30,7 @@ class Listener:
     """Who is told: each note at once, the progress of work by its title, caveats of verdicts."""
 
     note: Callable[[str], None] = lambda _: None
-    progress: Callable[[str], AbstractContextManager[Progress]] = lambda _: nullcontext(_silent)
+    progress: "Callable[[str], AbstractContextManager[Progress]]" = lambda _: nullcontext(_silent)
     caveat: Callable[[str], None] = lambda _: None
 
 
@@ -59,7 +58,7 @@ def caveat(text: str) -> None:
     _LISTENER.get().caveat(text)
 
 
-def progress(title: str) -> AbstractContextManager[Progress]:
+def progress(title: str) -> "AbstractContextManager[Progress]":
     """Return what to call with the progress of the work called `title`."""
     return _LISTENER.get().progress(title)
 
@@ -79,7 +78,8 @@ def command(function: Callable[P, A]) -> Callable[P, A]:
             outer.note(text)
 
         caveats: list[str] = []
-        with listening(replace(outer, note=hear, caveat=caveats.append)):
+        listener = replace(outer, note=hear, caveat=caveats.append)
+        with listening(listener), progress(function.__name__):
             answer = function(*args, **keywords)
         node = signature.parameters.get("hardware")
         if node is not None and "hardware" not in signature.bind(*args, **keywords).arguments:

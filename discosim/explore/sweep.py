@@ -1,10 +1,10 @@
 """Sweeps: every combination of strategies, nodes, S_comm, overlaps and hardware numbers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,8 +38,14 @@ BLOCK = 512
 SAME = 1e-12
 """Relative difference of two latencies that are equal."""
 
-Progress = Callable[[int, int], None]
 Columns = dict[str, Any]
+
+
+class Progress(Protocol):
+    """Called with what is done, what there is in all, and in words what it is at."""
+
+    def __call__(self, done: int, total: int, at: str = "") -> None:
+        """Show it."""
 
 
 def sweep_columns(
@@ -56,8 +62,8 @@ def sweep_columns(
 
     What is not given is as in `base`. Those of axes.NUMBERS that are arrays in a Hardware are
     axes too. A strategy without the S_comm knob gives one row for all S_comm, `single` one for
-    all numbers of nodes. `progress` is called with the rows done and the rows in all. Raises
-    DiscosimError for what cannot be.
+    all numbers of nodes. `progress` is called with the rows done, the rows in all and the
+    strategy of those that are next. Raises DiscosimError for what cannot be.
     """
     values = check_s_comm(s_comm)
     axes = {"hardware": hardware, "strategy": strategies, "overlap": overlaps, "nodes": nodes}
@@ -72,11 +78,14 @@ def sweep_columns(
     blocks: list[Columns] = []
     done = 0
     for each in chosen:
+        at = f"{each.strategy.name} on {each.nodes} node{'s' * (each.nodes != 1)}"
+        if progress is not None:
+            progress(done, total, at)
         for block in _blocks(each, values):
             blocks.append(block)
             done += len(block["latency_s"])
             if progress is not None:
-                progress(done, total)
+                progress(done, total, at)
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 

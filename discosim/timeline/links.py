@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discosim.hardware import Hardware
 from discosim.timeline.work import Sent, Work
@@ -41,10 +43,30 @@ class Links:
 
     def send(self, message: Message, ready_s: float, time_s: float) -> float:
         """Return when a message begins that is ready at `ready_s`, and hold its carriers."""
-        begin = max([ready_s, *(self.free_s.get(carrier, 0.0) for carrier in message.carriers)])
+        begin, free_s = ready_s, self.free_s
         for carrier in message.carriers:
-            self.free_s[carrier] = begin + time_s
+            begin = max(begin, free_s.get(carrier, 0.0))
+        for carrier in message.carriers:
+            free_s[carrier] = begin + time_s
         return begin
+
+
+def counted_before(work: Work) -> NDArray[np.intp]:
+    """Return how many messages `messages_before` gives for each row, (L,), without making them."""
+    count = np.zeros(len(work.table), dtype=np.intp)
+    for sent in work.rounds:
+        for row in range(len(count)):
+            goes = sent.message_bytes[..., row] > 0
+            match work.cluster.topology:
+                case "broadcast":
+                    count[row] += np.count_nonzero(goes.any(axis=1))
+                case "ring":
+                    count[row] += goes.any()
+                case _ if swaps(work):
+                    count[row] += np.count_nonzero(np.triu(goes | goes.T, 1))
+                case _:
+                    count[row] += np.count_nonzero(goes)
+    return count
 
 
 def messages_before(work: Work, row: int) -> list[list[Message]]:
@@ -92,16 +114,20 @@ def swaps(work: Work) -> bool:
     return work.cluster.half_duplex and work.cluster.topology in ("full-mesh", "switch")
 
 
-def carriers_of(work: Work) -> dict[Pair, tuple[str, ...]]:
+def carriers_of(work: Work) -> Carriers:
     """Return what each message from node to node holds, in the order in which they are sent.
 
     Of a network in which each message is one of two nodes: no ring, no broadcast.
     """
-    nodes = work.plan.nodes
-    mesh = work.cluster.topology == "full-mesh"
-    if work.cluster.topology == "shared":
+    return _carriers(work.plan.nodes, work.cluster.topology, work.cluster.half_duplex)
+
+
+@lru_cache(maxsize=4)
+def _carriers(nodes: int, topology: str, half_duplex: bool) -> Carriers:
+    mesh = topology == "full-mesh"
+    if topology == "shared":
         return dict.fromkeys(_every(nodes), ("medium",))
-    if work.cluster.half_duplex:
+    if half_duplex:
         form = "link {}-{}" if mesh else "port {}|port {}"
         return {pair: _ends(pair, form) for pair in tournament(nodes)}
     form = "link {}→{}" if mesh else "port {} out|port {} in"
@@ -134,21 +160,27 @@ def tournament(nodes: int) -> list[Pair]:
 
 
 def _one_by_one(work: Work, sent: Sent, row: int, carriers: Carriers) -> Iterator[Message]:
-    bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
+    if not sent.message_bytes[..., row].any():
+        return
+    bandwidth, latency = work.cluster.link_Bps.tolist(), work.cluster.link_latency_s.tolist()
+    message_bytes = sent.message_bytes[..., row].tolist()
     for (i, j), ends in carriers.items():
-        nbytes = float(sent.message_bytes[i, j, row])
+        nbytes = message_bytes[i][j]
         if nbytes > 0:
-            yield Message(ends[0], ends, (i,), (j,), nbytes, bandwidth[i, j], latency[i, j])
+            yield Message(ends[0], ends, (i,), (j,), nbytes, bandwidth[i][j], latency[i][j])
 
 
 def _swaps(work: Work, sent: Sent, row: int, carriers: Carriers) -> Iterator[Message]:
-    bandwidth, latency = work.cluster.link_Bps, work.cluster.link_latency_s
+    if not sent.message_bytes[..., row].any():
+        return
+    bandwidth, latency = work.cluster.link_Bps.tolist(), work.cluster.link_latency_s.tolist()
+    message_bytes = sent.message_bytes[..., row].tolist()
     for (i, j), ends in carriers.items():
-        there, back = (float(sent.message_bytes[a, b, row]) for a, b in ((i, j), (j, i)))
+        there, back = message_bytes[i][j], message_bytes[j][i]
         if there + back > 0:
             sources = (i,) * (there > 0) + (j,) * (back > 0)
             sinks = (j,) * (there > 0) + (i,) * (back > 0)
-            rate, alpha = bandwidth[i, j], latency[i, j]
+            rate, alpha = bandwidth[i][j], latency[i][j]
             yield Message(ends[0], ends, sources, sinks, there + back, rate, alpha)
 
 

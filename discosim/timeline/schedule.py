@@ -11,7 +11,7 @@ from discosim.graph.table import Floats
 from discosim.model.overlap import best_chunks, chunked_s, stage_s
 from discosim.model.traffic import TOPOLOGIES
 from discosim.simulate import NO_OVERLAP, OVERLAPS, Overlap
-from discosim.timeline.links import Links, Message, messages_before
+from discosim.timeline.links import Links, Message, counted_before, messages_before
 from discosim.timeline.work import Work
 
 MOST_EVENTS = 2_000_000
@@ -65,14 +65,14 @@ def schedule(work: Work, overlap: Overlap = NO_OVERLAP) -> Timeline:
     Raises DiscosimError for more events than can be drawn.
     """
     chosen = overlap if work.plan.stage is None else NO_OVERLAP
+    _check_count(int(counted_before(work).sum()) + work.plan.nodes * len(work.table))
     messages = [messages_before(work, row) for row in range(len(work.table))]
     chunks = [_chunks(work, chosen, row, each) for row, each in enumerate(messages)]
     count = sum(
         len(parts) * (sum(map(len, rounds)) + work.plan.nodes)
         for parts, rounds in zip(chunks, messages, strict=True)
     )
-    if count > MOST_EVENTS:
-        raise DiscosimError(f"{count:,} events are too many for a timeline; wanted {MOST_EVENTS:,}")
+    _check_count(count)
     run = _Run(work, [], Links())
     if chosen.mode == "stream":
         latency_s = run.streamed(messages, chunks)
@@ -81,6 +81,14 @@ def schedule(work: Work, overlap: Overlap = NO_OVERLAP) -> Timeline:
         for row, each in enumerate(messages):
             latency_s = run.barred(row, each, chosen.mode, chunks[row], latency_s)
     return Timeline(work, overlap, tuple(run.events), latency_s)
+
+
+def _check_count(events: int) -> None:
+    """Raise DiscosimError for more than can be drawn, where possible before they are made."""
+    if events > MOST_EVENTS:
+        raise DiscosimError(
+            f"{events:,} events are too many for a timeline; wanted {MOST_EVENTS:,} at most"
+        )
 
 
 def interval_s(work: Work, overlapped: Overlap) -> float:
