@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from discosim.configuration import Configuration
+from discosim.explore.planning.alike import alike_rows
 from discosim.explore.planning.options import Options
 from discosim.explore.planning.readings import side_by_side
 from discosim.explore.planning.ways import Ways, WaysLaid
@@ -68,7 +69,7 @@ class Columns:
     def __init__(self, given: Configuration, options: Options, *, floor: bool = False) -> None:
         self.given, self.options, self.table = given, options, given.table
         self.on, self.floor = options.on, floor
-        self.at: list[Ints] = []
+        self.at: dict[int, Ints] = {}
         self._lying: dict[tuple[Held, ...], Floats] = {}
         self.ways = Ways(given, options, floor=floor)
         self._parts: list[Priced] = []
@@ -77,49 +78,21 @@ class Columns:
 
     def _find(self) -> None:
         """Find the columns of each row, and price some at a time: their numbers take much."""
-        seen: dict[tuple[object, ...], Ints] = {}
         blocks: list[WaysLaid] = []
         total = done = 0
-        for row in range(len(self.given.network.layers)):
-            key = self._key(row)
-            if key not in seen:
-                block = self.ways.of(row)
-                size = math.prod(block.shape)
-                seen[key] = total + np.arange(size).reshape(block.shape)
-                total += size
-                blocks.append(block)
-                self._usual.append((row, block.usual.ravel(), block.density.ravel()))
-            self.at.append(seen[key])
+        for alike in alike_rows(self.options, self.ways.meetings):
+            block = self.ways.of(alike)
+            size = math.prod(block.shape)
+            columns = total + np.arange(size).reshape(block.shape)
+            self.at |= {row: columns[np.ix_(*places)] for row, places in alike.places.items()}
+            total += size
+            blocks.append(block)
+            self._usual.append((alike.row, block.usual.ravel(), block.density.ravel()))
             if (total - done) * self.given.nodes**2 > TOGETHER:
                 self._parts.append(self._priced(blocks))
                 blocks, done = [], total
         if blocks:
             self._parts.append(self._priced(blocks))
-
-    def _key(self, row: int) -> tuple[object, ...]:
-        """All that the numbers of a row follow from."""
-        options, layer = self.options, self.given.network.layers[row]
-        group, others = int(options.groups.of[row]), options.others(row)
-        place = options.groups.rows(group).index(row)
-        lying: list[object] = []
-        for tensor in self.given.network.operands(layer.name):
-            maker = options.finder.rows.get(tensor)
-            of = group if maker is None else int(options.groups.of[maker])
-            if maker is not None and of != group:
-                lying.append((others.index(of), tuple(map(id, options.held[maker]))))
-        variants = [(id(v.readers[place]), v.inner[place]) for v in options.variants[group]]
-        return (
-            options.finder.alike(row),
-            len(others),
-            self.ways.meetings.again(row),
-            tuple(lying),
-            tuple((made, tuple((k, id(h)) for k, h in inner.items())) for made, inner in variants),
-            tuple(options.of[group]),
-            options.splits[group],
-            self.ways.meetings.possible(group).tobytes(),
-            float(self.table.scratch_elems[row]),
-            bool(self.table.folded[row]),
-        )
 
     def priced(self) -> Priced:
         """Return what every column costs."""

@@ -38,16 +38,23 @@ class Options:
     held: tuple[tuple[Held, ...], ...]
     tracked: tuple[int, ...]
 
+    def group(self, row: int) -> int:
+        """Return the group of a row."""
+        return int(self.groups.of[row])
+
     def states(self, group: int) -> int:
         """Return in how many ways the output of a group can lie."""
         return len(self.held[self.groups.firsts[group]])
 
+    def makers(self, row: int) -> list[int | None]:
+        """Return the groups that make each of a layer's operands, None of what enters."""
+        network, rows = self.given.network, self.finder.rows
+        tensors = network.operands(network.layers[row].name)
+        return [int(self.groups.of[rows[t]]) if t in rows else None for t in tensors]
+
     def others(self, row: int) -> list[int]:
         """Return the groups that make what a layer reads, its own left out, ascending."""
-        own, network = int(self.groups.of[row]), self.given.network
-        rows = self.finder.rows
-        tensors = network.operands(network.layers[row].name)
-        return sorted({int(self.groups.of[rows[t]]) for t in tensors if t in rows} - {own})
+        return sorted({each for each in self.makers(row) if each is not None} - {self.group(row)})
 
 
 def options_of(

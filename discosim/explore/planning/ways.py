@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from discosim.configuration import Configuration
+from discosim.explore.planning.alike import Alike, Lying
 from discosim.explore.planning.meetings import Meetings
 from discosim.explore.planning.options import Options
 from discosim.explore.planning.readings import (
@@ -70,47 +71,30 @@ class Ways:
         self._ones: dict[tuple[object, ...], Reading] = {}
         self.meetings = Meetings(given, options, floor=floor)
 
-    def of(self, row: int) -> WaysLaid:
-        """Return the numbers of a row, for all ways in which its operands may lie."""
-        options, layer = self.options, self.given.network.layers[row]
-        group = int(options.groups.of[row])
-        count = max(1, len(options.others(row)))
-        place = options.groups.rows(group).index(row)
-        readers = [variant.readers[place] for variant in options.variants[group]]
+    def of(self, alike: Alike) -> WaysLaid:
+        """Return the numbers of alike rows, for all ways in which their operands may lie."""
+        row, readers = alike.row, alike.readers
+        layer, count = self.given.network.layers[row], max(1, len(alike.axes))
         usual = np.array([self._usual(one) for one in readers])
         inside = np.ones((1, 1, *[1] * (count + 1)), dtype=bool)
         readings: list[Reading] = []
         for operand, again in enumerate(self.meetings.again(row)):
-            axis, lying = self._lying(row, place, operand)
+            lying = alike.lying(operand)
             one = self._reading(operand, lying, readers)
             owned, parts = self._told(layer, operand, lying)
             if again:
                 one = self._sent_before(one, parts)
             windows = _windows(operand, lying, readers) | (one.missing <= 0)[:, None]
-            inside = inside & along(windows, axis, count)
-            usual = usual & along(owned, axis, count)
-            readings.append(one.along(axis, count))
+            inside = inside & along(windows, lying.axis, count)
+            usual = usual & along(owned, lying.axis, count)
+            readings.append(one.along(lying.axis, count))
         total = readings[0]
         for one in readings[1:]:
             total = total + one
         usual = usual & ~total.pairs[1:].any((0, 1, 2))  # in one round
-        return self._numbers(row, readers, (readings[0], total), parts_made(inside, readers), usual)
+        return self._numbers(alike, (readings[0], total), parts_made(inside, readers), usual)
 
-    def _lying(self, row: int, place: int, operand: int) -> tuple[int, "_Lying"]:
-        """The axis of an operand, and how it may lie: in each state, or as by each variant."""
-        options = self.options
-        group = int(options.groups.of[row])
-        tensor = self.given.network.operands(self.given.network.layers[row].name)[operand]
-        maker = options.finder.rows.get(tensor)
-        of = group if maker is None else int(options.groups.of[maker])
-        if maker is None or of == group:
-            inner = tuple(variant.inner[place][operand] for variant in options.variants[group])
-            return 0, _Lying(inner, None)
-        return options.others(row).index(of), _Lying(
-            options.held[maker], self.meetings.wanted(group, of)
-        )
-
-    def _told(self, layer: Layer, operand: int, lying: "_Lying") -> tuple[Bools, Bools]:
+    def _told(self, layer: Layer, operand: int, lying: Lying) -> tuple[Bools, Bools]:
         """Whether an operand lies as splits by outputs leave it, and in parts, (S, C) each."""
         owners = self.on.owners[self.given.network.operands(layer.name)[operand]]
         owned = np.array([as_owned(held, owners) for held in lying.every])
@@ -137,7 +121,7 @@ class Ways:
             missing=np.where(there, 0.0, one.missing),
         )
 
-    def _reading(self, operand: int, lying: "_Lying", readers: list[Reader]) -> Reading:
+    def _reading(self, operand: int, lying: Lying, readers: list[Reader]) -> Reading:
         """What all readers take to come by an operand in all ways to lie."""
         every, wanted = lying.every, lying.wanted
         if wanted is None:
@@ -183,19 +167,19 @@ class Ways:
 
     def _numbers(
         self,
-        row: int,
-        readers: list[Reader],
+        alike: Alike,
         read: tuple[Reading, Reading],
         by_rows: Floats,
         usual: Bools,
     ) -> WaysLaid:
-        """The numbers of a row from what it reads first, and in all.
+        """The numbers of rows from what they read first, and in all.
 
         by_rows: the part of a node's rows that is made from what is there, (N, ..., C).
         """
         first, total = read
-        layer, whole = readers[0].layer, self.on.whole
-        left = self._kept(row, readers).reshape(self.given.nodes, *first.chunks.shape)
+        readers, whole = alike.readers, self.on.whole
+        layer = readers[0].layer
+        left = self._kept(alike).reshape(self.given.nodes, *first.chunks.shape)
         numbers = np.stack([reader.numbers for reader in readers], -1)  # (3, N, C)
         outputs = np.stack([one.out.elems(whole) for one in readers], -1) / layer.out_elems
         full = np.broadcast_shapes(total.chunks.shape, first.chunks.shape)
@@ -214,28 +198,26 @@ class Ways:
         plain = np.array([one.choice.plain_rows for one in readers])
         home = np.where(plain, by_rows, had if mixes else 0.0)
         total = self._with_statistics(total, readers, len(full))
-        group = int(self.options.groups.of[row])
-        of = self.options.of[group]
-        density = np.array([1.0 - split.s_comm for split in self.options.splits[group]])
+        of = [made for made, _ in alike.options]
+        density = np.array([1.0 - s_comm for _, s_comm in alike.options])
         return WaysLaid(
-            row=row,
+            row=alike.row,
             pairs=total.pairs[..., of],
             sparse=total.sparse[..., of],
             candidates=total.candidates[..., of],
             offered=total.offered[..., of],
             chunks=np.broadcast_to(total.chunks, full)[None][..., of],
-            had=(total.had / max(1.0, self.table.in_elems[row]))[..., of],
+            had=(total.had / max(1.0, self.table.in_elems[alike.row]))[..., of],
             numbers=np.stack([*wide(numbers), left, wide(outputs)])[..., of],
             at_home=np.where(lacks, home, 1.0)[..., of],
             density=np.broadcast_to(density, (1, *full[:-1], len(of))),
             usual=np.broadcast_to(usual, full)[..., of],
         )
 
-    def _kept(self, row: int, readers: list[Reader]) -> Floats:
+    def _kept(self, alike: Alike) -> Floats:
         """What is left of a node's MACs where nothing sparse is sent, (N, S, C)."""
-        layer = self.given.network.layers[row]
-        group = int(self.options.groups.of[row])
-        _, lying = self._lying(row, self.options.groups.rows(group).index(row), 0)
+        layer, readers = self.given.network.layers[alike.row], alike.readers
+        lying = alike.lying(0)
         if not lying.by_state:
             each = [
                 kept(self.on, layer, held, one.choice, one.out)
@@ -271,23 +253,7 @@ class Ways:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Lying:
-    """Ways in which an operand lies: those of the group that makes it, or one by each variant.
-
-    wanted: which variants may come of which ways, (S, C), of the former.
-    """
-
-    every: tuple[Held, ...]
-    wanted: Bools | None
-
-    @property
-    def by_state(self) -> bool:
-        """Whether they are those of another group."""
-        return self.wanted is not None
-
-
-def _windows(operand: int, lying: _Lying, readers: list[Reader]) -> Bools:
+def _windows(operand: int, lying: Lying, readers: list[Reader]) -> Bools:
     """The output rows whose windows lie in what nodes have, (N, rows, S, C); one of a kind by rows.
 
     Where no reader is by rows nobody asks for them.
