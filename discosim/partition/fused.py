@@ -161,15 +161,18 @@ class _Walk:
         laid, part, worth = self.laid, self.laid.parts[begin], self.worth
         name, own = part.layer.name, part.out.rows
         read_later = (self.last_reader[begin] >= self.ends[some])[:, None, None]
-        mine = hull(np.where(read_later, own, 0), self._of(name)[some])
+        mine = self._of(name)[some]
+        if read_later.any():
+            mine = hull(np.where(read_later, own, 0), mine)
         sizes = (mine[..., 1] - mine[..., 0]).sum(-1) - (own[:, 1] - own[:, 0]).sum()
         self.repeated[some] += np.maximum(0, sizes) / part.out.row_count * part.layer.macs
         for tensors in (self.wanted, self.sent):
             tensors.pop(name, None)
         for operand, read in enumerate(part.reads):
             need = reached(part.layer, operand, read.before, mine)
+            first = read.tensor not in self.wanted
             wanted = self._of(read.tensor)[some]
-            wanted[:] = hull(wanted, need)
+            wanted[:] = need if first else hull(wanted, need)
             lacks = _lacks(part, operand, need, self.prices)
             sent = self.sent.setdefault(read.tensor, np.zeros(len(self.ends)))[some]
             sent[:] = sent + lacks if laid.conventions.resend else lacks

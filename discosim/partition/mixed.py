@@ -5,7 +5,7 @@ in closed form; the others what the pair matrices of their rounds say (partition
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -122,6 +122,7 @@ def _sparse_weights(counted: Counted, density: Floats) -> Floats:
     return counted.column("weights") * counted.left(density)
 
 
+@lru_cache(maxsize=64)
 def _usual(laid: Laid) -> Bools:
     """Rows that lie, with their operands, as when every layer is split by outputs, (L,)."""
     owners, resend = laid.owners, laid.conventions.resend

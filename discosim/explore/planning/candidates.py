@@ -66,8 +66,9 @@ class Candidate:
 
 def priced_plan(given: Configuration, name: str, splits: Splits, rows: ByRows = PLAIN) -> Candidate:
     """Return what it costs to split each layer as it is said."""
-    laid = laid_by_layer(
-        given.table, splits, given.nodes, given.conventions, given.collective, rows, given.weighed
+    kinds = tuple(replace(each, s_comm=0.0) if each.s_comm else each for each in splits)
+    laid = laid_by_layer(  # whatever S_comm is: laid once
+        given.table, kinds, given.nodes, given.conventions, given.collective, rows, given.weighed
     )
     return _candidate(given, name, splits, rows, plan_of(laid, density_of(splits)))
 

@@ -7,19 +7,25 @@ for the constrained shortest path problem, Networks 10, 1980), or keep the memor
 splits from there on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from discosim.explore.planning.prices import Prices
-from discosim.explore.planning.steps import lightest_togo_of, togo_of
+from discosim.explore.planning.steps import with_lightest_togo
 from discosim.graph.table import Bools, Floats, Ints
 
 MOST_LABELS = 2_000
 """Labels that are kept after a group, those that promise most."""
 
+FEW_LABELS = 100
+"""Those that are kept at first."""
+
 SHELVES = 16
 """Parts of a node's memory: of what needs so much some are kept, whatever else promises."""
+
+SAME = 1e-12
+"""Relative difference of costs of which the first is found whatever few labels find."""
 
 BINS = 8
 """Parts of a node's memory in which labels are told apart by the weights of the last node."""
@@ -61,25 +67,53 @@ class _Reached:
 
 
 def cheapest(prices: Prices, limit: Bounded) -> Ints | None:
-    """Return the options, (G,), of least cost that is found below the upper one, if any."""
-    togo = list(zip(togo_of(prices, limit.rate), lightest_togo_of(prices), strict=True))
-    nodes = len(prices.weights[0])
+    """Return the options, (G,), of least cost that is found below the upper one, if any.
+
+    What a few labels find is an upper bound by which most of the others are dropped at once.
+    """
+    togo = with_lightest_togo(prices, limit.rate)
+    few = _arrived(prices, limit, togo, FEW_LABELS)
+    limit = replace(limit, upper=min(limit.upper, few.cost * (1 + SAME)))
+    every = few if few.every else _arrived(prices, limit, togo, MOST_LABELS)
+    return few.path if every.path is None else every.path
+
+
+@dataclass(frozen=True, eq=False)
+class _Arrived:
+    """The options found, (G,), if any, and their cost; every: whether no label was passed over."""
+
+    path: Ints | None
+    cost: float
+    every: bool
+
+
+def _arrived(prices: Prices, limit: Bounded, togo: list[Floats], most: int) -> _Arrived:
+    """What is found with at most so many labels; togo: as of `_further`, from each group on."""
+    nodes, every = len(prices.weights[0]), True
     labels = _Labels(np.zeros(1), np.zeros((nodes, 1)), np.zeros((nodes, 1)), {})
     taken: list[tuple[Ints, Ints]] = []
     for group in range(len(prices.groups)):
-        labels, *came = _further(prices, limit, group, labels, togo[group + 1])
+        labels, *came = _further(prices, limit, group, labels, togo[group + 1], most)
         if not len(labels.cost):
-            return None
+            return _Arrived(None, np.inf, every)
+        every &= len(labels.cost) < most
         taken.append((came[0], came[1]))
-    return _traced(taken, int(labels.cost.argmin()))
+    least = int(labels.cost.argmin())
+    return _Arrived(_traced(taken, least), float(labels.cost[least]), every)
 
 
 def _further(
-    prices: Prices, limit: Bounded, group: int, labels: _Labels, togo: tuple[Floats, Floats]
+    prices: Prices,
+    limit: Bounded,
+    group: int,
+    labels: _Labels,
+    togo: Floats,
+    most: int,
 ) -> tuple[_Labels, Ints, Ints]:
     """Labels with a group more, and which label and which option each comes from.
 
-    togo: the least cost and priced weights, and the least weights, from the next group on.
+    togo: the least cost and priced weights, and the least weights, from the next group on, (2, K);
+    most: labels that are kept.
     """
     groups, at, lies = prices.groups, labels.at, prices.lies[group]
     reads, live = ([at[each] for each in of[group]] for of in (groups.reads, groups.live))
@@ -108,7 +142,7 @@ def _further(
     kept = useful
     if len(useful):
         one = _Reached(of(cost, useful), of(needs, useful), of(best, useful), lying(useful))
-        kept = useful[_kept(prices, limit, one)]
+        kept = useful[_kept(prices, limit, one, most)]
     found = _Labels(of(cost, kept), of(weights, kept), of(peak, kept), lying(kept))
     return found, *np.divmod(kept, len(lies))
 
@@ -121,7 +155,7 @@ def _rows(array: Floats, index: list[Ints]) -> Floats:
     return array.reshape(len(array), -1, array.shape[-1])[:, flat]
 
 
-def _kept(prices: Prices, limit: Bounded, labels: _Reached) -> Ints:
+def _kept(prices: Prices, limit: Bounded, labels: _Reached, most: int) -> Ints:
     """The labels that no other one beats where as much is live and the last node has as much."""
     needs, best = labels.needs, labels.best
     key = (needs[-1] * (BINS / limit.memory)).astype(np.int64)
@@ -135,17 +169,17 @@ def _kept(prices: Prices, limit: Bounded, labels: _Reached) -> Ints:
     keep: Bools = begins.copy()
     keep[1:] |= shifted[1:] < np.minimum.accumulate(shifted)[:-1]
     found: Ints = order[keep]
-    if len(found) <= MOST_LABELS:
+    if len(found) <= most:
         return found
     found = found[np.argsort(best[found], kind="stable")]
-    most = needs[:, found].max(0)
-    part = np.minimum(SHELVES - 1, (most * (SHELVES / limit.memory)).astype(np.int64))
+    full = needs[:, found].max(0)
+    part = np.minimum(SHELVES - 1, (full * (SHELVES / limit.memory)).astype(np.int64))
     overall = np.arange(len(found))
     by_part = _grouped(overall, part)
     rank = np.empty_like(overall)  # of each in its part
     rank[by_part] = overall - np.searchsorted(part[by_part], part[by_part])
     order = np.argsort(np.minimum(overall, rank * SHELVES), kind="stable")
-    return found[order[:MOST_LABELS]]
+    return found[order[:most]]
 
 
 def _grouped(order: Ints, key: Ints) -> Ints:

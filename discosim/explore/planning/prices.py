@@ -56,6 +56,33 @@ class FeaturesHeld:
 
 
 @dataclass(frozen=True, eq=False)
+class Alternatives:
+    """The options of a group by how its output lies then: the first of each state, (K,).
+
+    without: states that no option leaves, whose first is 0; many: all options of each other state
+    that has several; one_each: whether option s leaves state s and no other.
+    """
+
+    first: Ints
+    without: Ints
+    many: dict[int, Ints]
+    one_each: bool
+
+    @classmethod
+    def of(cls, lies: Ints, states: int) -> "Alternatives":
+        """Return those of options that leave the output as `lies` says, (S,)."""
+        places: list[list[int]] = [[] for _ in range(states)]
+        for option, state in enumerate(lies.tolist()):
+            places[state].append(option)
+        return cls(
+            first=np.array([each[0] if each else 0 for each in places]),
+            without=np.array([s for s, each in enumerate(places) if not each], dtype=np.int64),
+            many={s: np.array(each) for s, each in enumerate(places) if len(each) > 1},
+            one_each=all(each == [state] for state, each in enumerate(places)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Prices:
     """What each group costs, (K, ..., S), and its weights on some nodes, (T, K, ..., S), in bytes.
 
@@ -118,14 +145,9 @@ class Prices:
         return tuple(each.mean(0) for each in self.weights)
 
     @cached_property
-    def alternatives(self) -> tuple[tuple[Ints, dict[int, Ints]], ...]:
-        """Of each group the first option of each state, -1 where none is, and all where many."""
-        found = []
-        for count, lies in zip(self.states, self.lies, strict=True):
-            places = [np.flatnonzero(lies == state) for state in range(count)]
-            first = np.array([each[0] if len(each) else -1 for each in places])
-            found.append((first, {s: each for s, each in enumerate(places) if len(each) > 1}))
-        return tuple(found)
+    def alternatives(self) -> tuple["Alternatives", ...]:
+        """Of each group the options that leave its output alike."""
+        return tuple(map(Alternatives.of, self.lies, self.states))
 
     def _features(self, group: int, holding: FeaturesHeld) -> Floats:
         live, reads = self.groups.live[group], self.groups.reads[group]

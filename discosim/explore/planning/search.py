@@ -169,7 +169,7 @@ def _paths(prices: Prices, rates: Floats, caps: Floats | None) -> tuple[Ints, Fl
         reach = reach.transpose(0, *stays, *ends).reshape(*sizes, -1)
         came = reach.argmin(-1)
         steps.append((axes, came, picked))
-        best, live = np.take_along_axis(reach, came[..., None], -1)[..., 0], after
+        best, live = reach.min(-1), after
     return _traced(prices, steps, len(rates)), best
 
 

@@ -1,6 +1,5 @@
 """One group of the dynamic program: what its options cost by what is live."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -16,29 +15,40 @@ def step_of(
     prices: Prices, group: int, rates: Floats, caps: Floats | None, node: int | None = None
 ) -> Floats:
     """Return the cost and priced weights of a group, (B, K, ..., S): axes of all live groups."""
-    live, reads = prices.groups.live[group], prices.groups.reads[group]
-    states, aim = prices.states, prices.aim[group]
-    shape = [states[each] if each in reads else 1 for each in live] + [aim.shape[-1]]
-    rate = rates.reshape(-1, *[1] * len(shape))
+    shape = _shape(prices, group)
     weights = prices.mean_weights[group] if node is None else prices.weights[group][node]
-    cost: Floats = aim.reshape(shape) + rate * weights.reshape(shape)
+    cost: Floats = prices.aim[group].reshape(1, *shape)
+    if rates.any():
+        cost = cost + rates.reshape(-1, *[1] * len(shape)) * weights.reshape(shape)
     if caps is None:
         return cost
     over = prices.mean_features[group] > caps.reshape(-1, *[1] * len(shape))
     return np.where(over, np.inf, cost)
 
 
+def _shape(prices: Prices, group: int) -> list[int]:
+    """How the prices of a group are shaped, with axes of all live groups."""
+    live, reads = prices.groups.live[group], prices.groups.reads[group]
+    return [prices.states[each] if each in reads else 1 for each in live] + [
+        len(prices.options[group])
+    ]
+
+
 def by_state(prices: Prices, group: int, step: Floats) -> tuple[Floats, Ints]:
-    """Return the cheapest option of each way in which a group's output lies, and which that is."""
-    first, many = prices.alternatives[group]
-    if not many and np.array_equal(first, np.arange(step.shape[-1])):
-        return step, np.broadcast_to(first, step.shape)
-    least = step[..., first]
-    least[..., first < 0] = np.inf
-    picked = np.broadcast_to(np.maximum(first, 0), least.shape)
-    if many:
-        picked = picked.copy()
-    for state, places in many.items():
+    """Return the cheapest option of each way in which a group's output lies, and which that is.
+
+    Which it is has axes of one where it is the same all along.
+    """
+    of = prices.alternatives[group]
+    picked = of.first.reshape(*[1] * (step.ndim - 1), -1)
+    if of.one_each:
+        return step, picked
+    least = step[..., of.first]
+    if len(of.without):
+        least[..., of.without] = np.inf
+    if of.many:
+        picked = np.array(np.broadcast_to(picked, least.shape))
+    for state, places in of.many.items():
         some = step[..., places]
         least[..., state] = some.min(-1)
         picked[..., state] = places[some.argmin(-1)]
@@ -53,24 +63,33 @@ def on_nodes(of_each: Floats, node: int | None) -> Floats:
 
 def togo_of(prices: Prices, rate: float, node: int | None = None) -> list[Floats]:
     """Return the least cost and priced weights from each group on, by what is live."""
+    every = range(len(prices.groups))
+    steps = [step_of(prices, group, np.array([rate]), None, node) for group in every]
+    return [each[0] for each in _togo(prices, steps)]
+
+
+def with_lightest_togo(prices: Prices, rate: float) -> list[Floats]:
+    """Return the same and the least weights of the nodes in the mean, (2, K, ...)."""
+    steps = []
+    for group, (aim, weights) in enumerate(zip(prices.aim, prices.mean_weights, strict=True)):
+        both = np.stack([aim + rate * weights, np.where(np.isfinite(aim), weights, np.inf)])
+        steps.append(both.reshape(2, *_shape(prices, group)))
+    return _togo(prices, steps)
+
+
+def _togo(prices: Prices, steps: list[Floats]) -> list[Floats]:
+    """The least sums of `steps`, (B, K, ..., S), from each group on, (B, K, ...)."""
     groups = prices.groups
-    found: list[Floats] = [np.zeros(())] * (len(groups) + 1)
+    found: list[Floats] = [np.zeros(len(steps[0]))] * (len(groups) + 1)
     for group in range(len(groups) - 1, -1, -1):
-        step = step_of(prices, group, np.array([rate]), None, node)
-        step = by_state(prices, group, step)[0][0]
+        step = by_state(prices, group, steps[group])[0]
         axes = (*groups.live[group], group)
         after = groups.after(group)
         shape = [prices.states[each] if each in after else 1 for each in axes]
-        least = (step + found[group + 1].reshape(shape)).min(-1)
+        least = (step + found[group + 1].reshape(len(step), *shape)).min(-1)
         full = [prices.states[each] for each in groups.live[group]]
-        found[group] = np.broadcast_to(least, full)
+        found[group] = np.broadcast_to(least, (len(step), *full))
     return found
-
-
-def lightest_togo_of(prices: Prices) -> list[Floats]:
-    """Return the least weights of the nodes in the mean from each group on, by what is live."""
-    free = tuple(np.where(np.isfinite(each), 0.0, np.inf) for each in prices.aim)
-    return togo_of(replace(prices, aim=free), 1.0)
 
 
 def marginals(prices: Prices, rate: float, node: int | None = None) -> list[Floats]:
