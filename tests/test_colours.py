@@ -8,12 +8,12 @@ import pytest
 from matplotlib.artist import Artist
 from matplotlib.collections import Collection, LineCollection
 from matplotlib.colors import to_rgba
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from discosim.report.style import COMM, COMP, graded_styles, line_styles
 from discosim.report.sweep_plot import MOST_LINES
-from tests.pictures import drawn, kinds
 
 # Machado, Oliveira, Fernandes: A physiologically-based model for simulation of color vision
 # deficiency (2009), severity 1.0, of linear RGB.
@@ -92,21 +92,19 @@ def alike(one: Look, other: Look) -> bool:
     )
 
 
+def taken_for_each_other(legend: Legend) -> list[tuple[str, str]]:
+    """Return the entries of a legend that are alike: of every picture in tests/test_sheets.py."""
+    entries = [(t.get_text(), look(h)) for t, h in
+               zip(legend.get_texts(), legend.legend_handles, strict=True)]  # fmt: skip
+    return [(a, b) for (a, one), (b, other) in combinations(entries, 2) if alike(one, other)]
+
+
 def test_white_grey_and_black_are_seen_as_they_are() -> None:
     for sight in SIGHTS:
         assert lightness("white", sight) == pytest.approx(100, abs=0.01)
         assert lightness("black", sight) == pytest.approx(0, abs=0.01)
         assert lightness("#777777", sight) == pytest.approx(lightness("#777777"), abs=0.01)
     assert lightness("red", "protanopia") < lightness("red") - 10
-
-
-@pytest.mark.parametrize("name", kinds())
-def test_what_a_legend_tells_apart_differs_in_grey_and_to_the_colour_blind(name: str) -> None:
-    for legend in drawn(name, "paper").legends:
-        entries = [(t.get_text(), look(h)) for t, h in
-                   zip(legend.get_texts(), legend.legend_handles, strict=True)]  # fmt: skip
-        close = [(a, b) for (a, one), (b, other) in combinations(entries, 2) if alike(one, other)]
-        assert close == []
 
 
 def test_communication_and_computation_differ_as_areas() -> None:

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,18 @@ one_thread = pytest.fixture(autouse=True)(on_one_thread)
 
 @pytest.fixture
 def allocation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A hundredth of the training, three random plans."""
+    """A hundredth of the training, three random plans, few images to test on."""
     monkeypatch.syspath_prepend(str(ROOT / "experiments"))
     module = importlib.import_module("allocation")
-    few = {name: replace(task, base_batches=12, batches=10) for name, task in module.TASKS.items()}
-    monkeypatch.setattr(module, "TASKS", few)
+
+    def few(task: Any) -> Any:
+        def data(seed: int) -> Any:
+            sets = task.data(seed)
+            return replace(sets, test=sets.test.some(slice(0, 64)))
+
+        return replace(task, base_batches=12, batches=10, data=data)
+
+    monkeypatch.setattr(module, "TASKS", {name: few(task) for name, task in module.TASKS.items()})
     monkeypatch.setattr(module, "PLANS", 3)
     module.base.cache_clear()
     return module

@@ -161,13 +161,13 @@ FEW_SWEEPS = [{"nodes": [1]}, {"hardware": [HMD, WIFI], "s_comm": [0.5]}]
 MORE_SWEEPS = [
     {"overlaps": ["none", "layer:best"], "nodes": [2]},
     {"nodes": range(2, 10)},
-    {"nodes": range(2, 12), "strategies": ["dense", "disco"]},
+    {"nodes": range(2, 12), "strategies": ["dense", "disco"], "s_comm": [0.0, 0.5, 0.9]},
     {"s_comm": [1.0], "nodes": [2]},
     {"s_comm": [0.2, 0.1, 0.1]},
     {"strategies": STRATEGIES, "nodes": [2]},
     {"strategies": ["single"]},
     {"strategies": ["dense-then-split", "disco"]},
-    {"hardware": replace(HMD, memory_Bps=np.array([1e8, 1e9]))},
+    {"hardware": replace(HMD, memory_Bps=np.array([1e8, 1e9])), "s_comm": [0.0, 0.5, 0.9]},
 ]
 
 
