@@ -168,9 +168,8 @@ def feature_overlap(has: Held, need: Need, whole: bool) -> Floats:
         return np.broadcast_to(count[:, None], (nodes, nodes))
     if need.counts is not None and not whole:  # own features, which are here, or all others
         return np.full((nodes, nodes), need.sparse * has.features / nodes)
-    owned = has.owners[need.low : need.high] == np.arange(nodes)[:, None]
     wanted = need.members & _wanted(has, need)[need.low : need.high]
-    common: Floats = owned.astype(float) @ wanted.T
+    common = _counted_by_owner(has.owners[need.low : need.high], wanted)
     if not whole:
         count = np.maximum(1, np.bincount(has.owners, minlength=nodes))[:, None]
         common = common / count * (has.features / nodes)
@@ -183,9 +182,17 @@ def _overlap_by_name(has: Held, need: Need) -> Floats:
     if has.owners is None:
         counts: Floats = lacking.sum(1, dtype=float)
         return counts[None]
-    mine = (has.owners == np.arange(has.nodes)[:, None]).astype(float)
-    common: Floats = mine @ lacking.T
-    return common
+    return _counted_by_owner(has.owners, lacking)
+
+
+def _counted_by_owner(owners: Ints, wanted: Bools) -> Floats:
+    """Return of the features that i owns how many j wants, (N, N); owners (F,), wanted (N, F)."""
+    order, nodes = np.argsort(owners, kind="stable"), np.arange(len(wanted))
+    first, last = (np.searchsorted(owners[order], nodes, side) for side in ("left", "right"))
+    before = np.zeros((len(wanted), len(owners) + 1), dtype=np.int32)
+    np.cumsum(wanted[:, order], axis=1, out=before[:, 1:])
+    counts: Floats = (before[:, last] - before[:, first]).T.astype(float)
+    return counts
 
 
 def _pieces(has: Held, needs: tuple[Need, ...]) -> list[Piece]:
