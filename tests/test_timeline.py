@@ -397,9 +397,7 @@ def test_messages_are_counted_as_they_are_made(
 def test_too_many_events_are_refused_before_they_are_made() -> None:
     """A thousand nodes are a million pairs, before each layer."""
     split = _given(_chain([1000, 1000, 1000, 1000]), 1000, 0.0, "paper")
-    with pytest.raises(
-        DiscosimError, match=r"^\d,\d+,\d+ events .* 2,000,000 at most"
-    ):
+    with pytest.raises(DiscosimError, match=r"^\d,\d+,\d+ events .* 2,000,000 at most"):
         _schedule(_work(split, HMD), "none")
 
 

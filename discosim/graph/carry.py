@@ -37,6 +37,21 @@ def flattened(layer: "Layer", features: Ints) -> Ints:
     return features // prod(layer.in_shape[1:])
 
 
+def unfolded(layer: "Layer", features: Ints) -> Ints:
+    """Unfold: what a window reads of a feature becomes features side by side."""
+    return features // (layer.out_features // layer.in_features)
+
+
+def folded(layer: "Layer", features: Ints) -> Ints:
+    """Fold: a feature lies where the first of those that it is the sum of lies."""
+    return features * (layer.in_features // layer.out_features)
+
+
+def fold_reads(layer: "Layer", _: int, features: Ints) -> Ints:
+    """Fold: all that a window has of the feature."""
+    return folded(layer, features)[:, None] + np.arange(layer.in_features // layer.out_features)
+
+
 def shuffled(layer: "Layer", features: Ints) -> Ints:
     """Channel shuffle: the groups x (C/groups) grid of channels, read the other way."""
     row, column = features % layer.groups, features // layer.groups

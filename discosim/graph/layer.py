@@ -326,6 +326,11 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "affine": Operator("carries", biases=_learned, in_place=True),
         "pool": Operator("carries", reach=reach.pooling),
         "upsample": Operator("carries", reach=reach.interpolation),
+        # what each window reads, side by side (im2col), and the sum of such windows (col2im)
+        "unfold": Operator("carries", carry=carry.unfolded, reach=reach.windows),
+        "fold": Operator(
+            "carries", carry=carry.folded, reads=carry.fold_reads, reach=reach.transposed_windows
+        ),
         # positions that another operand chooses, as a grid or an index
         "sample": Operator("carries", reads=carry.sample_reads, reach=reach.sampled),
         "pad": Operator("carries", reach=reach.padding),

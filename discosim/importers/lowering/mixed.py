@@ -21,7 +21,7 @@ OVER_CHANNELS = (
 PER_CHANNEL = (
     "BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN", "MaxPool",
     "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "AdaptivePool",
-    "Resize", "Upsample", "GridSample", "DepthToSpace", "SpaceToDepth",
+    "Resize", "Upsample", "GridSample", "DepthToSpace", "SpaceToDepth", "Im2Col", "Col2Im",
 )
 RECURRENT = ("LSTM", "GRU", "RNN")
 NORMS = ("LayerNormalization", "RMSNormalization")

@@ -76,6 +76,54 @@ def depth_to_space(writer: Writer, node: Node) -> None:
     _split_and_join(writer, node, view, split, order)
 
 
+def unfold(writer: Writer, node: Node) -> None:
+    """What each window of an image reads, side by side: (C, H, W) as (C x window, windows)."""
+    view, shape = writer.view(node.inputs[0]), writer.shape(node)
+    source, in_shape = writer.focus(view, -3, node.label)
+    _windows(writer, node, "unfold", source, in_shape, (shape[-2], *in_shape[1:-2]))
+
+
+def fold(writer: Writer, node: Node) -> None:
+    """The sum of windows at their places in an image, the inverse of `unfold` but for a factor."""
+    view, shape = writer.view(node.inputs[0]), writer.shape(node)
+    source, in_shape = writer.focus(view, -2, node.label)
+    _windows(writer, node, "fold", source, in_shape, (shape[-3], *in_shape[1:-1]))
+
+
+def _windows(
+    writer: Writer, node: Node, op: str, source: View, in_shape: Shape, made: Shape
+) -> None:
+    """Write a row between an image and its windows; made: the output's features, and its batch."""
+    kernel = _numbers(writer, node, "block_shape", 2)
+    if kernel is None or len(kernel) != 2:
+        exchange(writer, node, BY_DATA)
+        return
+    shape = writer.shape(node)
+    size = in_shape[-2:] if op == "unfold" else shape[-2:]
+    strides = [int(each) for each in node.attributes.get("strides") or (1, 1)]
+    pads = [int(each) for each in node.attributes.get("pads") or (0, 0, 0, 0)]
+    dilations = [int(each) for each in node.attributes.get("dilations") or (1, 1)]
+    spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    windows = tuple(
+        (size[axis] + pads[axis] + pads[axis + 2] - spans[axis]) // strides[axis] + 1
+        for axis in (0, 1)
+    )
+    alike = dilations[0] == dilations[1]
+    tensor = writer.append(
+        op,
+        node.label,
+        (source.tensor,),
+        (*made, *(windows if op == "unfold" else size)),
+        in_shapes=(in_shape if op == "unfold" else (*in_shape[:-1], *windows),),
+        kernel=tuple(kernel if alike else spans),
+        stride=tuple(strides),
+        padding=tuple(pads[:2]),
+        dilation=dilations[0] if alike else 1,
+    )
+    at = len(shape) - (2 if op == "unfold" else 3)
+    writer.give(node, View(tensor, plain(shape, at)))
+
+
 def space_to_depth(writer: Writer, node: Node) -> None:
     """Make more channels of a smaller image."""
     view = writer.view(node.inputs[0])
@@ -243,6 +291,8 @@ TABLE: Mapping[str, Callable[[Writer, Node], None]] = MappingProxyType(
         "Transpose": transpose,
         "DepthToSpace": depth_to_space,
         "SpaceToDepth": space_to_depth,
+        "Im2Col": unfold,
+        "Col2Im": fold,
         "Roll": roll,
         "Slice": slices,
         "Split": split,

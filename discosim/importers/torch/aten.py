@@ -253,6 +253,8 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
         "pixel_unshuffle": views.shuffle("SpaceToDepth", "downscale_factor"),
         **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), views.channel_shuffle),
         **dict.fromkeys(UPSAMPLES.split(), _unary("Resize")),
+        "im2col": views.windows("Im2Col"),
+        "col2im": views.windows("Col2Im"),
         "bilinear": _bilinear,
         "grid_sampler": _grid_sample,
         "deform_conv2d": _deform_conv,

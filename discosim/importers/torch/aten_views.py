@@ -30,6 +30,19 @@ def movedim(call: Call) -> list[Step]:
     return single("Transpose", [call["self"]], perm=order)
 
 
+def windows(op: str) -> Translation:
+    """Return the translation of im2col, or of its sum col2im, both of the two axes of an image."""
+
+    def translate(call: Call) -> list[Step]:
+        kernel, pads, strides, dilations = (
+            tuple(listed(call[key])) for key in ("kernel_size", "padding", "stride", "dilation")
+        )
+        numbers = {"pads": pads * 2, "strides": strides, "dilations": dilations}
+        return single(op, [call["self"]], block_shape=kernel, **numbers)
+
+    return translate
+
+
 def slice_call(call: Call) -> list[Step]:
     """Translate torch's slice."""
     start, step = call["start"] or 0, call["step"] or 1
