@@ -189,3 +189,48 @@ def test_a_chain_has_the_macs_that_torch_counts(steps: list[Any]) -> None:
     network = trace(chain, example)
     assert network.macs == counted_macs(chain, (example,))
     assert network.params == sum(p.numel() for p in chain.parameters())
+
+
+class ChannelAttention(nn.Module):
+    """Wang et al., ECA-Net, CVPR 2020: a convolution over the channels' means weights them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.after = (nn.Conv2d(c, 32, 3, padding=1) for c in (3, 32))
+        self.near = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.before(x))
+        means = x.mean((2, 3), keepdim=True)
+        weights = self.near(means.squeeze(-1).transpose(-1, -2)).transpose(-1, -2).unsqueeze(-1)
+        out: Tensor = self.after(x * torch.sigmoid(weights).expand_as(x))
+        return out
+
+
+class Separation(nn.Module):
+    """Luo, Mesgarani, Conv-TasNet, 2019: a mask for each of two speakers over what both have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.masks = nn.Conv1d(1, 64, 16, 8), nn.Conv1d(64, 128, 1)
+        self.decoder = nn.ConvTranspose1d(64, 1, 16, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        heard = F.relu(self.encoder(x))
+        masks = torch.sigmoid(self.masks(heard)).view(1, 2, 64, -1)
+        out: Tensor = self.decoder((heard.unsqueeze(1) * masks).view(2, 64, -1))
+        return out.view(1, 2, -1)
+
+
+@pytest.mark.parametrize(
+    ("module", "size"), [(ChannelAttention(), (1, 3, 16, 16)), (Separation(), (1, 1, 1608))]
+)
+def test_what_is_apart_and_works_element_by_element_overwrites_what_ends(
+    module: nn.Module, size: tuple[int, ...]
+) -> None:
+    example = torch.zeros(size)
+    network = trace(module, example)
+    assert "exchange" in [layer.op for layer in network.layers]
+    table = tabulate(network)
+    program = torch.export.export(module.eval(), (example,))
+    assert (table.live_elems + table.scratch_elems).max() == exported_peak(program)

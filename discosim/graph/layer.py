@@ -36,6 +36,9 @@ FOLDED = frozenset(
 )
 """Operators that runtimes fold into the one before them, or that only rename what is there."""
 
+POINTWISE = "pointwise"
+"""The function of an exchange that works element by element, on operands that lie apart."""
+
 CLAMPS = frozenset({"", "relu", "relu6", "leaky_relu", "prelu", "hardtanh"})
 """Activations that runtimes compute while they write the operator before them."""
 
@@ -66,7 +69,7 @@ class Layer:
     groups: of a convolution, a shuffle, or the features that a group norm normalises together.
     padding, dilation, function and factor change no count; they say what a run computes.
     function: of an activation (relu, gelu, …), a pooling (max, mean) or an upsampling (nearest,
-    bilinear); factor: its parameter, as the slope of leaky_relu.
+    bilinear), or of an exchange POINTWISE; factor: its parameter, as the slope of leaky_relu.
     """
 
     name: str
@@ -146,6 +149,11 @@ class Layer:
     def scratch(self) -> int:
         """Elements that it takes and gives back, beside what it reads and makes."""
         return self.operator.scratch(self)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the output may take the memory of an operand that nobody reads later."""
+        return self.operator.in_place or (self.op == "exchange" and self.function == POINTWISE)
 
     @property
     def has_statistics(self) -> bool:

@@ -199,7 +199,7 @@ def _ends(
     """The rows at which each tensor, held to row `held`, takes memory of its own for the last."""
     dies = held.copy()
     for row, (layer, operands) in enumerate(zip(rows, reads, strict=True)):
-        if layer.operator.in_place:
+        if layer.in_place:
             dying = [t for t in operands if held[t] == row and elems[t] >= layer.out_elems]
             dies[dying[:1]] = row - 1
     return dies

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
+from discosim.graph.layer import POINTWISE as ELEMENT_BY_ELEMENT
 from discosim.importers.lowering.exchange import exchange
 from discosim.importers.lowering.layout import Axes, features, merged, network_shape, positions
 from discosim.importers.lowering.program import Constant, Node
@@ -70,7 +71,7 @@ def pointwise(writer: Writer, node: Node) -> None:
     if row is not None:
         writer.give(node, row)
     else:
-        exchange(writer, node, APART)
+        exchange(writer, node, APART, function=ELEMENT_BY_ELEMENT)
 
 
 def _is_mask(writer: Writer, value: Value) -> bool:

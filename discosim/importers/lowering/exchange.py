@@ -21,6 +21,7 @@ def exchange(
     *,
     op: str = "exchange",
     terms: int = 0,
+    function: str = "",
     operands: Sequence[View] = (),
     in_shapes: Sequence[Shape] | None = None,
     axes: Mapping[str, Axes] = NO_AXES,
@@ -40,7 +41,9 @@ def exchange(
     named = [name for name in node.outputs if name]
     wanted = [name for name in named if writer.uses[name]] or named
     wanted.sort(key=lambda name: -prod(writer.shapes[name]))
-    fields: dict[str, Any] = {"learned": sum(learned.values()), "terms": terms}
+    fields: dict[str, Any] = {
+        "learned": sum(learned.values()), "terms": terms, "function": function,
+    }  # fmt: skip
     for name in wanted:
         shape = writer.shapes[name]
         likely = writer.features_at(name, _likely_features(shape, read[0]))
