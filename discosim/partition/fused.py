@@ -129,12 +129,13 @@ class _Walk:
         self.laid, self.worth, self.ends = laid, worth, ends
         waiting = laid.nodes if worth.one_medium else 1
         self.prices = worth.element_s * waiting, worth.message_s * waiting
-        rows = {part.layer.name: row for row, part in enumerate(laid.parts)}
+        self.rows = rows = {part.layer.name: row for row, part in enumerate(laid.parts)}
         graph = laid.table.network.graph
         self.last_reader = [
             max((rows[reader] for reader in graph.successors(part.layer.name)), default=len(rows))
             for part in laid.parts
         ]
+        self.ended: list[int] = np.searchsorted(ends, np.arange(len(rows)), side="right").tolist()
         self.wanted: dict[str, Ints] = {}
         self.sent: dict[str, Floats] = {}  # seconds of each tensor from before the group
         self.repeated, self.unfused = np.zeros(len(ends)), np.zeros(len(ends))
@@ -143,7 +144,7 @@ class _Walk:
     def groups(self) -> Iterator[tuple[int, _Begun]]:
         """Each row that groups can begin with, the last one first, and those groups."""
         for begin in range(len(self.laid.parts) - 1, -1, -1):
-            first = int(np.searchsorted(self.ends, begin, side="right"))
+            first = self.ended[begin]
             if not _fusible(self.laid.parts[begin]):
                 self.goes_on[first:] = False
                 self.wanted, self.sent = {}, {}
@@ -164,8 +165,9 @@ class _Walk:
         mine = self._of(name)[some]
         if read_later.any():
             mine = hull(np.where(read_later, own, 0), mine)
-        sizes = (mine[..., 1] - mine[..., 0]).sum(-1) - (own[:, 1] - own[:, 0]).sum()
-        self.repeated[some] += np.maximum(0, sizes) / part.out.row_count * part.layer.macs
+        if part.layer.macs:
+            sizes = (mine[..., 1] - mine[..., 0]).sum(-1) - (own[:, 1] - own[:, 0]).sum()
+            self.repeated[some] += np.maximum(0, sizes) / part.out.row_count * part.layer.macs
         for tensors in (self.wanted, self.sent):
             tensors.pop(name, None)
         for operand, read in enumerate(part.reads):
@@ -173,16 +175,22 @@ class _Walk:
             first = read.tensor not in self.wanted
             wanted = self._of(read.tensor)[some]
             wanted[:] = need if first else hull(wanted, need)
-            lacks = _lacks(part, operand, need, self.prices)
-            sent = self.sent.setdefault(read.tensor, np.zeros(len(self.ends)))[some]
-            sent[:] = sent + lacks if laid.conventions.resend else lacks
+            if self._begins_between(self.rows.get(read.tensor, -1), begin):
+                lacks = _lacks(part, operand, need, self.prices)
+                sent = self.sent.setdefault(read.tensor, np.zeros(len(self.ends)))[some]
+                sent[:] = sent + lacks if laid.conventions.resend else lacks
             unfused = float(read.missing.sum() * self.prices[0]) + self.prices[1] * laid.nodes
             self.unfused[some] += unfused
-        repeated_s = self.repeated[some] * worth.mac_s
-        cost = sum(each[some] for each in self.sent.values()) + repeated_s
+        cost = repeated_s = self.repeated[some] * worth.mac_s
+        if self._begins_between(begin - 1, begin):
+            cost = sum(each[some] for each in self.sent.values()) + repeated_s
         which = np.flatnonzero(self.goes_on[some])
         self.goes_on[some] &= repeated_s <= self.unfused[some]
         return _Begun(some.start + which, cost[which], mine[which])
+
+    def _begins_between(self, row: int, last: int) -> bool:
+        """Whether a group may begin behind a row, up to the last one; -1 is before all."""
+        return row < 0 or self.ended[row] < self.ended[last]
 
     def _of(self, tensor: str) -> Ints:
         """What each end's group wants of a tensor, (E, N, 2), to be written to."""

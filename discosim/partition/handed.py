@@ -36,13 +36,13 @@ def handed(laid: Laid) -> Handed:
             continue
         node = part.choice.node
         sends = {at[read.tensor] for read in part.reads if read.tensor in at} - {node}
-        later = {t: [laid.parts[each] for each in readers[t] if each > row] for t in at}
+        sent = [tensor for tensor, source in at.items() if source in sends] if sends else []
+        later = {t: [laid.parts[each] for each in readers[t] if each > row] for t in sent}
         own = {read.tensor for read in part.reads}
         along = tuple(
             tensor
-            for tensor, source in at.items()
-            if source in sends
-            and not _read_at(later[tensor], source)
+            for tensor in sent
+            if not _read_at(later[tensor], at[tensor])
             and (tensor in own or later[tensor] or tensor in network.outputs)
         )
         if along:

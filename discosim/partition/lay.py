@@ -159,6 +159,7 @@ def lay(
     on = nodes_for(table, nodes, conventions, shares=shares, extents=extents, named=named)
     known = _known(table.network, nodes, conventions, collective, shares)
     laying = _Laying(on, conventions, collective, known)
+    laying.enter()
     parts = tuple(
         laying.part(layer, rule, (handed or {}).get(layer.name, ()))
         for layer in table.network.layers
@@ -283,8 +284,12 @@ class _Laying:
         if len(self._known.parts) > MOST_KNOWN:
             self._known.parts.clear()
             self._known.lying.clear()
-        entering = on.network.inputs
-        self.state = {name: self._one(everywhere(shape, on.nodes)) for name, shape in entering}
+        self.state: dict[str, Held] = {}
+
+    def enter(self) -> None:
+        """Note that every node has the inputs."""
+        for name, shape in self.on.network.inputs:
+            self.state[name] = self._one(everywhere(shape, self.on.nodes))
 
     def part(self, layer: Layer, rule: Rule, handed: tuple[str, ...] = ()) -> Part:
         """Return what becomes of `layer`, and note how its output lies.
@@ -295,7 +300,7 @@ class _Laying:
         whose operands lie alike is laid as that one is.
         """
         tensors = self.on.network.operands(layer.name)
-        operands = tuple(self.state[tensor] for tensor in tensors)
+        operands = tuple([self.state[tensor] for tensor in tensors])
         choice = possible(self.on, layer, operands, rule(layer, operands))
         key, known = self._key(layer, operands, choice), self._known.parts
         found = known.get((key, layer.name))
@@ -303,7 +308,8 @@ class _Laying:
             if key not in known:
                 known[key] = self._laid(layer, tensors, operands, choice)
             found = known[key, layer.name] = known[key].of(layer, tensors)
-        self.state |= {read.tensor: read.after for read in found.reads}
+        for read in found.reads:
+            self.state[read.tensor] = read.after
         self.state[layer.name] = found.out
         return self._with_handed(found, handed) if handed else found
 
@@ -324,14 +330,12 @@ class _Laying:
 
     def _key(self, layer: Layer, operands: tuple[Held, ...], choice: Choice) -> tuple[object, ...]:
         """All that decides what becomes of a layer."""
-        extent, named = self.on.extents.get(layer.name), (self.on.named, self.on.sent)
-        return (
-            self.on.alike[layer.name],
-            choice,
-            operands,
-            None if extent is None else extent.tobytes(),
-            *(of[layer.name].tobytes() for of in named if layer.name in of),
-        )
+        told = [
+            (number, of[layer.name].tobytes())
+            for number, of in enumerate((self.on.extents, self.on.named, self.on.sent))
+            if layer.name in of
+        ]
+        return self.on.alike[layer.name], choice, operands, *told
 
     def _one(self, held: Held) -> Held:
         """The same object for what lies alike."""

@@ -47,10 +47,15 @@ class Together:
 
 def rounds_before(laid: Laid, row: int) -> list[Together]:
     """Return what is sent before a row, round by round; statistics where service is counted."""
-    gathers = row == len(laid.parts)
-    reads = laid.gathering if gathers else laid.parts[row].sent
-    scalars = None if gathers or not laid.conventions.service else laid.parts[row].statistics
-    return together(reads, scalars)
+    return together(*_sent(laid, row))
+
+
+def _sent(laid: Laid, row: int) -> tuple[tuple[Read, ...], Round | None]:
+    """What is sent before a row, and the scalars of its statistics where service is counted."""
+    if row == len(laid.parts):
+        return laid.gathering, None
+    part = laid.parts[row]
+    return part.sent, part.statistics if laid.conventions.service else None
 
 
 def together(reads: Sequence[Read], scalars: Round | None) -> list[Together]:
@@ -75,20 +80,33 @@ def with_rounds(base: Exchange, laid: Laid, rows: Ints, density: Floats) -> tupl
 def in_rounds(laid: Laid, rows: Ints, density: Floats) -> tuple[RoundsExchange, Floats]:
     """Return the exchanges of `rows` (K,) alone, and the features of their largest messages."""
     nodes, count, whole = laid.nodes, len(rows), laid.whole
-    each = [rounds_before(laid, int(row)) for row in rows]
     read = density[..., 0, rows]
+    each = [
+        (places, rounds_before(laid, int(rows[places[0]]))) for places in _alike(laid, rows, read)
+    ]
     features = np.zeros((*read.shape[:-1], 1, count))
     found: list[Exchange] = []
-    for number in range(max(1, *map(len, each))):
+    for number in range(max(1, *(len(rounds) for _, rounds in each))):
         kept, own = np.zeros((*read.shape[:-1], nodes, nodes, count)), np.zeros((nodes, count))
-        for at, rounds in enumerate(each):
+        for places, rounds in each:
             if len(rounds) > number:
-                kept[..., at] = rounds[number].sent(read[..., at], whole)
-                own[:, at] = rounds[number].own
-                largest = rounds[number].largest(read[..., at], whole)
-                features[..., 0, at] = np.maximum(features[..., 0, at], largest)
+                level = read[..., places[0]]
+                kept[..., places] = rounds[number].sent(level, whole)[..., None]
+                own[:, places] = rounds[number].own[:, None]
+                largest = rounds[number].largest(level, whole)[..., None]
+                features[..., 0, places] = np.maximum(features[..., 0, places], largest)
         found.append(exchange_of_pairs(kept, own, np.ones(count)))
     return RoundsExchange(tuple(found)), features
+
+
+def _alike(laid: Laid, rows: Ints, density: Floats) -> list[list[int]]:
+    """The places of rows before which the same is sent: layers that were laid as one."""
+    found: dict[object, list[int]] = {}
+    for at, row in enumerate(rows.tolist()):
+        reads, scalars = _sent(laid, row)
+        rounds = tuple([(read.rounds, read.before) for read in reads])
+        found.setdefault((rounds, scalars, density[..., at].tobytes()), []).append(at)
+    return list(found.values())
 
 
 def _offered(read: Read, sent: Round) -> Floats:

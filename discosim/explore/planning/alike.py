@@ -12,13 +12,11 @@ import numpy as np
 from discosim.explore.planning.meetings import Meetings
 from discosim.explore.planning.options import Options
 from discosim.explore.planning.readings import Reader
+from discosim.explore.planning.variants import Way
 from discosim.graph.table import Bools, Ints
 from discosim.partition.held import Held
 
 T = TypeVar("T")
-
-Way = tuple[tuple[int, Held], ...]
-"""How operands lie, by their place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +122,7 @@ def _made(options: Options, row: int) -> list[tuple[Reader, Way]]:
     """What a row does by each variant of its group."""
     group = int(options.groups.of[row])
     place = options.groups.rows(group).index(row)
-    return [
-        (each.readers[place], tuple(each.inner[place].items())) for each in options.variants[group]
-    ]
+    return [(each.readers[place], each.inner[place]) for each in options.variants[group]]
 
 
 def _ways(options: Options, row: int, other: int) -> list[Way]:

@@ -19,7 +19,7 @@ MOST_LEVELS = 5
 
 def ranges_of(rows: Ints) -> RowRanges:
     """Return rows (N, 2) as a value that can be compared."""
-    return tuple((int(first), int(last)) for first, last in rows)
+    return tuple((first, last) for first, last in rows.tolist())
 
 
 def levels_of(laid: Laid, free: Bools) -> list[list[RowRanges]]:
@@ -28,14 +28,17 @@ def levels_of(laid: Laid, free: Bools) -> list[list[RowRanges]]:
     `laid` is split by rows and computes no row twice; free: layers that choose theirs, (L,).
     """
     found: list[list[RowRanges]] = [[] for _ in laid.parts]
+    joins = [_joins(part) for part in laid.parts]
     for end, part in enumerate(laid.parts):
-        if free[end] and _joins(part) and any(read.missing.any() for read in part.reads):
-            _followed(laid, end, free, found)
+        if free[end] and joins[end] and any(read.missing.any() for read in part.reads):
+            _followed(laid, end, free, joins, found)
     return found
 
 
-def _followed(laid: Laid, end: int, free: Bools, found: list[list[RowRanges]]) -> None:
-    """Note what each layer before `end` would compute for it."""
+def _followed(
+    laid: Laid, end: int, free: Bools, joins: list[bool], found: list[list[RowRanges]]
+) -> None:
+    """Note what each layer before `end` would compute for it; joins: as `_joins` of each layer."""
     wanted: dict[str, Ints] = {}
     _reach(laid.parts[end], laid.parts[end].rows, wanted)
     for row in range(end - 1, -1, -1):
@@ -46,7 +49,7 @@ def _followed(laid: Laid, end: int, free: Bools, found: list[list[RowRanges]]) -
             return
         more = wanted.pop(part.layer.name)
         rows = hull(part.rows, more)
-        if not _joins(part) or (rows == part.rows).all():
+        if not joins[row] or (rows == part.rows).all():
             continue
         ranges = ranges_of(rows)
         if ranges not in found[row]:

@@ -6,7 +6,8 @@ is; the prices of a variant are those of the ways to lie that lead to it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from discosim.strategies.by_layer import fits
 States = list[dict[str, Held]]
 """How the tensors of a group lie, by name, in each of its states."""
 
+Way = tuple[tuple[int, Held], ...]
+"""How operands lie, by their place."""
+
 NEVER = -1
 """In place of a variant: what no best plan has."""
 
@@ -34,12 +38,12 @@ NEVER = -1
 class Variant:
     """What the layers of a group do, a reader each, by one split of theirs.
 
-    inner: of each layer how its operands lie that the group or nobody makes, by their place.
+    inner: of each layer how its operands lie that the group or nobody makes.
     """
 
     split: int
     readers: tuple[Reader, ...]
-    inner: tuple[dict[int, Held], ...]
+    inner: tuple[Way, ...]
 
     @property
     def leaves(self) -> tuple[Held, ...]:
@@ -55,6 +59,15 @@ class Variants:
     leads: Ints
 
 
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """One layer of a variant; read: how what it has read lies then, where that changes."""
+
+    reader: Reader
+    inner: Way
+    read: dict[str, Held]
+
+
 class Finder:
     """The variants of each group in turn; what lies alike is the same object."""
 
@@ -68,6 +81,7 @@ class Finder:
         self._groups: dict[tuple[object, ...], Variants] = {}
         self._numbers: dict[tuple[object, ...], int] = {}
         self._alike: dict[int, int] = {}
+        self._steps: dict[object, dict[tuple[int, tuple[Held, ...]], _Step]] = {}
         self._told: dict[tuple[object, ...], tuple[list[int], Ints]] = {}
         self.entering = {
             name: self.one(everywhere(shape, on.nodes)) for name, shape in self.network.inputs
@@ -128,7 +142,7 @@ class Finder:
         for at, (split, rule) in enumerate(zip(splits, rules, strict=True)):
             classes = [self._classes(rows, split, states[each]) for each in reads]
             table = np.full([len(firsts) for firsts, _ in classes], NEVER)
-            for place in np.ndindex(*table.shape):
+            for place in product(*map(range, table.shape)):
                 lying: dict[str, Held] = {}
                 for each, (firsts, _), number in zip(reads, classes, place, strict=True):
                     lying |= states[each][firsts[number]]
@@ -140,7 +154,9 @@ class Finder:
                     every[key] = len(found)
                     found.append(variant)
                 table[place] = every[key]
-            leads[..., at] = table[np.ix_(*(of for _, of in classes))] if classes else table
+            if table.size > 1:
+                table = table[np.ix_(*(of for _, of in classes))]
+            leads[..., at] = table
         return Variants(tuple(found), leads)
 
     def _classes(
@@ -178,23 +194,40 @@ class Finder:
     def _variant(
         self, rows: Sequence[int], at: int, split: LayerSplit, rule: Rule, lying: dict[str, Held]
     ) -> Variant:
-        readers, inner = [], []
-        lying = self.entering | lying
-        made = {self.network.layers[row].name for row in rows}
+        every, lying = [], self.entering | lying
+        known = self._steps.setdefault((rows[0], split), {})
         for row in rows:
             layer = self.network.layers[row]
-            tensors = self.network.operands(layer.name)
-            operands = tuple(lying[tensor] for tensor in tensors)
-            reader = self._reader(row, layer, operands, split, rule)
-            readers.append(reader)
-            lying[layer.name] = reader.out
-            inner.append(
-                {k: h for k, (t, h) in enumerate(zip(tensors, operands, strict=True))
-                 if t in made or t not in self.rows}
-            )  # fmt: skip
-            if len(rows) > 1:
-                lying |= self._read(reader, tensors, operands)
-        return Variant(at, tuple(readers), tuple(inner))
+            operands = tuple([lying[tensor] for tensor in self.network.operands(layer.name)])
+            key = row, operands
+            if key not in known:
+                known[key] = self._step(rows, row, operands, split, rule)
+            step = known[key]
+            every.append(step)
+            lying[layer.name] = step.reader.out
+            lying |= step.read
+        return Variant(
+            at, tuple([step.reader for step in every]), tuple([step.inner for step in every])
+        )
+
+    def _step(
+        self,
+        rows: Sequence[int],
+        row: int,
+        operands: tuple[Held, ...],
+        split: LayerSplit,
+        rule: Rule,
+    ) -> "_Step":
+        """What becomes of one of the layers of a group where its operands lie so."""
+        layer = self.network.layers[row]
+        tensors = self.network.operands(layer.name)
+        key = (self.alike(row), split, *operands)
+        if key not in self._readers:
+            self._readers[key] = self._reader(row, layer, operands, rule)
+        reader = self._readers[key]
+        outside = {tensor for tensor in tensors if self.rows.get(tensor, row) not in rows}
+        inner = tuple((k, h) for k, h in enumerate(operands) if tensors[k] not in outside)
+        return _Step(reader, inner, self._read(reader, tensors, operands) if rows[1:] else {})
 
     def _read(
         self, reader: Reader, tensors: list[str], operands: tuple[Held, ...]
@@ -211,24 +244,16 @@ class Finder:
                 found[tensor] = self.one(read.after)
         return found
 
-    def _reader(
-        self, row: int, layer: Layer, operands: tuple[Held, ...], split: LayerSplit, rule: Rule
-    ) -> Reader:
+    def _reader(self, row: int, layer: Layer, operands: tuple[Held, ...], rule: Rule) -> Reader:
         """What becomes of a layer; readers that are the same in all are the same object."""
-        key = (self.alike(row), split, *map(id, operands))
-        if key not in self._readers:
-            found = reader_of(self.on, layer, operands, rule)
-            out = self.one(found.out)
-            same = (
-                self.alike(row), found.choice, id(out), found.rows.tobytes(),
-                found.numbers.tobytes(),
-                None if found.statistics is None else found.statistics.pairs.tobytes(),
-            )  # fmt: skip
-            reader = Reader(
-                found.layer, found.choice, out, found.rows, found.numbers, found.statistics
-            )
-            self._readers[key] = self._same.setdefault(same, reader)
-        return self._readers[key]
+        found = reader_of(self.on, layer, operands, rule)
+        found = replace(found, out=self.one(found.out))
+        same = (
+            self.alike(row), found.choice, found.out, found.rows.tobytes(),
+            found.numbers.tobytes(),
+            None if found.statistics is None else found.statistics.pairs.tobytes(),
+        )  # fmt: skip
+        return self._same.setdefault(same, found)
 
     def _as_whole(
         self, rows: Sequence[int], split: LayerSplit, variant: Variant, lying: dict[str, Held]

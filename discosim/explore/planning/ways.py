@@ -161,9 +161,7 @@ class Ways:
             self.on, reader.layer, operand, held, made, self.given.conventions,
             self.given.collective,
         )  # fmt: skip
-        if read.rounds or held.layout == "parts":
-            return reading_of(read)
-        return reading(self.on, operand, (held,), [reader], np.ones((1, 1), dtype=bool))
+        return reading_of(read)
 
     def _numbers(
         self,
