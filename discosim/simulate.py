@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from discosim.errors import DiscosimError
-from discosim.graph.table import Floats, LayerTable
+from discosim.graph.table import Bools, Floats, LayerTable
 from discosim.hardware import Hardware
 from discosim.model import compute, overlap
 from discosim.model.exchange import Exchange, largest
@@ -264,8 +264,17 @@ def compute_s(table: LayerTable, plan: Plan, hardware: Hardware) -> tuple[Floats
         local_s = local_s + compute.calls_s(plan.local, call_s)
         remote_s = remote_s + compute.calls_s(plan.remote, call_s)
     if hardware.run_s or hardware.spill_Bps is not None:
-        local_s = local_s + compute.once_s(plan.local + plan.remote, _run_s(table, plan, hardware))
+        local_s = local_s + compute.once_s(works_at(table, plan), _run_s(table, plan, hardware))
     return local_s, remote_s
+
+
+def works_at(table: LayerTable, plan: Plan) -> Bools:
+    """Return the rows that each node works at, (..., R, L), whatever the S_comm.
+
+    Outputs whose inputs all lie elsewhere, and are not sent, it makes of the bias alone.
+    """
+    works: Bools = (plan.local + plan.remote > 0) | (table.mixes & (plan.out_share > 0))
+    return works
 
 
 def _run_s(table: LayerTable, plan: Plan, hardware: Hardware) -> Floats:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from discosim.configuration import Configuration
 from discosim.errors import DiscosimError, UnknownNameError
 from discosim.explore.allocation.allocate import DEFAULT_LEVELS, FINE_LEVELS, Limit, Lost, Method
 from discosim.explore.allocation.allocate import allocate as allocate_by
@@ -95,15 +96,47 @@ def test_the_sum_over_layers_by_outputs_is_what_simulate_says_of_a_plan(
     features: str,
     data: st.DataObject,
 ) -> None:
-    kinds = {
-        layer.name: LayerSplit(data.draw(st.sampled_from([Kind.OUTPUTS, *Kind])))
-        for layer in table.network.layers
-    }
-    plan_file = PlanFile("drawn", table.network.name, nodes, {}, None, kinds)
     setting = on(
         table, hardware=node, nodes=nodes, overlap=overlap, conventions=convention,
         features=features,
     )  # fmt: skip
+    kinds = [data.draw(st.sampled_from([Kind.OUTPUTS, *Kind])) for _ in table.network.layers]
+    _check_sum_within(setting, kinds, data)
+
+
+@settings(max_examples=60)
+@a_setting
+def test_the_sum_is_exact_where_nodes_begin_at_different_rows(
+    table: LayerTable,
+    node: Hardware,
+    nodes: int,
+    overlap: str,
+    convention: str,
+    features: str,
+    data: st.DataObject,
+) -> None:
+    """One node has the first layers; what a run takes once, and what spills, others have later."""
+    far = {"spill_Bps": data.draw(st.floats(1e2, 1e5)), "fast_bytes": data.draw(st.floats(0, 2e3))}
+    once = {**far, "run_s": data.draw(st.sampled_from([0.0, 0.1]))}
+    setting = on(
+        table, hardware=replace(node, **once), nodes=nodes, overlap=overlap,
+        conventions=convention, features=features,
+    )  # fmt: skip
+    count = len(table.network.layers)
+    alone = data.draw(st.integers(1, max(1, count // 2)))
+    rest = [data.draw(st.sampled_from([Kind.OUTPUTS, Kind.OUTPUTS, *Kind]))
+            for _ in range(count - alone)]  # fmt: skip
+    _check_sum_within(setting, [Kind.ONE] * alone + rest, data)
+
+
+def _check_sum_within(setting: Configuration, kinds: list[Kind], data: st.DataObject) -> None:
+    """Hold the tallies of a plan against what `simulate` says of it, at levels that are drawn."""
+    table = setting.table
+    splits = {
+        layer.name: LayerSplit(kind)
+        for layer, kind in zip(table.network.layers, kinds, strict=True)
+    }
+    plan_file = PlanFile("drawn", table.network.name, setting.nodes, {}, None, splits)
     setting = replace(setting, strategy=strategy_within(plan_file))
     levels = np.array([0.0, 0.4, 1.0])
     costs = layer_costs(setting, levels)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 def arithmetic_s(macs: Floats, compute_macps: Floats | float, efficiency: Floats | float) -> Floats:
@@ -35,12 +36,11 @@ def spill_s(weight_bytes: Floats, fast_bytes: float, spill_Bps: float) -> Floats
     return np.maximum(0.0, weight_bytes - fast_bytes) / spill_Bps
 
 
-def once_s(part: Floats, run_s: Floats | float) -> Floats:
-    """Seconds that a node takes once an inference, at the first row that it computes a `part` of.
+def once_s(works: Bools, run_s: Floats | float) -> Floats:
+    """Seconds that a node takes once an inference, at the first row that it works at.
 
-    part: (..., R, L); run_s: (..., R) or one number.
+    works: (..., R, L); run_s: (..., R) or one number.
     """
-    works = part > 0
     first = works & (np.cumsum(works, axis=-1) == 1)
     seconds: Floats = first * np.asarray(run_s)[..., None]
     return seconds

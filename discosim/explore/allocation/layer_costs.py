@@ -9,6 +9,7 @@ from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.partition import node_memory
 from discosim.partition.layout import lay_out
 from discosim.partition.plan import Features, Plan
+from discosim.simulate import works_at
 
 BYTES = "bytes_per_node"
 LATENCY = "latency_s"
@@ -115,26 +116,53 @@ def _tally(values: Floats, choices: tuple[Ints, ...]) -> Tally:
 
 
 def _latency(given: Configuration, levels: Floats, choices: tuple[Ints, ...]) -> Tally:
-    """As if all weights were near; and, of each node, with those that are not coming from afar.
+    """As if all weights were near; and with those that are not coming from afar.
 
-    max(0, W - fast) / spill is the larger of two sums over layers. It is spent at the first row
-    that a node computes, which receives nothing: there nodes count one by one.
+    max(0, W - fast) / spill of a node is spent at the first row that it computes. Where nodes begin
+    at the same row the one that takes longest there decides; where they begin at several, one of
+    each, or none whose weights come from afar: a tally has all of these sums.
     """
-    hardware, count = given.hardware, len(given.table)
+    table, hardware, count = given.table, given.hardware, len(given.table)
     near = replace(given, s_comm=levels[:, None, None], hardware=replace(hardware, spill_Bps=None))
     plan, cost = near.evaluate()
     near_s = np.broadcast_to(cost.layer_s, (len(levels), 1, count))
     tally = _tally(near_s, choices)
     if hardware.spill_Bps is None:
         return tally
-    at = int(np.argmax((np.asarray(plan.local + plan.remote) > 0).any(axis=(0, 1))))
-    own_s = (cost.local_s + cost.remote_s)[0, :, at]
     shape = (len(levels), *np.asarray(cost.received_bytes).shape[-2:])
+    serial_s = cost.comm_s if given.overlap.mode == "none" else 0.0
+    longer_s = np.broadcast_to(cost.local_s + cost.remote_s + serial_s, shape) - near_s
     weights = _weights(given, plan, shape, choices)
-    fixed_s = (weights.fixed - hardware.fast_bytes) / hardware.spill_Bps
-    afar_s = tally.fixed - near_s[0, 0, at] + own_s + fixed_s
-    chosen_s = tally.chosen + weights.chosen / hardware.spill_Bps
-    return Tally(np.concatenate([tally.fixed, afar_s]), np.concatenate([tally.chosen, chosen_s]))
+    works = np.broadcast_to(works_at(table, plan), shape)[0]
+    begins = np.where(works.any(axis=-1), works.argmax(axis=-1), -1)
+    for row in np.unique(begins[begins >= 0]):
+        nodes = np.flatnonzero(begins == row)
+        only = np.zeros_like(longer_s[:, nodes])
+        only[..., row] = longer_s[:, nodes, row]
+        own = _tally(only, choices)
+        fixed_s = own.fixed + (weights.fixed[nodes] - hardware.fast_bytes) / hardware.spill_Bps
+        chosen_s = own.chosen + weights.chosen[nodes] / hardware.spill_Bps
+        tally = _with_the_largest(tally, fixed_s, chosen_s)
+    return tally
+
+
+def _with_the_largest(tally: Tally, fixed: Floats, chosen: Floats) -> Tally:
+    """Add the largest of 0 and some sums, (A,) and (A, I, K), to a tally, itself a largest one.
+
+    Sums that another is never below are left out.
+    """
+    kept = [(np.zeros(()), np.zeros(chosen.shape[1:]))]
+    for one in zip(fixed, chosen, strict=True):
+        if not any(_never_below(each, one) for each in kept):
+            kept = [each for each in kept if not _never_below(one, each)] + [one]
+    every = [(tally.fixed + each[0], tally.chosen + each[1]) for each in kept]
+    return Tally(*(np.concatenate(part) for part in zip(*every, strict=True)))
+
+
+def _never_below(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> bool:
+    """Whether a sum is at least another whatever is chosen."""
+    least = one[0] - other[0] + (one[1] - other[1]).min(axis=-1).sum(axis=-1)
+    return bool(least >= 0)
 
 
 def _weights(
