@@ -24,8 +24,9 @@ class Held:
     rows: (N, 2), the rows that a node answers for; held: those of which it has all features, its
     own and what it computed or received besides; everywhere: features that all nodes have.
     summands: (N,), the nodes whose summands add up to the tensor, where it lies in parts; sparse:
-    only 1 - S_comm of its features are added up. named: (N, F), features that nodes have besides
-    because a mask named them, on all rows; None where there are none.
+    only 1 - S_comm of its features are added up, s_comm: where a plan says how many. named:
+    (N, F), features that nodes have besides because a mask named them, on all rows; None where
+    there are none.
     """
 
     shape: Shape
@@ -36,6 +37,7 @@ class Held:
     summands: Bools | None = None
     sparse: bool = False
     named: Bools | None = None
+    s_comm: float | None = None
 
     @property
     def nodes(self) -> int:
@@ -62,7 +64,7 @@ class Held:
         """What tells apart how tensors lie."""
         arrays = (self.owners, self.rows, self.held, self.summands, self.named)
         said = (None if each is None else np.asarray(each).tobytes() for each in arrays)
-        return (self.shape, self.everywhere, self.sparse, *said)
+        return (self.shape, self.everywhere, self.sparse, self.s_comm, *said)
 
     @cached_property
     def layout(self) -> str:
@@ -223,9 +225,9 @@ def on_one(shape: Shape, node: int, nodes: int) -> Held:
     return Held(shape, None, rows, rows)
 
 
-def in_parts(shape: Shape, summands: Bools, *, sparse: bool = False) -> Held:
+def in_parts(
+    shape: Shape, summands: Bools, *, sparse: bool = False, s_comm: float | None = None
+) -> Held:
     """Return a tensor that is the sum over the nodes."""
-    nodes = len(summands)
-    return Held(
-        shape, None, all_rows(shape, nodes), no_rows(nodes), summands=summands, sparse=sparse
-    )
+    rows, none = all_rows(shape, len(summands)), no_rows(len(summands))
+    return Held(shape, None, rows, none, summands=summands, sparse=sparse, s_comm=s_comm)

@@ -31,7 +31,8 @@ class Choice:
     """How one layer is split.
 
     node: where it is computed on `one`; everywhere: output features low..high that every node
-    computes on all rows, of a layer split by rows; sparse: S_comm counts for what it receives.
+    computes on all rows, of a layer split by rows; sparse: S_comm counts for what it receives, or
+    for its sum where it is split by inputs; s_comm: of that sum, where a plan says so.
     rows: the output rows that each node computes, of a layer split by rows; usual ones if empty.
     """
 
@@ -40,6 +41,7 @@ class Choice:
     everywhere: tuple[int, int] = (0, 0)
     sparse: bool = False
     rows: RowRanges = ()
+    s_comm: float | None = None
 
     @property
     def plain_rows(self) -> bool:

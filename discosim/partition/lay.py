@@ -394,7 +394,7 @@ class _Laying:
         if missing.any():
             rounds += gathered(lies, needs, self.collective, whole)
         if before.sparse:
-            rounds = [one.thinned() for one in rounds]
+            rounds = [one.thinned(before.s_comm) for one in rounds]
         keeps = before.layout == "parts" or not self.resend
         after = self._one(lies.with_received(needs)) if keeps else before
         self.state[tensor] = after

@@ -32,9 +32,9 @@ class Round:
     kind: halo (rows to rows), gather (to every node), features (those that a mask names), move
     (anything else), sum, whose elements the receiver adds to its own, or statistics, which are
     scalars and in no piece.
-    sparse: (N, N), elements of which only 1 - S_comm is sent.
-    features, candidates: (N, N), the features that those are of; pieces: what exactly is sent, as
-    index sets.
+    sparse: (N, N), elements of which only 1 - S_comm is sent; density: that fraction, where it is
+    not the reader's. features, candidates: (N, N), the features that those are of; pieces: what
+    exactly is sent, as index sets.
     """
 
     kind: str
@@ -43,19 +43,38 @@ class Round:
     features: Floats
     candidates: Floats
     pieces: Callable[[], list[Piece]]
+    density: float | None = None
 
-    def thinned(self) -> "Round":
-        """Return the same, of which only 1 - S_comm is sent."""
+    def thinned(self, s_comm: float | None) -> "Round":
+        """Return the same, of which only 1 - S_comm is sent: the reader's if none is given."""
         return replace(
             self,
             pairs=self.sparse,
             sparse=self.pairs,
             features=self.candidates,
             candidates=self.features,
+            density=None if s_comm is None else 1.0 - s_comm,
+        )
+
+    def settled(self, whole: bool) -> "Round":
+        """Return the same with what is sent as dense, where its density is known."""
+        if self.density is None:
+            return self
+        dense, none = np.ones(()), np.zeros_like(self.pairs)
+        left = self.candidates * self.kept_shares(dense, whole)
+        return replace(
+            self,
+            pairs=self.sent(dense, whole),
+            sparse=none,
+            features=np.maximum(self.features, left),
+            candidates=none,
+            density=None,
         )
 
     def kept_shares(self, density: Floats, whole: bool) -> Floats:
         """Return the shares of the candidates that are sent, (..., N, N), at density (...)."""
+        if self.density is not None:
+            density = np.full(np.shape(density), self.density)
         if not whole:
             return density[..., None, None] * np.ones_like(self.candidates)
         return kept_share(density[..., None, None], self.candidates)

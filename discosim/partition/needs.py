@@ -99,8 +99,8 @@ def output(
             held = on_one(shape, choice.node, nodes)
             return held, held.rows
         case Kind.INPUTS:
-            adds = own_inputs(on, layer, operands[0]).any(axis=1)
-            return in_parts(shape, np.asarray(adds), sparse=choice.sparse), every
+            adds = np.asarray(own_inputs(on, layer, operands[0]).any(axis=1))
+            return in_parts(shape, adds, sparse=choice.sparse, s_comm=choice.s_comm), every
         case Kind.OUTPUTS:
             return by_features(shape, _output_owners(on, layer, operands), nodes), every
     bounds = on.bounds[rows_of(shape)]

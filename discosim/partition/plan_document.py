@@ -21,6 +21,9 @@ UNIFORM, MIXED = 1, 2
 
 MOST_NODES = 1_000_000
 
+SPARSE = (Kind.OUTPUTS, Kind.INPUTS)
+"""Splits that may leave something out."""
+
 KINDS = ", ".join(str(kind) for kind in Kind)
 
 WANTED = {
@@ -37,7 +40,7 @@ WANTED = {
 OF_A_LAYER = {
     "": 'an object as {"split": "rows"}',
     "split": f"one of {KINDS}",
-    "s_comm": "0 to 1 of outputs, else none",
+    "s_comm": "0 to 1 of outputs or inputs, else none",
     "node": "0 to one less than there are nodes, of one, else none",
     "rows": "[[0, 28], [28, 56]] or the like of a split by rows",
 }
@@ -70,7 +73,7 @@ class SplitDocument(_AsGiven):
     @field_validator("s_comm")
     @classmethod
     def _of_outputs(cls, s_comm: float, info: ValidationInfo) -> float:
-        _refuse(s_comm > 0 and info.data.get("split", Kind.OUTPUTS) != Kind.OUTPUTS)
+        _refuse(s_comm > 0 and info.data.get("split", Kind.OUTPUTS) not in SPARSE)
         return s_comm
 
     @field_validator("node")

@@ -11,8 +11,9 @@ from discosim.partition.kinds import Kind, RowRanges
 
 @dataclass(frozen=True, slots=True)
 class LayerSplit:
-    """How a layer is split: its kind; of outputs with S_comm, on one node with its number.
+    """How a layer is split: its kind; of outputs or inputs with S_comm, on one node its number.
 
+    S_comm is the part of what it receives that is left out, by inputs of the features of its sum.
     rows: of rows, those that each node computes; usual ones if empty.
     """
 

@@ -14,10 +14,10 @@ from discosim.partition.lay import Laid, Read
 from discosim.partition.messages import Piece, Round
 
 
-def synced(laid: Laid, s_comm: float) -> Laid:
-    """Return the same with all that is sent named: of each sum 1 - S_comm of the features.
+def synced(laid: Laid, s_comm: float = 0.0) -> Laid:
+    """Return the same with all that is sent of sums named: 1 - S_comm of the features of each.
 
-    laid: of whole features, that of a strategy in which only sums leave something out.
+    laid: of whole features; s_comm: of sums of which `laid` does not say it.
     """
     parts = tuple(
         replace(part, reads=tuple(_named(read, s_comm) for read in part.reads))
@@ -46,6 +46,7 @@ def added_features(read: Read, s_comm: float) -> Bools:
 def _named(read: Read, s_comm: float) -> Read:
     if not read.before.sparse:
         return read
+    s_comm = s_comm if read.before.s_comm is None else read.before.s_comm
     chosen = added_features(read, s_comm)
     return replace(
         read, rounds=tuple(_of(one, chosen, s_comm) for one in read.rounds), added=chosen
@@ -59,6 +60,7 @@ def _of(one: Round, chosen: Bools, s_comm: float) -> Round:
         pairs=one.sent(density, whole=True),
         features=one.candidates * one.kept_shares(density, whole=True),
         sparse=np.zeros_like(one.sparse),
+        density=None,
         pieces=_pieces(one.pieces, chosen),
     )
 

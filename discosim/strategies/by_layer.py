@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from discosim.errors import DiscosimError
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
 from discosim.graph.reach import rows_of
@@ -46,14 +47,29 @@ def rule_of(
         split = said(layer)
         if not fits(network, layer, split.kind):
             return follow(layer, operands)
+        if any(held.sparse for held in operands):  # partly added up: each node has its own version
+            if split.kind not in (Kind.OUTPUTS, Kind.WHOLE):
+                return Choice(Kind.WHOLE)
+            _refuse_both(layer, split)
+            return Choice(split.kind)
         if split.kind is Kind.ROWS:
             if rows_of(layer.out_shape) == 1:
                 return Choice(Kind.ROWS)
             choice = by_rows(layer, operands)
             return replace(choice, rows=split.rows) if choice.plain_rows else choice
+        if split.kind is Kind.INPUTS and split.s_comm:
+            return Choice(Kind.INPUTS, sparse=True, s_comm=split.s_comm)
         return Choice(split.kind, split.node, sparse=split.kind is Kind.OUTPUTS)
 
     return rule
+
+
+def _refuse_both(layer: Layer, split: LayerSplit) -> None:
+    if split.s_comm and layer.operator.placing == "mixes":
+        raise DiscosimError(
+            f"{layer.name} has S_comm {split.s_comm:g}, but reads a sum by inputs that has one; "
+            "wanted one of the two"
+        )
 
 
 def fits(network: Network, layer: Layer, kind: Kind) -> bool:

@@ -114,6 +114,7 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
         return replace(given, strategy=STRATEGIES[name]).plan()
 
     yield priced_plan(given, "single", (LayerSplit(Kind.ONE),) * count)
+    paired: Splits | None = None
     for name, rows in (
         ("rows", PLAIN),
         ("fused-rows", ByRows(joined=True)),
@@ -126,9 +127,13 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
         if plan.laid is not None:
             splits = tuple(LayerSplit(p.choice.kind, node=p.choice.node) for p in plan.laid.parts)
             yield _candidate(given, name, splits, rows, plan)
+            paired = splits if name == "paired" else None
     for level in sorted({0.0, *s_comm}):
         name = f"disco, S_comm {level:g}" if level else "dense"
         yield priced_plan(given, name, (LayerSplit(Kind.OUTPUTS, level),) * count)
+        if level and paired is not None:
+            name = f"partial-sync, S_comm {level:g}"
+            yield priced_plan(given, name, tuple(_summed(split, level) for split in paired))
     try:
         stages = by_strategy("pipeline").stage
     except DiscosimError:  # fewer layers than nodes
@@ -137,3 +142,8 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
         nodes = given.nodes - 1 - stages  # the last stage on node 0, where the outputs go
         splits = tuple(LayerSplit(Kind.ONE, node=int(node)) for node in nodes[:count])
         yield priced_plan(given, "pipeline", splits, ByRows(handed_on=True))
+
+
+def _summed(split: LayerSplit, level: float) -> LayerSplit:
+    """Return the same with S_comm of its sum left out, where it is by inputs."""
+    return replace(split, s_comm=level) if split.kind is Kind.INPUTS else split

@@ -261,7 +261,7 @@ class Columns:
         dense, whole = np.ones(()), self.on.whole
         exchange = RoundsExchange(
             tuple(
-                exchange_of_pairs(one.pairs[..., None], one.own[:, None], np.ones(1))
+                exchange_of_pairs(one.sent(dense, whole)[..., None], one.own[:, None], np.ones(1))
                 for one in rounds
             )
         )

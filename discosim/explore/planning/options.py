@@ -15,6 +15,7 @@ from discosim.partition.kinds import Kind, RowRanges, Rule
 from discosim.partition.needs import Nodes
 from discosim.partition.splits import ByRows, LayerSplit, Splits
 from discosim.strategies.by_layer import fits, laid_by_layer, rule_of
+from discosim.strategies.paired import pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,9 @@ def options_of(
 ) -> Options:
     """Return the splits that each group can have.
 
-    levels: S_comm of outputs. What lies on one node does so on the first or the last. more: of each
-    layer rows that nodes may compute besides those that are found here, or none.
+    levels: S_comm of outputs, and of the sums of layers that `partial-sync` splits by inputs. What
+    lies on one node does so on the first or the last. more: of each layer rows that nodes may
+    compute besides those that are found here, or none.
     """
     every = given.network.layers
     rules: dict[LayerSplit, Rule] = {}
@@ -85,7 +87,7 @@ def options_of(
     found = []
     for group in range(len(groups)):
         members = groups.rows(group)
-        splits = _splits(given, members, ranges[members[0]])
+        splits = _splits(given, members, ranges[members[0]], levels)
         variants = finder.of(group, splits, [ruled(split) for split in splits], states)
         sparse = any(given.table.mixes[row] for row in members)
         one = _group(splits, variants, levels if sparse else (0.0,))
@@ -136,8 +138,13 @@ def _covering(ranges: RowRanges, count: int) -> RowRanges:
     return tuple(found)
 
 
-def _splits(given: Configuration, members: Sequence[int], ranges: list[RowRanges]) -> Splits:
-    """The splits of a group, of S_comm 0."""
+def _splits(
+    given: Configuration,
+    members: Sequence[int],
+    ranges: list[RowRanges],
+    levels: tuple[float, ...],
+) -> Splits:
+    """The splits of a group, those by outputs of S_comm 0."""
     network, alone = given.network, len(members) == 1
     layer = network.layers[members[0]]
     splits: list[LayerSplit] = []
@@ -146,7 +153,9 @@ def _splits(given: Configuration, members: Sequence[int], ranges: list[RowRanges
         splits += [LayerSplit(Kind.ROWS, rows=each) for each in ranges if alone]
     splits.append(LayerSplit(Kind.OUTPUTS))
     if alone and fits(network, layer, Kind.INPUTS):
-        splits.append(LayerSplit(Kind.INPUTS))
+        seconds, _ = pairs(network)
+        sums = [level for level in levels if not level or layer.name in seconds]
+        splits += [LayerSplit(Kind.INPUTS, level) for level in sums]
     splits.append(LayerSplit(Kind.WHOLE))
     splits += [LayerSplit(Kind.ONE, node=node) for node in sorted({0, given.nodes - 1})]
     return tuple(splits)
@@ -168,7 +177,7 @@ def _group(splits: Splits, variants: Variants, levels: tuple[float, ...]) -> _Gr
     every = [
         (variant, number, level)
         for number, variant in enumerate(variants.every)
-        for level in (levels if splits[variant.split].kind is Kind.OUTPUTS else (0.0,))
+        for level in (levels if _takes_levels(variant) else (0.0,))
     ]
     states: dict[tuple[int, ...], int] = {}
     leaves: list[tuple[Held, ...]] = []
@@ -182,10 +191,19 @@ def _group(splits: Splits, variants: Variants, levels: tuple[float, ...]) -> _Gr
     of = np.array([number for _, number, _ in every])
     split = np.array([variant.split for variant, _, _ in every])
     return _Group(
-        splits=tuple(replace(splits[variant.split], s_comm=level) for variant, _, level in every),
+        splits=tuple(
+            replace(splits[variant.split], s_comm=level or splits[variant.split].s_comm)
+            for variant, _, level in every
+        ),
         variants=variants.every,
         of=of,
         lies=np.array(lies),
         possible=variants.leads[..., split] == of,
         held=list(zip(*leaves, strict=True)),
     )
+
+
+def _takes_levels(variant: Variant) -> bool:
+    """Whether S_comm of a split by outputs counts: what the layers read may be left out."""
+    choices = [reader.choice for reader in variant.readers]
+    return any(choice.sparse and choice.kind is Kind.OUTPUTS for choice in choices)

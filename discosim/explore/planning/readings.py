@@ -255,14 +255,14 @@ def parts_made(inside: Bools, readers: list[Reader]) -> Floats:
     return part
 
 
-def reading_of(read: Read) -> Reading:
-    """Return the same of one read, (..., 1, 1)."""
+def reading_of(read: Read, whole: bool) -> Reading:
+    """Return the same of one read, (..., 1, 1); whole: whether features are."""
     rounds, nodes = together([read], None), read.before.nodes
     depth = max(1, len(rounds))
     pairs, sparse, candidates = np.zeros((3, depth, nodes, nodes, 1, 1))
     offered, chunks = np.zeros((depth, nodes, 1, 1)), np.zeros((1, 1))
     for number, both in enumerate(rounds):
-        [one] = both.rounds
+        one = both.rounds[0].settled(whole)
         pairs[number, ..., 0, 0], sparse[number, ..., 0, 0] = one.pairs, one.sparse
         candidates[number, ..., 0, 0], offered[number, :, 0, 0] = one.candidates, both.own
         chunks[0, 0] = max(chunks[0, 0], one.features.max())

@@ -16,7 +16,7 @@ from discosim.explore.planning.groups import Groups
 from discosim.explore.planning.readings import Reader, reader_of
 from discosim.graph.layer import Layer
 from discosim.graph.reach import rows_of
-from discosim.graph.table import Ints
+from discosim.graph.table import Bools, Ints
 from discosim.partition.held import Held, everywhere
 from discosim.partition.kinds import Kind, Rule
 from discosim.partition.lay import read_one
@@ -137,6 +137,7 @@ class Finder:
     ) -> Variants:
         counts = [len(states[each]) for each in reads]
         leads = np.full((*counts, len(splits)), NEVER)
+        partly = self._partly_summed(rows, [states[each] for each in reads])
         every: dict[tuple[object, ...], int] = {}
         found: list[Variant] = []
         for at, (split, rule) in enumerate(zip(splits, rules, strict=True)):
@@ -157,7 +158,18 @@ class Finder:
             if table.size > 1:
                 table = table[np.ix_(*(of for _, of in classes))]
             leads[..., at] = table
+            if split.kind not in (Kind.OUTPUTS, Kind.WHOLE):
+                leads[..., at] = np.where(partly, NEVER, leads[..., at])
         return Variants(tuple(found), leads)
+
+    def _partly_summed(self, rows: Sequence[int], reads: list[States]) -> Bools:
+        """Whether some of what a group reads lies in parts that are not all added up, (K, ...)."""
+        read = {t for row in rows for t in self.network.operands(self.network.layers[row].name)}
+        partly = np.zeros(tuple(map(len, reads)), dtype=bool)
+        for axis, states in enumerate(reads):
+            these = [any(held.sparse for t, held in each.items() if t in read) for each in states]
+            partly |= np.array(these).reshape([-1 if at == axis else 1 for at in range(len(reads))])
+        return partly
 
     def _classes(
         self, rows: Sequence[int], split: LayerSplit, states: States
@@ -281,7 +293,7 @@ def _matters(split: LayerSplit, held: Held) -> object:
     owners = None if held.owners is None else np.asarray(held.owners).tobytes()
     match split.kind:
         case Kind.OUTPUTS:
-            return owners, held.layout == "whole"
+            return owners, held.layout == "whole", held.sparse
         case Kind.INPUTS:
             return owners
     return held

@@ -161,7 +161,7 @@ class Ways:
             self.on, reader.layer, operand, held, made, self.given.conventions,
             self.given.collective,
         )  # fmt: skip
-        return reading_of(read)
+        return reading_of(read, self.on.whole)
 
     def _numbers(
         self,
