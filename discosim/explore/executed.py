@@ -11,6 +11,7 @@ from discosim.graph.table import tabulate
 from discosim.hardware import load_profile
 from discosim.partition.collectives import Collective
 from discosim.partition.fused import with_named
+from discosim.partition.kinds import Kind
 from discosim.partition.lay import Laid
 from discosim.partition.needs import Named
 from discosim.partition.plan import CONVENTIONS, Plan
@@ -66,39 +67,50 @@ def planned(
         conventions=CONVENTIONS["runtime"],
         collective=Collective(collective),
     ).plan()
-    if chosen.has_knob and plan.laid is not None:
-        return replace(plan, laid=synced(plan.laid, s_comm))
-    return plan
+    return _synced(plan, s_comm) if chosen.has_knob else plan
 
 
 def planned_by(network: Network, plan_file: PlanFile) -> Plan:
     """Return the plan of a plan file that says how each layer is split.
 
-    Of its sparse layers it says how many features are sent, not which (`with_named_features`).
+    Of its sparse layers by outputs it says how many features are sent, not which
+    (`with_named_features`); of sums the first ones of each node's block are added up.
     Raises DiscosimError where it is for another network.
     """
-    return Configuration(
+    plan = Configuration(
         network,
         load_profile(HARDWARE).hardware(),
         nodes=plan_file.nodes,
         conventions=CONVENTIONS["runtime"],
         plan_file=plan_file,
     ).plan()
+    return _synced(plan)
+
+
+def _synced(plan: Plan, s_comm: float = 0.0) -> Plan:
+    """Return the plan in which it is said which features of sums are added up."""
+    return plan if plan.laid is None else replace(plan, laid=synced(plan.laid, s_comm))
 
 
 def sparse_layers(network: Network, plan_file: PlanFile) -> dict[str, float]:
-    """Return S_comm of the layers that a plan file has compute from less than they were trained to.
+    """Return S_comm of the layers by outputs that a plan file has receive less than they read.
 
     By name; these are convolutions and linear layers.
     """
     table = tabulate(network)
     every = zip(table.rows, table.mixes, plan_file.every_split(table), strict=False)
-    return {row.name: split.s_comm for row, mixes, split in every if mixes and not split.exact}
+    return {
+        row.name: split.s_comm
+        for row, mixes, split in every
+        if mixes and split.s_comm and split.kind is Kind.OUTPUTS
+    }
 
 
 def with_named_features(plan: Plan, named: Named) -> Plan:
     """Return the plan in which layers are computed from the features that are named for them."""
-    return plan_of(with_named(the_laid(plan), named), np.ones((1, 1))) if named else plan
+    if not named:
+        return plan
+    return _synced(plan_of(with_named(the_laid(plan), named), np.ones((1, 1))))
 
 
 def the_laid(plan: Plan) -> Laid:

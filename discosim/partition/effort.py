@@ -131,10 +131,12 @@ def statistics_of(on: Nodes, layer: Layer, choice: Choice, held: Held, out: Held
     group of features that lies on several.
     """
     scalars = 0
-    if choice.kind is Kind.OUTPUTS and layer.operator.row_statistics and held.owners is not None:
-        shared = layer.operator.row_statistics * shared_groups(layer, held.owners, on.nodes)
+    apart = choice.kind is Kind.OUTPUTS and out.owners is not None and held.layout != "whole"
+    if apart and layer.operator.row_statistics:
+        owners = out.owners if held.owners is None else held.owners
+        shared = layer.operator.row_statistics * shared_groups(layer, owners, on.nodes)
         return _scalars(shared) if shared.any() else None
-    if choice.kind is Kind.OUTPUTS and out.owners is not None and held.owners is not None:
+    if apart and out.owners is not None:
         scalars = layer.operator.statistics * prod(layer.in_shape[1:])
         has = np.bincount(out.owners, minlength=on.nodes) > 0
     elif choice.kind is Kind.ROWS and out.layout == "rows":

@@ -34,12 +34,18 @@ KEPT = 256
 
 
 def rule_of(
-    network: Network, conventions: Conventions, said: Callable[[Layer], LayerSplit], rows: ByRows
+    network: Network,
+    conventions: Conventions,
+    said: Callable[[Layer], LayerSplit],
+    rows: ByRows,
+    *,
+    any_s_comm: bool = False,
 ) -> Rule:
     """Return the rule by which each layer is split as it is said.
 
     A layer that cannot be split so keeps to how its operands lie. Rows are those of the strategies
-    `rows`, or `tokens-kv` where nothing is repeated.
+    `rows`, or `tokens-kv` where nothing is repeated. any_s_comm: of layers by outputs it is said
+    later how much they leave out.
     """
     by_rows = (least_sent if rows.repeated else all_sent)(network, conventions)
 
@@ -59,7 +65,8 @@ def rule_of(
             return replace(choice, rows=split.rows) if choice.plain_rows else choice
         if split.kind is Kind.INPUTS and split.s_comm:
             return Choice(Kind.INPUTS, sparse=True, s_comm=split.s_comm)
-        return Choice(split.kind, split.node, sparse=split.kind is Kind.OUTPUTS)
+        sparse = split.kind is Kind.OUTPUTS and (any_s_comm or split.s_comm > 0)
+        return Choice(split.kind, split.node, sparse=sparse)
 
     return rule
 
@@ -94,11 +101,18 @@ def laid_by_layer(
     collective: Collective,
     rows: ByRows,
     worth: Worth,
+    *,
+    any_s_comm: bool = False,
 ) -> Laid:
-    """Return how `table` lies on the nodes; worth: of joining layers, where `rows` are joined."""
+    """Return how `table` lies on the nodes; worth: of joining layers, where `rows` are joined.
+
+    any_s_comm: see `rule_of`.
+    """
     layers = table.network.layers
     said = {layer.name: split for layer, split in zip(layers, splits, strict=True)}
-    rule = rule_of(table.network, conventions, lambda layer: said[layer.name], rows)
+    rule = rule_of(
+        table.network, conventions, lambda layer: said[layer.name], rows, any_s_comm=any_s_comm
+    )
     laid = lay(table, rule, nodes, conventions, collective=collective)
     laid = handed_on(laid) if rows.handed_on else laid
     return joined(laid, worth) if rows.joined else laid

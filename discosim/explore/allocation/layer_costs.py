@@ -7,6 +7,7 @@ import numpy as np
 from discosim.configuration import Configuration
 from discosim.graph.table import Bools, Floats, Ints, LayerTable
 from discosim.partition import node_memory
+from discosim.partition.kinds import Kind
 from discosim.partition.layout import lay_out
 from discosim.partition.plan import Features, Plan
 from discosim.simulate import works_at
@@ -91,7 +92,8 @@ def takes_s_comm(given: Configuration) -> Bools:
     mixes, laid = given.table.mixes, replace(given, s_comm=0.0).plan().laid
     if laid is None:
         return mixes
-    sparse: Bools = np.append([part.choice.sparse for part in laid.parts], False)
+    choices = [part.choice for part in laid.parts]
+    sparse: Bools = np.append([c.sparse and c.kind is Kind.OUTPUTS for c in choices], False)
     return mixes & sparse
 
 

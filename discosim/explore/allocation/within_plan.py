@@ -35,7 +35,7 @@ def strategy_within(plan_file: PlanFile) -> Strategy:
         splits = plan_file.every_split(given.table)
         laid = laid_by_layer(
             given.table, splits, given.nodes, given.conventions, given.collective, plan_file.rows,
-            given.weighed,
+            given.weighed, any_s_comm=True,
         )  # fmt: skip
         return plan_of(laid, 1.0 - given.knob)
 
@@ -47,7 +47,7 @@ def with_s_comm(
 ) -> PlanFile:
     """Return the plan file with that S_comm of its layers by outputs, by name; without, 0."""
     splits = tuple(
-        replace(split, s_comm=s_comm.get(name, 0.0) if split.kind is Kind.OUTPUTS else 0.0)
+        replace(split, s_comm=s_comm.get(name, 0.0)) if split.kind is Kind.OUTPUTS else split
         for name, split in zip(table.name, plan_file.every_split(table), strict=False)
     )
     return replace(plan_file, path=path, splits=named_splits(table, splits))

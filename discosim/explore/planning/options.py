@@ -77,7 +77,9 @@ def options_of(
 
     def ruled(split: LayerSplit) -> Rule:
         if split not in rules:
-            rules[split] = rule_of(given.network, given.conventions, lambda _: split, rows)
+            rules[split] = rule_of(
+                given.network, given.conventions, lambda _: split, rows, any_s_comm=True
+            )
         return rules[split]
 
     finder = Finder(given, on, groups, ruled(LayerSplit(Kind.ROWS)))
