@@ -237,8 +237,10 @@ class _LaidWriter:
         if not len(features) or own[1] <= own[0]:
             self.here.of[tensor] = []
             return
-        if not self.here.of.get(tensor):  # nobody else adds anything here either
-            return
+        if not self.here.of.get(tensor):  # nobody adds anything here
+            if read.added is None:
+                return
+            self._own_summand(tensor)
         cut = self.here.cut(self.steps, tensor, features, own)
         if cut.at is None and cut.rows is None:
             self.here.of[tensor] = [Rectangle(cut.slot, features, own)]
