@@ -66,7 +66,7 @@ class Round:
             self,
             pairs=self.sent(dense, whole),
             sparse=none,
-            features=np.maximum(self.features, left),
+            features=self.features + left,
             candidates=none,
             density=None,
         )
@@ -83,15 +83,15 @@ class Round:
         """Return the elements from node i to node j, (..., N, N), at density (...)."""
         if not self.sparse.any():
             return self.pairs * np.ones((*density.shape, 1, 1))
-        return self.pairs + self.sparse * self.kept_shares(density, whole)
+        sparse = self.sparse * self.kept_shares(density, whole)
+        return self.pairs + (np.rint(sparse) if whole else sparse)
 
     def largest(self, density: Floats, whole: bool) -> Floats:
         """Return the features of the largest message, (...), at density (...)."""
-        most = np.full(density.shape, self.features.max())
         if not self.sparse.any():
-            return most
+            return np.full(density.shape, self.features.max())
         kept = self.candidates * self.kept_shares(density, whole)
-        largest: Floats = np.maximum(most, kept.max((-2, -1)))
+        largest: Floats = (self.features + kept).max((-2, -1))
         return largest
 
 

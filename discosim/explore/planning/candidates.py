@@ -66,8 +66,11 @@ class Candidate:
 
 def priced_plan(given: Configuration, name: str, splits: Splits, rows: ByRows = PLAIN) -> Candidate:
     """Return what it costs to split each layer as it is said."""
-    kinds = tuple(replace(each, s_comm=0.0) if each.s_comm else each for each in splits)
-    laid = laid_by_layer(  # whatever S_comm is: laid once
+    kinds = tuple(
+        replace(each, s_comm=1.0) if each.s_comm and each.kind is Kind.OUTPUTS else each
+        for each in splits
+    )
+    laid = laid_by_layer(  # whatever S_comm of outputs is: laid once
         given.table, kinds, given.nodes, given.conventions, given.collective, rows, given.weighed
     )
     return _candidate(given, name, splits, rows, plan_of(laid, density_of(splits)))

@@ -202,7 +202,7 @@ class Columns:
             in_share=np.maximum(0.0, flat("had")),
             out_share=made,
             exchange=exchange,
-            chunk_features=np.maximum(flat("chunks"), (candidates * part).max((0, 1, 2))),
+            chunk_features=(flat("chunks") + (candidates * part).max(1)).max((0, 1))[None],
             buffer_elems=received,
             live_elems=np.zeros_like(received),
             stored_elems=received.sum(-1),

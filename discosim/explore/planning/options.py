@@ -10,6 +10,7 @@ from discosim.explore.planning.groups import Groups
 from discosim.explore.planning.levels import levels_of
 from discosim.explore.planning.variants import Finder, States, Variant, Variants
 from discosim.graph.table import Bools, Ints
+from discosim.partition.collectives import Collective
 from discosim.partition.held import Held
 from discosim.partition.kinds import Kind, RowRanges, Rule
 from discosim.partition.needs import Nodes
@@ -74,11 +75,16 @@ def options_of(
     """
     every = given.network.layers
     rules: dict[LayerSplit, Rule] = {}
+    any_s_comm = not _apart(given)
 
     def ruled(split: LayerSplit) -> Rule:
         if split not in rules:
             rules[split] = rule_of(
-                given.network, given.conventions, lambda _: split, rows, any_s_comm=True
+                given.network,
+                given.conventions,
+                lambda _: split,
+                rows,
+                any_s_comm=any_s_comm,
             )
         return rules[split]
 
@@ -89,10 +95,11 @@ def options_of(
     found = []
     for group in range(len(groups)):
         members = groups.rows(group)
-        splits = _splits(given, members, ranges[members[0]], levels)
-        variants = finder.of(group, splits, [ruled(split) for split in splits], states)
         sparse = any(given.table.mixes[row] for row in members)
-        one = _group(splits, variants, levels if sparse else (0.0,))
+        own = levels if sparse else (0.0,)
+        splits = _splits(given, members, ranges[members[0]], own)
+        variants = finder.of(group, splits, [ruled(split) for split in splits], states)
+        one = _group(splits, variants, own)
         found.append(one)
         held += one.held
         names = [every[row].name for row in members]
@@ -154,6 +161,8 @@ def _splits(
         splits.append(LayerSplit(Kind.ROWS))
         splits += [LayerSplit(Kind.ROWS, rows=each) for each in ranges if alone]
     splits.append(LayerSplit(Kind.OUTPUTS))
+    if _apart(given):
+        splits += [LayerSplit(Kind.OUTPUTS, level) for level in levels[-1:] if level]
     if alone and fits(network, layer, Kind.INPUTS):
         seconds, _ = pairs(network)
         sums = [level for level in levels if not level or layer.name in seconds]
@@ -179,7 +188,7 @@ def _group(splits: Splits, variants: Variants, levels: tuple[float, ...]) -> _Gr
     every = [
         (variant, number, level)
         for number, variant in enumerate(variants.every)
-        for level in (levels if _takes_levels(variant) else (0.0,))
+        for level in _levels_of(variant, splits[variant.split], levels)
     ]
     states: dict[tuple[int, ...], int] = {}
     leaves: list[tuple[Held, ...]] = []
@@ -193,10 +202,7 @@ def _group(splits: Splits, variants: Variants, levels: tuple[float, ...]) -> _Gr
     of = np.array([number for _, number, _ in every])
     split = np.array([variant.split for variant, _, _ in every])
     return _Group(
-        splits=tuple(
-            replace(splits[variant.split], s_comm=level or splits[variant.split].s_comm)
-            for variant, _, level in every
-        ),
+        splits=tuple(replace(splits[variant.split], s_comm=level) for variant, _, level in every),
         variants=variants.every,
         of=of,
         lies=np.array(lies),
@@ -205,7 +211,14 @@ def _group(splits: Splits, variants: Variants, levels: tuple[float, ...]) -> _Gr
     )
 
 
-def _takes_levels(variant: Variant) -> bool:
-    """Whether S_comm of a split by outputs counts: what the layers read may be left out."""
+def _levels_of(variant: Variant, split: LayerSplit, levels: tuple[float, ...]) -> tuple[float, ...]:
+    """The S_comm of the options that are a variant: any where what the layers read may be less."""
     choices = [reader.choice for reader in variant.readers]
-    return any(choice.sparse and choice.kind is Kind.OUTPUTS for choice in choices)
+    if not any(choice.sparse and choice.kind is Kind.OUTPUTS for choice in choices):
+        return (split.s_comm if split.kind is Kind.INPUTS else 0.0,)
+    return levels if not split.s_comm else tuple(level for level in levels if level)
+
+
+def _apart(given: Configuration) -> bool:
+    """Whether messages of which something is left out go other ways than those that are whole."""
+    return given.collective is not Collective.DIRECT and given.nodes > 2

@@ -48,7 +48,7 @@ def reader_of(on: Nodes, layer: Layer, operands: tuple[Held, ...], rule: Rule) -
     return Reader(layer, choice, out, rows, numbers, scalars)
 
 
-ROUNDS = ("pairs", "sparse", "candidates", "offered")
+ROUNDS = ("pairs", "sparse", "candidates", "chunks", "offered")
 """What of a reading is told round by round."""
 
 
@@ -57,8 +57,9 @@ class Reading:
     """Elements from node i to j, (R, N, N, S, C), in R rounds; of sparse, 1 - S_comm is sent.
 
     candidates: the features that those are of, as `sparse`; offered: (R, N, S, C), distinct
-    elements of a sender; chunks: (S, C), features of the largest dense message; missing, needed:
-    (N, S, C), for which nodes wait and which they read; had: those of them that they have.
+    elements of a sender; chunks: (R, N, S, C), the most dense features in a message to each node;
+    missing, needed: (N, S, C), for which nodes wait and which they read; had: those of them that
+    they have.
     """
 
     pairs: Floats
@@ -81,7 +82,7 @@ class Reading:
         return Reading(
             both("pairs"), both("sparse"),
             both("candidates"), both("offered"),
-            np.maximum(self.chunks, other.chunks),
+            np.maximum(_deep(self.chunks, depth), _deep(other.chunks, depth)),
             self.missing + other.missing, self.needed + other.needed, self.had + other.had,
         )  # fmt: skip
 
@@ -113,8 +114,8 @@ def _deep(array: Floats, depth: int) -> Floats:
 
 def nothing(nodes: int) -> Reading:
     """Return what it takes of one where nothing is asked for, (..., 1, 1)."""
-    pairs, each, one = np.zeros((1, nodes, nodes, 1, 1)), np.zeros((nodes, 1, 1)), np.zeros((1, 1))
-    return Reading(pairs, pairs, pairs, each[None], one, each, each, each)
+    pairs, each = np.zeros((1, nodes, nodes, 1, 1)), np.zeros((nodes, 1, 1))
+    return Reading(pairs, pairs, pairs, each[None], each[None], each, each, each)
 
 
 def reading(
@@ -126,7 +127,7 @@ def reading(
     """
     nodes, shape = on.nodes, (len(lying), len(readers))
     pairs, sparse, candidates = np.zeros((3, nodes, nodes, *shape))
-    chunks, needed = np.zeros(shape), np.zeros((nodes, *shape))
+    chunks, needed = np.zeros((2, nodes, *shape))
     has = np.stack([held.rows for held in lying]), np.stack([held.held for held in lying])
     for places, windows in _alike(on, lying, readers[0].layer):
         held = lying[places[0]]
@@ -150,8 +151,8 @@ def reading(
                 candidates[:, :, lies, splits] += of.transpose(2, 3, 0, 1)
             else:
                 pairs[:, :, lies, splits] += sent
-                largest = np.maximum(chunks[lies, splits], of.max((2, 3)))
-                chunks[lies, splits] = largest
+                largest = np.maximum(chunks[:, lies, splits], of.max(2).transpose(2, 0, 1))
+                chunks[:, lies, splits] = largest
     missing = pairs.sum(0) + sparse.sum(0)
     offered = np.stack([held.whole_elems for held in lying], -1)[..., None] * missing.any(0)
     return Reading(
@@ -159,7 +160,7 @@ def reading(
         sparse[None],
         candidates[None],
         np.broadcast_to(offered, (nodes, *shape))[None],
-        chunks,
+        chunks[None],
         missing,
         needed,
         needed - missing,
@@ -260,12 +261,12 @@ def reading_of(read: Read, whole: bool) -> Reading:
     rounds, nodes = together([read], None), read.before.nodes
     depth = max(1, len(rounds))
     pairs, sparse, candidates = np.zeros((3, depth, nodes, nodes, 1, 1))
-    offered, chunks = np.zeros((depth, nodes, 1, 1)), np.zeros((1, 1))
+    offered, chunks = np.zeros((2, depth, nodes, 1, 1))
     for number, both in enumerate(rounds):
         one = both.rounds[0].settled(whole)
         pairs[number, ..., 0, 0], sparse[number, ..., 0, 0] = one.pairs, one.sparse
         candidates[number, ..., 0, 0], offered[number, :, 0, 0] = one.candidates, both.own
-        chunks[0, 0] = max(chunks[0, 0], one.features.max())
+        chunks[number, :, 0, 0] = one.features.max(0)
     return Reading(
         pairs,
         sparse,

@@ -5,7 +5,7 @@ both operands are. So of one split there may be several variants, told apart by 
 is; the prices of a variant are those of the ways to lie that lead to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -147,6 +147,8 @@ class Finder:
                 lying: dict[str, Held] = {}
                 for each, (firsts, _), number in zip(reads, classes, place, strict=True):
                     lying |= states[each][firsts[number]]
+                if split.s_comm and split.kind is Kind.OUTPUTS and self._meets_sums(rows, lying):
+                    continue
                 variant = self._variant(rows, at, split, rule, lying)
                 if self._as_whole(rows, split, variant, lying):
                     continue
@@ -162,12 +164,17 @@ class Finder:
                 leads[..., at] = np.where(partly, NEVER, leads[..., at])
         return Variants(tuple(found), leads)
 
+    def _meets_sums(self, rows: Sequence[int], lying: Mapping[str, Held]) -> bool:
+        """Whether layers read a tensor that lies in parts which are not all added up."""
+        names = (self.network.layers[row].name for row in rows)
+        read = {tensor for name in names for tensor in self.network.operands(name)}
+        return any(held.sparse for tensor, held in lying.items() if tensor in read)
+
     def _partly_summed(self, rows: Sequence[int], reads: list[States]) -> Bools:
         """Whether some of what a group reads lies in parts that are not all added up, (K, ...)."""
-        read = {t for row in rows for t in self.network.operands(self.network.layers[row].name)}
         partly = np.zeros(tuple(map(len, reads)), dtype=bool)
         for axis, states in enumerate(reads):
-            these = [any(held.sparse for t, held in each.items() if t in read) for each in states]
+            these = [self._meets_sums(rows, each) for each in states]
             partly |= np.array(these).reshape([-1 if at == axis else 1 for at in range(len(reads))])
         return partly
 

@@ -112,7 +112,7 @@ class Ways:
 
         parts: of ways to lie, (S, C) or such: a sum lies otherwise once it has been added up.
         """
-        there = np.broadcast_to(parts | self.floor, one.chunks.shape)
+        there = np.broadcast_to(parts | self.floor, one.missing.shape[1:])
         return replace(
             one,
             pairs=np.where(there, 0.0, one.pairs),
@@ -177,10 +177,10 @@ class Ways:
         first, total = read
         readers, whole = alike.readers, self.on.whole
         layer = readers[0].layer
-        left = self._kept(alike).reshape(self.given.nodes, *first.chunks.shape)
+        left = self._kept(alike).reshape(first.missing.shape)
         numbers = np.stack([reader.numbers for reader in readers], -1)  # (3, N, C)
         outputs = np.stack([one.out.elems(whole) for one in readers], -1) / layer.out_elems
-        full = np.broadcast_shapes(total.chunks.shape, first.chunks.shape)
+        full = np.broadcast_shapes(total.missing.shape, first.missing.shape)[1:]
         left = np.broadcast_to(left, (self.given.nodes, *full))
 
         def wide(array: Floats) -> Floats:
@@ -204,7 +204,7 @@ class Ways:
             sparse=total.sparse[..., of],
             candidates=total.candidates[..., of],
             offered=total.offered[..., of],
-            chunks=np.broadcast_to(total.chunks, full)[None][..., of],
+            chunks=total.chunks[..., of],
             had=(total.had / max(1.0, self.table.in_elems[alike.row]))[..., of],
             numbers=np.stack([*wide(numbers), left, wide(outputs)])[..., of],
             at_home=np.where(lacks, home, 1.0)[..., of],
@@ -247,6 +247,7 @@ class Ways:
             pairs=with_round(total.pairs, scalars),
             sparse=with_round(total.sparse, 0.0),
             candidates=with_round(total.candidates, 0.0),
+            chunks=with_round(total.chunks, 0.0),
             offered=with_round(total.offered, scalars.max(2)),
         )
 
