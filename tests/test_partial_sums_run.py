@@ -9,7 +9,7 @@ from discosim.masks.of_plan import chosen_for_plan
 from discosim.networks import build
 from discosim.partition.kinds import Kind
 from discosim.partition.plan_file import PlanFile
-from discosim.partition.splits import LayerSplit
+from discosim.partition.splits import ByRows, LayerSplit
 from discosim.partition.synced import leaves_out
 from discosim.strategies.paired import pairs
 from tests.split import on_one_thread
@@ -50,6 +50,49 @@ def test_mixed_plans_run_as_predicted(name: str, size: int, nodes: int, seed: in
     plan = planned_by(network, said)
     assert leaves_out(the_laid(plan))
     check(network, plan)
+
+
+def any_splits(network: Network, nodes: int, seed: int) -> dict[str, LayerSplit]:
+    """Return a split of any kind for each layer, mostly that of the one before."""
+    draw, found = np.random.default_rng(seed), dict[str, LayerSplit]()
+    last = LayerSplit(Kind.ROWS)
+    for layer in network.layers:
+        if last.kind is Kind.INPUTS or draw.random() < 0.4:
+            kind = OTHERS[draw.integers(len(OTHERS))]
+            s_comm = float(draw.choice([0.0, 0.5, 1.0])) if kind is Kind.INPUTS else 0.0
+            node = int(draw.integers(nodes)) if kind is Kind.ONE else 0
+            last = LayerSplit(kind, s_comm, node)
+        found[layer.name] = last
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("googlenet/8", 65), ("shufflenetv2-x1.0/4", 33), ("efficientnet-b0/4", 33), ("deit-ti", 32)],
+)
+def test_any_plan_runs_as_predicted(name: str, size: int, seed: int) -> None:
+    network, nodes = build(name, (size,)), 2 + seed
+    rows = ByRows(joined=seed == 0, handed_on=seed > 0)
+    said = PlanFile("any", name, nodes, {}, None, any_splits(network, nodes, seed), rows)
+    check(network, planned_by(network, said))
+
+
+@pytest.mark.parametrize("nodes", [2, 3])
+def test_what_two_layers_by_outputs_read_comes_once(nodes: int) -> None:
+    network = build("resnet18/8", (33,))
+    splits = {network.layers[0].name: LayerSplit(Kind.OUTPUTS)}
+    check(network, planned_by(network, PlanFile("outputs", "resnet18/8", nodes, {}, None, splits)))
+
+
+@pytest.mark.parametrize("kind", [Kind.ROWS, Kind.ONE])
+def test_a_norm_by_outputs_of_what_lies_otherwise_shares_its_statistics(kind: Kind) -> None:
+    network = build("deit-ti", (32,))
+    splits = {layer.name: LayerSplit(kind) for layer in network.layers}
+    for layer in network.layers:
+        if layer.op == "layer_norm":
+            splits[layer.name] = LayerSplit(Kind.OUTPUTS)
+    check(network, planned_by(network, PlanFile("norms", "deit-ti", 3, {}, None, splits)))
 
 
 def test_sums_and_what_is_received_are_left_out_in_one_plan() -> None:

@@ -74,7 +74,7 @@ def to_frame(found: Planned) -> "pd.DataFrame":
 
 def _s_comm(found: Planned, row: int) -> float:
     split, mixes = found.best.splits[row], found.configuration.table.mixes[row]
-    return split.s_comm if mixes and split.kind is Kind.OUTPUTS else float("nan")
+    return split.s_comm if mixes and split.kind in (Kind.OUTPUTS, Kind.INPUTS) else float("nan")
 
 
 def findings(found: Planned, convention: str) -> list[str]:
