@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from discosim.graph.layer import Layer
 from discosim.graph.network import Network
-from discosim.graph.reach import rows_of
+from discosim.graph.reach import read_at_all, rows_of
 from discosim.importers.torch.trace import trace
+from discosim.strategies.strategy import STRATEGIES
 from tests.configurations import on
 
 pytestmark = pytest.mark.extras
@@ -163,3 +164,82 @@ def test_windows_of_features_lie_where_the_features_lie() -> None:
     at = [layer.op for layer in network.layers].index("unfold")
     assert received[..., at] == 0
     assert received[..., at + 1] > 0
+
+
+class Frames(nn.Module):
+    """Windows along one axis of features that lie on the nodes, each times a matrix."""
+
+    def __init__(self, size: int, step: int) -> None:
+        super().__init__()
+        self.size, self.step = size, step
+        self.mix, self.linear = nn.Conv1d(2, CHANNELS, 1), nn.Linear(CHANNELS * size, 4)
+
+    def frames(self, x: Tensor) -> Tensor:
+        return x.unfold(2, self.size, self.step)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.linear(self.frames(self.mix(x)).transpose(1, 2).flatten(2))
+        return out
+
+
+@settings(max_examples=15)
+@given(st.integers(4, 20), st.integers(1, 4), st.integers(1, 4))
+def test_frames_are_windows_along_one_axis(count: int, size: int, step: int) -> None:
+    module = Frames(size, step)
+    network = trace(module, torch.zeros(1, 2, count))
+    made = module.frames(torch.zeros(1, CHANNELS, count)).shape
+    assert {layer.op for layer in network.layers} <= {"conv", "unfold", "view", "linear"}
+    assert network.layers[-1].in_shape == (CHANNELS * size, made[2])
+    assert network.macs == 2 * CHANNELS * count + 4 * CHANNELS * size * made[2]
+    if size == step and size * made[2] == count:  # a reshape, for which nothing is moved
+        assert "unfold" not in [layer.op for layer in network.layers]
+        return
+    layer = the("unfold", network)
+    assert layer.out_shape == made[1:]
+
+    class Cut(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return module.frames(x)
+
+    check(layer, Cut(), (1, 1))
+
+
+def test_patches_that_do_not_overlap_are_a_reshape() -> None:
+    class Patched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.linear = nn.Conv2d(3, 8, 1), nn.Linear(8 * 16, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.first(x).unfold(2, 4, 4).unfold(3, 4, 4)
+            out: Tensor = self.linear(y.permute(0, 2, 3, 1, 4, 5).reshape(1, 16, -1))
+            return out
+
+    network = trace(Patched(), torch.zeros(1, 3, 16, 16))
+    assert [layer.op for layer in network.layers] == ["conv", "view", "linear"]
+    assert network.layers[-1].in_shape == (8 * 16, 16)
+
+
+@pytest.mark.parametrize("op", ["conv", "conv_transpose", "pool", "unfold"])
+def test_windows_do_not_run_over_a_batch(op: str) -> None:
+    """The rows of a batch of images are the images: each is made of its own."""
+    module = {
+        "conv": nn.Conv2d(4, 4, 3, 2, 1),
+        "conv_transpose": nn.ConvTranspose2d(4, 4, 3, 2, 1),
+        "pool": nn.MaxPool2d(3, 2, 1),
+        "unfold": nn.Unfold(3, padding=1, stride=2),
+    }[op]
+    two = (nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1))
+    network = trace(nn.Sequential(*two, module), torch.zeros(3, 3, 8, 8))
+    layer = network.layers[-1]
+    assert layer.op == op
+    assert (rows_of(layer.in_shape), rows_of(layer.out_shape)) == (3, 3)
+    assert layer.operator.reach is not None
+    for row in range(3):
+        reached = layer.operator.reach(layer, 0, np.array([row, row + 1]))
+        assert reached is not None
+        assert reached.tolist() == [row, row + 1]
+    assert all(read.all() for read in read_at_all(layer))
+    for name in STRATEGIES:
+        cost = on(network, nodes=2, strategy=name, at=network.layers[0].block).cost()
+        assert np.isfinite(cost.latency_s).all()

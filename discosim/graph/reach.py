@@ -64,13 +64,18 @@ def windows(layer: "Layer", operand: int, rows: Ints) -> Ints | None:
 
     Without a stated padding, what the shapes leave for it lies half in front.
     """
-    if not layer.kernel or len(layer.in_shape) < 2:
+    if not layer.kernel or len(layer.in_shape) < 2 or _untouched(layer):
         return same(layer, operand, rows)
     count, stride = rows_of(layer.in_shape), layer.stride[0] if layer.stride else 1
     spread = (layer.kernel[0] - 1) * layer.dilation
     pad = layer.padding[0] if layer.padding else _padding(layer, count, stride, spread)
     first, last = rows[..., 0] * stride - pad, (rows[..., 1] - 1) * stride - pad + spread + 1
     return clipped(first, last, rows, count)
+
+
+def _untouched(layer: "Layer") -> int:
+    """The position axes before those that windows run over: those of a batch."""
+    return max(0, len(layer.in_shape) - 1 - len(layer.kernel))
 
 
 def _padding(layer: "Layer", count: int, stride: int, spread: int) -> int:
@@ -85,8 +90,10 @@ def read_at_all(layer: "Layer") -> tuple[Bools, ...]:
     sizes, made = layer.in_shape[1:], layer.out_shape[1:]
     if layer.operator.reach is not windows or not layer.kernel or len(sizes) != len(made):
         return tuple(np.ones(size, dtype=bool) for size in sizes)
-    found = []
-    for axis, (size, outputs, kernel) in enumerate(zip(sizes, made, layer.kernel, strict=True)):
+    batch = _untouched(layer)
+    found = [np.ones(size, dtype=bool) for size in sizes[:batch]]
+    over = zip(sizes[batch:], made[batch:], layer.kernel, strict=True)
+    for axis, (size, outputs, kernel) in enumerate(over):
         stride = layer.stride[axis] if layer.stride else 1
         spread = (kernel - 1) * layer.dilation
         pad = max(0, (outputs - 1) * stride + spread + 1 - size) // 2
@@ -101,7 +108,7 @@ def read_at_all(layer: "Layer") -> tuple[Bools, ...]:
 
 def transposed_windows(layer: "Layer", operand: int, rows: Ints) -> Ints | None:
     """Input row i adds to the output rows from i s - p on: the inverse of `windows`."""
-    if not layer.kernel or len(layer.in_shape) < 2:
+    if not layer.kernel or len(layer.in_shape) < 2 or _untouched(layer):
         return same(layer, operand, rows)
     count, stride = rows_of(layer.in_shape), layer.stride[0] if layer.stride else 1
     spread = (layer.kernel[0] - 1) * layer.dilation

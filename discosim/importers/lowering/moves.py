@@ -124,6 +124,35 @@ def _windows(
     writer.give(node, View(tensor, plain(shape, at)))
 
 
+def frames(writer: Writer, node: Node) -> None:
+    """Windows along one axis, what each reads on an axis behind all others (torch's x.unfold)."""
+    view, shape = writer.view(node.inputs[0]), writer.shape(node)
+    axis, size, step = (int(node.attributes[key]) for key in ("axis", "size", "step"))
+    axis %= len(view.axes)
+    if size == step and size * shape[axis] == view.shape[axis]:  # side by side: none is read twice
+        split = (*view.shape[:axis], shape[axis], size, *view.shape[axis + 1 :])
+        rest = tuple(at for at in range(len(split)) if at != axis + 1)
+        _split_and_join(writer, node, view, split, (*rest, axis + 1))
+        return
+    base = writer.settle(view, node.label)
+    if writer.is_input(view.tensor) and features(view.axes[axis]):  # every node has all of it
+        base = View(view.tensor, plain(view.shape, None))
+    given = network_shape(base.axes)
+    at = [n for n in range(len(view.axes)) if network_shape(base.axes[: n + 1])[1:]]
+    counted = len(network_shape(base.axes[: axis + 1])) - 2
+    if features(base.axes[axis]) or axis not in at or given[counted + 1] != view.shape[axis]:
+        exchange(writer, node, TORN)
+        return
+    axes = list(base.axes)
+    axes[axis] = merged(((shape[axis], 0),))
+    ones = [1] * (len(given) - 1)
+    kernel, stride = ((*ones[:counted], n, *ones[counted + 1 :]) for n in (size, step))
+    fields = {"kernel": kernel, "stride": stride, "padding": (0,) * len(ones)}
+    out = (*axes, merged(((size, 0),)))
+    row = writer.row("unfold", node.label, (base.tensor,), out, in_shapes=(given,), **fields)
+    writer.give(node, row)
+
+
 def space_to_depth(writer: Writer, node: Node) -> None:
     """Make more channels of a smaller image."""
     view = writer.view(node.inputs[0])
@@ -291,6 +320,7 @@ TABLE: Mapping[str, Callable[[Writer, Node], None]] = MappingProxyType(
         "Transpose": transpose,
         "DepthToSpace": depth_to_space,
         "SpaceToDepth": space_to_depth,
+        "Frames": frames,
         "Im2Col": unfold,
         "Col2Im": fold,
         "Roll": roll,

@@ -253,6 +253,7 @@ TRANSLATIONS: Mapping[str, Translation] = MappingProxyType(
         "pixel_unshuffle": views.shuffle("SpaceToDepth", "downscale_factor"),
         **dict.fromkeys(("channel_shuffle", "native_channel_shuffle"), views.channel_shuffle),
         **dict.fromkeys(UPSAMPLES.split(), _unary("Resize")),
+        "unfold": views.frames,
         "im2col": views.windows("Im2Col"),
         "col2im": views.windows("Col2Im"),
         "bilinear": _bilinear,

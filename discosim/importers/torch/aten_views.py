@@ -43,6 +43,12 @@ def windows(op: str) -> Translation:
     return translate
 
 
+def frames(call: Call) -> list[Step]:
+    """Translate torch's unfold of one axis."""
+    numbers = {"axis": call["dimension"], "size": call["size"], "step": call["step"]}
+    return single("Frames", [call["self"]], **numbers)
+
+
 def slice_call(call: Call) -> list[Step]:
     """Translate torch's slice."""
     start, step = call["start"] or 0, call["step"] or 1
