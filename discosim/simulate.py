@@ -399,8 +399,9 @@ def _interval_s(
 
 
 def unspent_share(table: LayerTable, plan: Plan) -> Floats:
-    """Average S_comp: 1 - the MACs of all nodes / the network's MACs (model.md §5)."""
+    """Average S_comp: 1 - the MACs of all nodes / the network's MACs (model.md §5), 0 of none."""
     alike = plan.nodes / plan.local.shape[-2]
     spent = (plan.local @ table.macs + plan.remote @ table.macs).sum(-1) * alike
-    unspent: Floats = np.maximum(0.0, 1.0 - spent / table.macs.sum())
+    macs = table.macs.sum()
+    unspent: Floats = np.maximum(0.0, 1.0 - spent / macs) if macs else np.zeros_like(spent)
     return unspent

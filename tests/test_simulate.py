@@ -16,7 +16,7 @@ from discosim.hardware import Hardware, load_profile
 from discosim.networks import build
 from discosim.partition.plan import CONVENTIONS
 from discosim.partition.split import split
-from discosim.simulate import Cost
+from discosim.simulate import Cost, unspent_share
 from discosim.strategies.strategy import STRATEGIES
 from tests.configurations import on, swept
 from tests.strategies import hardware, sped_up, tables
@@ -432,3 +432,10 @@ def test_an_array_of_configurations_equals_one_call_each(
         for name in ("latency_s", "interval_s", "bytes_per_node", "node_bytes", "messages"):
             values = np.broadcast_to(getattr(together, name), (size,))
             assert values[i] == pytest.approx(getattr(alone, name).item(), rel=1e-12), name
+
+
+def test_rows_without_macs_leave_none_uncomputed() -> None:
+    """A search prices rows a few at a time, on many nodes those without MACs by themselves."""
+    given = on("alexnet", nodes=2, strategy="dense")
+    table = replace(given.table, macs=np.zeros(len(given.table)))
+    assert unspent_share(table, given.plan()) == 0
