@@ -50,18 +50,19 @@ def added(
     return [_scattered(has.summands, home, whole)], home
 
 
-def gathered(has: Held, needs: tuple[Need, ...], algorithm: Collective, whole: bool) -> list[Round]:
-    """Return the rounds by which nodes get what they need."""
-    first = exchange(has, needs, whole)
-    if first.kind != "gather" or first.sparse.any() or has.nodes <= 2:
-        return [first]
+def gathered(
+    direct: Round, has: Held, needs: tuple[Need, ...], algorithm: Collective, whole: bool
+) -> list[Round]:
+    """Return the rounds by which nodes get what they need; direct: where owners send it to all."""
+    if direct.kind != "gather" or direct.sparse.any() or has.nodes <= 2:
+        return [direct]
     if algorithm is Collective.RING and has.layout in ("features", "rows") and _untouched(has):
         return _ring(has, whole, adds=False)
     if algorithm is Collective.ROOT and has.layout in ("features", "rows") and _untouched(has):
         root = on_one(has.shape, 0, has.nodes)
         back = exchange(root, needs, whole)
         return [exchange(has, _at_root(has), whole), _less_own(back, has, whole)]
-    return [first]
+    return [direct]
 
 
 def _untouched(has: Held) -> bool:

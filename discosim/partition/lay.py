@@ -389,10 +389,11 @@ class _Laying:
         lies = before
         if before.layout == "parts":
             rounds, lies = added(before, home, self.collective, whole)
-        first, needed = exchange(lies, needs, whole), amount(needs, before, whole)
-        missing = first.pairs.sum(0) + first.sparse.sum(0)
-        if missing.any():
-            rounds += gathered(lies, needs, self.collective, whole)
+        needed, missing = amount(needs, before, whole), np.zeros(self.on.nodes)
+        if lies.layout != "whole":
+            direct = exchange(lies, needs, whole)
+            missing = direct.pairs.sum(0) + direct.sparse.sum(0)
+            rounds += gathered(direct, lies, needs, self.collective, whole) if missing.any() else []
         if before.sparse:
             rounds = [one.thinned(before.s_comm) for one in rounds]
         keeps = before.layout == "parts" or not self.resend

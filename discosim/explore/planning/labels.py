@@ -122,10 +122,7 @@ def _further(
     peak = np.maximum(labels.peak[..., None], _rows(prices.features[group], live))
     after = groups.after(group)
     staying = [at[each] for each in after if each != group]
-    if group in after:
-        ahead, light = (_rows(each[None], staying)[0][:, lies] for each in togo)
-    else:
-        ahead, light = (_rows(each[None, ..., None], staying)[0] for each in togo)
+    ahead, light = _rows(togo[..., lies] if group in after else togo[..., None], staying)
     needs = weights + peak
     room = limit.memory - sum(needs) / len(needs)
     best = cost + np.maximum(ahead - limit.rate * room, 0.0)
@@ -151,8 +148,10 @@ def _rows(array: Floats, index: list[Ints]) -> Floats:
     """The entries (T, n, S) of an array (T, K, ..., S) at `index` of its middle axes, (n,) each."""
     if not index:
         return array.reshape(len(array), 1, -1)
-    flat = np.ravel_multi_index(index, array.shape[1:-1])
-    return array.reshape(len(array), -1, array.shape[-1])[:, flat]
+    flat = index[0]
+    for states, size in zip(index[1:], array.shape[2:-1], strict=True):
+        flat = flat * size + states
+    return array.reshape(len(array), -1, array.shape[-1]).take(flat, 1)
 
 
 def _kept(prices: Prices, limit: Bounded, labels: _Reached, most: int) -> Ints:

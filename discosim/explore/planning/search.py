@@ -14,7 +14,7 @@ import numpy as np
 from discosim.explore.planning.improve import SAME, improved
 from discosim.explore.planning.labels import Bounded, cheapest
 from discosim.explore.planning.prices import Prices
-from discosim.explore.planning.steps import by_state, step_of
+from discosim.explore.planning.steps import by_state, least_of, step_of
 from discosim.explore.planning.totals import Flat
 from discosim.graph.table import Floats, Ints
 
@@ -167,9 +167,9 @@ def _paths(prices: Prices, rates: Floats, caps: Floats | None) -> tuple[Ints, Fl
         ends = [1 + place for place, each in enumerate(axes) if each not in after]
         sizes = [reach.shape[place] for place in (0, *stays)]
         reach = reach.transpose(0, *stays, *ends).reshape(*sizes, -1)
-        came = reach.argmin(-1)
+        best, came = least_of(reach)
         steps.append((axes, came, picked))
-        best, live = reach.min(-1), after
+        live = after
     return _traced(prices, steps, len(rates)), best
 
 
