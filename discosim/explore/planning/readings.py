@@ -139,11 +139,11 @@ def reading(
             or windows is need_windows(readers[0].layer, held, readers[at].choice)
         ]
         for ats, need in _needs(on, operand, held, (readers, asked), needed, places):
-            if held.layout == "whole":
+            if held.layout == "whole" or _there(held, need):
                 continue
             rows = row_overlap(own, kept_rows, need.rows, need.read)  # (S, C, N, N)
             features = feature_overlap(held, need, on.whole)
-            lies, splits = np.ix_(places, ats)
+            lies, splits = _cells(places, ats)
             sent = (features * rows * need.row_elems(held)).transpose(2, 3, 0, 1)
             of = np.where(rows > 0, features, 0.0)
             if need.sparse:
@@ -167,12 +167,26 @@ def reading(
     )
 
 
+def _there(held: Held, need: Need) -> bool:
+    """Return whether nodes themselves have all features that they need."""
+    if held.owners is None or need.members is None:
+        return False
+    own = held.owners[need.low : need.high] == np.arange(held.nodes)[:, None]
+    return not (need.members & ~own).any()
+
+
+def _cells(places: list[int], ats: list[int]) -> tuple[Ints, Ints]:
+    """Index of some ways to lie and some readers, (S, C)."""
+    return np.array(places)[:, None], np.array(ats)
+
+
 def _alike(
     on: Nodes, lying: tuple[Held, ...], layer: Layer
 ) -> Iterator[tuple[list[int], bool | None]]:
     """Ways to lie that matter alike to readers: to those of windows, to others, or to all (None).
 
-    To those of windows it is the same on which nodes the features lie, where these are divided.
+    To those of windows it is the same on which nodes the features lie, where these are divided, and
+    to a layer that mixes all of them, whatever it is split by.
     """
     found: dict[object, dict[object, list[int]]] = {}
     for at, held in enumerate(lying):
@@ -180,7 +194,11 @@ def _alike(
         there = held.layout == "whole"  # so that nothing of it is passed over
         key = owners is None, held.everywhere, there
         found.setdefault(key, {}).setdefault(owners, []).append(at)
+    mixes = layer.operator.placing == "mixes" and layer.groups == 1 and layer.name not in on.sent
     for fine in found.values():
+        if mixes and not on.whole:
+            yield [at for places in fine.values() for at in places], None
+            continue
         one = len(fine) == 1 or on.whole or layer.op == "slice"
         if not one:
             yield [at for places in fine.values() for at in places], True
@@ -203,7 +221,7 @@ def _needs(
     """
     together: dict[tuple[int, int], list[tuple[list[int], Ints]]] = {}
     for ats, needs in _needs_of_each(on, operand, held, *readers):
-        lies, splits = np.ix_(places, ats)
+        lies, splits = _cells(places, ats)
         needed[:, lies, splits] = amount(needs, held, on.whole).T[:, None]
         for need in needs:
             if need.members is None and need.read is None and not need.sparse:
