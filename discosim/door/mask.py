@@ -16,6 +16,7 @@ from discosim.door.hearing import command, note, progress
 from discosim.door.network import NetworkLike
 from discosim.errors import DiscosimError, require
 from discosim.explore.allocation.masks import mask_rows
+from discosim.explore.executed import sparse_layers
 from discosim.explore.sweep import sweep
 from discosim.graph.network import Network
 from discosim.graph.table import tabulate
@@ -278,11 +279,11 @@ def _knob(
     if s_comm is not None:
         raise DiscosimError("give one of --s-comm and --plan: each says what is sent")
     plan.check(table)
-    every = plan.layer_s_comm(table, count)[0]
+    plan.layer_s_comm(table, count)  # of as many nodes
     if plan.splits:
-        rows = np.flatnonzero(table.mixes & (every > 0))
-        sparse = {table.name[row]: float(every[row]) for row in rows}
-        note(f"plan {plan.path}: {len(sparse)} layers are sparse, the others keep everything")
+        sparse = sparse_layers(table.network, plan)
+        told = f"{len(sparse)} layers by outputs are sparse, the others keep everything"
+        note(f"plan {plan.path}: {told}")
         return sparse, count
     return dict(plan.s_comm), count
 
