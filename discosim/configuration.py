@@ -149,7 +149,7 @@ def worth_of(hardware: Hardware) -> Worth:
     """
     topology = TOPOLOGIES[hardware.topology]
     bandwidth_Bps, latency_s, rate_macps = (
-        float(np.median(np.asarray(number, dtype=float)))
+        _middle(np.asarray(number, dtype=float))
         for number in (hardware.bandwidth_Bps, hardware.link_latency_s, hardware.compute_macps)
     )
     return Worth(
@@ -158,6 +158,13 @@ def worth_of(hardware: Hardware) -> Worth:
         mac_s=1.0 / (rate_macps * hardware.efficiency.get("conv", 1.0)),
         one_medium=topology.one_medium,
     )
+
+
+def _middle(values: Floats) -> float:
+    """The median, without the masked arrays that `np.median` would import."""
+    ordered = np.sort(values.ravel())
+    count = len(ordered)
+    return float((ordered[(count - 1) // 2] + ordered[count // 2]) / 2)
 
 
 def _nearest_cut(configuration: Configuration) -> str:
