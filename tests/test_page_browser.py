@@ -36,7 +36,7 @@ pytestmark = pytest.mark.extras
 
 MODELS = ("resnet18/8", "deit-ti/3")
 KINDS = ("rpi4-gigabit", "splitnets-hmd", "jetson-orin-nano-gigabit")
-STATES = 500
+STATES = 1000
 SAME = 1e-9
 ROOT = Path(__file__).parents[1]
 
