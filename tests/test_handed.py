@@ -22,14 +22,14 @@ from discosim.partition.layout import lay_out
 from discosim.partition.mixed import mixed_plan
 from discosim.partition.plan import CONVENTIONS, Plan
 from discosim.partition.plan_file import PlanFile, read_plan, write_plan
-from discosim.partition.splits import ByRows, LayerSplit
+from discosim.partition.splits import LayerSplit, Throughout
 from discosim.simulate import NO_OVERLAP
 from discosim.strategies.strategy import STRATEGIES
 from tests.strategies import tables
 from tests.whole_plans import KINDS, configuration
 
 PAPER, RUNTIME = CONVENTIONS["paper"], CONVENTIONS["runtime"]
-HANDED = ByRows(handed_on=True)
+HANDED = Throughout(handed_on=True)
 
 
 def mostly_on_one(seed: int, nodes: int) -> Callable[[Network], Rule]:
@@ -150,4 +150,4 @@ def test_a_plan_file_says_that_tensors_are_handed_on(tmp_path: Path) -> None:
     path = str(tmp_path / "plan.json")
     splits = {name: LayerSplit(Kind.ONE, node=node) for name, node in STAGES.items()}
     write_plan(path, PlanFile(path, "residual", 2, {}, None, splits, HANDED))
-    assert read_plan(path).rows == HANDED
+    assert read_plan(path).throughout == HANDED

@@ -9,7 +9,7 @@ from discosim.masks.of_plan import chosen_for_plan
 from discosim.networks import build
 from discosim.partition.kinds import Kind
 from discosim.partition.plan_file import PlanFile
-from discosim.partition.splits import ByRows, LayerSplit
+from discosim.partition.splits import LayerSplit, Throughout
 from discosim.partition.synced import leaves_out
 from discosim.strategies.paired import pairs
 from tests.split import on_one_thread
@@ -73,7 +73,7 @@ def any_splits(network: Network, nodes: int, seed: int) -> dict[str, LayerSplit]
 )
 def test_any_plan_runs_as_predicted(name: str, size: int, seed: int) -> None:
     network, nodes = build(name, (size,)), 2 + seed
-    rows = ByRows(joined=seed == 0, handed_on=seed > 0)
+    rows = Throughout(joined=seed == 0, handed_on=seed > 0)
     said = PlanFile("any", name, nodes, {}, None, any_splits(network, nodes, seed), rows)
     check(network, planned_by(network, said))
 

@@ -24,7 +24,7 @@ from discosim.graph.network import INPUT, Network
 from discosim.graph.table import Floats, Ints, tabulate
 from discosim.networks import build
 from discosim.partition.plan_file import read_plan
-from discosim.partition.splits import ByRows
+from discosim.partition.splits import Throughout
 from discosim.strategies.strategy import STRATEGIES
 
 FEW = 3
@@ -64,7 +64,7 @@ def random_configuration(seed: int) -> Configuration:
 def priced(given: Configuration) -> Prices:
     """Return the prices of a network with one S_comm to choose from."""
     given = given.resolved()
-    return prices_of(given, groups_of(given.table), (0.5,), ByRows(), Aim.LATENCY)
+    return prices_of(given, groups_of(given.table), (0.5,), Throughout(), Aim.LATENCY)
 
 
 def few_of(prices: Prices, seed: int) -> Prices:
@@ -222,7 +222,7 @@ def test_what_is_written_is_what_was_found(tmp_path: Path) -> None:
     answer.save(path)
     best = answer.found.best
     assert len({split.kind for split in best.splits}) > 1
-    assert read_plan(path).rows == best.rows
+    assert read_plan(path).throughout == best.throughout
     again = read_plan(path).every_split(answer.found.configuration.table)
     assert [str(split) for split in again] == [str(split) for split in best.splits]
     assert answer.frame["layer_s"].sum() == pytest.approx(best.latency_s)

@@ -16,7 +16,7 @@ from discosim.explore.planning.plan import Weighed, joined_rows
 from discosim.explore.planning.prices import Aim, Prices, prices_of
 from discosim.explore.planning.totals import Flat
 from discosim.graph.table import Ints
-from discosim.partition.splits import ByRows
+from discosim.partition.splits import Throughout
 from tests.whole_plans import KINDS, configuration, whole
 
 SPARSE = 0.6
@@ -35,7 +35,7 @@ def seeds(core: int, every: int) -> list[Any]:
     return [*range(core), *more]
 
 
-def priced(given: Configuration, aim: Aim, rows: ByRows, *, floor: bool) -> Prices:
+def priced(given: Configuration, aim: Aim, rows: Throughout, *, floor: bool) -> Prices:
     """Return the prices that `plan` searches."""
     more = joined_rows(tuple(strategies(given, (SPARSE,))))
     return prices_of(given, groups_of(given.table), (SPARSE,), rows, aim, more, floor=floor)
@@ -82,7 +82,7 @@ def test_no_whole_plan_has_less_than_the_bound(seed: int, once: bool) -> None:
     given, aim = configuration(seed, once=once)
     weighed = Weighed.of(given, (SPARSE,), aim)
     found = [
-        whole(given, prices.spread(path), prices.rows)
+        whole(given, prices.spread(path), prices.throughout)
         for prices in weighed.prices
         for path in some_paths(prices, seed, MOST)
     ]
@@ -110,7 +110,7 @@ def test_no_whole_plan_has_less_than_the_exact_methods_bound(seed: int) -> None:
     given, aim = configuration(seed)
     weighed = Weighed.of(given, (), aim)
     paths = [(p, path) for p in weighed.prices for path in some_paths(p, seed, MOST)]
-    found = [whole(given, prices.spread(path), prices.rows) for prices, path in paths]
+    found = [whole(given, prices.spread(path), prices.throughout) for prices, path in paths]
     needs = np.array([node_bytes for _, node_bytes in found])
     values = np.array([value[aim] for value, _ in found])
     limit = float(np.quantile(needs, 0.2)) * (1 + SAME)
@@ -124,7 +124,7 @@ def test_what_is_written_is_what_was_found(seed: int) -> None:
     given, aim = configuration(seed)
     given = replace(given, collective=type(given.collective).DIRECT)
     answer = Weighed.of(given, (SPARSE,), aim).best(None, method=Method.FAST, strict=False)
-    joined = [each for each in answer.pure if each.rows.joined]
+    joined = [each for each in answer.pure if each.throughout.joined]
     for best in (answer.best, *joined):
         said = replace(answer, best=best).plan_file("plan")
         said.check(given.table)

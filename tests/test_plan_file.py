@@ -12,7 +12,7 @@ from discosim.hardware import load_profile
 from discosim.networks import build
 from discosim.partition.kinds import Kind, RowRanges
 from discosim.partition.plan_file import PlanFile, read_plan, write_plan
-from discosim.partition.splits import ByRows, LayerSplit, named_splits
+from discosim.partition.splits import LayerSplit, Throughout, named_splits
 from discosim.strategies.by_layer import with_their_rows
 from tests.configurations import on, swept
 
@@ -157,7 +157,9 @@ def test_rows_that_cannot_be_are_told_in_one_line(rows: RowRanges) -> None:
 def test_rows_that_are_written_are_those_that_were_joined() -> None:
     """On the hardware for which they are best, whatever hardware reads them."""
     every = (LayerSplit(Kind.ROWS),) * len(TABLE.network.layers)
-    plan_file = PlanFile("rows", "resnet18", 3, {}, None, {"conv1": every[0]}, ByRows(joined=True))
+    plan_file = PlanFile(
+        "rows", "resnet18", 3, {}, None, {"conv1": every[0]}, Throughout(joined=True)
+    )
     here, there = (load_profile(name).hardware() for name in ("rpi4-gigabit", "splitnets-hmd"))
     joined = on("resnet18", hardware=here, nodes=3, plan_file=plan_file).plan()
     assert joined.laid is not None

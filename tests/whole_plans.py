@@ -13,7 +13,7 @@ from discosim.graph.network import INPUT, Network, shape_text
 from discosim.partition.collectives import Collective
 from discosim.partition.plan import Features, conventions
 from discosim.partition.plan_file import PlanFile
-from discosim.partition.splits import ByRows, Splits
+from discosim.partition.splits import Splits, Throughout
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.schedule import parse_overlap
 
@@ -118,7 +118,7 @@ def configuration(seed: int, *, once: bool = False) -> tuple[Configuration, Aim]
     return given.resolved(), some(*Aim)
 
 
-def whole(given: Configuration, splits: Splits, rows: ByRows) -> tuple[dict[Aim, float], float]:
+def whole(given: Configuration, splits: Splits, rows: Throughout) -> tuple[dict[Aim, float], float]:
     """Return what a plan file that says so costs, and the bytes of the node that needs most."""
     names = [layer.name for layer in given.network.layers]
     shape, named = shape_text(given.network.input_shape), dict(zip(names, splits, strict=True))

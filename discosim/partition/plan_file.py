@@ -9,9 +9,10 @@ Layers that are not named send everything (S_comm 0); "input" (as "3x224x224") i
  "splits": {"conv1": {"split": "rows"}, "layer4.0.conv2": {"split": "outputs", "s_comm": 0.8},
             "fc": {"split": "one", "node": 1}}}
 
-A layer that is not named is split as the one before it in the order of execution. joined_rows
-and repeated_keys say how layers are split by rows (`ByRows`); without them, false and true.
-"rows": [[0, 30], [26, 56]] of a layer split by rows are the output rows that each node computes.
+A layer that is not named is split as the one before it in the order of execution. joined_rows,
+repeated_keys and handed_on say what holds throughout (`Throughout`); without them, false, true and
+false. "rows": [[0, 30], [26, 56]] of a layer split by rows are the output rows that each node
+computes.
 """
 
 import json
@@ -35,14 +36,14 @@ from discosim.partition.plan_document import (
     UniformDocument,
     checked,
 )
-from discosim.partition.splits import ByRows, LayerSplit, Splits, spread_out
+from discosim.partition.splits import LayerSplit, Splits, Throughout, spread_out
 
 
 @dataclass(frozen=True, eq=False)
 class PlanFile:
     """S_comm by layer name, for one network and one number of nodes.
 
-    splits: how layers are split, where not all by outputs, and rows: what holds of those by rows.
+    splits: how layers are split, where not all by outputs; throughout: what holds of all of them.
     """
 
     path: str
@@ -51,7 +52,7 @@ class PlanFile:
     s_comm: Mapping[str, float]
     input: str | None = None
     splits: Mapping[str, LayerSplit] = field(default_factory=dict)
-    rows: ByRows = ByRows()  # noqa: RUF009 - frozen
+    throughout: Throughout = Throughout()  # noqa: RUF009 - frozen
 
     def check(self, table: LayerTable) -> None:
         """Raise DiscosimError where the plan is for another network or names unknown layers."""
@@ -129,8 +130,8 @@ def read_plan(path: str) -> PlanFile:
     if isinstance(said, UniformDocument):
         return PlanFile(path, said.model, said.nodes, said.s_comm, said.input)
     splits = {layer: _split(each) for layer, each in said.splits.items()}
-    rows = ByRows(said.joined_rows, said.repeated_keys, said.handed_on)
-    return PlanFile(path, said.model, said.nodes, {}, said.input, splits, rows)
+    throughout = Throughout(said.joined_rows, said.repeated_keys, said.handed_on)
+    return PlanFile(path, said.model, said.nodes, {}, said.input, splits, throughout)
 
 
 def write_plan(path: str, plan: PlanFile) -> None:
@@ -142,8 +143,9 @@ def write_plan(path: str, plan: PlanFile) -> None:
         "input": plan.input,
     }
     if plan.splits:
-        document["joined_rows"], document["repeated_keys"] = plan.rows.joined, plan.rows.repeated
-        document["handed_on"] = plan.rows.handed_on
+        document["joined_rows"] = plan.throughout.joined
+        document["repeated_keys"] = plan.throughout.repeated
+        document["handed_on"] = plan.throughout.handed_on
         document["splits"] = {layer: _document(split) for layer, split in plan.splits.items()}
     else:
         document["s_comm"] = dict(plan.s_comm)

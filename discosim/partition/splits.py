@@ -35,12 +35,13 @@ class LayerSplit:
 
 
 @dataclass(frozen=True, slots=True)
-class ByRows:
-    """What holds of all layers split by rows.
+class Throughout:
+    """What holds of all layers that are split so.
 
-    joined: in groups without an exchange (partition/fused.py); repeated: keys and values are
-    computed on every node where that sends less (partition/repeated.py). handed_on: of layers on
-    one node, whatever they need of another comes in one message (partition/handed.py).
+    joined: layers by rows in groups without an exchange (partition/fused.py); repeated: keys and
+    values of attention by rows are computed on every node where that sends less
+    (partition/repeated.py); handed_on: whatever layers on one node need of another node comes in
+    one message (partition/handed.py).
     """
 
     joined: bool = False

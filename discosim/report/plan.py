@@ -10,7 +10,7 @@ from discosim.explore.planning.plan import MET, Planned
 from discosim.explore.planning.prices import Aim
 from discosim.graph.table import LayerTable
 from discosim.partition.kinds import Kind
-from discosim.partition.splits import ByRows, Splits
+from discosim.partition.splits import Splits, Throughout
 from discosim.report.lettering import fitted
 from discosim.report.style import COMM, COMP, LINES, SINGLE, legend_below, new_figure, rc, time_unit
 from discosim.report.summary import node_text
@@ -84,7 +84,7 @@ def findings(found: Planned, convention: str) -> list[str]:
     lines = [
         f"{given.model} on {given.nodes} nodes of {node_text(given.hardware)}; overlap "
         f"{given.overlap}, {convention} conventions",
-        *stretches(given.table, best.splits, best.rows),
+        *stretches(given.table, best.splits, best.throughout),
     ]
     comm = float(best.cost.total_comm_s.squeeze())
     lines.append(
@@ -105,7 +105,7 @@ def findings(found: Planned, convention: str) -> list[str]:
     return lines
 
 
-def stretches(table: LayerTable, splits: Splits, by_rows: ByRows) -> list[str]:
+def stretches(table: LayerTable, splits: Splits, throughout: Throughout) -> list[str]:
     """Return the splits of consecutive layers with MACs, in a line, by their kind where many."""
     rows = [row for row in range(len(splits)) if table.mixes[row] or table.macs[row]]
     runs = [(split, list(each)) for split, each in groupby(rows, lambda row: str(splits[row]))]
@@ -122,11 +122,11 @@ def stretches(table: LayerTable, splits: Splits, by_rows: ByRows) -> list[str]:
         lines.append(
             f"{repeats} layers by rows compute rows of other nodes as well, which so need not come."
         )
-    if by_rows.joined:
+    if throughout.joined:
         lines.append("Rows in groups without an exchange: the overlap is computed again.")
-    if by_rows.handed_on:
+    if throughout.handed_on:
         lines.append("Whatever a node needs of another comes in one message, and stays with it.")
-    if not by_rows.repeated:
+    if not throughout.repeated:
         lines.append("Keys and values of other rows are sent, not computed again.")
     return lines
 

@@ -46,7 +46,7 @@ def findings(found: UnlikePlanned, convention: str) -> list[str]:
     lines = [
         f"{given.model} on {given.nodes} nodes, {nodes}; overlap {given.overlap}, {convention} "
         "conventions",
-        *stretches(given.table, best.splits, best.rows),
+        *stretches(given.table, best.splits, best.throughout),
     ]
     if best.alone:
         least = format_quantity(best.latency_s, "s")

@@ -20,7 +20,7 @@ from discosim.partition.kinds import Choice, Kind, RowRanges, Rule, follow
 from discosim.partition.lay import Laid, lay
 from discosim.partition.plan import Conventions, Plan
 from discosim.partition.plan_file import PlanFile
-from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.partition.splits import LayerSplit, Splits, Throughout
 from discosim.partition.worth import Worth
 from discosim.strategies.layered import plan_of
 from discosim.strategies.rows import least_sent
@@ -37,7 +37,7 @@ def rule_of(
     network: Network,
     conventions: Conventions,
     said: Callable[[Layer], LayerSplit],
-    rows: ByRows,
+    throughout: Throughout,
     *,
     any_s_comm: bool = False,
 ) -> Rule:
@@ -47,7 +47,7 @@ def rule_of(
     `rows`, or `tokens-kv` where nothing is repeated. any_s_comm: of layers by outputs it is said
     later how much they leave out.
     """
-    by_rows = (least_sent if rows.repeated else all_sent)(network, conventions)
+    by_rows = (least_sent if throughout.repeated else all_sent)(network, conventions)
 
     def rule(layer: Layer, operands: tuple[Held, ...]) -> Choice:
         split = said(layer)
@@ -99,23 +99,27 @@ def laid_by_layer(
     nodes: int,
     conventions: Conventions,
     collective: Collective,
-    rows: ByRows,
+    throughout: Throughout,
     worth: Worth,
     *,
     any_s_comm: bool = False,
 ) -> Laid:
-    """Return how `table` lies on the nodes; worth: of joining layers, where `rows` are joined.
+    """Return how `table` lies on the nodes; worth: of joining layers, where rows are joined.
 
     any_s_comm: see `rule_of`.
     """
     layers = table.network.layers
     said = {layer.name: split for layer, split in zip(layers, splits, strict=True)}
     rule = rule_of(
-        table.network, conventions, lambda layer: said[layer.name], rows, any_s_comm=any_s_comm
+        table.network,
+        conventions,
+        lambda layer: said[layer.name],
+        throughout,
+        any_s_comm=any_s_comm,
     )
     laid = lay(table, rule, nodes, conventions, collective=collective)
-    laid = handed_on(laid) if rows.handed_on else laid
-    return joined(laid, worth) if rows.joined else laid
+    laid = handed_on(laid) if throughout.handed_on else laid
+    return joined(laid, worth) if throughout.joined else laid
 
 
 def with_their_rows(laid: Laid, splits: Splits) -> Splits:
@@ -148,7 +152,7 @@ def planned(given: "Configuration", plan_file: PlanFile) -> Plan:
     """Return the plan of a plan file that says how each layer is split."""
     splits = plan_file.every_split(given.table)
     laid = laid_by_layer(
-        given.table, splits, given.nodes, given.conventions, given.collective, plan_file.rows,
+        given.table, splits, given.nodes, given.conventions, given.collective, plan_file.throughout,
         given.weighed,
     )  # fmt: skip
     return plan_of(laid, density_of(splits))

@@ -34,8 +34,8 @@ def strategy_within(plan_file: PlanFile) -> Strategy:
     def plan(given: "Configuration") -> Plan:
         splits = plan_file.every_split(given.table)
         laid = laid_by_layer(
-            given.table, splits, given.nodes, given.conventions, given.collective, plan_file.rows,
-            given.weighed, any_s_comm=True,
+            given.table, splits, given.nodes, given.conventions, given.collective,
+            plan_file.throughout, given.weighed, any_s_comm=True,
         )  # fmt: skip
         return plan_of(laid, 1.0 - given.knob)
 

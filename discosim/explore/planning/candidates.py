@@ -14,13 +14,13 @@ from discosim.partition.handed import handed
 from discosim.partition.kinds import Kind
 from discosim.partition.plan import Plan
 from discosim.partition.repeated import repeated
-from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.partition.splits import LayerSplit, Splits, Throughout
 from discosim.simulate import Cost, simulate
 from discosim.strategies.by_layer import density_of, laid_by_layer
 from discosim.strategies.layered import plan_of
 from discosim.strategies.strategy import STRATEGIES
 
-PLAIN = ByRows()
+PLAIN = Throughout()
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Candidate:
 
     name: str
     splits: Splits
-    rows: ByRows
+    throughout: Throughout
     plan: Plan
     cost: Cost
     all_bytes: float
@@ -64,34 +64,42 @@ class Candidate:
         return values[aim], self.latency_s
 
 
-def priced_plan(given: Configuration, name: str, splits: Splits, rows: ByRows = PLAIN) -> Candidate:
+def priced_plan(
+    given: Configuration, name: str, splits: Splits, throughout: Throughout = PLAIN
+) -> Candidate:
     """Return what it costs to split each layer as it is said."""
     kinds = tuple(
         replace(each, s_comm=1.0) if each.s_comm and each.kind is Kind.OUTPUTS else each
         for each in splits
     )
     laid = laid_by_layer(  # whatever S_comm of outputs is: laid once
-        given.table, kinds, given.nodes, given.conventions, given.collective, rows, given.weighed
+        given.table,
+        kinds,
+        given.nodes,
+        given.conventions,
+        given.collective,
+        throughout,
+        given.weighed,
     )
-    return _candidate(given, name, splits, rows, plan_of(laid, density_of(splits)))
+    return _candidate(given, name, splits, throughout, plan_of(laid, density_of(splits)))
 
 
 def handed_on(given: Configuration, plan: Candidate) -> Iterable[Candidate]:
     """The same plan with tensors handed on with others, where there are any such."""
     laid = plan.plan.laid
     if laid is not None and handed(laid):
-        yield priced_plan(given, plan.name, plan.splits, replace(plan.rows, handed_on=True))
+        yield priced_plan(given, plan.name, plan.splits, replace(plan.throughout, handed_on=True))
 
 
 def sent_apart(given: Configuration, pure: Iterable[Candidate]) -> Iterable[Candidate]:
     """Stages of a pipeline with each tensor sent before its reader, and no more than that reads."""
     for each in pure:
-        if each.rows.handed_on:
-            yield priced_plan(given, "plan", each.splits, replace(each.rows, handed_on=False))
+        if each.throughout.handed_on:
+            yield priced_plan(given, "plan", each.splits, replace(each.throughout, handed_on=False))
 
 
 def _candidate(
-    given: Configuration, name: str, splits: Splits, rows: ByRows, plan: Plan
+    given: Configuration, name: str, splits: Splits, throughout: Throughout, plan: Plan
 ) -> Candidate:
     hardware, table = given.hardware, given.table
     cost = simulate(table, plan, hardware, given.overlap, given.features)
@@ -100,13 +108,13 @@ def _candidate(
     all_bytes = float(cost.sent_bytes.sum()) * (plan.nodes / int(cost.sent_bytes.shape[-2]))
     joules = work_J(macs, all_bytes, hardware.energy_per_mac_J, hardware.energy_per_byte_J)
     joules = joules + idle_J(cost.latency_s, plan.nodes, hardware.idle_power_W)
-    return Candidate(name, splits, rows, plan, cost, all_bytes, float(np.max(joules)))
+    return Candidate(name, splits, throughout, plan, cost, all_bytes, float(np.max(joules)))
 
 
-def row_rules(given: Configuration) -> list[ByRows]:
+def row_rules(given: Configuration) -> list[Throughout]:
     """Return how rows may be: keys and values repeated or not, where there are any to repeat."""
     repeats = repeated(given.network, resend=given.conventions.resend)
-    return [PLAIN, ByRows(repeated=False)] if repeats.whole or repeats.features else [PLAIN]
+    return [PLAIN, Throughout(repeated=False)] if repeats.whole or repeats.features else [PLAIN]
 
 
 def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Candidate]:
@@ -118,18 +126,18 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
 
     yield priced_plan(given, "single", (LayerSplit(Kind.ONE),) * count)
     paired: Splits | None = None
-    for name, rows in (
+    for name, throughout in (
         ("rows", PLAIN),
-        ("fused-rows", ByRows(joined=True)),
-        ("tokens-kv", ByRows(repeated=False)),
+        ("fused-rows", Throughout(joined=True)),
+        ("tokens-kv", Throughout(repeated=False)),
         ("paired", PLAIN),
     ):
-        if not rows.repeated and len(row_rules(given)) == 1:
+        if not throughout.repeated and len(row_rules(given)) == 1:
             continue  # nothing would be repeated: as rows
         plan = by_strategy(name)
         if plan.laid is not None:
             splits = tuple(LayerSplit(p.choice.kind, node=p.choice.node) for p in plan.laid.parts)
-            yield _candidate(given, name, splits, rows, plan)
+            yield _candidate(given, name, splits, throughout, plan)
             paired = splits if name == "paired" else None
     for level in sorted({0.0, *s_comm}):
         name = f"disco, S_comm {level:g}" if level else "dense"
@@ -144,7 +152,7 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
     if stages is not None:
         nodes = given.nodes - 1 - stages  # the last stage on node 0, where the outputs go
         splits = tuple(LayerSplit(Kind.ONE, node=int(node)) for node in nodes[:count])
-        yield priced_plan(given, "pipeline", splits, ByRows(handed_on=True))
+        yield priced_plan(given, "pipeline", splits, Throughout(handed_on=True))
 
 
 def _summed(split: LayerSplit, level: float) -> LayerSplit:

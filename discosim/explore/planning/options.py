@@ -14,7 +14,7 @@ from discosim.partition.collectives import Collective
 from discosim.partition.held import Held
 from discosim.partition.kinds import Kind, RowRanges, Rule
 from discosim.partition.needs import Nodes
-from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.partition.splits import LayerSplit, Splits, Throughout
 from discosim.strategies.by_layer import fits, laid_by_layer, rule_of
 from discosim.strategies.paired import pairs
 
@@ -64,7 +64,7 @@ def options_of(
     on: Nodes,
     groups: Groups,
     levels: tuple[float, ...],
-    rows: ByRows,
+    throughout: Throughout,
     more: tuple[RowRanges, ...] = (),
 ) -> Options:
     """Return the splits that each group can have.
@@ -83,13 +83,13 @@ def options_of(
                 given.network,
                 given.conventions,
                 lambda _: split,
-                rows,
+                throughout,
                 any_s_comm=any_s_comm,
             )
         return rules[split]
 
     finder = Finder(given, on, groups, ruled(LayerSplit(Kind.ROWS)))
-    ranges = _ranges(given, groups, rows, more)
+    ranges = _ranges(given, groups, throughout, more)
     held: list[tuple[Held, ...]] = []
     states: dict[int, States] = {}
     found = []
@@ -122,13 +122,13 @@ def options_of(
 
 
 def _ranges(
-    given: Configuration, groups: Groups, by_rows: ByRows, more: tuple[RowRanges, ...]
+    given: Configuration, groups: Groups, throughout: Throughout, more: tuple[RowRanges, ...]
 ) -> list[list[RowRanges]]:
     """The rows that nodes may compute of each layer instead of their own."""
     count = len(given.network.layers)
     usual = laid_by_layer(
         given.table, (LayerSplit(Kind.ROWS),) * count, given.nodes, given.conventions,
-        given.collective, by_rows, given.weighed,
+        given.collective, throughout, given.weighed,
     )  # fmt: skip
     sizes = np.bincount(groups.of[:-1], minlength=len(groups))
     found = levels_of(usual, sizes[groups.of[:-1]] == 1)

@@ -68,13 +68,13 @@ class Planned:
 
     def plan_file(self, path: str) -> PlanFile:
         """Return what `--plan` takes: layers with weights, and what is unlike the one before."""
-        given, splits, by_rows = self.configuration, self.best.splits, self.best.rows
+        given, splits, throughout = self.configuration, self.best.splits, self.best.throughout
         laid = self.best.plan.laid
-        if by_rows.joined and laid is not None:  # as this hardware joins them, whoever reads it
-            splits, by_rows = with_their_rows(laid, splits), replace(by_rows, joined=False)
+        if throughout.joined and laid is not None:  # as this hardware joins them, whoever reads it
+            splits, throughout = with_their_rows(laid, splits), replace(throughout, joined=False)
         named = named_splits(given.table, splits)
         shape = shape_text(given.network.input_shape)
-        return PlanFile(path, given.model, given.nodes, {}, shape, named, by_rows)
+        return PlanFile(path, given.model, given.nodes, {}, shape, named, throughout)
 
 
 def plan(
@@ -120,10 +120,10 @@ class Weighed:
         pure = tuple(strategies(given, s_comm))
         asked = given, groups, s_comm
         more, rules = joined_rows(pure), row_rules(given)
-        prices = tuple(prices_of(*asked, rows, aim, more) for rows in rules)
+        prices = tuple(prices_of(*asked, rule, aim, more) for rule in rules)
         floors: tuple[Prices, ...] = ()
         if not given.conventions.resend:
-            floors = tuple(prices_of(*asked, rows, aim, more, floor=True) for rows in rules)
+            floors = tuple(prices_of(*asked, rule, aim, more, floor=True) for rule in rules)
         return cls(given, s_comm, aim, prices, floors, pure)
 
     def best(self, memory: float | None, *, method: Method, strict: bool) -> Planned:
@@ -157,7 +157,7 @@ class Weighed:
 def joined_rows(pure: tuple[Candidate, ...]) -> tuple[RowRanges, ...]:
     """Return the rows that nodes compute of each layer where all are by rows and in groups."""
     for each in pure:
-        if each.rows.joined and each.plan.laid is not None:
+        if each.throughout.joined and each.plan.laid is not None:
             return tuple(split.rows for split in with_their_rows(each.plan.laid, each.splits))
     return ()
 
@@ -217,7 +217,7 @@ class _Search:
         """Price the first choices as whole plans, until one keeps the limit; return the last."""
         for path in paths[:MOST_PRICED]:
             splits = prices.spread(path)
-            last = priced_plan(self.given, "plan", splits, prices.rows)
+            last = priced_plan(self.given, "plan", splits, prices.throughout)
             self.found.extend([last, *handed_on(self.given, last)])
             if last.node_bytes <= limit:
                 break

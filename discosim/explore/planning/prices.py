@@ -22,7 +22,7 @@ from discosim.graph.table import Floats, Ints
 from discosim.partition.kinds import RowRanges
 from discosim.partition.lay import nodes_for
 from discosim.partition.plan import Features
-from discosim.partition.splits import ByRows, Splits
+from discosim.partition.splits import Splits, Throughout
 from discosim.registry import Words
 
 T = TypeVar("T", bound=np.generic)
@@ -94,7 +94,7 @@ class Prices:
     options: tuple[Splits, ...]
     lies: tuple[Ints, ...]
     states: tuple[int, ...]
-    rows: ByRows
+    throughout: Throughout
     aim: tuple[Floats, ...]
     weights: tuple[Floats, ...]
     held: tuple[tuple[FeaturesHeld, ...], ...]
@@ -178,7 +178,7 @@ def prices_of(
     given: Configuration,
     groups: Groups,
     s_comm: tuple[float, ...],
-    rows: ByRows,
+    throughout: Throughout,
     aim: Aim,
     more: tuple[RowRanges, ...] = (),
     *,
@@ -190,7 +190,7 @@ def prices_of(
     in any layer, where a tensor is sent once for all that read it as well.
     """
     on = nodes_for(given.table, given.nodes, given.conventions)
-    options = options_of(given, on, groups, tuple(sorted({0.0, *s_comm})), rows, more)
+    options = options_of(given, on, groups, tuple(sorted({0.0, *s_comm})), throughout, more)
     columns = Columns(given, options, floor=floor)
     priced = columns.priced()
     every = range(len(groups))
@@ -203,7 +203,7 @@ def prices_of(
         options=options.splits,
         lies=options.lies,
         states=tuple(options.states(group) for group in every),
-        rows=rows,
+        throughout=throughout,
         aim=tuple(cost),
         weights=tuple(_weights(options, columns, priced, group) for group in every),
         held=tuple(_held(given, options, columns, priced, group) for group in every),

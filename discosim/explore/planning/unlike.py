@@ -17,7 +17,7 @@ from discosim.partition.kinds import Kind
 from discosim.partition.needs import rows_read
 from discosim.partition.plan import Plan
 from discosim.partition.plan_file import PlanFile
-from discosim.partition.splits import ByRows, LayerSplit, Splits
+from discosim.partition.splits import LayerSplit, Splits, Throughout
 from discosim.simulate import rates_of
 from discosim.strategies.strategy import STRATEGIES
 from discosim.timeline.cluster import Cluster
@@ -35,7 +35,7 @@ class UnlikeCandidate:
 
     name: str
     splits: Splits
-    rows: ByRows
+    throughout: Throughout
     shares: tuple[float, ...]
     latency_s: float
     node_bytes: tuple[float, ...]
@@ -71,12 +71,12 @@ class UnlikePlanned:
 
     def plan(self) -> Plan:
         """Return the plan of the best one, with equal shares."""
-        return _of(self.configuration, self.best.splits, self.best.rows).plan()
+        return _of(self.configuration, self.best.splits, self.best.throughout).plan()
 
     def plan_file(self, path: str) -> PlanFile:
         """Return what `timeline --plan` takes."""
         given, best = self.configuration, self.best
-        return _file(given, path, best.splits, best.rows)
+        return _file(given, path, best.splits, best.throughout)
 
 
 def mean_node(cluster: Cluster) -> Hardware:
@@ -102,24 +102,26 @@ def unlike_plan(
     memory = None if node.memory_bytes is None else float(node.memory_bytes)
     alike = planned(replace(given, hardware=node), s_comm=s_comm, memory=memory, strict=False)
     count = len(given.network.layers)
-    asked: list[tuple[str, Splits, ByRows]] = []
+    asked: list[tuple[str, Splits, Throughout]] = []
     for each in (alike.best, alike.exact):
         if each is not None:
             splits = tuple(replace(split, rows=()) for split in each.splits)
-            asked.append(("plan", splits, replace(each.rows, joined=False)))
-            asked.append(("plan, rows in groups", splits, replace(each.rows, joined=True)))
-    asked += [(each.name, each.splits, each.rows) for each in alike.pure if _spread(each.splits)]
+            asked.append(("plan", splits, replace(each.throughout, joined=False)))
+            asked.append(("plan, rows in groups", splits, replace(each.throughout, joined=True)))
     asked += [
-        (f"node {node} alone", (LayerSplit(Kind.ONE, node=node),) * count, ByRows())
+        (each.name, each.splits, each.throughout) for each in alike.pure if _spread(each.splits)
+    ]
+    asked += [
+        (f"node {node} alone", (LayerSplit(Kind.ONE, node=node),) * count, Throughout())
         for node, kind in enumerate(cluster.nodes)
         if kind not in cluster.nodes[:node]  # alike ones take as long
     ]
-    seen: dict[tuple[Splits, ByRows], str] = {}
-    for name, splits, rows in asked:
-        seen.setdefault((splits, rows), name)
+    seen: dict[tuple[Splits, Throughout], str] = {}
+    for name, splits, throughout in asked:
+        seen.setdefault((splits, throughout), name)
     found = [
-        _candidate(given, cluster, name, splits, rows, shares_by_speed(given, cluster))
-        for (splits, rows), name in seen.items()
+        _candidate(given, cluster, name, splits, throughout, shares_by_speed(given, cluster))
+        for (splits, throughout), name in seen.items()
     ]
     most_s = BALANCED_WITHIN * min(found, key=_order).latency_s
     found = [
@@ -161,23 +163,23 @@ def _spread(splits: Splits) -> bool:
     return any(split.kind is not Kind.ONE for split in splits)
 
 
-def _of(given: Configuration, splits: Splits, rows: ByRows) -> Configuration:
-    named = _file(given, "plan", splits, rows)
+def _of(given: Configuration, splits: Splits, throughout: Throughout) -> Configuration:
+    named = _file(given, "plan", splits, throughout)
     return replace(given, strategy=STRATEGIES["disco"], plan_file=named)
 
 
-def _file(given: Configuration, path: str, splits: Splits, rows: ByRows) -> PlanFile:
+def _file(given: Configuration, path: str, splits: Splits, throughout: Throughout) -> PlanFile:
     names = [layer.name for layer in given.network.layers]
     named = dict(zip(names, splits, strict=True))
     shape = shape_text(given.network.input_shape)
-    return PlanFile(path, given.model, given.nodes, {}, shape, named, rows)
+    return PlanFile(path, given.model, given.nodes, {}, shape, named, throughout)
 
 
 def _balanced(given: Configuration, cluster: Cluster, by_speed: UnlikeCandidate) -> UnlikeCandidate:
     """The same with shares balanced event by event, where that takes less."""
-    name, splits, rows = by_speed.name, by_speed.splits, by_speed.rows
-    shares = balanced_shares(_of(given, splits, rows), cluster)
-    return min(by_speed, _candidate(given, cluster, name, splits, rows, shares), key=_order)
+    name, splits, throughout = by_speed.name, by_speed.splits, by_speed.throughout
+    shares = balanced_shares(_of(given, splits, throughout), cluster)
+    return min(by_speed, _candidate(given, cluster, name, splits, throughout, shares), key=_order)
 
 
 def _candidate(
@@ -185,10 +187,10 @@ def _candidate(
     cluster: Cluster,
     name: str,
     splits: Splits,
-    rows: ByRows,
+    throughout: Throughout,
     shares: tuple[float, ...],
 ) -> UnlikeCandidate:
-    work = work_of(_of(given, splits, rows), cluster, shares)
+    work = work_of(_of(given, splits, throughout), cluster, shares)
     latency_s = latency_of(work, given.overlap)
     node_bytes = tuple(float(each) for each in work.node_bytes)
-    return UnlikeCandidate(name, splits, rows, shares, latency_s, node_bytes, work.fullness)
+    return UnlikeCandidate(name, splits, throughout, shares, latency_s, node_bytes, work.fullness)
