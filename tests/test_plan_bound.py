@@ -122,12 +122,11 @@ def test_no_whole_plan_has_less_than_the_exact_methods_bound(seed: int) -> None:
 def test_what_is_written_is_what_was_found(seed: int) -> None:
     """Rows that are joined, nodes without rows, rows that nobody reads."""
     given, aim = configuration(seed)
-    given = replace(given, collective=type(given.collective).DIRECT)
     answer = Weighed.of(given, (SPARSE,), aim).best(None, method=Method.FAST, strict=False)
     joined = [each for each in answer.pure if each.throughout.joined]
     for best in (answer.best, *joined):
         said = replace(answer, best=best).plan_file("plan")
         said.check(given.table)
-        value, node_bytes = whole(given, said.every_split(given.table), said.rows)
+        value, node_bytes = whole(given, said.every_split(given.table), said.throughout)
         assert value[aim] == pytest.approx(best.by(aim)[0], rel=SAME)
         assert node_bytes == pytest.approx(best.node_bytes)
