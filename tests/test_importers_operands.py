@@ -86,6 +86,9 @@ CASES: dict[str, Case] = {
     **{op: Case((IMAGE, (1,)), ((8, 4, 4),)) for op in ("Squeeze", "Unsqueeze")},
     "DepthToSpace": Case((IMAGE,), ((1, 2, 8, 8),), {"blocksize": 2}),
     "SpaceToDepth": Case((IMAGE,), ((1, 32, 2, 2),), {"blocksize": 2}),
+    "Im2Col": Case((IMAGE,), ((1, 32, 9),), {"block_shape": (2, 2)}),
+    "Col2Im": Case(((1, 32, 9), (2,), (2,))),
+    "Frames": Case((IMAGE,), ((1, 8, 3, 4, 2),), {"axis": 2, "size": 2, "step": 1}),
     "Slice": Case((IMAGE, (1,), (1,), (1,), (1,)), ((1, 8, 2, 4),)),
     **{op: Case((IMAGE,), attributes=attributes) for op, attributes in MOVED.items()},
 }  # fmt: skip
