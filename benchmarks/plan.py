@@ -30,7 +30,7 @@ from discosim.configuration import Configuration
 from discosim.errors import DiscosimError
 from discosim.explore.allocation.allocate import Method
 from discosim.explore.planning.best import BEST
-from discosim.explore.planning.candidates import strategies
+from discosim.explore.planning.candidates import priced_plan, strategies
 from discosim.explore.planning.plan import Weighed
 from discosim.explore.planning.prices import Aim
 from discosim.graph.network import Network
@@ -119,7 +119,10 @@ def beside(given: Configuration) -> Floats:
         cost = replace(given, strategy=STRATEGIES[name], s_comm=S_COMM).cost()
         for each, value in zip(range(2), (cost.latency_s, cost.node_bytes), strict=True):
             costs[each] = np.append(costs[each], float(value.squeeze()))
-    said = [(each.latency_s, each.node_bytes) for each in strategies(given.resolved(), (S_COMM,))]
+    given = given.resolved()
+    every = strategies(given, (S_COMM,))
+    plans = [priced_plan(given, each.name, each.splits, each.throughout) for each in every]
+    said = [(each.latency_s, each.node_bytes) for each in plans]
     ratios: Floats = np.array(said)[:, :, None] / np.array(costs)
     return np.asarray(ratios.max(1).min(0))
 

@@ -37,10 +37,12 @@ def test_partial_sync_said_layer_by_layer_costs_the_same(
     for level in (0.3, 0.8, 1.0):
         cost = replace(given, strategy=PARTIAL, s_comm=level).cost()
         found = {each.name: each for each in strategies(given.resolved(), (level,))}
-        said = found[f"partial-sync, S_comm {level:g}"]
-        assert said.latency_s == pytest.approx(float(cost.latency_s.squeeze()), rel=1e-12)
-        assert said.node_bytes == pytest.approx(float(cost.node_bytes.squeeze()), rel=1e-12)
-        assert said.all_bytes == pytest.approx(float(cost.sent_bytes.sum()), rel=1e-12)
+        by_name = found[f"partial-sync, S_comm {level:g}"]
+        said = priced_plan(given.resolved(), "said", by_name.splits)
+        for each in (by_name, said):
+            assert each.latency_s == pytest.approx(float(cost.latency_s.squeeze()), rel=1e-12)
+            assert each.node_bytes == pytest.approx(float(cost.node_bytes.squeeze()), rel=1e-12)
+            assert each.all_bytes == pytest.approx(float(cost.sent_bytes.sum()), rel=1e-12)
 
 
 @pytest.mark.parametrize(("name", "nodes"), [("deit-ti", 4), ("deit-s", 4), ("vit-b16", 2)])

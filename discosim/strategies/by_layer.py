@@ -117,8 +117,15 @@ def laid_by_layer(
         throughout,
         any_s_comm=any_s_comm,
     )
-    laid = lay(table, rule, nodes, conventions, collective=collective)
-    laid = handed_on(laid) if throughout.handed_on else laid
+    if throughout.handed_on:
+        apart = replace(throughout, handed_on=False, joined=False)
+        laid = handed_on(
+            laid_by_layer(
+                table, splits, nodes, conventions, collective, apart, worth, any_s_comm=any_s_comm
+            )
+        )
+    else:
+        laid = lay(table, rule, nodes, conventions, collective=collective)
     return joined(laid, worth) if throughout.joined else laid
 
 

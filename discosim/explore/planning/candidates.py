@@ -118,11 +118,11 @@ def row_rules(given: Configuration) -> list[Throughout]:
 
 
 def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Candidate]:
-    """The strategies that can be said layer by layer, as such plans."""
+    """The strategies that can be said layer by layer, with how they are."""
     count = len(given.network.layers)
 
-    def by_strategy(name: str) -> Plan:
-        return replace(given, strategy=STRATEGIES[name]).plan()
+    def by_strategy(name: str, s_comm: float = 0.0) -> Plan:
+        return replace(given, strategy=STRATEGIES[name], s_comm=s_comm).plan()
 
     yield priced_plan(given, "single", (LayerSplit(Kind.ONE),) * count)
     paired: Splits | None = None
@@ -141,10 +141,11 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
             paired = splits if name == "paired" else None
     for level in sorted({0.0, *s_comm}):
         name = f"disco, S_comm {level:g}" if level else "dense"
-        yield priced_plan(given, name, (LayerSplit(Kind.OUTPUTS, level),) * count)
+        splits = (LayerSplit(Kind.OUTPUTS, level),) * count
+        yield _candidate(given, name, splits, PLAIN, by_strategy("disco", level))
         if level and paired is not None:
-            name = f"partial-sync, S_comm {level:g}"
-            yield priced_plan(given, name, tuple(_summed(split, level) for split in paired))
+            name, splits = f"partial-sync, S_comm {level:g}", _summed(paired, level)
+            yield _candidate(given, name, splits, PLAIN, by_strategy("partial-sync", level))
     try:
         stages = by_strategy("pipeline").stage
     except DiscosimError:  # fewer layers than nodes
@@ -155,6 +156,6 @@ def strategies(given: Configuration, s_comm: tuple[float, ...]) -> Iterable[Cand
         yield priced_plan(given, "pipeline", splits, Throughout(handed_on=True))
 
 
-def _summed(split: LayerSplit, level: float) -> LayerSplit:
-    """Return the same with S_comm of its sum left out, where it is by inputs."""
-    return replace(split, s_comm=level) if split.kind is Kind.INPUTS else split
+def _summed(splits: Splits, level: float) -> Splits:
+    """Return the same with S_comm of their sums left out, where layers are by inputs."""
+    return tuple(replace(s, s_comm=level) if s.kind is Kind.INPUTS else s for s in splits)

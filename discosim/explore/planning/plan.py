@@ -18,6 +18,7 @@ from discosim.explore.planning.candidates import (
 )
 from discosim.explore.planning.exact import Solved, solved
 from discosim.explore.planning.groups import groups_of
+from discosim.explore.planning.improve import SAME
 from discosim.explore.planning.prices import Aim, Prices, prices_of
 from discosim.explore.planning.search import choices
 from discosim.explore.planning.steps import without
@@ -180,7 +181,9 @@ class _Search:
     def all_of(self, prices: Prices) -> float:
         """Search all splits, then those that change nothing; return what none of all is below."""
         bound = self._within(prices, exact=False)
-        if any(not split.exact for each in prices.options for split in each):
+        best = _best(self.found, self.limit, self.aim)
+        known = best is not None and best.exact and bound >= self._upper(exact=True) * (1 - SAME)
+        if not known and any(not split.exact for each in prices.options for split in each):
             self._within(prices.exact(), exact=True)
         return bound
 
