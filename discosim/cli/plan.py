@@ -20,7 +20,7 @@ from discosim.door.plan import plan
         "Limit on a node's memory: 60MB [default: the profile's].",
         types.MEMORY,
     ),
-    options.S_COMM.saying("To choose from, of outputs [default: 0,0.8,0.9]."),
+    options.S_COMM.saying("To choose from, of outputs and of sums [default: 0,0.8,0.9]."),
     Option("exact_only", "--exact-only", "Nothing that needs training.", is_flag=True),
     Option(
         "objective", "--objective", "What is least: latency, bytes or energy.", default="latency"

@@ -108,7 +108,7 @@ def plan(
     objective: what is least: latency, bytes (all that is sent) or energy; method: fast, or exact
     with scipy; hardware: of all nodes, or of each in turn; nodes: 2 by default, or one a
     profile; memory: bytes or text, that of the hardware by default; s_comm: of layers split by
-    outputs, 0, 0.8 and 0.9 by default; exact_only: nothing that needs training. Raises
+    outputs and of sums, 0, 0.8 and 0.9 by default; exact_only: nothing that needs training. Raises
     DiscosimError where no plan that was found keeps the memory, with the least there is.
     """
     if exact_only and s_comm is not None:
