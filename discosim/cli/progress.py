@@ -54,7 +54,7 @@ class LazyProgress:
         """Show that `done` of `total` is done, and what it is at."""
         if self._first is None:  # from here on it is known how fast it goes
             self._first = (time.monotonic(), done)
-        if not sys.stderr.isatty():
+        if not self._on_a_terminal():
             self._say(done, total, time.monotonic() - self._begin)
             return
         with self._lock:
@@ -63,6 +63,11 @@ class LazyProgress:
                 self._update()
             elif time.monotonic() - self._begin > PATIENCE_S:
                 self._show()
+
+    @classmethod
+    def _on_a_terminal(cls) -> bool:
+        """Whether a bar can be shown; while one is, it stands in for stderr, and may deny it."""
+        return sys.stderr.isatty() or any(each._bar is not None for each in cls._open)
 
     def _update(self) -> None:
         """Have the bar say what was told last."""
@@ -78,7 +83,7 @@ class LazyProgress:
 
     def _wait(self) -> None:
         """Show it when patience ends, whether or not it is called."""
-        if sys.stderr.isatty():
+        if self._on_a_terminal():
             self._timer = threading.Timer(max(0.0, PATIENCE_S), self._show)
             self._timer.daemon = True
             self._timer.start()
