@@ -14,7 +14,7 @@ import numpy as np
 from discosim.graph.network import INPUT
 from discosim.graph.table import Floats, Ints
 from discosim.partition.held import hull
-from discosim.partition.lay import Laid, Part, lay
+from discosim.partition.lay import Laid, Part, again
 from discosim.partition.needs import Extents, Named, reached
 from discosim.partition.worth import Worth
 
@@ -23,18 +23,7 @@ def joined(laid: Laid, worth: Worth) -> Laid:
     """Return the same with its layers in the groups that are worth most; see `fused`."""
     if laid.nodes == 1:
         return laid
-    return lay(
-        laid.table,
-        laid.rule,
-        laid.nodes,
-        laid.conventions,
-        collective=laid.collective,
-        shares=laid.shares,
-        extents=fused(laid, worth),
-        worth=worth,
-        named=laid.named,
-        handed=laid.handed,
-    )
+    return again(laid, extents=fused(laid, worth), worth=worth)
 
 
 def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:
@@ -42,20 +31,14 @@ def shared_out(laid: Laid, shares: tuple[float, ...]) -> Laid:
 
     Groups of layers that are computed without an exchange are found anew.
     """
-    again = lay(
-        laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
-        shares=shares, handed=laid.handed,
-    )  # fmt: skip
-    return again if laid.worth is None else joined(again, laid.worth)
+    found = again(laid, shares=shares, named={})
+    return found if laid.worth is None else joined(found, laid.worth)
 
 
 def with_named(laid: Laid, named: Named) -> Laid:
     """Return the same where each node computes some layers from the features that are named."""
-    again = lay(
-        laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
-        shares=laid.shares, named=named, handed=laid.handed,
-    )  # fmt: skip
-    return again if laid.worth is None else joined(again, laid.worth)
+    found = again(laid, named=named)
+    return found if laid.worth is None else joined(found, laid.worth)
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ later layers goes at once, and lies on the reader's node from then on: so do sta
 """
 
 from discosim.partition.kinds import Kind
-from discosim.partition.lay import Handed, Laid, Part, lay
+from discosim.partition.lay import Handed, Laid, Part, again
 
 
 def handed_on(laid: Laid) -> Laid:
@@ -14,12 +14,7 @@ def handed_on(laid: Laid) -> Laid:
     laid: one in which nothing is, and whose layers are not joined.
     """
     along = handed(laid)
-    if not along:
-        return laid
-    return lay(
-        laid.table, laid.rule, laid.nodes, laid.conventions, collective=laid.collective,
-        shares=laid.shares, named=laid.named, handed=along,
-    )  # fmt: skip
+    return again(laid, handed=along) if along else laid
 
 
 def handed(laid: Laid) -> Handed:

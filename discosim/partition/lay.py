@@ -182,6 +182,34 @@ def lay(
     )
 
 
+def again(
+    laid: Laid,
+    *,
+    shares: tuple[float, ...] | None = None,
+    extents: Extents | None = None,
+    worth: Worth | None = None,
+    named: Named | None = None,
+    handed: Handed | None = None,
+) -> Laid:
+    """Return the same network laid by the same rule, with what is given in place of its own.
+
+    Rows that nodes compute besides (extents, and the worth by which they were found) are those that
+    are given, if any.
+    """
+    return lay(
+        laid.table,
+        laid.rule,
+        laid.nodes,
+        laid.conventions,
+        collective=laid.collective,
+        shares=laid.shares if shares is None else shares,
+        extents=extents,
+        worth=worth,
+        named=laid.named if named is None else named,
+        handed=laid.handed if handed is None else handed,
+    )
+
+
 def nodes_for(
     table: LayerTable,
     nodes: int,

@@ -122,6 +122,11 @@ def stretches(table: LayerTable, splits: Splits, throughout: Throughout) -> list
         lines.append(
             f"{repeats} layers by rows compute rows of other nodes as well, which so need not come."
         )
+    if any(split.kind is Kind.INPUTS and split.s_comm for split in splits):
+        lines.append(
+            "By inputs S_comm is of the sum: that part of its features is not added up, each node "
+            "goes on with its own summand."
+        )
     if throughout.joined:
         lines.append("Rows in groups without an exchange: the overlap is computed again.")
     if throughout.handed_on:
@@ -172,15 +177,16 @@ def _proof(found: Planned) -> str:
     what = "no choice of a split for each layer"
     if found.groups < len(found.best.splits):
         what = f"no choice of a split for each of {found.groups} groups of layers"
+    handed = " One message for several tensors is not in it." * found.best.throughout.handed_on
     if bound >= value * (1 - MET):
-        return f"Layers priced one by one, {what} has less."
+        return f"Layers priced one by one, {what} has less.{handed}"
     gap = 100 * (1 - bound / value) if value else 0.0
     once = ""
     if not found.configuration.conventions.resend:
         once = " What an earlier layer reads of a tensor as well is counted as nothing to send."
     return (
         f"Layers priced one by one, {what} has less than {_aimed(found.aim, bound)} (certified "
-        f"gap {gap:.2g} %).{once}"
+        f"gap {gap:.2g} %).{once}{handed}"
     )
 
 

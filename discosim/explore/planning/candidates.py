@@ -73,14 +73,9 @@ def priced_plan(
         for each in splits
     )
     laid = laid_by_layer(  # whatever S_comm of outputs is: laid once
-        given.table,
-        kinds,
-        given.nodes,
-        given.conventions,
-        given.collective,
-        throughout,
+        given.table, kinds, given.nodes, given.conventions, given.collective, throughout,
         given.weighed,
-    )
+    )  # fmt: skip
     return _candidate(given, name, splits, throughout, plan_of(laid, density_of(splits)))
 
 

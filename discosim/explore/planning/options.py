@@ -153,7 +153,7 @@ def _splits(
     ranges: list[RowRanges],
     levels: tuple[float, ...],
 ) -> Splits:
-    """The splits of a group, those by outputs of S_comm 0."""
+    """The splits of a group; those by outputs stand for every S_comm, or for all but 0."""
     network, alone = given.network, len(members) == 1
     layer = network.layers[members[0]]
     splits: list[LayerSplit] = []
